@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Big-endian loads and stores at any alignment, and the small integer helpers everyone needs. */
+#ifndef PW_BASE_BYTES_H
+#define PW_BASE_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define PW_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static inline uint16_t pw_be16_load(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap16(v);
+}
+
+static inline uint32_t pw_be32_load(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap32(v);
+}
+
+static inline uint64_t pw_be48_load(const void *p)
+{
+	return (uint64_t)pw_be16_load(p) << 32 | pw_be32_load((const uint8_t *)p + 2);
+}
+
+static inline void pw_be16_store(void *p, uint16_t v)
+{
+	v = __builtin_bswap16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void pw_be32_store(void *p, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void pw_be48_store(void *p, uint64_t v)
+{
+	pw_be16_store(p, (uint16_t)(v >> 32));
+	pw_be32_store((uint8_t *)p + 2, (uint32_t)v);
+}
+
+static inline uint64_t pw_min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t pw_max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ceil(a / b), b > 0, no overflow */
+static inline uint64_t pw_div_ceil(uint64_t a, uint64_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+static inline uint64_t pw_align_down(uint64_t a, uint64_t align)
+{
+	return a - a % align;
+}
+
+/* align > 0; the caller rules out overflow */
+static inline uint64_t pw_align_up(uint64_t a, uint64_t align)
+{
+	return pw_align_down(a + align - 1, align);
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/units.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+struct unit {
+	const char *name;
+	double factor;
+};
+
+static const struct unit size_units[] = {
+	{"B", 1.0},
+	{"KiB", 1024.0},
+	{"MiB", 1048576.0},
+	{"GiB", 1073741824.0},
+	{"TiB", 1099511627776.0},
+	{"KB", 1e3},
+	{"MB", 1e6},
+	{"GB", 1e9},
+	{"TB", 1e12},
+	{NULL, 0.0},
+};
+
+static const struct unit bit_units[] = {
+	{"bit/s", 1.0},
+	{"kbit/s", 1e3},
+	{"Kbit/s", 1e3},
+	{"Mbit/s", 1e6},
+	{"Gbit/s", 1e9},
+	{"Tbit/s", 1e12},
+	{NULL, 0.0},
+};
+
+static const struct unit packet_units[] = {
+	{"pps", 1.0},
+	{"kpps", 1e3},
+	{"Kpps", 1e3},
+	{"Mpps", 1e6},
+	{NULL, 0.0},
+};
+
+static const struct unit time_units[] = {
+	{"ns", 1.0},
+	{"us", 1e3},
+	{"ms", 1e6},
+	{"s", 1e9},
+	{"m", 60e9},
+	{"h", 3600e9},
+	{NULL, 0.0},
+};
+
+/* strtod() takes hex, inf and nan too; a quantity of ours starts with a digit and has no letters
+ * before its unit. */
+static int split(const char *s, double *value, const char **unit)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)s[0]) || (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')))
+		return -EINVAL;
+	errno = 0;
+	*value = strtod(s, &end);
+	if (errno || !isfinite(*value))
+		return -EINVAL;
+	while (*end == ' ')
+		end++;
+	*unit = end;
+	return 0;
+}
+
+static const struct unit *find_unit(const struct unit *units, const char *name)
+{
+	for (; units->name; units++)
+		if (!strcmp(units->name, name))
+			return units;
+	return NULL;
+}
+
+static int parse_scaled(const struct unit *units, const char *s, uint64_t *out)
+{
+	const struct unit *u;
+	const char *name;
+	double v;
+
+	if (split(s, &v, &name))
+		return -EINVAL;
+	if (v == 0.0 && *name == '\0') {
+		*out = 0;
+		return 0;
+	}
+	u = find_unit(units, name);
+	if (!u || v * u->factor >= 9.2e18)
+		return -EINVAL;
+	*out = (uint64_t)llround(v * u->factor);
+	return 0;
+}
+
+int pw_units_parse_size(const char *what, const char *s, uint64_t *bytes, struct pw_err *err)
+{
+	if (parse_scaled(size_units, s, bytes))
+		return pw_err_set(err, EINVAL,
+			"read %s '%s': not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB", what,
+			s);
+	return 0;
+}
+
+int pw_units_parse_duration(const char *what, const char *s, uint64_t *ns, struct pw_err *err)
+{
+	if (parse_scaled(time_units, s, ns))
+		return pw_err_set(err, EINVAL,
+			"read %s '%s': not a duration; write a number and us, ms, s, m or h", what, s);
+	return 0;
+}
+
+int pw_units_parse_rate(const char *what, const char *s, struct pw_rate *rate, struct pw_err *err)
+{
+	const struct unit *u = NULL;
+	const char *name = "";
+	double v = 0.0;
+
+	if (split(s, &v, &name) == 0) {
+		u = find_unit(bit_units, name);
+		rate->unit = PW_RATE_BPS;
+		if (!u) {
+			u = find_unit(packet_units, name);
+			rate->unit = PW_RATE_PPS;
+		}
+	}
+	if (!u || v <= 0.0 || v * u->factor > 1e15) {
+		rate->unit = PW_RATE_NONE;
+		return pw_err_set(err, EINVAL,
+			"read %s '%s': not a rate; write a number above 0 and Mbit/s, Gbit/s, pps or Mpps",
+			what, s);
+	}
+	rate->value = v * u->factor;
+	return 0;
+}
+
+int pw_units_parse_u64(const char *what, const char *s, uint64_t min, uint64_t max, uint64_t *out,
+	struct pw_err *err)
+{
+	unsigned long long v = 0;
+	char *end = NULL;
+
+	errno = isdigit((unsigned char)s[0]) ? 0 : EINVAL;
+	if (!errno)
+		v = strtoull(s, &end, 10);
+	if (errno || *end || v < min || v > max)
+		return pw_err_set(err, EINVAL,
+			"read %s '%s': not a whole number from %" PRIu64 " to %" PRIu64, what, s, min, max);
+	*out = v;
+	return 0;
+}
+
+static char *format_scaled(char *buf, size_t len, double v, double step, const char *const *names,
+	size_t n_names)
+{
+	size_t i = 0;
+
+	while (i + 1 < n_names && v >= step) {
+		v /= step;
+		i++;
+	}
+	snprintf(buf, len, v < 10 && i ? "%.2f %s" : v < 100 && i ? "%.1f %s" : "%.0f %s", v, names[i]);
+	return buf;
+}
+
+char *pw_units_size(char *buf, size_t len, uint64_t bytes)
+{
+	static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+
+	return format_scaled(buf, len, (double)bytes, 1024.0, names, PW_ARRAY_LEN(names));
+}
+
+char *pw_units_bitrate(char *buf, size_t len, double bits_per_s)
+{
+	static const char *const names[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"};
+
+	return format_scaled(buf, len, bits_per_s, 1000.0, names, PW_ARRAY_LEN(names));
+}
+
+char *pw_units_pps(char *buf, size_t len, double packets_per_s)
+{
+	static const char *const names[] = {"pps", "kpps", "Mpps", "Gpps"};
+
+	return format_scaled(buf, len, packets_per_s, 1000.0, names, PW_ARRAY_LEN(names));
+}
+
+char *pw_units_duration(char *buf, size_t len, uint64_t ns)
+{
+	uint64_t s = ns / PW_NS_PER_S;
+
+	if (ns < PW_NS_PER_S)
+		snprintf(buf, len, "%.3g ms", (double)ns / 1e6);
+	else if (s < 60)
+		snprintf(buf, len, "%.2f s", (double)ns / 1e9);
+	else if (s < 3600)
+		snprintf(buf, len, "%" PRIu64 " m %" PRIu64 " s", s / 60, s % 60);
+	else
+		snprintf(buf, len, "%" PRIu64 " h %" PRIu64 " m", s / 3600, s / 60 % 60);
+	return buf;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A path: one way for symbols to leave, or packets to enter, this host. lib/dpdk and lib/kernel
+ * implement paths; lib/xfer drives them and knows nothing of what is below. All calls are made per
+ * burst, never per packet, and by one thread.
+ *
+ *   lib/xfer   what is sent when         pw_tx_burst: n consecutive symbols of one block
+ *      |                                                       |
+ *   ops->send(path, burst)  ------------------------------------   accepted count, from the front
+ */
+#ifndef PW_PATH_PATH_H
+#define PW_PATH_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "page/window.h"
+#include "wire/blocks.h"
+#include "wire/frame.h"
+
+#define PW_BURST 64 /* packets in one call, at most */
+
+/* One object being sent: a file's window, how it is cut, and its packets' headers. */
+struct pw_tx_object {
+	struct pw_window *win;
+	struct pw_blocks blocks;
+	struct pw_frame_tmpl tmpl;      /* full symbols */
+	struct pw_frame_tmpl tmpl_last; /* the object's last symbol */
+	uint64_t toi;
+	void *path_priv; /* of the path: set by attach, cleared by detach */
+};
+
+/* n symbols (1..PW_BURST) of block sbn from esi on; they start at byte `offset` of the object. */
+struct pw_tx_burst {
+	struct pw_tx_object *obj;
+	uint64_t offset;
+	uint16_t sbn;
+	uint16_t esi;
+	uint16_t n;
+};
+
+/* Counters since open, kept by the path. */
+struct pw_tx_counters {
+	uint64_t packets;         /* accepted by the driver, control packets included */
+	uint64_t payload_bytes;   /* file bytes accepted */
+	uint64_t wire_bytes;      /* Ethernet frames, without FCS and preamble */
+	uint64_t cpu_copied_bytes; /* payload bytes that pagewire's own code copied */
+	uint64_t cpu_read_bytes;  /* payload bytes that pagewire's own code read (checksums) */
+	uint64_t full_polls;      /* send calls in which the driver took nothing */
+	uint64_t split_packets;   /* packets with one more segment (discontiguous pages) */
+};
+
+struct pw_tx_ops {
+	const char *name;
+	/* Makes obj->win reachable (DMA map, IOVAs); refuses with a reason where it can't be. */
+	int (*attach)(void *path, struct pw_tx_object *obj, struct pw_err *err);
+	/* Waits (bounded) for the object's packets in flight, then undoes attach. -ETIMEDOUT when
+	 * the driver keeps some: the window must then stay mapped until close. */
+	int (*detach)(void *path, struct pw_tx_object *obj, struct pw_err *err);
+	/* Returns how many symbols were accepted, 0..b->n. Never blocks. */
+	uint16_t (*send)(void *path, const struct pw_tx_burst *b);
+	/* One small packet copied whole (FDT, close): header template and payload. 1 or 0. */
+	uint16_t (*send_copy)(void *path, const struct pw_frame_tmpl *tmpl, const void *payload,
+		size_t len);
+	/* Asks the driver for completed packets. Never blocks. */
+	void (*reap)(void *path);
+	/* false when the link or the peer is gone. Cold: a few times a second. */
+	bool (*alive)(void *path);
+	/* Payload mbufs in flight. */
+	uint32_t (*outstanding)(void *path);
+	const struct pw_tx_counters *(*counters)(void *path);
+};
+
+/* One received ALC packet (UDP payload), valid until release. */
+struct pw_rx_view {
+	const uint8_t *data;
+	uint32_t len;
+};
+
+struct pw_rx_counters {
+	uint64_t packets;  /* frames or datagrams, all of them */
+	uint64_t bytes;    /* of UDP payload handed up */
+	uint64_t foreign;  /* not for us: other protocols, addresses, ports */
+	uint64_t malformed; /* frames that contradict themselves */
+	uint64_t missed;   /* the port's or socket's own drop counter, where it has one */
+};
+
+struct pw_rx_ops {
+	const char *name;
+	/* Up to n (<= PW_BURST * 2) packets into views; 0 when none waits. May sleep up to
+	 * timeout_ns when it can (sockets); poll-mode drivers never do. -errno: the path is dead. */
+	int (*burst)(void *path, struct pw_rx_view *views, uint16_t n, uint64_t timeout_ns);
+	/* Gives the last burst's buffers back. */
+	void (*release)(void *path);
+	bool (*alive)(void *path);
+	const struct pw_rx_counters *(*counters)(void *path);
+};
+
+#endif

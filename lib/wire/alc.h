@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ALC (RFC 5775) over LCT (RFC 5651) with Compact No-Code (RFC 5445): one packet's header.
+ *
+ *    0                   1                   2                   3
+ *   | V=1 | C |PSI|S| O |H|Res|A|B|   HDR_LEN     | Codepoint (CP)|
+ *   |                 Congestion Control Information              |
+ *   |  TSI (16 or 32 bits)          |  TOI (16 or 32 bits)        |
+ *   |  extensions: EXT_FDT (HET 192), EXT_FTI (HET 64) on TOI 0   |
+ *   |  SBN (16 bits)                |  ESI (16 bits)              |  FEC payload ID
+ *   |  payload: one or more encoding symbols' bytes               |
+ *
+ * pagewire writes 16 bytes a data packet (TSI and TOI of 16 bits) or 20 (32 bits); it reads every
+ * legal form. Received bytes are hostile: the parser reads nothing beyond `len`.
+ */
+#ifndef PW_WIRE_ALC_H
+#define PW_WIRE_ALC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PW_ALC_PORT         4001 /* pagewire's default; FLUTE has no registered one */
+#define PW_LCT_VERSION      1
+#define PW_FDT_TOI          0
+#define PW_HET_FTI          64  /* RFC 5775 section 4.2 */
+#define PW_HET_FDT          192 /* RFC 6726 section 3.4.1 */
+#define PW_FLUTE_VERSION    2
+#define PW_FDT_INSTANCE_MAX 0xfffffu /* 20 bits */
+#define PW_ALC_HDR_MAX      64       /* pw_alc_build() never writes more */
+#define PW_FEC_ID_NO_CODE   0
+
+struct pw_alc_hdr {
+	uint64_t tsi; /* values above 48 bits are refused by the parser */
+	uint64_t toi; /* values above 64 bits are refused by the parser */
+	bool close_session; /* LCT flag A */
+	bool close_object;  /* LCT flag B */
+	uint8_t codepoint;  /* FEC encoding ID, 0 = Compact No-Code */
+
+	bool has_fdt; /* EXT_FDT */
+	uint8_t fdt_version;
+	uint32_t fdt_instance; /* 20 bits */
+
+	bool has_fti; /* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.3 */
+	uint64_t transfer_len;
+	uint16_t symbol_len;
+	uint32_t max_sbl;
+
+	uint16_t sbn;
+	uint16_t esi;
+};
+
+/* Bytes that pw_alc_build() writes for hdr: 16 or 20 without extensions, +4 EXT_FDT, +16 EXT_FTI.
+ * Wide (32-bit) TSI and TOI are used when `wide` or when a value needs them. */
+size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide);
+
+/* Writes the header into buf[PW_ALC_HDR_MAX] and returns its length, FEC payload ID included: the
+ * last 4 bytes are SBN and ESI, always. tsi and toi are at most 32 bits. */
+size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide);
+
+/* Why a packet was not taken. Each has a counter in the receiver. */
+enum pw_alc_verdict {
+	PW_ALC_OK,
+	PW_ALC_SHORT,     /* header does not fit the packet */
+	PW_ALC_VERSION,   /* LCT version is not 1 */
+	PW_ALC_HDR_LEN,   /* HDR_LEN is shorter than the fixed part or longer than the packet */
+	PW_ALC_EXTENSION, /* an extension's length is 0 or runs past HDR_LEN */
+	PW_ALC_WIDE,      /* TSI or TOI wider than we can name */
+	PW_ALC_CODEPOINT, /* a FEC scheme that we do not speak */
+	PW_ALC_N_VERDICTS
+};
+
+const char *pw_alc_verdict_name(enum pw_alc_verdict v); /* "short", "version", ... */
+
+/* Parses a UDP payload. On PW_ALC_OK, *payload points into pkt, payload_len may be 0 (then SBN and
+ * ESI are 0 if the FEC payload ID is absent too). Unknown extensions are skipped, as RFC 5651
+ * section 5.1 wants. */
+enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_hdr *hdr,
+	const uint8_t **payload, size_t *payload_len);
+
+#endif

@@ -107,8 +107,9 @@ int pw_units_parse_size(const char *what, const char *s, uint64_t *bytes, struct
 {
 	if (parse_scaled(size_units, s, bytes))
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB", what,
-			s);
+			"read %s '%s': not a size; write a number and B, KiB, MiB, GiB, KB, MB or "
+			"GB",
+			what, s);
 	return 0;
 }
 
@@ -116,7 +117,8 @@ int pw_units_parse_duration(const char *what, const char *s, uint64_t *ns, struc
 {
 	if (parse_scaled(time_units, s, ns))
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a duration; write a number and us, ms, s, m or h", what, s);
+			"read %s '%s': not a duration; write a number and us, ms, s, m or h", what,
+			s);
 	return 0;
 }
 
@@ -137,7 +139,8 @@ int pw_units_parse_rate(const char *what, const char *s, struct pw_rate *rate, s
 	if (!u || v <= 0.0 || v * u->factor > 1e15) {
 		rate->unit = PW_RATE_NONE;
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a rate; write a number above 0 and Mbit/s, Gbit/s, pps or Mpps",
+			"read %s '%s': not a rate; write a number above 0 and Mbit/s, Gbit/s, pps "
+			"or Mpps",
 			what, s);
 	}
 	rate->value = v * u->factor;
@@ -155,13 +158,14 @@ int pw_units_parse_u64(const char *what, const char *s, uint64_t min, uint64_t m
 		v = strtoull(s, &end, 10);
 	if (errno || *end || v < min || v > max)
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a whole number from %" PRIu64 " to %" PRIu64, what, s, min, max);
+			"read %s '%s': not a whole number from %" PRIu64 " to %" PRIu64, what, s,
+			min, max);
 	*out = v;
 	return 0;
 }
 
-static char *format_scaled(char *buf, size_t len, double v, double step, const char *const *names,
-	size_t n_names)
+static char *format_scaled(
+	char *buf, size_t len, double v, double step, const char *const *names, size_t n_names)
 {
 	size_t i = 0;
 
@@ -169,7 +173,11 @@ static char *format_scaled(char *buf, size_t len, double v, double step, const c
 		v /= step;
 		i++;
 	}
-	snprintf(buf, len, v < 10 && i ? "%.2f %s" : v < 100 && i ? "%.1f %s" : "%.0f %s", v, names[i]);
+	snprintf(buf, len,
+		v < 10 && i    ? "%.2f %s"
+		: v < 100 && i ? "%.1f %s"
+			       : "%.0f %s",
+		v, names[i]);
 	return buf;
 }
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the user asked of the bypass. One port a process; the caller owns every pointer. */
+#ifndef PW_DPDK_CONFIG_H
+#define PW_DPDK_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/frame.h"
+
+enum pw_iova { PW_IOVA_AUTO, PW_IOVA_VA, PW_IOVA_PA };
+
+struct pw_dpdk_config {
+	const char *port;  /* PORT, see portspec.h */
+	uint32_t mtu;      /* IP MTU in bytes */
+	const char *cores; /* CPU list of the polling thread; NULL = any allowed CPU of the node */
+	uint64_t memory_bytes; /* EAL memory; 0 = what is needed */
+	uint64_t stage_bytes;  /* part of that for staged files, on top of the pools */
+	bool no_huge;          /* EAL memory from ordinary pages */
+	enum pw_iova iova;
+	uint32_t queue_size;          /* descriptors, 0 = 1024 or what the port takes */
+	uint64_t wait_ns;             /* for the socket, the peer and the link */
+	bool udp_csum_offload_wanted; /* sender: use the port's UDP checksum where it has one */
+	struct pw_addr listen;        /* receiver: accept only this destination; family 0 = any */
+	int eal_argc;                 /* raw EAL arguments, after ours */
+	char **eal_argv;
+	bool verbose;            /* let EAL and drivers speak at info level */
+	bool (*cancelled)(void); /* polled while waiting; may be NULL */
+};
+
+#endif

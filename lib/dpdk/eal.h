@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The environment abstraction layer: started once a process, for one port. The calling thread
+ * becomes the main lcore and is bound to cfg->cores; threads that must not share its CPU are to be
+ * made before.
+ */
+#ifndef PW_DPDK_EAL_H
+#define PW_DPDK_EAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "dpdk/config.h"
+#include "dpdk/portspec.h"
+
+struct pw_eal {
+	bool huge;             /* EAL memory is on hugepages */
+	bool iova_va;          /* IOVA as VA */
+	int node;              /* NUMA node of the port, -1 = no preference */
+	uint64_t memory_bytes; /* preallocated */
+};
+
+const char *pw_dpdk_version(void); /* "DPDK 22.11.11" */
+
+/* true when this build of DPDK has the driver ("net_vhost"), as a plug-in or linked in. Works
+ * before pw_eal_start(). */
+bool pw_dpdk_has_driver(const char *driver);
+
+/* Starts EAL. Falls back to ordinary pages, with a warning that says the cost, when no hugepage is
+ * free and the port allows it. -ENOMEM, -EPERM, -ENODEV with the mend. */
+int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
+	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err);
+
+/* From now on EAL's memory may not grow: a peer that was sent the memory table (virtio_user) would
+ * not see the new part, silently. */
+int pw_eal_freeze_memory(struct pw_err *err);
+
+/* Ends EAL: hugepages and runtime files are given back. Safe without a start. */
+void pw_eal_stop(void);
+
+#endif

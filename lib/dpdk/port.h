@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An Ethernet port: probe, configure, start, wait for its link, stop. One queue each way. */
+#ifndef PW_DPDK_PORT_H
+#define PW_DPDK_PORT_H
+
+#include <rte_ethdev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dpdk/config.h"
+#include "dpdk/eal.h"
+#include "dpdk/portspec.h"
+
+struct pw_port {
+	uint16_t id; /* RTE_MAX_ETHPORTS = none */
+	struct pw_portspec spec;
+	const struct pw_driver_traits *traits;
+	struct rte_eth_dev_info info;
+	char driver[64];
+	char devargs[PW_PORT_MAX + 128];
+	uint8_t mac[6];
+	bool is_pci;
+	bool multi_segs;   /* chains may be sent */
+	bool csum_offload; /* IPv4 and UDP checksums by the port, enabled */
+	uint16_t n_txd, n_rxd;
+	int node;
+	bool started;
+};
+
+/* Probes and configures; rx_pool feeds the one receive queue. transmit: our role. */
+int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
+	const struct pw_dpdk_config *cfg, bool transmit, const struct pw_log *log,
+	struct pw_err *err);
+int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,
+	bool transmit, struct pw_err *err);
+/* -ETIMEDOUT after cfg->wait_ns without a link, -ECANCELED when cfg->cancelled. */
+int pw_port_wait_link(
+	const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
+bool pw_port_link_up(const struct pw_port *p);
+/* Stops and closes; completed mbufs come back to their pools. Accepts a port that is not open. */
+void pw_port_close(struct pw_port *p);
+
+#endif

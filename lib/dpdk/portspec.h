@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * PORT, the short form of a port, and what is known of each driver's reach. Pure: no DPDK calls.
+ *
+ *   0000:3b:00.0     a PCI function               vhost:PATH        vhost-user, we own the socket
+ *   virtio-user:PATH connects to that socket      memif:PATH        shared memory packet interface
+ *   af_packet:IF  af_xdp:IF  tap:IF  pcap:FILE  null               and any raw devargs
+ */
+#ifndef PW_DPDK_PORTSPEC_H
+#define PW_DPDK_PORTSPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define PW_PORT_MAX 256 /* bytes of a PORT, NUL included */
+
+enum pw_port_kind {
+	PW_PORT_PCI,
+	PW_PORT_VHOST,
+	PW_PORT_VIRTIO_USER,
+	PW_PORT_MEMIF,
+	PW_PORT_AF_PACKET,
+	PW_PORT_AF_XDP,
+	PW_PORT_TAP,
+	PW_PORT_PCAP,
+	PW_PORT_NULL,
+	PW_PORT_RAW, /* devargs of a virtual device, as given */
+};
+
+struct pw_portspec {
+	enum pw_port_kind kind;
+	char text[PW_PORT_MAX];   /* as the user wrote it */
+	char target[PW_PORT_MAX]; /* PCI address (with its arguments), path, interface, devargs, or
+				     "" */
+};
+
+/* Which memory a driver's transmitter can take payload from. */
+enum pw_reach {
+	PW_REACH_ANY, /* the driver or its peer copies with the CPU from our address space */
+	PW_REACH_EAL, /* only EAL's own memory: the peer maps that and nothing else */
+	PW_REACH_DMA, /* a device reads it: memory must be DMA-mapped for it */
+};
+
+struct pw_driver_traits {
+	const char *driver; /* as rte_eth_dev_info_get() names it */
+	enum pw_reach reach;
+	uint8_t copies;       /* CPU copies per byte inside this process by the driver or kernel */
+	bool takes_chains;    /* takes mbuf chains although it does not advertise MULTI_SEGS */
+	const char *copy_why; /* "vhost copies once in place of the NIC's DMA" */
+};
+
+int pw_portspec_parse(const char *s, struct pw_portspec *spec, struct pw_err *err);
+
+/* The name of the driver behind a short form ("net_vhost"); for RAW the devargs' driver name
+ * without its instance number; "" for PCI (the device decides). buf of 64 bytes. */
+char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len);
+
+/* Devargs for rte_dev_probe(): bus-less for PCI. `index` makes names of virtual devices unique.
+ * transmit: we send (memif: client; pcap: write), else receive. frame_bytes: longest frame.
+ * queue_size: descriptors, 0 = the driver's default. */
+int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool transmit,
+	uint32_t frame_bytes, uint32_t queue_size, char *buf, size_t len, struct pw_err *err);
+
+/* Never NULL: an unknown virtual driver is taken to reach only EAL memory (the safe guess), an
+ * unknown PCI driver to do DMA. devargs (may be NULL) can change the answer (memif zero-copy). */
+const struct pw_driver_traits *pw_driver_traits(
+	const char *driver, bool is_pci, const char *devargs);
+
+/* true for vhost, virtio-user and memif: target is the path of a unix socket. */
+bool pw_portspec_is_socket(const struct pw_portspec *spec);
+/* true for af_packet and af_xdp, whose target is an interface that must exist. */
+bool pw_portspec_is_interface(const struct pw_portspec *spec);
+
+#endif

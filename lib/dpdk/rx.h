@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receive through a poll-mode driver; implements struct pw_rx_ops. Starts EAL: make threads that
+ * must not share the poller's CPU before this.
+ */
+#ifndef PW_DPDK_RX_H
+#define PW_DPDK_RX_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "dpdk/config.h"
+#include "path/path.h"
+
+struct pw_dpdk_rx; /* opaque */
+
+extern const struct pw_rx_ops pw_dpdk_rx_ops;
+
+/* With cfg->listen set to a unicast address, ARP and NDP questions for it are answered. */
+int pw_dpdk_rx_open(struct pw_dpdk_rx **rx, const struct pw_dpdk_config *cfg,
+	const struct pw_log *log, struct pw_err *err);
+const char *pw_dpdk_rx_driver(const struct pw_dpdk_rx *rx); /* "net_virtio_user" */
+void pw_dpdk_rx_close(struct pw_dpdk_rx *rx);               /* ends EAL too; accepts NULL */
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transmit through a poll-mode driver; implements struct pw_tx_ops. Everything cold: opening,
+ * memory for the device, resolving the receiver's MAC. The packets are built in txburst.c.
+ */
+#ifndef PW_DPDK_TX_H
+#define PW_DPDK_TX_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "dpdk/config.h"
+#include "dpdk/portspec.h"
+#include "page/window.h"
+#include "path/path.h"
+
+struct pw_dpdk_tx; /* opaque */
+
+extern const struct pw_tx_ops pw_dpdk_tx_ops;
+
+struct pw_dpdk_tx_info {
+	const char *driver; /* "net_vhost" */
+	const struct pw_driver_traits *traits;
+	uint8_t mac[6];
+	bool multi_segment; /* payload mbufs are the file's pages; else linear and copied */
+	bool csum_offload;
+	bool huge;
+	bool iova_va;
+	uint32_t
+		max_symbol; /* payload bytes a packet can carry behind a header of 0; by the port */
+	void *va_hint;      /* where file mappings should lie for the device, or NULL */
+};
+
+/* Starts EAL, probes and starts the port, waits for its link. */
+int pw_dpdk_tx_open(struct pw_dpdk_tx **tx, const struct pw_dpdk_config *cfg,
+	const struct pw_log *log, struct pw_err *err);
+void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info);
+
+/* Which provider fits this port: AUTO is resolved by where the file lies, a forced one that cannot
+ * work is refused with the reason (-EINVAL). Pure, usable before open. */
+int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages asked,
+	bool on_hugetlbfs, const char *path, enum pw_pages *chosen, struct pw_err *err);
+
+/* EAL memory for the stage provider. */
+struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx);
+
+/* ARP or NDP on the port: who is addr? -EHOSTUNREACH after wait_ns. */
+int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const struct pw_addr *addr,
+	uint16_t vlan, uint64_t wait_ns, uint8_t mac[6], struct pw_err *err);
+
+uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx);
+
+/* Stops the port, which gives every mbuf back, and ends EAL. Windows may be closed once this
+ * returns, or after detach. Accepts NULL. */
+void pw_dpdk_tx_close(struct pw_dpdk_tx *tx);
+
+/* Two steps for windows in EAL memory (stage): stop the port, close the windows, then close. */
+void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx);
+
+#endif

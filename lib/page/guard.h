@@ -20,12 +20,13 @@
 /* Installs the SIGBUS handler, once. */
 int pw_guard_init(struct pw_err *err);
 
-/* Guards [base, base + len). page_bytes: granule of the mapping. Returns a slot >= 0 or -ENOSPC when
- * the table (4096 ranges) is full: then the range is simply not guarded. */
+/* Guards [base, base + len). page_bytes: granule of the mapping. Returns a slot >= 0 or -ENOSPC
+ * when the table (4096 ranges) is full: then the range is simply not guarded. */
 int pw_guard_add(const void *base, size_t len, uint64_t page_bytes);
 /* true when a page of the slot's range was lost; slot -1 is never lost. */
 bool pw_guard_lost(int slot);
-/* true when any guarded range has lost a page since pw_guard_init(): one relaxed load, for loops. */
+/* true when any guarded range has lost a page since pw_guard_init(): one relaxed load, for loops.
+ */
 bool pw_guard_any_lost(void);
 void pw_guard_remove(int slot);
 

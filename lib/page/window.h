@@ -61,10 +61,12 @@ struct pw_stage_mem {
 };
 
 /* True when path lies on hugetlbfs; *page_bytes is its page size. -errno when it can't be told. */
-int pw_hugefile_probe(const char *path, bool *on_hugetlbfs, uint64_t *page_bytes, struct pw_err *err);
+int pw_hugefile_probe(
+	const char *path, bool *on_hugetlbfs, uint64_t *page_bytes, struct pw_err *err);
 
 /* hugefile: O_RDWR, MAP_SHARED, populated, in place. va_hint: where the device can reach it, or
- * NULL. -EINVAL when path is not on hugetlbfs. The file's size is left as it is (a PROT_WRITE
+ * NULL; the mapping goes there or, when that is taken, a little above (look at w->map: it is only a
+ * wish). -EINVAL when path is not on hugetlbfs. The file's size is left as it is (a PROT_WRITE
  * mapping of hugetlbfs would round it up: map PROT_READ, then mprotect()). */
 int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err);
 
@@ -72,13 +74,15 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err);
 
 /* stage: read into extents from mem, with O_DIRECT where the file system takes it (cpu_copies 0),
- * else buffered (cpu_copies 1). Extents hold a whole number of symbol_len. progress may be NULL;
- * it returns false to cancel (-ECANCELED). */
+ * else buffered (cpu_copies 1). Extents hold a whole number of symbol_len where a multiple of both
+ * it and 4096 fits max_extent_bytes, else of 4096. Pieces are asked for in halved sizes, down to
+ * about 1 MiB, before -ENOMEM. progress may be NULL; it returns false to cancel (-ECANCELED). */
 int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	const struct pw_stage_mem *mem, bool (*progress)(void *ctx, uint64_t done, uint64_t total),
 	void *progress_ctx, struct pw_err *err);
 
-/* -ESTALE when the file was truncated or modified since open. */
+/* -ESTALE when the file was truncated or modified since open (removed is fine). A staged window is
+ * a copy, compared when it was complete: always 0. */
 int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *err);
 
 /* Unmaps and closes; accepts a zeroed window. n_out must be 0. */
@@ -86,8 +90,9 @@ void pw_window_close(struct pw_window *w);
 
 /* Creates path on hugetlbfs with exactly len_bytes, its huge pages allocated, mapped read-write.
  * For `stage` (the command) and the receiver. -ENOSPC when the pool has too few pages.
- * fallocate() sets an exact size that ftruncate() refuses. *map is NULL for len 0. */
-int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes, void **map,
-	uint64_t *map_bytes, struct pw_err *err);
+ * fallocate() sets an exact size that ftruncate() refuses. fd is open read-write; a file no longer
+ * than len_bytes keeps its content (resume). The caller unmaps. *map is NULL for len 0. */
+int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes,
+	void **map, uint64_t *map_bytes, struct pw_err *err);
 
 #endif

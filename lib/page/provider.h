@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Internal to lib/page: what the providers of page/window.h share. */
+#ifndef PW_PAGE_PROVIDER_H
+#define PW_PAGE_PROVIDER_H
+
+#include "page/window.h"
+
+/* Describes w->map as one run. */
+int pw_window_map_run(struct pw_window *w, const char *path, struct pw_err *err);
+
+/* Gives a staged window's extents back to where they came from. */
+void pw_stage_release(struct pw_window *w);
+
+#endif

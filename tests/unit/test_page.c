@@ -184,7 +184,7 @@ static void pagecache_takes_a_hugetlbfs_file_too(void **state)
 
 static void mappings_follow_the_hint_and_line_up_above_it(void **state)
 {
-	uint8_t *hint = (uint8_t *)0x100000000000 + 4096;
+	uint8_t *hint = (uint8_t *)0x200000000000 + 4096;
 	struct pw_window a, b, c;
 	char path[128];
 
@@ -206,7 +206,7 @@ static void mappings_follow_the_hint_and_line_up_above_it(void **state)
 		return;
 	make_huge(path_in(path, sizeof(path), dirs.huge, "file"), HUGE_BYTES + 1);
 	assert_int_equal(pw_hugefile_open(&a, path, hint, NULL), 0);
-	assert_ptr_equal(a.map, (uint8_t *)0x100000000000 + HUGE_BYTES);
+	assert_ptr_equal(a.map, (uint8_t *)0x200000000000 + HUGE_BYTES);
 	pw_window_close(&a);
 	unlink(path);
 }

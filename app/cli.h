@@ -36,9 +36,14 @@ void pw_progress_end(struct pw_progress *p); /* wipes the line */
 /* Prints err on standard error, "pagewire: error: ..." and returns the exit code for it:
  * PW_EXIT_RUNTIME. */
 int pw_cli_fail(const struct pw_err *err);
-/* As above, for usage errors found after parsing; PW_EXIT_USAGE. */
+/* For usage errors, from parsing or after it: "pagewire COMMAND: ..."; PW_EXIT_USAGE. */
 int pw_cli_usage(const char *command, const struct pw_err *err);
 
+/* A result with the keys that every document has: schema, version, exit_code. NULL without memory;
+ * jansson's setters take that. */
+json_t *pw_cli_json_result(const char *schema, int exit_code);
+/* As json_string(), for text of any origin: what is no UTF-8 becomes '?'; NULL becomes null. */
+json_t *pw_cli_json_text(const char *s);
 /* Prints a result object to standard output as one JSON document and drops it. */
 void pw_cli_print_json(json_t *result);
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Option tables: the command line is data. A subcommand declares its options once; parsing, --help,
- * --config FILE (the same names in an INI file) and the man page test read the same table.
+ * --config FILE (the same names in an INI file) and the man pages read the same table.
  *
  *   argv --\
  *           > pw_opt_parse(cmd, ...) -> a config struct, filled at each option's offset
  *   INI ---/                            (command line wins over the file, the file over defaults)
+ *
+ * On the command line: --name=value, --name value, --flag, --no-flag, -x, -x value; the last of
+ * repeated options wins; "--" starts EAL arguments. A flag "no-x" is undone by --x. In the file:
+ * "name = value" in [common] (for every command that has such an option) and in [COMMAND].
  */
 #ifndef PW_APP_OPT_H
 #define PW_APP_OPT_H
@@ -21,7 +25,8 @@
 
 enum pw_opt_type {
 	PW_OPT_FLAG,     /* bool *; also --no-NAME, which sets false */
-	PW_OPT_STRING,   /* const char **: argv's or the config file's storage, lives as long as pw_opts */
+	PW_OPT_STRING,   /* const char **: argv's or the config file's storage, lives as long as
+			    pw_opts */
 	PW_OPT_U64,      /* uint64_t *, within [min, max] */
 	PW_OPT_SIZE,     /* uint64_t *, bytes */
 	PW_OPT_DURATION, /* uint64_t *, ns */
@@ -38,6 +43,8 @@ struct pw_opt {
 	const char *help;    /* one sentence, no full stop */
 	uint64_t min, max;   /* U64 */
 	const char *choices; /* CHOICE */
+	bool required;       /* must be given, here or in the file */
+	const char *group;   /* a heading that --help and the man page print above; may be NULL */
 };
 
 struct pw_operands {
@@ -49,14 +56,15 @@ struct pw_operands {
 
 struct pw_context {
 	struct pw_log log;
-	bool is_tty; /* standard error is a terminal */
+	bool is_tty; /* standard error is a terminal, and --quiet was not given */
 };
 
 struct pw_command {
 	const char *name;
 	const char *summary;  /* one line */
-	const char *operands; /* "FILE..." */
-	const struct pw_opt *opts; /* common options (help, config, verbose, quiet) are added to every one */
+	const char *operands; /* "FILE..."; NULL: operands are refused */
+	const struct pw_opt
+		*opts; /* common options (help, config, verbose, quiet) are added to every one */
 	size_t n_opts;
 	size_t config_size;
 	const void *defaults; /* a const config struct */

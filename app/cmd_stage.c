@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pagewire stage: files onto hugetlbfs, where `send` takes them in place; what is there; off it. */
+#include <errno.h>
+#include <fts.h>
+#include <limits.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/cli.h"
+#include "app/opt.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "page/hugecopy.h"
+#include "page/window.h"
+
+#define COMMON_PAGE_BYTES (2u << 20) /* what EAL and most hosts use */
+#define MAX_MOUNTS        64
+
+struct stage_config {
+	const char *to;
+	bool list;
+	bool drop;
+	bool force;
+	bool json;
+};
+
+static const struct pw_opt options[] = {
+	{.name = "to",
+		.type = PW_OPT_STRING,
+		.offset = offsetof(struct stage_config, to),
+		.arg = "DIR",
+		.help = "Directory on hugetlbfs (default: the first hugetlbfs mount, one with 2 "
+			"MiB "
+			"pages if there is any)"},
+	{.name = "list",
+		.type = PW_OPT_FLAG,
+		.offset = offsetof(struct stage_config, list),
+		.help = "List the files on hugetlbfs with their sizes and the pages they hold"},
+	{.name = "drop",
+		.type = PW_OPT_FLAG,
+		.offset = offsetof(struct stage_config, drop),
+		.help = "Remove the named files from hugetlbfs, which frees their pages"},
+	{.name = "force",
+		.letter = 'f',
+		.type = PW_OPT_FLAG,
+		.offset = offsetof(struct stage_config, force),
+		.help = "Replace a file of the same name; until then both hold pages"},
+	{.name = "json",
+		.type = PW_OPT_FLAG,
+		.offset = offsetof(struct stage_config, json),
+		.help = "Print the result as JSON"},
+};
+
+static const struct stage_config defaults = {0};
+
+/* A run of the command: what it has done so far, for the result. */
+struct stage {
+	const struct stage_config *config;
+	const struct pw_context *ctx;
+	const char *action;
+	struct pw_progress progress;
+	json_t *files;
+	uint64_t n_files, n_bytes, n_pages;
+};
+
+struct huge_mounts {
+	char *dirs[MAX_MOUNTS];
+	dev_t devs[MAX_MOUNTS];
+	uint64_t page_bytes[MAX_MOUNTS];
+	size_t n;
+};
+
+static void add_mount(struct huge_mounts *m, const char *dir)
+{
+	struct stat st;
+	bool huge;
+	uint64_t page_bytes;
+	size_t i;
+
+	/* Something else may be mounted over it, and one file system in several places. */
+	if (m->n == MAX_MOUNTS || stat(dir, &st) < 0 ||
+		pw_hugefile_probe(dir, &huge, &page_bytes, NULL) < 0 || !huge)
+		return;
+	for (i = 0; i < m->n; i++)
+		if (m->devs[i] == st.st_dev)
+			return;
+	m->dirs[m->n] = strdup(dir);
+	if (!m->dirs[m->n])
+		return;
+	m->devs[m->n] = st.st_dev;
+	m->page_bytes[m->n++] = page_bytes;
+}
+
+static void find_mounts(struct huge_mounts *m)
+{
+	char line[2 * PATH_MAX];
+	struct mntent entry;
+	FILE *f = setmntent("/proc/self/mounts", "re");
+
+	*m = (struct huge_mounts){0};
+	if (!f)
+		return;
+	while (getmntent_r(f, &entry, line, sizeof(line)))
+		if (strcmp(entry.mnt_type, "hugetlbfs") == 0)
+			add_mount(m, entry.mnt_dir);
+	endmntent(f);
+}
+
+static void free_mounts(struct huge_mounts *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		free(m->dirs[i]);
+}
+
+/* The mount to stage to: one that can be written beats one that cannot, then 2 MiB pages, then the
+ * order of mounting. NULL when there is none. */
+static const char *choose_mount(const struct huge_mounts *m)
+{
+	const char *best = NULL;
+	int best_rank = -1;
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		int rank = (access(m->dirs[i], W_OK | X_OK) == 0 ? 2 : 0) +
+			   (m->page_bytes[i] == COMMON_PAGE_BYTES);
+
+		if (rank > best_rank) {
+			best = m->dirs[i];
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+/* Names are bytes, JSON is UTF-8: what does not fit is shown as '?'. */
+static json_t *json_path(const char *path)
+{
+	json_t *s = json_string(path);
+	char *plain;
+
+	if (s)
+		return s;
+	plain = strdup(path);
+	if (!plain)
+		return json_null();
+	for (char *p = plain; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	s = json_string(plain);
+	free(plain);
+	return s;
+}
+
+static void add_file(struct stage *s, const char *path, uint64_t bytes, uint64_t pages,
+	uint64_t page_bytes, json_t *more)
+{
+	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", json_path(path), "bytes",
+		(json_int_t)bytes, "pages", (json_int_t)pages, "page_bytes",
+		(json_int_t)page_bytes);
+
+	if (more) {
+		json_object_update(file, more);
+		json_decref(more);
+	}
+	json_array_append_new(s->files, file);
+	s->n_files++;
+	s->n_bytes += bytes;
+	s->n_pages += pages;
+}
+
+static bool tick(void *arg, uint64_t done, uint64_t total)
+{
+	struct stage *s = arg;
+	uint64_t now = pw_clock_ns();
+
+	if (s->progress.enabled && pw_progress_due(&s->progress, now))
+		pw_progress_draw(&s->progress, now, "staged", done, total, 0, -1);
+	return !pw_stop_requested();
+}
+
+static int stage_one(struct stage *s, const char *from, const char *dir, struct pw_err *err)
+{
+	const char *name = basename(from);
+	char to[PATH_MAX], size[32], page[32], took[32];
+	struct pw_hugecopy copy = {.from = from,
+		.to = to,
+		.replace = s->config->force,
+		.progress = tick,
+		.progress_ctx = s};
+	uint64_t start = pw_clock_ns();
+	int ret;
+
+	if (!*name || snprintf(to, sizeof(to), "%s/%s", dir, name) >= (int)sizeof(to))
+		return pw_err_set(err, EINVAL, "stage %s: no usable file name", from);
+	pw_progress_init(&s->progress, s->ctx->is_tty, false);
+	ret = pw_hugecopy_run(&copy, err);
+	pw_progress_end(&s->progress);
+	if (ret < 0)
+		return ret;
+	if (!s->config->json)
+		printf("staged %s: %s in %llu pages of %s, %s, %u CPU copies\n", to,
+			pw_units_size(size, sizeof(size), copy.len_bytes),
+			(unsigned long long)copy.n_pages,
+			pw_units_size(page, sizeof(page), copy.page_bytes),
+			pw_units_duration(took, sizeof(took), pw_clock_ns() - start),
+			copy.cpu_copies);
+	add_file(s, to, copy.len_bytes, copy.n_pages, copy.page_bytes,
+		json_pack("{s:o, s:i, s:f}", "from", json_path(from), "cpu_copies",
+			(int)copy.cpu_copies, "seconds",
+			(double)(pw_clock_ns() - start) / (double)PW_NS_PER_S));
+	return 0;
+}
+
+static uint64_t pages_wanted(const struct pw_operands *ops)
+{
+	struct stat st;
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < ops->n; i++)
+		if (stat(ops->argv[i], &st) == 0 && S_ISREG(st.st_mode))
+			n += pw_div_ceil((uint64_t)st.st_size, COMMON_PAGE_BYTES);
+	return n;
+}
+
+static int check_names(const struct pw_operands *ops, struct pw_err *err)
+{
+	int i, k;
+
+	for (i = 1; i < ops->n; i++)
+		for (k = 0; k < i; k++)
+			if (strcmp(basename(ops->argv[i]), basename(ops->argv[k])) == 0)
+				return pw_err_set(err, EINVAL,
+					"%s and %s would get the same name; stage them to "
+					"different "
+					"directories",
+					ops->argv[k], ops->argv[i]);
+	return 0;
+}
+
+static int do_stage(struct stage *s, const struct huge_mounts *mounts,
+	const struct pw_operands *ops, struct pw_err *err)
+{
+	const char *dir = s->config->to ? s->config->to : choose_mount(mounts);
+	uint64_t page_bytes;
+	bool huge;
+	int i, ret;
+
+	if (!dir)
+		return pw_err_set(err, ENODEV,
+			"stage: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
+			"none /mnt/huge, and have %llu pages free: sysctl vm.nr_hugepages=N "
+			"(pagewire doctor)",
+			(unsigned long long)pages_wanted(ops));
+	ret = pw_hugefile_probe(dir, &huge, &page_bytes, err);
+	if (ret < 0)
+		return ret;
+	if (!huge)
+		return pw_err_set(err, EINVAL,
+			"stage to %s: not on hugetlbfs; mount one there: mount -t hugetlbfs none "
+			"%s",
+			dir, dir);
+	pw_stop_install();
+	for (i = 0; i < ops->n; i++) {
+		ret = stage_one(s, ops->argv[i], dir, err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static void list_file(struct stage *s, const char *path, const struct stat *st, uint64_t page_bytes)
+{
+	uint64_t bytes = (uint64_t)st->st_size;
+	uint64_t pages = (uint64_t)st->st_blocks * 512 / page_bytes;
+	char size[32], page[32];
+
+	add_file(s, path, bytes, pages, page_bytes, NULL);
+	if (!s->config->json)
+		printf("%12s  %6llu x %-8s  %s\n", pw_units_size(size, sizeof(size), bytes),
+			(unsigned long long)pages, pw_units_size(page, sizeof(page), page_bytes),
+			path);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int list_tree(struct stage *s, char *dir, struct pw_err *err)
+{
+	char *roots[] = {dir, NULL};
+	uint64_t page_bytes;
+	bool huge;
+	FTSENT *e;
+	FTS *tree;
+	int ret = pw_hugefile_probe(dir, &huge, &page_bytes, err);
+
+	if (ret < 0)
+		return ret;
+	if (!huge)
+		return pw_err_set(err, EINVAL, "list %s: not on hugetlbfs", dir);
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, by_name);
+	if (!tree)
+		return pw_err_sys(err, errno, "list %s", dir);
+	while ((e = fts_read(tree))) {
+		if (e->fts_info == FTS_F)
+			list_file(s, e->fts_path, e->fts_statp, page_bytes);
+		else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
+			pw_warn(&s->ctx->log, "list %s: %s", e->fts_path, strerror(e->fts_errno));
+	}
+	fts_close(tree);
+	return 0;
+}
+
+static int do_list(struct stage *s, const struct huge_mounts *mounts, struct pw_err *err)
+{
+	char size[32];
+	size_t i;
+	int ret = 0;
+
+	if (s->config->to) {
+		char *dir = strdup(s->config->to);
+
+		ret = dir ? list_tree(s, dir, err) : pw_err_sys(err, ENOMEM, "list");
+		free(dir);
+	} else if (mounts->n == 0) {
+		return pw_err_set(err, ENODEV,
+			"list: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
+			"none /mnt/huge");
+	}
+	for (i = 0; !s->config->to && i < mounts->n && ret == 0; i++)
+		ret = list_tree(s, mounts->dirs[i], err);
+	if (ret == 0 && !s->config->json)
+		printf("%llu files, %s, %llu pages\n", (unsigned long long)s->n_files,
+			pw_units_size(size, sizeof(size), s->n_bytes),
+			(unsigned long long)s->n_pages);
+	return ret;
+}
+
+static int drop_one(struct stage *s, const char *path, struct pw_err *err)
+{
+	uint64_t page_bytes;
+	struct stat st;
+	bool huge;
+	int ret;
+
+	if (lstat(path, &st) < 0)
+		return pw_err_sys(err, errno, "drop %s", path);
+	if (!S_ISREG(st.st_mode))
+		return pw_err_set(err, EINVAL, "drop %s: not an ordinary file", path);
+	ret = pw_hugefile_probe(path, &huge, &page_bytes, err);
+	if (ret < 0)
+		return ret;
+	if (!huge)
+		return pw_err_set(err, EINVAL,
+			"drop %s: not on hugetlbfs, so it is left alone (`pagewire stage --list` "
+			"shows what is)",
+			path);
+	if (unlink(path) < 0)
+		return pw_err_sys(err, errno, "drop %s", path);
+	add_file(s, path, (uint64_t)st.st_size, (uint64_t)st.st_blocks * 512 / page_bytes,
+		page_bytes, NULL);
+	if (!s->config->json)
+		printf("dropped %s: %llu pages\n", path,
+			(unsigned long long)((uint64_t)st.st_blocks * 512 / page_bytes));
+	return 0;
+}
+
+static int do_drop(struct stage *s, const struct pw_operands *ops, struct pw_err *err)
+{
+	int i, ret;
+
+	for (i = 0; i < ops->n; i++) {
+		ret = drop_one(s, ops->argv[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int check_usage(
+	const struct stage_config *c, const struct pw_operands *ops, struct pw_err *err)
+{
+	if (c->list && c->drop)
+		return pw_err_set(err, EINVAL, "--list and --drop exclude each other");
+	if (c->list && (ops->n > 0 || c->force))
+		return pw_err_set(err, EINVAL, "--list takes neither files nor --force");
+	if (c->drop && (c->to || c->force))
+		return pw_err_set(err, EINVAL,
+			"--drop takes neither --to nor --force: name the files with their paths");
+	if (!c->list && ops->n == 0)
+		return pw_err_set(err, EINVAL, "no file is named; stage FILE..., or --list");
+	return c->drop || c->list ? 0 : check_names(ops, err);
+}
+
+/* Too few pages and no place for them are the environment's, all else is this run's. */
+static int finish(struct stage *s, int ret, const struct pw_err *err)
+{
+	int code = PW_EXIT_OK;
+	json_t *result;
+
+	if (ret < 0) {
+		pw_cli_fail(err);
+		code = ret == -ENOSPC || ret == -ENODEV ? PW_EXIT_NOENV : PW_EXIT_RUNTIME;
+	}
+	if (!s->config->json) {
+		json_decref(s->files);
+		return code;
+	}
+	result = json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:o}", "schema", "pagewire.stage/1",
+		"version", PW_VERSION, "exit_code", code, "action", s->action, "bytes",
+		(json_int_t)s->n_bytes, "pages", (json_int_t)s->n_pages, "files", s->files);
+	if (ret < 0)
+		json_object_set_new(result, "error", json_path(err->msg));
+	pw_cli_print_json(result);
+	return code;
+}
+
+static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
+{
+	const struct stage_config *c = config;
+	struct stage s = {.config = c, .ctx = ctx};
+	struct huge_mounts mounts;
+	struct pw_err err = {0};
+	int ret;
+
+	if (check_usage(c, ops, &err) < 0)
+		return pw_cli_usage("stage", &err);
+	s.action = c->list ? "list" : c->drop ? "drop" : "stage";
+	s.files = json_array();
+	find_mounts(&mounts);
+	if (c->list)
+		ret = do_list(&s, &mounts, &err);
+	else if (c->drop)
+		ret = do_drop(&s, ops, &err);
+	else
+		ret = do_stage(&s, &mounts, ops, &err);
+	free_mounts(&mounts);
+	return finish(&s, ret, &err);
+}
+
+extern const struct pw_command pw_cmd_stage;
+
+const struct pw_command pw_cmd_stage = {
+	.name = "stage",
+	.summary = "Put files on huge pages, where send takes them in place",
+	.operands = "FILE...",
+	.opts = options,
+	.n_opts = PW_ARRAY_LEN(options),
+	.config_size = sizeof(struct stage_config),
+	.defaults = &defaults,
+	.run = run,
+	.examples = "pagewire stage disk.img\n"
+		    "pagewire stage --to /mnt/huge --force *.iso\n"
+		    "pagewire stage --list\n"
+		    "pagewire stage --drop /mnt/huge/disk.img\n",
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The subcommands, one file each: cmd_NAME.c. */
+#ifndef PW_APP_COMMANDS_H
+#define PW_APP_COMMANDS_H
+
+#include "app/opt.h"
+
+extern const struct pw_command pw_cmd_send;
+extern const struct pw_command pw_cmd_recv;
+extern const struct pw_command pw_cmd_stage;
+extern const struct pw_command pw_cmd_doctor;
+
+#endif

@@ -227,7 +227,7 @@ static uint64_t pages_wanted(const struct pw_operands *ops)
 	for (i = 0; i < ops->n; i++)
 		if (stat(ops->argv[i], &st) == 0 && S_ISREG(st.st_mode))
 			n += pw_div_ceil((uint64_t)st.st_size, COMMON_PAGE_BYTES);
-	return n;
+	return pw_max_u64(n, 1);
 }
 
 static int check_names(const struct pw_operands *ops, struct pw_err *err)
@@ -256,8 +256,7 @@ static int do_stage(struct stage *s, const struct huge_mounts *mounts,
 	if (!dir)
 		return pw_err_set(err, ENODEV,
 			"stage: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
-			"none /mnt/huge, and have %llu pages free: sysctl vm.nr_hugepages=N "
-			"(pagewire doctor)",
+			"none /mnt/huge, then sysctl -w vm.nr_hugepages=%llu (pagewire doctor)",
 			(unsigned long long)pages_wanted(ops));
 	ret = pw_hugefile_probe(dir, &huge, &page_bytes, err);
 	if (ret < 0)
@@ -339,8 +338,8 @@ static int do_list(struct stage *s, const struct huge_mounts *mounts, struct pw_
 	for (i = 0; !s->config->to && i < mounts->n && ret == 0; i++)
 		ret = list_tree(s, mounts->dirs[i], err);
 	if (ret == 0 && !s->config->json)
-		printf("%llu files, %s, %llu pages\n", (unsigned long long)s->n_files,
-			pw_units_size(size, sizeof(size), s->n_bytes),
+		printf("%llu file%s, %s, %llu pages\n", (unsigned long long)s->n_files,
+			s->n_files == 1 ? "" : "s", pw_units_size(size, sizeof(size), s->n_bytes),
 			(unsigned long long)s->n_pages);
 	return ret;
 }

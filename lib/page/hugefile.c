@@ -34,9 +34,9 @@ static int no_pages(
 	char size[32];
 
 	return pw_err_set(err, code,
-		"map %s: needs %llu huge pages of %s, fewer are free; add some "
+		"%s %s: needs %llu huge pages of %s, fewer are free; add some "
 		"(pagewire doctor: hugepages.free)",
-		path, (unsigned long long)(map_bytes / page_bytes),
+		action, path, (unsigned long long)(map_bytes / page_bytes),
 		pw_units_size(size, sizeof(size), page_bytes));
 }
 
@@ -52,12 +52,12 @@ static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes
 	int ret;
 
 	if (p == MAP_FAILED)
-		return errno == ENOMEM ? no_pages(path, map_bytes, page_bytes, ENOMEM, err)
+		return errno == ENOMEM ? no_pages("map", path, map_bytes, page_bytes, ENOMEM, err)
 				       : pw_err_sys(err, errno, "map %s", path);
 	/* MAP_POPULATE would keep quiet about a page that is not there. */
 	ret = pw_file_populate(p, map_bytes);
 	if (ret == -ENOMEM) {
-		no_pages(path, map_bytes, page_bytes, ENOMEM, err);
+		no_pages("map", path, map_bytes, page_bytes, ENOMEM, err);
 		goto unmap;
 	}
 	if (ret == -EFAULT) {
@@ -161,7 +161,7 @@ int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t pa
 	if (ret == 0)
 		ret = map_exact(fd, path, NULL, *map_bytes, page_bytes, map, err);
 	else if (ret == -ENOSPC || ret == -ENOMEM)
-		no_pages(path, *map_bytes, page_bytes, ENOSPC, err);
+		no_pages("allocate", path, *map_bytes, page_bytes, ENOSPC, err);
 	else
 		pw_err_sys(err, -ret, "allocate %s", path);
 	if (ret == 0)

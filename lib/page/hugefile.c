@@ -28,8 +28,8 @@ int pw_hugefile_probe(
 	return 0;
 }
 
-static int no_pages(
-	const char *path, uint64_t map_bytes, uint64_t page_bytes, int code, struct pw_err *err)
+static int no_pages(const char *action, const char *path, uint64_t map_bytes, uint64_t page_bytes,
+	int code, struct pw_err *err)
 {
 	char size[32];
 

@@ -31,28 +31,45 @@ const struct pw_opt pw_opt_common_opts[PW_OPT_N_COMMON] = {
 		.help = "Log errors only, draw no live line"},
 };
 
-/* Breaks text at blanks so that it fits right of HELP_COLUMN; the cursor stands at `column`. */
+/* How much of text fits room, whole words; one that is wider goes on its own line. */
+static int fit(const char *text, int room)
+{
+	int n = 0;
+
+	for (int i = 0; i <= room; i++) {
+		if (text[i] == ' ' || text[i] == '\0')
+			n = i;
+		if (text[i] == '\0')
+			break;
+	}
+	return n ? n : (int)strcspn(text, " ");
+}
+
+/* Prints text right of HELP_COLUMN; the cursor stands at column. */
 static void print_wrapped(FILE *out, const char *text, int column)
 {
-	while (*text) {
-		int room = HELP_WIDTH - HELP_COLUMN, n = 0;
-
-		if (column > HELP_COLUMN - 2 || column == 0)
-			fputs(column ? "\n" : "", out);
-		if (column > HELP_COLUMN - 2)
-			column = 0;
-		fprintf(out, "%*s", HELP_COLUMN - column, "");
-		for (int i = 0; i <= room; i++) {
-			if (text[i] == ' ' || text[i] == '\0')
-				n = i;
-			if (text[i] == '\0')
-				break;
-		}
-		if (!n) /* one word, wider than the room */
-			n = (int)strcspn(text, " ");
-		fprintf(out, "%.*s\n", n, text);
-		text += n + (text[n] == ' ');
+	if (column > HELP_COLUMN - 2) {
+		fputc('\n', out);
 		column = 0;
+	}
+	for (; *text; column = 0) {
+		int n = fit(text, HELP_WIDTH - HELP_COLUMN);
+
+		fprintf(out, "%*s%.*s\n", HELP_COLUMN - column, "", n, text);
+		text += n;
+		while (*text == ' ')
+			text++;
+	}
+}
+
+static void print_examples(FILE *out, const char *lines)
+{
+	fputs("\nExamples:\n", out);
+	while (*lines) {
+		int n = (int)strcspn(lines, "\n");
+
+		fprintf(out, "%s%.*s\n", *lines == ' ' ? "" : "  ", n, lines);
+		lines += n + (lines[n] == '\n');
 	}
 }
 
@@ -78,15 +95,14 @@ static void print_option(FILE *out, const struct pw_opt *o, const void *defaults
 
 void pw_opt_help(const struct pw_command *cmd, FILE *out)
 {
-	const char *group = NULL;
-
 	fprintf(out, "usage: pagewire %s [OPTIONS]%s%s%s\n\n%s\n", cmd->name,
 		cmd->operands ? " " : "", cmd->operands ? cmd->operands : "",
 		cmd->takes_eal ? " [-- EAL-ARGUMENTS]" : "", cmd->summary);
 	for (size_t i = 0; i < cmd->n_opts; i++) {
 		if (cmd->opts[i].group || i == 0) {
-			group = cmd->opts[i].group ? cmd->opts[i].group : "Options";
-			fprintf(out, "\n%s:\n", group);
+			const char *group = cmd->opts[i].group;
+
+			fprintf(out, "\n%s:\n", group ? group : "Options");
 		}
 		print_option(out, &cmd->opts[i], cmd->defaults);
 	}
@@ -96,6 +112,5 @@ void pw_opt_help(const struct pw_command *cmd, FILE *out)
 	if (cmd->takes_eal)
 		fputs("\nWhat follows -- goes to DPDK's EAL as it is.\n", out);
 	if (cmd->examples)
-		fprintf(out, "\nExamples:\n%s%s", cmd->examples,
-			cmd->examples[strlen(cmd->examples) - 1] == '\n' ? "" : "\n");
+		print_examples(out, cmd->examples);
 }

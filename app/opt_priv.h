@@ -16,6 +16,50 @@ struct pw_opt_common {
 #define PW_OPT_N_COMMON 4
 extern const struct pw_opt pw_opt_common_opts[PW_OPT_N_COMMON];
 
+/* A word on the command line or a line of the file, before it is read into the config. */
+struct pw_opt_item {
+	const struct pw_opt *opt;
+	const char *value; /* NULL: a bare flag */
+	bool common;       /* fills struct pw_opt_common, not the command's config */
+	bool off;          /* --no-NAME */
+	unsigned int line; /* of the file; 0 = command line */
+	unsigned int rank; /* later ranks win */
+};
+
+enum { PW_RANK_FILE_COMMON, PW_RANK_FILE_COMMAND, PW_RANK_ARGV, PW_N_RANKS };
+
+/* What outlives the parsing: values point in here. */
+struct pw_opt_storage {
+	struct pw_opt_item *items;
+	size_t n_items, n_room;
+	char **operands;
+	char *arena; /* the config file's values, NUL-terminated */
+	size_t arena_used, arena_len;
+};
+
+struct pw_opt_parse {
+	const struct pw_command *cmd;
+	int argc;
+	char **argv;
+	int next;
+	struct pw_opt_storage *st;
+	struct pw_operands *ops;
+	const char *config_path;
+	bool help;
+};
+
+int pw_opt_push(struct pw_opt_storage *st, const struct pw_opt_item *it, struct pw_err *err);
+
+/* Fill it->opt, common and off; false when cmd has no such option. */
+bool pw_opt_find(const struct pw_command *cmd, const char *name, struct pw_opt_item *it);
+bool pw_opt_find_letter(const struct pw_command *cmd, char letter, struct pw_opt_item *it);
+/* The option of cmd that word may have meant, or NULL. */
+const char *pw_opt_nearest(const struct pw_command *cmd, const char *word);
+
+/* Both push items. argv first: it names the file. */
+int pw_opt_scan_argv(struct pw_opt_parse *p, struct pw_err *err);
+int pw_opt_scan_file(struct pw_opt_parse *p, struct pw_err *err);
+
 /* Reads value into base + o->offset. what: how errors name the option ("--mtu", "FILE:3: mtu").
  * A flag's value may be NULL, for true; off turns it round. */
 int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool off, void *base,

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -16,10 +17,15 @@
 #include "dpdk/portspec.h"
 
 struct pw_eal {
+	bool started;
 	bool huge;             /* EAL memory is on hugepages */
 	bool iova_va;          /* IOVA as VA */
 	int node;              /* NUMA node of the port, -1 = no preference */
 	uint64_t memory_bytes; /* preallocated */
+	FILE *log_stream;      /* takes EAL's and the drivers' lines */
+	const struct pw_log *log;
+	void *args;          /* EAL keeps pointers into its argv */
+	char last_line[192]; /* the last of them: why a start or a probe failed */
 };
 
 const char *pw_dpdk_version(void); /* "DPDK 22.11.11" */
@@ -38,6 +44,9 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 int pw_eal_freeze_memory(struct pw_err *err);
 
 /* Ends EAL: hugepages and runtime files are given back. Safe without a start. */
-void pw_eal_stop(void);
+void pw_eal_stop(struct pw_eal *eal);
+
+/* " (DPDK: LINE)" with the last line that EAL or a driver logged, or "". Valid until the next. */
+const char *pw_eal_last_words(struct pw_eal *eal);
 
 #endif

@@ -21,7 +21,7 @@ struct pw_port {
 	uint8_t mac[6];
 	bool is_pci;
 	bool multi_segs;   /* chains may be sent */
-	bool csum_offload; /* IPv4 and UDP checksums by the port, enabled */
+	bool csum_offload; /* UDP checksums by the port, enabled */
 	uint16_t n_txd, n_rxd;
 	int node;
 	bool started;
@@ -29,14 +29,15 @@ struct pw_port {
 
 /* Probes and configures; rx_pool feeds the one receive queue. transmit: our role. */
 int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
-	const struct pw_dpdk_config *cfg, bool transmit, const struct pw_log *log,
-	struct pw_err *err);
+	const struct pw_dpdk_config *cfg, bool transmit, struct pw_eal *eal, struct pw_err *err);
 int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,
 	bool transmit, struct pw_err *err);
 /* -ETIMEDOUT after cfg->wait_ns without a link, -ECANCELED when cfg->cancelled. */
 int pw_port_wait_link(
 	const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 bool pw_port_link_up(const struct pw_port *p);
+/* Stops: drivers give back the mbufs they hold, here or in close. */
+void pw_port_stop(struct pw_port *p);
 /* Stops and closes; completed mbufs come back to their pools. Accepts a port that is not open. */
 void pw_port_close(struct pw_port *p);
 

@@ -43,9 +43,16 @@ int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages as
 /* EAL memory for the stage provider. */
 struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx);
 
-/* ARP or NDP on the port: who is addr? -EHOSTUNREACH after wait_ns. */
+/* ARP or NDP on the port: who is addr? -EHOSTUNREACH after wait_ns, -ECANCELED when cancelled()
+ * (may be NULL) says so. */
 int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const struct pw_addr *addr,
-	uint16_t vlan, uint64_t wait_ns, uint8_t mac[6], struct pw_err *err);
+	uint16_t vlan, uint64_t wait_ns, bool (*cancelled)(void), uint8_t mac[6],
+	struct pw_err *err);
+
+/* Who fills UDP checksums. SOFTWARE is a counted read of every payload byte; OFFLOAD needs
+ * info.csum_offload and templates that hold the pseudo-header's sum. Before the first packet. */
+enum pw_csum { PW_CSUM_NONE, PW_CSUM_OFFLOAD, PW_CSUM_SOFTWARE };
+void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6);
 
 uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx);
 

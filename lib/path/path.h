@@ -56,9 +56,9 @@ struct pw_tx_ops {
 	const char *name;
 	/* Makes obj->win reachable (DMA map, IOVAs); refuses with a reason where it can't be. */
 	int (*attach)(void *path, struct pw_tx_object *obj, struct pw_err *err);
-	/* Waits (bounded) for the object's packets in flight, then undoes attach. -ETIMEDOUT when
-	 * the driver keeps some: the window must then stay mapped until close. */
-	int (*detach)(void *path, struct pw_tx_object *obj, struct pw_err *err);
+	/* Undoes attach. -EBUSY while packets are in flight (win->n_out): try again later, or after
+	 * the port is stopped. */
+	int (*detach)(void *path, struct pw_tx_object *obj);
 	/* Returns how many symbols were accepted, 0..b->n. Never blocks. */
 	uint16_t (*send)(void *path, const struct pw_tx_burst *b);
 	/* One small packet copied whole (FDT, close): header template and payload. 1 or 0. */

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/send_job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "sys/netif.h"
+
+#define UDP_MAX_PAYLOAD 65507u
+#define RESOLVE_MAX_NS  (5 * PW_NS_PER_S)
+#define VA_RANGE        (128ull << 30) /* mappings for a device go round in this much address space */
+
+static int usage_error(bool *usage, int r)
+{
+	*usage = true;
+	return r;
+}
+
+static int plan_flow(struct pw_send_job *job, struct pw_err *err)
+{
+	const struct pw_send_options *o = job->opt;
+	struct pw_flow *f = &job->flow;
+	int r = pw_addr_parse("--to", o->to, PW_ALC_PORT, &f->dst, err);
+
+	if (r)
+		return r;
+	if (o->from) {
+		r = pw_addr_parse("--from", o->from, f->dst.port, &f->src, err);
+		if (r)
+			return r;
+		if (f->src.family != f->dst.family)
+			return pw_err_set(err, EINVAL,
+				"read --from '%s': not the IP version of --to '%s'", o->from,
+				o->to);
+	}
+	if (o->to_mac) {
+		r = pw_mac_parse("--to-mac", o->to_mac, f->dst_mac, err);
+		if (r)
+			return r;
+	}
+	f->vlan = o->vlan == UINT64_MAX ? PW_VLAN_NONE : (uint16_t)o->vlan;
+	f->ttl = (uint8_t)(o->ttl ? o->ttl : pw_addr_is_multicast(&f->dst) ? 1 : 64);
+	f->dscp = (uint8_t)o->dscp;
+	if (f->dst.family == 6 && o->udp_checksum == PW_UDP_CSUM_NONE)
+		return pw_err_set(err, EINVAL,
+			"use --udp-checksum none with IPv6: RFC 8200 forbids it; use auto, offload "
+			"or software");
+	return 0;
+}
+
+static int plan_symbol(struct pw_send_job *job, struct pw_err *err)
+{
+	const struct pw_send_options *o = job->opt;
+	bool wide = o->tsi > UINT16_MAX || job->files.n >= UINT16_MAX;
+	struct pw_alc_hdr hdr = {0};
+	uint64_t overhead = pw_frame_l3_overhead(&job->flow) + pw_alc_len(&hdr, wide);
+	uint64_t max = o->mtu > overhead ? o->mtu - overhead : 0;
+
+	max = pw_min_u64(max, UDP_MAX_PAYLOAD - pw_alc_len(&hdr, wide));
+	job->symbol_len = (uint32_t)o->symbol;
+	if (job->symbol_len == 0)
+		job->symbol_len = (uint32_t)pw_min_u64(
+			pw_send_symbol_for_mtu(&job->flow, (uint32_t)o->mtu, wide), max);
+	if (job->symbol_len == 0 || job->symbol_len > max)
+		return pw_err_set(err, EINVAL,
+			"use --symbol %" PRIu64 ": with --mtu %" PRIu64
+			" a packet carries 1 to %" PRIu64 " bytes; lower --symbol or raise --mtu",
+			o->symbol, o->mtu, max);
+	return 0;
+}
+
+/* Which provider, for each file: refused ones are refused before anything starts. */
+static int choose_pages(
+	struct pw_send_job *job, const char *path, enum pw_pages *chosen, struct pw_err *err)
+{
+	bool huge = false;
+	uint64_t page_bytes;
+	int r = pw_hugefile_probe(path, &huge, &page_bytes, err);
+
+	if (r)
+		return r;
+	return pw_dpdk_choose_pages(
+		job->traits, (enum pw_pages)job->opt->pages_choice, huge, path, chosen, err);
+}
+
+static int plan_pages(struct pw_send_job *job, struct pw_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < job->files.n; i++) {
+		const struct pw_file *f = &job->files.v[i];
+		enum pw_pages pages;
+		int r = choose_pages(job, f->path, &pages, err);
+
+		if (r)
+			return r;
+		if (i == 0)
+			job->first_pages = pages;
+		job->mixed_pages |= pages != job->first_pages;
+		if (pages == PW_PAGES_STAGE) /* O_DIRECT's alignment and malloc's own bytes */
+			job->stage_bytes += pw_align_up(f->len_bytes, 4096) + 8192;
+	}
+	if (job->stage_bytes) /* extents are cut to whole symbols, the heap has fences between them
+			       */
+		job->stage_bytes += job->stage_bytes / 64 + (16ull << 20);
+	return 0;
+}
+
+static int plan_port(struct pw_send_job *job, struct pw_err *err)
+{
+	char driver[64];
+	int r = pw_portspec_parse(job->opt->port ? job->opt->port : "null", &job->spec, err);
+
+	if (r)
+		return r;
+	pw_portspec_driver(&job->spec, driver, sizeof(driver));
+	job->traits = pw_driver_traits(driver, job->spec.kind == PW_PORT_PCI, job->spec.target);
+	return 0;
+}
+
+int pw_send_job_plan(
+	struct pw_send_job *job, const struct pw_operands *ops, bool *usage, struct pw_err *err)
+{
+	const struct pw_send_options *o = job->opt;
+	int r;
+
+	*usage = false;
+	if (ops->n == 0)
+		return usage_error(
+			usage, pw_err_set(err, EINVAL, "send: name a FILE or a directory"));
+	if (!o->to || (!o->port && !o->dry_run))
+		return usage_error(usage, pw_err_set(err, EINVAL, "send: %s is missing",
+						  o->to ? "--port PORT" : "--to ADDR:PORT"));
+	r = plan_flow(job, err);
+	if (!r)
+		r = plan_port(job, err);
+	if (r)
+		return usage_error(usage, r);
+	r = pw_files_collect(&job->files, ops->argv, (size_t)ops->n, &job->ctx->log, err);
+	if (!r && o->gaps)
+		r = pw_gaps_load(o->gaps, &job->gaps, err);
+	if (!r && o->gaps)
+		r = pw_files_keep_gaps(&job->files, &job->gaps, err);
+	if (r)
+		return r;
+	r = plan_symbol(job, err);
+	if (r)
+		return usage_error(usage, r);
+	return plan_pages(job, err);
+}
+
+/* Our own address: --from, the interface's, or a link-local one made of the MAC (RFC 3927, RFC 4291
+ * appendix A). */
+static void own_address(struct pw_send_job *job)
+{
+	struct pw_addr *src = &job->flow.src;
+	const uint8_t *mac = job->info.mac;
+	bool named = pw_portspec_is_interface(&job->spec) || job->spec.kind == PW_PORT_TAP;
+	struct pw_netif netif;
+
+	if (src->family)
+		return;
+	src->family = job->flow.dst.family;
+	src->port = job->flow.dst.port;
+	if (named && pw_netif_query(job->spec.target, &netif, NULL) == 0) {
+		if (src->family == 4 && netif.has_ipv4) {
+			memcpy(src->bytes, netif.ipv4, 4);
+			return;
+		}
+		if (src->family == 6 && (netif.has_ipv6_global || netif.has_ipv6_linklocal)) {
+			memcpy(src->bytes,
+				netif.has_ipv6_global ? netif.ipv6_global : netif.ipv6_linklocal,
+				16);
+			return;
+		}
+	}
+	if (src->family == 4) {
+		/* 169.254.1.0 to 169.254.254.255 are for use */
+		memcpy(src->bytes, (uint8_t[]){169, 254, (uint8_t)(1 + mac[4] % 254), mac[5]}, 4);
+		return;
+	}
+	memcpy(src->bytes,
+		(uint8_t[]){0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe,
+			mac[3], mac[4], mac[5]},
+		16);
+}
+
+static int peer_mac(struct pw_send_job *job, struct pw_err *err)
+{
+	struct pw_flow *f = &job->flow;
+	static const uint8_t all_ones[4] = {255, 255, 255, 255};
+
+	memcpy(f->src_mac, job->info.mac, sizeof(f->src_mac));
+	if (job->opt->to_mac)
+		return 0;
+	if (pw_addr_is_multicast(&f->dst)) {
+		pw_addr_multicast_mac(&f->dst, f->dst_mac);
+		return 0;
+	}
+	if (f->dst.family == 4 && !memcmp(f->dst.bytes, all_ones, sizeof(all_ones))) {
+		memset(f->dst_mac, 0xff, sizeof(f->dst_mac));
+		return 0;
+	}
+	pw_info(&job->ctx->log, "asking for the receiver's MAC on %s", job->opt->port);
+	return pw_dpdk_tx_resolve(job->tx, &f->src, &f->dst, f->vlan,
+		pw_min_u64(job->opt->wait_ns, RESOLVE_MAX_NS), pw_stop_requested, f->dst_mac, err);
+}
+
+/* IPv4 may go without a UDP checksum, IPv6 not (RFC 8200 section 8.1). */
+static int choose_csum(struct pw_send_job *job, struct pw_err *err)
+{
+	bool ipv6 = job->flow.dst.family == 6;
+
+	switch (job->opt->udp_checksum) {
+	case PW_UDP_CSUM_OFFLOAD:
+		if (!job->info.csum_offload)
+			return pw_err_set(err, ENOTSUP,
+				"use --udp-checksum offload: %s has none; use auto or software",
+				job->info.driver);
+		job->csum = PW_CSUM_OFFLOAD;
+		break;
+	case PW_UDP_CSUM_SOFTWARE:
+		job->csum = PW_CSUM_SOFTWARE;
+		break;
+	default:
+		job->csum = job->info.csum_offload ? PW_CSUM_OFFLOAD
+			    : ipv6                 ? PW_CSUM_SOFTWARE
+						   : PW_CSUM_NONE;
+	}
+	pw_dpdk_tx_set_csum(job->tx, job->csum, ipv6);
+	return 0;
+}
+
+int pw_send_job_open(struct pw_send_job *job, const struct pw_operands *ops, struct pw_err *err)
+{
+	const struct pw_send_options *o = job->opt;
+	struct pw_dpdk_config cfg = {
+		.port = o->port,
+		.mtu = (uint32_t)o->mtu,
+		.cores = o->core,
+		.memory_bytes = o->memory_bytes,
+		.stage_bytes = job->stage_bytes,
+		.no_huge = o->no_huge,
+		.iova = (enum pw_iova)o->iova,
+		.queue_size = (uint32_t)o->queue_size,
+		.wait_ns = o->wait_ns,
+		/* offload in a virtual device is the CPU's work again, hidden in its driver */
+		.udp_csum_offload_wanted =
+			o->udp_checksum == PW_UDP_CSUM_OFFLOAD ||
+			(o->udp_checksum == PW_UDP_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
+		.eal_argc = ops->n_eal,
+		.eal_argv = ops->eal_argv,
+		.verbose = job->ctx->log.level >= PW_LOG_DEBUG,
+		.cancelled = pw_stop_requested,
+	};
+	struct rlimit nofile;
+	int r;
+
+	/* a window holds a descriptor while its packets are in flight */
+	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0) {
+		nofile.rlim_cur = nofile.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &nofile);
+	}
+	r = pw_dpdk_tx_open(&job->tx, &cfg, &job->ctx->log, err);
+	if (r)
+		return r;
+	pw_dpdk_tx_info(job->tx, &job->info);
+	job->traits = job->info.traits; /* the driver itself, where the port's name told less */
+	own_address(job);
+	r = choose_csum(job, err);
+	return r ? r : peer_mac(job, err);
+}
+
+static int open_window(void *ctx, struct pw_window *w, const char *path, struct pw_err *err)
+{
+	struct pw_send_job *job = ctx;
+	struct pw_stage_mem mem = pw_dpdk_stage_mem(job->tx);
+	uint8_t *hint = job->info.va_hint;
+	enum pw_pages pages;
+	int r = choose_pages(job, path, &pages, err);
+
+	if (r)
+		return r;
+	if (pages == PW_PAGES_STAGE)
+		return pw_stage_open(w, path, job->symbol_len, &mem, NULL, NULL, err);
+	if (hint)
+		hint += job->va_next;
+	if (pages == PW_PAGES_HUGEFILE)
+		r = pw_hugefile_open(w, path, hint, err);
+	else
+		r = pw_pagecache_open(w, path, hint, err);
+	if (r == 0)
+		job->va_next = (job->va_next + pw_align_up(w->map_bytes, 1ull << 30)) % VA_RANGE;
+	return r;
+}
+
+static void tick(void *ctx, const struct pw_send_status *st)
+{
+	struct pw_send_job *job = ctx;
+	uint64_t now = pw_clock_ns();
+	bool reading = st->phase == PW_SEND_READING;
+
+	if (pw_progress_due(&job->progress, now))
+		pw_progress_draw(&job->progress, now, reading ? "reading" : "sending",
+			st->bytes_done, reading ? 0 : st->bytes_total, st->packets, -1.0);
+}
+
+int pw_send_job_run(struct pw_send_job *job, struct pw_err *err)
+{
+	static const enum pw_digest_kind digests[] = {
+		PW_DIGEST_XXH3_128, PW_DIGEST_SHA256, PW_DIGEST_NONE};
+	const struct pw_send_options *o = job->opt;
+	struct pw_send_config cfg = {
+		.ops = &pw_dpdk_tx_ops,
+		.path = job->tx,
+		.path_text = o->port,
+		.files = &job->files,
+		.flow = job->flow,
+		.mtu = (uint32_t)o->mtu,
+		.symbol_len = job->symbol_len,
+		.csum_offload = job->csum == PW_CSUM_OFFLOAD,
+		.tsi = (uint32_t)o->tsi,
+		.digest = digests[o->digest],
+		.md5 = o->md5,
+		.rate = o->rate,
+		.loops = o->loops,
+		.fdt_interval_ns = o->fdt_interval_ns,
+		.lead_ns = o->lead_ns,
+		.open_window = open_window,
+		.ctx = job,
+		.stopped = pw_stop_requested,
+		.tick = tick,
+		.log = &job->ctx->log,
+	};
+	struct pw_send *s;
+	int r;
+
+	pw_progress_init(&job->progress, job->ctx->is_tty, o->progress);
+	r = pw_send_create(&s, &cfg, err);
+	if (r)
+		return r;
+	r = pw_send_run(s, &job->result, err);
+	pw_progress_end(&job->progress);
+	/* windows are closed when the port can no longer read them */
+	pw_dpdk_tx_stop(job->tx);
+	pw_send_destroy(s);
+	return r;
+}
+
+void pw_send_job_finish(struct pw_send_job *job)
+{
+	pw_dpdk_tx_close(job->tx);
+	job->tx = NULL;
+	pw_files_finish(&job->files);
+	pw_gaps_finish(&job->gaps);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What `pagewire send` prints: the plan before, the account after. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/send_job.h"
+#include "base/clock.h"
+
+static const char *in_place(enum pw_pages pages)
+{
+	return pages == PW_PAGES_STAGE ? "copied into EAL memory" : "in place";
+}
+
+static const char *digest_name(const struct pw_send_job *job)
+{
+	static const char *const names[] = {"xxh3-128", "sha-256", "none"};
+
+	return names[job->opt->digest];
+}
+
+static void print_pages(const struct pw_send_job *job)
+{
+	printf("pages: %s%s, %s", pw_pages_name(job->first_pages),
+		job->mixed_pages ? " and others" : "", in_place(job->first_pages));
+	/* a stage's own copy depends on O_DIRECT: the summary tells */
+	if (job->first_pages != PW_PAGES_STAGE)
+		printf(", 0 copies");
+	if (job->tx)
+		printf(", IOVA %s, EAL memory on %s", job->info.iova_va ? "VA" : "PA",
+			job->info.huge ? "hugepages" : "ordinary pages");
+	putchar('\n');
+}
+
+void pw_send_report_start(const struct pw_send_job *job)
+{
+	char to[64], from[64], size[32];
+
+	if (job->opt->json && !job->opt->dry_run)
+		return;
+	if (job->tx)
+		printf("port: %s (%s, %s, MTU %" PRIu64 ")\n", job->opt->port, job->info.driver,
+			job->info.multi_segment ? "multi-segment TX" : "linear packets",
+			job->opt->mtu);
+	print_pages(job);
+	printf("wire: FLUTE v2, %s", pw_addr_format(to, sizeof(to), &job->flow.dst));
+	if (job->tx)
+		printf(" from %s", pw_addr_format(from, sizeof(from), &job->flow.src));
+	printf(", TSI %" PRIu64 ", symbol %u bytes, digest %s\n", job->opt->tsi, job->symbol_len,
+		digest_name(job));
+	printf("files: %zu, %s%s\n", job->files.n,
+		pw_units_size(size, sizeof(size), job->files.total_bytes),
+		job->opt->gaps ? " (what the gap manifest lists)" : "");
+	fflush(stdout);
+}
+
+static double per_byte(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0.0;
+}
+
+static double busy_per_packet(const struct pw_send_job *job, const struct pw_tx_counters *c)
+{
+	return c->packets ? (double)job->result.busy_cycles / (double)c->packets : 0.0;
+}
+
+static void print_human(const struct pw_send_job *job, const struct pw_tx_counters *c)
+{
+	double s = (double)job->result.data_ns / 1e9;
+	double copies =
+		job->result.page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes);
+	char size[32], rate[32], pps[32], asked[32];
+
+	if (job->result.interrupted)
+		printf("interrupted in pass %" PRIu64 "\n", job->result.passes + 1);
+	printf("sent %s of %zu file%s in %" PRIu64 " pass%s, %" PRIu64
+	       " packets, %.3f s: goodput %s, %s\n",
+		pw_units_size(size, sizeof(size), c->payload_bytes), job->files.n,
+		job->files.n == 1 ? "" : "s", job->result.passes,
+		job->result.passes == 1 ? "" : "es", c->packets, s,
+		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->payload_bytes * 8 / s : 0),
+		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
+	if (job->opt->rate.unit == PW_RATE_BPS)
+		printf("rate: asked %s, achieved %s of Ethernet frames\n",
+			pw_units_bitrate(asked, sizeof(asked), job->opt->rate.value),
+			pw_units_bitrate(
+				rate, sizeof(rate), s > 0 ? (double)c->wire_bytes * 8 / s : 0));
+	else if (job->opt->rate.unit == PW_RATE_PPS)
+		printf("rate: asked %s, achieved %s\n",
+			pw_units_pps(asked, sizeof(asked), job->opt->rate.value),
+			pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
+	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
+		busy_per_packet(job, c), c->full_polls);
+	printf("copies: %g CPU copies per byte on the sender%s%s%s\n", copies,
+		job->traits->copies        ? "; the port: "
+		: job->traits->copy_why[0] ? "; "
+					   : "",
+		job->traits->copy_why,
+		job->result.page_in_copies ? "; staged without O_DIRECT" : "");
+	if (c->cpu_read_bytes)
+		printf("reads: %g CPU reads per byte for UDP checksums\n",
+			per_byte(c->cpu_read_bytes, c->payload_bytes));
+}
+
+static json_t *rate_asked(const struct pw_rate *rate)
+{
+	static const char *const units[] = {"none", "bps", "pps"};
+
+	return json_pack("{s:s, s:f}", "unit", units[rate->unit], "value", rate->value);
+}
+
+static void print_json(const struct pw_send_job *job, const struct pw_tx_counters *c, int code)
+{
+	const struct pw_send_result *res = &job->result;
+	double s = (double)res->data_ns / 1e9;
+	json_t *o = json_pack("{s:s, s:s, s:i, s:b}", "schema", "pagewire.send/1", "version",
+		PW_VERSION, "exit_code", code, "interrupted", res->interrupted);
+	json_t *counts = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files",
+		(json_int_t)job->files.n, "bytes", (json_int_t)job->files.total_bytes, "passes",
+		(json_int_t)res->passes, "packets", (json_int_t)c->packets, "payload_bytes",
+		(json_int_t)c->payload_bytes, "wire_bytes", (json_int_t)c->wire_bytes, "full_polls",
+		(json_int_t)c->full_polls, "split_packets", (json_int_t)c->split_packets);
+	json_t *times = json_pack("{s:f, s:f, s:f, s:o, s:f, s:f}", "seconds", s, "goodput_bps",
+		s > 0 ? (double)c->payload_bytes * 8 / s : 0.0, "packets_per_s",
+		s > 0 ? (double)c->packets / s : 0.0, "rate_asked", rate_asked(&job->opt->rate),
+		"rate_achieved_bps", s > 0 ? (double)c->wire_bytes * 8 / s : 0.0,
+		"busy_cycles_per_packet", busy_per_packet(job, c));
+	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:b}",
+		"port", job->opt->port, "driver", job->info.driver, "pages",
+		pw_pages_name(res->pages), "in_place", res->pages != PW_PAGES_STAGE,
+		"page_in_copies", res->page_in_copies, "cpu_copies_per_byte",
+		res->page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes),
+		"cpu_reads_per_byte", per_byte(c->cpu_read_bytes, c->payload_bytes),
+		"port_copies_per_byte", job->traits->copies, "multi_segment",
+		job->info.multi_segment, "iova_mode", job->info.iova_va ? "va" : "pa", "dma_maps",
+		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "huge", job->info.huge);
+	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest", digest_name(job), "tsi",
+		(json_int_t)job->opt->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
+		(json_int_t)job->opt->mtu);
+
+	json_object_update_new(o, counts);
+	json_object_update_new(o, times);
+	json_object_update_new(o, how);
+	json_object_update_new(o, wire);
+	pw_cli_print_json(o);
+}
+
+void pw_send_report_end(const struct pw_send_job *job, const struct pw_tx_counters *c, int code)
+{
+	if (job->opt->json)
+		print_json(job, c, code);
+	else
+		print_human(job, c);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dpdk/eal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <rte_config.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <rte_memory.h>
+#include <rte_version.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "sys/cpu.h"
+#include "sys/hugepages.h"
+#include "sys/netif.h"
+#include "sys/pci.h"
+
+#define MAX_ARGS  64
+#define ARG_BYTES 320
+
+/* EAL's command line as it grows. Strings live here: EAL keeps pointers into argv. */
+struct args {
+	char text[MAX_ARGS][ARG_BYTES];
+	char *argv[MAX_ARGS + 1];
+	int n;
+};
+
+const char *pw_dpdk_version(void)
+{
+	return rte_version();
+}
+
+bool pw_dpdk_has_driver(const char *driver)
+{
+	char path[256];
+
+	/* one plug-in holds both of virtio's drivers */
+	if (!strcmp(driver, "net_virtio_user"))
+		driver = "net_virtio";
+	if (access(RTE_EAL_PMD_PATH, R_OK))
+		return true; /* no plug-ins: drivers are linked in, the probe will tell */
+	snprintf(path, sizeof(path), "%s/librte_%s.so", RTE_EAL_PMD_PATH, driver);
+	return access(path, R_OK) == 0;
+}
+
+/* DPDK's log goes one level down from ours, and its last line is kept for error messages. */
+static ssize_t log_write(void *cookie, const char *buf, size_t len)
+{
+	struct pw_eal *eal = cookie;
+	size_t n = len;
+
+	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
+		n--;
+	if (n > 0) {
+		snprintf(eal->last_line, sizeof(eal->last_line), "%.*s", (int)(n < 150 ? n : 150),
+			buf);
+		pw_debug(eal->log, "%.*s", (int)n, buf);
+	}
+	return (ssize_t)len;
+}
+
+const char *pw_eal_last_words(struct pw_eal *eal)
+{
+	char line[sizeof(eal->last_line)];
+
+	if (eal->last_line[0] == '\0' || !strncmp(eal->last_line, " (DPDK", 6))
+		return eal->last_line;
+	strcpy(line, eal->last_line);
+	snprintf(eal->last_line, sizeof(eal->last_line), " (DPDK: %.*s)",
+		(int)sizeof(eal->last_line) - 12, line);
+	return eal->last_line;
+}
+
+static void add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n == MAX_ARGS)
+		return; /* start() has counted before */
+	va_start(ap, fmt);
+	vsnprintf(a->text[a->n], ARG_BYTES, fmt, ap);
+	va_end(ap);
+	a->argv[a->n] = a->text[a->n];
+	a->n++;
+}
+
+/* Did the user give this EAL option himself, as "-m 64", "-m64", "--lcores=..."? */
+static bool given(const struct pw_dpdk_config *cfg, const char *opt)
+{
+	size_t len = strlen(opt);
+	int i;
+
+	for (i = 0; i < cfg->eal_argc; i++) {
+		const char *arg = cfg->eal_argv[i];
+
+		if (strncmp(arg, opt, len))
+			continue;
+		if (opt[1] != '-' || arg[len] == '\0' || arg[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+static int port_node(const struct pw_portspec *spec)
+{
+	char address[PW_PORT_MAX];
+
+	if (pw_portspec_is_interface(spec))
+		return pw_netif_node(spec->target);
+	if (spec->kind != PW_PORT_PCI)
+		return -1;
+	snprintf(address, sizeof(address), "%s", spec->target);
+	address[strcspn(address, ",")] = '\0';
+	return pw_pci_node(address);
+}
+
+/* One lcore, which may float over the CPUs asked for, or over those of the port's node. */
+static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_dpdk_config *cfg,
+	struct pw_err *err)
+{
+	cpu_set_t set;
+	char list[ARG_BYTES - 16];
+	size_t len = 0;
+	int cpu, r;
+
+	if (given(cfg, "-l") || given(cfg, "-c") || given(cfg, "--lcores"))
+		return 0;
+	r = cfg->cores ? pw_cpu_list_parse("--core", cfg->cores, &set, err)
+		       : pw_cpu_allowed(eal->node, &set, err);
+	if (r)
+		return r;
+	for (cpu = 0; cpu < CPU_SETSIZE && len + 8 < sizeof(list); cpu++)
+		if (CPU_ISSET(cpu, &set))
+			len += (size_t)snprintf(
+				list + len, sizeof(list) - len, "%s%d", len ? "," : "", cpu);
+	add(a, "--lcores=0@(%s)", list);
+	return 0;
+}
+
+/* Packet memory: pools of a few thousand mbufs, most of it for receive and linear buffers. */
+static uint64_t pool_bytes(const struct pw_dpdk_config *cfg)
+{
+	uint64_t n_desc = cfg->queue_size ? cfg->queue_size : 1024;
+
+	return (48ull << 20) + (4 * n_desc + 1024) * (cfg->mtu + 512ull);
+}
+
+static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_config *cfg,
+	const struct pw_portspec *spec, struct pw_err *err)
+{
+	struct pw_hugepages hp;
+	uint64_t need = cfg->memory_bytes ? cfg->memory_bytes : pool_bytes(cfg) + cfg->stage_bytes;
+	uint64_t free_bytes = 0;
+	char what[32];
+
+	need = pw_align_up(need, 2u << 20);
+	eal->memory_bytes = need;
+	eal->huge = !cfg->no_huge && !given(cfg, "--no-huge");
+	if (eal->huge) {
+		if (pw_hugepages_read(NULL, &hp, err) == 0)
+			free_bytes = pw_hugepages_free_bytes(&hp);
+		if (free_bytes < need && spec->kind == PW_PORT_PCI)
+			return pw_err_set(err, ENOMEM,
+				"start EAL: %s of hugepages wanted, fewer are free; reserve more "
+				"(pagewire doctor: hugepages.free)",
+				pw_units_size(what, sizeof(what), need));
+		if (free_bytes < need) {
+			pw_warn(eal->log,
+				"no %s of hugepages free: EAL memory is on ordinary pages (as "
+				"--no-huge). It costs "
+				"TLB misses, and DMA to a real NIC is ruled out (pagewire doctor: "
+				"hugepages.free)",
+				pw_units_size(what, sizeof(what), need));
+			eal->huge = false;
+		}
+	}
+	if (!eal->huge)
+		add(a, "--no-huge");
+	if (!given(cfg, "-m") && !given(cfg, "--socket-mem"))
+		add(a, "-m%" PRIu64, need >> 20);
+	return 0;
+}
+
+static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_config *cfg,
+	const struct pw_portspec *spec, struct pw_err *err)
+{
+	int i, r;
+
+	add(a, "pagewire");
+	r = add_lcores(a, eal, cfg, err);
+	if (r)
+		return r;
+	r = add_memory(a, eal, cfg, spec, err);
+	if (r)
+		return r;
+	if (!given(cfg, "--file-prefix") && !given(cfg, "--huge-dir") && !given(cfg, "--proc-type"))
+		add(a, "--in-memory");
+	if (eal->huge && !given(cfg, "--legacy-mem"))
+		add(a, "--single-file-segments"); /* vhost-user and memif pass few file descriptors
+						   */
+	if (!given(cfg, "--telemetry"))
+		add(a, "--no-telemetry");
+	add(a, "--log-level=*:%s", cfg->verbose ? "info" : "warning");
+	if (cfg->iova != PW_IOVA_AUTO || (spec->kind != PW_PORT_PCI && !given(cfg, "--iova-mode")))
+		add(a, "--iova-mode=%s", cfg->iova == PW_IOVA_PA ? "pa" : "va");
+	if (spec->kind == PW_PORT_PCI)
+		add(a, "--allow=%s", spec->target);
+	else if (!given(cfg, "--no-pci") && !given(cfg, "-a") && !given(cfg, "--allow"))
+		add(a, "--no-pci");
+	if (cfg->eal_argc > MAX_ARGS - a->n)
+		return pw_err_set(err, E2BIG, "start EAL: more than %d arguments", MAX_ARGS);
+	for (i = 0; i < cfg->eal_argc; i++)
+		add(a, "%s", cfg->eal_argv[i]);
+	return 0;
+}
+
+static int explain_failure(struct pw_eal *eal, int code, struct pw_err *err)
+{
+	const char *mend = "see pagewire doctor";
+
+	if (code == EACCES || code == EPERM)
+		mend = "run as root, or with --no-huge (pagewire doctor: caps)";
+	else if (code == ENOMEM)
+		mend = "reserve hugepages, or use --no-huge (pagewire doctor: hugepages.free)";
+	else if (code == EALREADY)
+		mend = "EAL starts once a process";
+	return pw_err_set(err, code ? code : EIO, "start EAL: %s%s; %s",
+		strerror(code ? code : EIO), pw_eal_last_words(eal), mend);
+}
+
+int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
+	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err)
+{
+	static const cookie_io_functions_t log_io = {.write = log_write};
+	struct args *a;
+	int r;
+
+	memset(eal, 0, sizeof(*eal));
+	eal->log = log;
+	eal->node = port_node(spec);
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return pw_err_set(err, ENOMEM, "start EAL: out of memory");
+	r = build_args(a, eal, cfg, spec, err);
+	if (r)
+		goto free_args;
+	eal->log_stream = fopencookie(eal, "w", log_io);
+	if (eal->log_stream) {
+		setvbuf(eal->log_stream, NULL, _IOLBF, 0);
+		rte_openlog_stream(eal->log_stream);
+	}
+	for (r = 0; r < a->n; r++)
+		pw_debug(log, "EAL argument: %s", a->argv[r]);
+	if (rte_eal_init(a->n, a->argv) < 0) {
+		r = explain_failure(eal, rte_errno, err);
+		goto close_log;
+	}
+	eal->started = true;
+	eal->args = a;
+	eal->iova_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	return 0;
+
+close_log:
+	rte_openlog_stream(NULL);
+	if (eal->log_stream)
+		fclose(eal->log_stream);
+	eal->log_stream = NULL;
+free_args:
+	free(a);
+	return r;
+}
+
+static int refuse_growth(int socket_id, size_t cur_limit, size_t new_len)
+{
+	(void)socket_id;
+	(void)cur_limit;
+	(void)new_len;
+	return -1;
+}
+
+int pw_eal_freeze_memory(struct pw_err *err)
+{
+	unsigned int i;
+
+	if (!rte_eal_has_hugepages())
+		return 0; /* ordinary memory is allocated whole at the start and never grows */
+	for (i = 0; i < rte_socket_count(); i++) {
+		int socket_id = rte_socket_id_by_idx(i);
+
+		/* limit 0: asked before any growth */
+		if (rte_mem_alloc_validator_register("pagewire", refuse_growth, socket_id, 0) &&
+			rte_errno != EEXIST)
+			return pw_err_sys(
+				err, rte_errno, "freeze EAL memory of node %d", socket_id);
+	}
+	return 0;
+}
+
+void pw_eal_stop(struct pw_eal *eal)
+{
+	if (!eal->started)
+		return;
+	rte_eal_cleanup();
+	rte_openlog_stream(NULL);
+	if (eal->log_stream)
+		fclose(eal->log_stream);
+	eal->log_stream = NULL;
+	free(eal->args);
+	eal->args = NULL;
+	eal->started = false;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dpdk/port.h"
+
+#include <errno.h>
+#include <rte_bus.h>
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "sys/netif.h"
+
+#define POLL_US       10000 /* while waiting for a socket or a link */
+#define ETH_OVERHEAD  (RTE_ETHER_HDR_LEN + 4 /* 802.1Q */)
+#define XDP_MAX_MTU   3498 /* of a veth with an XDP program: one page less headroom and tail */
+#define DEFAULT_DESCS 1024
+
+static bool cancelled(const struct pw_dpdk_config *cfg)
+{
+	return cfg->cancelled && cfg->cancelled();
+}
+
+/* Does somebody listen on this unix socket? 1 yes, 0 no (stale file), -ENOENT no such file. */
+static int socket_state(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd, r;
+
+	if (access(path, F_OK))
+		return -ENOENT;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	r = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0;
+	close(fd);
+	return r;
+}
+
+/* The side that makes the socket: a file left over from a crash is removed, a live one is not. */
+static int claim_socket(const struct pw_portspec *spec, struct pw_err *err)
+{
+	struct stat st;
+
+	if (lstat(spec->target, &st))
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return pw_err_set(err, EEXIST,
+			"make socket %s: a file of that name exists; remove it", spec->target);
+	if (socket_state(spec->target) == 1)
+		return pw_err_set(err, EADDRINUSE,
+			"make socket %s: another process listens on it; use another path",
+			spec->target);
+	if (unlink(spec->target))
+		return pw_err_sys(err, errno, "remove stale socket %s", spec->target);
+	return 0;
+}
+
+/* The connecting side: the peer may start later than we do. Probing the listener with a connection
+ * would disturb it (a vhost backend takes one peer), so only the file is looked for. */
+static int await_socket(
+	const struct pw_portspec *spec, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+
+	while (access(spec->target, F_OK)) {
+		if (cancelled(cfg))
+			return pw_err_set(
+				err, ECANCELED, "wait for socket %s: interrupted", spec->target);
+		if (pw_clock_ns() >= deadline)
+			return pw_err_set(err, ENOENT,
+				"connect to %s: no such socket; start the other side first, or "
+				"raise --wait",
+				spec->target);
+		usleep(POLL_US);
+	}
+	return 0;
+}
+
+static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit,
+	const struct pw_log *log, struct pw_err *err)
+{
+	const struct pw_portspec *spec = &p->spec;
+	struct pw_netif netif;
+	char name[64];
+	int r;
+
+	pw_portspec_driver(spec, name, sizeof(name));
+	if (name[0] && !pw_dpdk_has_driver(name))
+		return pw_err_set(err, ENODEV,
+			"probe %s: this DPDK has no driver %s; install it (pagewire doctor: "
+			"dpdk.drivers)",
+			spec->text, name);
+	if (spec->kind == PW_PORT_VHOST || (spec->kind == PW_PORT_MEMIF && !transmit))
+		return claim_socket(spec, err);
+	if (spec->kind == PW_PORT_VIRTIO_USER) {
+		if (access(spec->target, F_OK))
+			pw_info(log, "waiting for socket %s", spec->target);
+		return await_socket(spec, cfg, err);
+	}
+	if (!pw_portspec_is_interface(spec))
+		return 0;
+	r = pw_netif_query(spec->target, &netif, err);
+	if (r)
+		return r;
+	if (cfg->mtu > netif.mtu)
+		return pw_err_set(err, EINVAL,
+			"use %s: --mtu %u is more than the interface's %u; lower --mtu or `ip link "
+			"set %s mtu %u`",
+			spec->text, cfg->mtu, netif.mtu, spec->target, cfg->mtu);
+	if (spec->kind == PW_PORT_AF_XDP && netif.mtu > XDP_MAX_MTU)
+		return pw_err_set(err, EINVAL,
+			"use %s: XDP needs an MTU of at most %u, it has %u; `ip link set %s mtu "
+			"1500`",
+			spec->text, XDP_MAX_MTU, netif.mtu, spec->target);
+	return 0;
+}
+
+/* The port that a probe of our devargs has made. */
+static int find_port(struct pw_port *p, struct pw_err *err)
+{
+	struct rte_dev_iterator it;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_MATCHING_DEV(id, p->devargs, &it)
+	{
+		p->id = id;
+		rte_eth_iterator_cleanup(&it);
+		return 0;
+	}
+	/* drivers of several ports and drivers that match no devargs (bonding) end up here */
+	RTE_ETH_FOREACH_DEV(id)
+	{
+		p->id = id;
+		return 0;
+	}
+	return pw_err_set(err, ENODEV,
+		"probe %s: no Ethernet port came of it; see the driver bound to it "
+		"(pagewire doctor: nic.driver)",
+		p->spec.text);
+}
+
+static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit,
+	struct pw_eal *eal, struct pw_err *err)
+{
+	uint32_t frame = cfg->mtu + ETH_OVERHEAD;
+	int r;
+
+	r = pw_portspec_devargs(
+		&p->spec, 0, transmit, frame, cfg->queue_size, p->devargs, sizeof(p->devargs), err);
+	if (r)
+		return r;
+	if (!p->is_pci || rte_eth_dev_count_avail() == 0) {
+		eal->last_line[0] = '\0';
+		r = rte_dev_probe(p->devargs);
+		if (r < 0)
+			return pw_err_set(err, -r, "probe %s: %s%s (pagewire doctor: port.valid)",
+				p->spec.text, strerror(-r), pw_eal_last_words(eal));
+	}
+	return find_port(p, err);
+}
+
+static void choose_offloads(struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit,
+	struct rte_eth_conf *conf)
+{
+	const uint64_t csum = RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	uint64_t capa = p->info.tx_offload_capa;
+
+	p->multi_segs = (capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) || p->traits->takes_chains;
+	/* drivers choose chain-unaware paths unless asked, even for ports that always take chains
+	 */
+	conf->txmode.offloads |= capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (transmit && cfg->udp_csum_offload_wanted && (capa & csum)) {
+		conf->txmode.offloads |= csum;
+		p->csum_offload = true;
+	}
+	if (!transmit && p->traits->reach == PW_REACH_DMA)
+		conf->rxmode.offloads |=
+			p->info.rx_offload_capa &
+			(RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM);
+}
+
+static int set_mtu(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	uint32_t max = p->info.max_mtu;
+	int r;
+
+	if (max == 0 || max > RTE_ETHER_MAX_JUMBO_FRAME_LEN * 8)
+		max = UINT16_MAX;
+	if (p->info.max_rx_pktlen && p->info.max_rx_pktlen < UINT16_MAX &&
+		p->info.max_rx_pktlen - RTE_ETHER_HDR_LEN < max && p->spec.kind != PW_PORT_PCAP)
+		max = p->info.max_rx_pktlen - RTE_ETHER_HDR_LEN;
+	if (cfg->mtu > max)
+		return pw_err_set(err, EINVAL,
+			"set MTU of %s: %u is more than the %u that %s takes; lower --mtu",
+			p->spec.text, cfg->mtu, max, p->driver);
+	if (pw_portspec_is_interface(&p->spec))
+		return 0; /* the interface's own MTU stands: it is the administrator's */
+	r = rte_eth_dev_set_mtu(p->id, (uint16_t)cfg->mtu);
+	if (r && r != -ENOTSUP)
+		return pw_err_set(err, -r, "set MTU of %s to %u: %s; lower --mtu", p->spec.text,
+			cfg->mtu, strerror(-r));
+	return 0;
+}
+
+int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
+	const struct pw_dpdk_config *cfg, bool transmit, struct pw_eal *eal, struct pw_err *err)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_ether_addr mac;
+	int r;
+
+	memset(p, 0, sizeof(*p));
+	p->id = RTE_MAX_ETHPORTS;
+	p->spec = *spec;
+	p->is_pci = spec->kind == PW_PORT_PCI;
+	r = prepare_target(p, cfg, transmit, eal->log, err);
+	if (!r)
+		r = probe(p, cfg, transmit, eal, err);
+	if (r)
+		return r;
+	r = rte_eth_dev_info_get(p->id, &p->info);
+	if (r)
+		return pw_err_set(
+			err, -r, "ask %s for its abilities: %s", spec->text, strerror(-r));
+	snprintf(p->driver, sizeof(p->driver), "%s", p->info.driver_name);
+	p->traits = pw_driver_traits(p->driver, p->is_pci, p->devargs);
+	choose_offloads(p, cfg, transmit, &conf);
+	conf.rxmode.mtu = 0; /* set_mtu() does it: drivers differ in what they make of this one */
+	r = rte_eth_dev_configure(p->id, 1, 1, &conf);
+	if (r)
+		return pw_err_set(err, -r, "configure %s: %s%s", spec->text, strerror(-r),
+			pw_eal_last_words(eal));
+	r = set_mtu(p, cfg, err);
+	if (r)
+		return r;
+	if (rte_eth_macaddr_get(p->id, &mac) == 0)
+		memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
+	p->node = rte_eth_dev_socket_id(p->id);
+	return 0;
+}
+
+static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
+	struct rte_mempool *rx_pool, struct pw_err *err)
+{
+	struct rte_eth_txconf tx = p->info.default_txconf;
+	struct rte_eth_rxconf rx = p->info.default_rxconf;
+	int r;
+
+	p->n_txd = p->n_rxd = (uint16_t)(cfg->queue_size ? cfg->queue_size : DEFAULT_DESCS);
+	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
+	if (r)
+		return pw_err_set(err, -r, "size the queues of %s: %s", p->spec.text, strerror(-r));
+	tx.offloads = 0; /* what the port was configured with */
+	r = rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx);
+	if (!r)
+		r = rte_eth_rx_queue_setup(p->id, 0, p->n_rxd, SOCKET_ID_ANY, &rx, rx_pool);
+	if (r)
+		return pw_err_set(err, -r, "set up the queues of %s: %s; try --queue-size 512",
+			p->spec.text, strerror(-r));
+	return 0;
+}
+
+int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,
+	bool transmit, struct pw_err *err)
+{
+	int r = setup_queues(p, cfg, rx_pool, err);
+
+	if (r)
+		return r;
+	r = rte_eth_dev_start(p->id);
+	if (r)
+		return pw_err_set(err, -r, "start %s: %s (pagewire doctor: port.valid)",
+			p->spec.text, strerror(-r));
+	p->started = true;
+	/* multicast groups and --to-mac may not be ours: take what comes. Drivers without a filter
+	 * answer ENOTSUP and deliver everything anyway. */
+	if (!transmit && rte_eth_promiscuous_enable(p->id))
+		rte_eth_allmulticast_enable(p->id);
+	return 0;
+}
+
+bool pw_port_link_up(const struct pw_port *p)
+{
+	struct rte_eth_link link = {0};
+
+	/* drivers that know no link at all say so; they are never down */
+	if (rte_eth_link_get_nowait(p->id, &link))
+		return true;
+	return link.link_status == RTE_ETH_LINK_UP;
+}
+
+int pw_port_wait_link(const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+
+	while (!pw_port_link_up(p)) {
+		if (cancelled(cfg))
+			return pw_err_set(err, ECANCELED, "wait for the link of %s: interrupted",
+				p->spec.text);
+		if (pw_clock_ns() >= deadline)
+			return pw_err_set(err, ETIMEDOUT,
+				"wait for the link of %s: no peer; start the other side, or raise "
+				"--wait",
+				p->spec.text);
+		usleep(POLL_US);
+	}
+	return 0;
+}
+
+void pw_port_stop(struct pw_port *p)
+{
+	if (p->started)
+		rte_eth_dev_stop(p->id);
+	p->started = false;
+}
+
+void pw_port_close(struct pw_port *p)
+{
+	if (p->id >= RTE_MAX_ETHPORTS || !p->traits)
+		return;
+	pw_port_stop(p);
+	rte_eth_dev_close(p->id);
+	p->id = RTE_MAX_ETHPORTS;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dpdk/rx.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dpdk/eal.h"
+#include "dpdk/port.h"
+#include "dpdk/rxburst.h"
+
+#define MBUF_CACHE 256
+#define ETH_SLACK  (RTE_ETHER_HDR_LEN + PW_VLAN_LEN)
+
+struct pw_dpdk_rx {
+	struct pw_rxq q; /* first: the ops' path pointer is this struct */
+	struct pw_eal eal;
+	struct pw_port port;
+	struct rte_mempool *pool;
+};
+
+static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	uint32_t n_rxd = cfg->queue_size ? cfg->queue_size : 1024;
+	uint64_t room = pw_align_up(RTE_PKTMBUF_HEADROOM + cfg->mtu + ETH_SLACK, 64);
+	uint32_t n = 2 * n_rxd + 4 * PW_RX_BURST + 2 * MBUF_CACHE;
+
+	if (!strcmp(rx->port.driver, "net_af_xdp"))
+		n = 8192; /* its UMEM: both rings and what we hold */
+	room = pw_min_u64(pw_max_u64(room, RTE_MBUF_DEFAULT_BUF_SIZE), UINT16_MAX);
+	rx->pool = rte_pktmbuf_pool_create("pw_rx", n, MBUF_CACHE, 0, (uint16_t)room,
+		rx->port.node >= 0 ? rx->port.node : SOCKET_ID_ANY);
+	if (!rx->pool)
+		return pw_err_set(err, rte_errno,
+			"make the receive pool: %s; raise --memory or reserve hugepages (pagewire "
+			"doctor: "
+			"hugepages.free)",
+			strerror(rte_errno));
+	return 0;
+}
+
+static int start(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg,
+	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err)
+{
+	int r;
+
+	r = pw_eal_start(&rx->eal, cfg, spec, log, err);
+	if (!r)
+		r = pw_port_open(&rx->port, spec, cfg, false, &rx->eal, err);
+	if (!r)
+		r = make_pool(rx, cfg, err);
+	if (!r)
+		r = pw_port_start(&rx->port, cfg, rx->pool, false, err);
+	if (!r && rx->port.traits->reach == PW_REACH_EAL)
+		r = pw_eal_freeze_memory(err);
+	if (r)
+		return r;
+	rx->q.port_id = rx->port.id;
+	rx->q.listen = cfg->listen;
+	rx->q.pool = rx->pool;
+	memcpy(rx->q.mac, rx->port.mac, sizeof(rx->q.mac));
+	return 0;
+}
+
+int pw_dpdk_rx_open(struct pw_dpdk_rx **out, const struct pw_dpdk_config *cfg,
+	const struct pw_log *log, struct pw_err *err)
+{
+	struct pw_portspec spec;
+	struct pw_dpdk_rx *rx;
+	int r = pw_portspec_parse(cfg->port, &spec, err);
+
+	if (r)
+		return r;
+	rx = calloc(1, sizeof(*rx));
+	if (!rx)
+		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+	rx->port.id = RTE_MAX_ETHPORTS;
+	r = start(rx, cfg, &spec, log, err);
+	if (r) {
+		pw_dpdk_rx_close(rx);
+		return r;
+	}
+	*out = rx;
+	return 0;
+}
+
+const char *pw_dpdk_rx_driver(const struct pw_dpdk_rx *rx)
+{
+	return rx->port.driver;
+}
+
+static int ops_burst(void *path, struct pw_rx_view *views, uint16_t n, uint64_t timeout_ns)
+{
+	(void)timeout_ns; /* a poll-mode driver polls */
+	return pw_rxq_burst(&((struct pw_dpdk_rx *)path)->q, views, n);
+}
+
+static void ops_release(void *path)
+{
+	pw_rxq_release(&((struct pw_dpdk_rx *)path)->q);
+}
+
+static bool ops_alive(void *path)
+{
+	return pw_port_link_up(&((struct pw_dpdk_rx *)path)->port);
+}
+
+static const struct pw_rx_counters *ops_counters(void *path)
+{
+	struct pw_dpdk_rx *rx = path;
+	struct rte_eth_stats stats;
+
+	if (rte_eth_stats_get(rx->port.id, &stats) == 0)
+		rx->q.c.missed = stats.imissed + stats.rx_nombuf;
+	return &rx->q.c;
+}
+
+const struct pw_rx_ops pw_dpdk_rx_ops = {
+	.name = "dpdk",
+	.burst = ops_burst,
+	.release = ops_release,
+	.alive = ops_alive,
+	.counters = ops_counters,
+};
+
+void pw_dpdk_rx_close(struct pw_dpdk_rx *rx)
+{
+	if (!rx)
+		return;
+	if (rx->pool)
+		pw_rxq_release(&rx->q);
+	pw_port_close(&rx->port);
+	rte_mempool_free(rx->pool);
+	pw_eal_stop(&rx->eal);
+	free(rx);
+}

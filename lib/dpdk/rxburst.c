@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The receiver's poll: mbufs in, views of their UDP payload out.
+ *
+ *   rte_eth_rx_burst() -> parse Eth/IP/UDP -> ours? -> view          (release: mbufs back)
+ *                                          -> ARP/NDP for us: answer
+ *
+ * One thread. Frames are hostile: pw_frame_parse() bounds every length. No system call, no log.
+ */
+#include "dpdk/rxburst.h"
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include "wire/neigh.h"
+
+static bool for_us(const struct pw_rxq *q, const struct pw_addr *dst)
+{
+	if (q->listen.family == 0)
+		return true;
+	return dst->port == q->listen.port && pw_addr_equal_host(dst, &q->listen);
+}
+
+/* Somebody asks who has our address. One answer, dropped when the ring is full: he asks again. */
+static void answer(struct pw_rxq *q, const uint8_t *frame, size_t len)
+{
+	uint8_t reply[PW_NEIGH_FRAME_MAX];
+	struct rte_mbuf *m;
+	size_t reply_len;
+
+	if (q->listen.family == 0 ||
+		!pw_neigh_answer(frame, len, &q->listen, q->mac, reply, &reply_len))
+		return;
+	m = rte_pktmbuf_alloc(q->pool);
+	if (!m)
+		return;
+	memcpy(rte_pktmbuf_append(m, (uint16_t)reply_len), reply, reply_len);
+	if (rte_eth_tx_burst(q->port_id, 0, &m, 1) == 0)
+		rte_pktmbuf_free(m);
+}
+
+/* A UDP checksum is checked here only where the port has not done it. */
+static bool must_verify(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN;
+}
+
+static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
+{
+	struct pw_frame_view frame;
+	enum pw_frame_verdict v;
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD ||
+		(m->nb_segs > 1 && rte_pktmbuf_linearize(m))) {
+		q->c.malformed++;
+		return false;
+	}
+	v = pw_frame_parse(rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m),
+		must_verify(m), &frame);
+	if (v == PW_FRAME_OK && for_us(q, &frame.dst)) {
+		view->data = frame.payload;
+		view->len = frame.payload_len;
+		q->c.bytes += frame.payload_len;
+		return true;
+	}
+	if (v == PW_FRAME_OK || v == PW_FRAME_NOT_IP || v == PW_FRAME_NOT_UDP) {
+		q->c.foreign++;
+		answer(q, rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m));
+	} else {
+		q->c.malformed++;
+	}
+	return false;
+}
+
+int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
+{
+	uint16_t i, n_views = 0;
+
+	q->n = rte_eth_rx_burst(q->port_id, 0, q->mbufs, n);
+	for (i = 0; i < q->n && i < 4; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(q->mbufs[i], const void *));
+	for (i = 0; i < q->n; i++) {
+		if (i + 4 < q->n)
+			rte_prefetch0(rte_pktmbuf_mtod(q->mbufs[i + 4], const void *));
+		n_views = (uint16_t)(n_views + take(q, q->mbufs[i], &views[n_views]));
+	}
+	q->c.packets += q->n;
+	return n_views;
+}
+
+void pw_rxq_release(struct pw_rxq *q)
+{
+	if (q->n)
+		rte_pktmbuf_free_bulk(q->mbufs, q->n);
+	q->n = 0;
+}

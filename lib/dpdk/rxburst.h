@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The receive queue behind rxburst.c. Owned by the one thread that polls. */
+#ifndef PW_DPDK_RXBURST_H
+#define PW_DPDK_RXBURST_H
+
+#include <rte_mbuf.h>
+#include <stdint.h>
+
+#include "path/path.h"
+
+#define PW_RX_BURST (2 * PW_BURST)
+
+struct pw_rxq {
+	uint16_t port_id;
+	uint16_t n; /* mbufs held since the last burst */
+	struct rte_mempool *pool;
+	struct pw_addr listen; /* accept only this destination; family 0 = any */
+	uint8_t mac[6];        /* ours, for ARP and NDP answers */
+	struct pw_rx_counters c;
+	struct rte_mbuf *mbufs[PW_RX_BURST];
+};
+
+/* views[n], n <= PW_RX_BURST; they point into mbufs until pw_rxq_release(). */
+int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n);
+void pw_rxq_release(struct pw_rxq *q);
+
+#endif

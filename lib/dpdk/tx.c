@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dpdk/tx.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dpdk/txdev.h"
+#include "sys/pci.h"
+
+#define MBUF_CACHE  256
+#define COPY_MBUFS  1024 /* FDT packets in flight, on ports that send the rest as chains */
+#define XDP_MBUFS   8192 /* af_xdp: its UMEM, for both rings and the packets between */
+#define ETH_SLACK   (RTE_ETHER_HDR_LEN + PW_VLAN_LEN)
+#define STAGE_ALIGN 4096 /* O_DIRECT */
+
+/* Where VFIO maps lie: above EAL's own base (4 GiB), below the 39 bits of small IOMMUs. */
+#define DMA_VA_HINT ((void *)(1ull << 38))
+
+static void init_payload(struct rte_mempool *mp, void *opaque, void *obj, unsigned int i)
+{
+	struct pw_payload_priv *priv = rte_mbuf_to_priv(obj);
+
+	(void)mp;
+	(void)opaque;
+	(void)i;
+	priv->shinfo.free_cb = pw_txq_payload_done;
+}
+
+static struct rte_mempool *pool(
+	const struct pw_dpdk_tx *tx, const char *name, uint32_t n, uint16_t priv, uint32_t room)
+{
+	return rte_pktmbuf_pool_create(name, n, MBUF_CACHE, priv, (uint16_t)room,
+		tx->port.node >= 0 ? tx->port.node : SOCKET_ID_ANY);
+}
+
+static int make_pools(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	uint32_t n_txd = cfg->queue_size ? cfg->queue_size : 1024;
+	uint32_t n = 2 * n_txd + 8 * PW_BURST + MBUF_CACHE;
+	uint32_t frame_room =
+		(uint32_t)pw_align_up(RTE_PKTMBUF_HEADROOM + cfg->mtu + ETH_SLACK, 64);
+	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
+	struct pw_txq *q = &tx->q;
+
+	if (frame_room > UINT16_MAX)
+		frame_room = UINT16_MAX;
+	if (frame_room < RTE_MBUF_DEFAULT_BUF_SIZE)
+		frame_room = RTE_MBUF_DEFAULT_BUF_SIZE;
+	tx->rx_pool = pool(tx, "pw_rx", xdp ? XDP_MBUFS : n_txd + 2 * MBUF_CACHE, 0, frame_room);
+	q->hdr_pool = pool(tx, "pw_hdr", n, 0, RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
+	q->pay_pool = pool(tx, "pw_pay", n, sizeof(struct pw_payload_priv), 0);
+	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
+	q->copy_pool =
+		xdp ? tx->rx_pool
+		    : pool(tx, "pw_copy", tx->port.multi_segs ? COPY_MBUFS : n, 0, frame_room);
+	if (!tx->rx_pool || !q->hdr_pool || !q->pay_pool || !q->copy_pool)
+		return pw_err_set(err, rte_errno,
+			"make mbuf pools: %s; raise --memory or reserve hugepages (pagewire "
+			"doctor: "
+			"hugepages.free)",
+			strerror(rte_errno));
+	rte_mempool_obj_iter(q->pay_pool, init_payload, NULL);
+	return 0;
+}
+
+static void init_queue(struct pw_dpdk_tx *tx)
+{
+	struct pw_txq *q = &tx->q;
+	struct rte_mbuf m;
+
+	q->port_id = tx->port.id;
+	q->fill = tx->port.multi_segs ? pw_txq_fill_chain : pw_txq_fill_linear;
+	memset(&m, 0, sizeof(m));
+	m.data_off = RTE_PKTMBUF_HEADROOM;
+	m.nb_segs = tx->port.multi_segs ? 2 : 1;
+	m.port = RTE_MBUF_PORT_INVALID;
+	rte_mbuf_refcnt_set(&m, 1);
+	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(q->rearm_hdr));
+}
+
+static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
+	const struct pw_portspec *spec, struct pw_err *err)
+{
+	int r;
+
+	r = pw_eal_start(&tx->eal, cfg, spec, tx->log, err);
+	if (!r)
+		r = pw_port_open(&tx->port, spec, cfg, true, &tx->eal, err);
+	if (!r)
+		r = make_pools(tx, cfg, err);
+	if (!r)
+		r = pw_port_start(&tx->port, cfg, tx->rx_pool, true, err);
+	if (!r && tx->port.traits->reach == PW_REACH_EAL)
+		r = pw_eal_freeze_memory(err);
+	if (r)
+		return r;
+	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
+	init_queue(tx);
+	if (!pw_port_link_up(&tx->port))
+		pw_info(tx->log, "waiting for the link of %s", spec->text);
+	return pw_port_wait_link(&tx->port, cfg, err);
+}
+
+int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
+	const struct pw_log *log, struct pw_err *err)
+{
+	struct pw_portspec spec;
+	struct pw_dpdk_tx *tx;
+	int r = pw_portspec_parse(cfg->port, &spec, err);
+
+	if (r)
+		return r;
+	tx = aligned_alloc(RTE_CACHE_LINE_SIZE, pw_align_up(sizeof(*tx), RTE_CACHE_LINE_SIZE));
+	if (!tx)
+		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+	memset(tx, 0, sizeof(*tx));
+	tx->log = log;
+	tx->port.id = RTE_MAX_ETHPORTS;
+	r = start(tx, cfg, &spec, err);
+	if (r) {
+		pw_dpdk_tx_close(tx);
+		return r;
+	}
+	*out = tx;
+	return 0;
+}
+
+void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->driver = tx->port.driver;
+	info->traits = tx->port.traits;
+	memcpy(info->mac, tx->port.mac, sizeof(info->mac));
+	info->multi_segment = tx->port.multi_segs;
+	info->csum_offload = tx->port.csum_offload;
+	info->huge = tx->eal.huge;
+	info->iova_va = tx->eal.iova_va;
+	info->va_hint = tx->port.traits->reach == PW_REACH_DMA ? DMA_VA_HINT : NULL;
+}
+
+void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6)
+{
+	tx->q.sw_csum = csum == PW_CSUM_SOFTWARE;
+	tx->q.ol_flags = 0;
+	/* the IPv4 header's own checksum is constant and in the template */
+	if (csum == PW_CSUM_OFFLOAD)
+		tx->q.ol_flags =
+			RTE_MBUF_F_TX_UDP_CKSUM | (ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+}
+
+uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx)
+{
+	return tx->n_dma_maps;
+}
+
+static void *stage_alloc(void *ctx, size_t len, size_t align)
+{
+	const struct pw_dpdk_tx *tx = ctx;
+
+	return rte_malloc_socket("pw_stage", len,
+		align > STAGE_ALIGN ? (unsigned int)align : STAGE_ALIGN,
+		tx->port.node >= 0 ? tx->port.node : SOCKET_ID_ANY);
+}
+
+static void stage_free(void *ctx, void *p)
+{
+	(void)ctx;
+	rte_free(p);
+}
+
+struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx)
+{
+	return (struct pw_stage_mem){
+		.alloc = stage_alloc,
+		.free = stage_free,
+		.ctx = tx,
+		.max_extent_bytes = 1ull << 30,
+	};
+}
+
+static int ops_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
+{
+	return pw_txmem_attach(path, obj, err);
+}
+
+static int ops_detach(void *path, struct pw_tx_object *obj)
+{
+	if (obj->win->n_out)
+		return -EBUSY;
+	pw_txmem_detach(path, obj);
+	return 0;
+}
+
+static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
+{
+	struct pw_dpdk_tx *tx = path;
+
+	return pw_txq_send(&tx->q, b);
+}
+
+static uint16_t ops_send_copy(
+	void *path, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len)
+{
+	struct pw_txq *q = &((struct pw_dpdk_tx *)path)->q;
+	struct rte_mbuf *m;
+	uint8_t *data;
+
+	if (!pw_txq_flush(q))
+		return 0;
+	m = rte_pktmbuf_alloc(q->copy_pool);
+	if (!m) {
+		q->c.full_polls++;
+		return 0;
+	}
+	data = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(tmpl->len + len));
+	if (!data) {
+		rte_pktmbuf_free(m);
+		return 0;
+	}
+	memcpy(data, tmpl->bytes, tmpl->len);
+	memcpy(data + tmpl->len, payload, len);
+	if (q->sw_csum)
+		pw_be16_store(
+			data + tmpl->alc_off - 2, pw_frame_udp_csum(tmpl, data, payload, len));
+	m->ol_flags = q->ol_flags;
+	m->tx_offload = tmpl->l2_len | (uint64_t)tmpl->l3_len << RTE_MBUF_L2_LEN_BITS;
+	q->pending[0] = m;
+	q->first_pending = 0;
+	q->n_pending = 1;
+	q->c.packets++;
+	q->c.wire_bytes += tmpl->len + len;
+	pw_txq_flush(q);
+	return 1;
+}
+
+static void ops_reap(void *path)
+{
+	struct pw_dpdk_tx *tx = path;
+
+	pw_txq_flush(&tx->q);
+	/* most drivers of virtual devices answer ENOTSUP and free as they transmit */
+	rte_eth_tx_done_cleanup(tx->port.id, 0, 0);
+}
+
+static bool ops_alive(void *path)
+{
+	return pw_port_link_up(&((struct pw_dpdk_tx *)path)->port);
+}
+
+static uint32_t ops_outstanding(void *path)
+{
+	struct pw_dpdk_tx *tx = path;
+
+	return rte_mempool_in_use_count(tx->q.pay_pool) +
+	       (tx->port.multi_segs ? 0 : tx->q.n_pending);
+}
+
+static const struct pw_tx_counters *ops_counters(void *path)
+{
+	return &((struct pw_dpdk_tx *)path)->q.c;
+}
+
+const struct pw_tx_ops pw_dpdk_tx_ops = {
+	.name = "dpdk",
+	.attach = ops_attach,
+	.detach = ops_detach,
+	.send = ops_send,
+	.send_copy = ops_send_copy,
+	.reap = ops_reap,
+	.alive = ops_alive,
+	.outstanding = ops_outstanding,
+	.counters = ops_counters,
+};
+
+/* Packets that the driver never took are not sent packets. */
+static void drop_pending(struct pw_txq *q)
+{
+	while (q->n_pending) {
+		struct rte_mbuf *m = q->pending[q->first_pending++];
+
+		q->c.packets--;
+		q->c.wire_bytes -= m->pkt_len;
+		if (m->nb_segs > 1)
+			q->c.payload_bytes -= m->pkt_len - m->data_len;
+		rte_pktmbuf_free(m);
+		q->n_pending--;
+	}
+}
+
+void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx)
+{
+	drop_pending(&tx->q);
+	pw_port_close(&tx->port);
+}
+
+void pw_dpdk_tx_close(struct pw_dpdk_tx *tx)
+{
+	if (!tx)
+		return;
+	pw_dpdk_tx_stop(tx);
+	rte_mempool_free(tx->q.hdr_pool);
+	rte_mempool_free(tx->q.pay_pool);
+	if (tx->q.copy_pool != tx->rx_pool)
+		rte_mempool_free(tx->q.copy_pool);
+	rte_mempool_free(tx->rx_pool);
+	pw_eal_stop(&tx->eal);
+	free(tx);
+}

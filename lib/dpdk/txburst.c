@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The transmitter. From a run of symbols to packets whose payload is the file's pages:
+ *
+ *   reap      the driver frees mbufs of earlier bursts: payload_done() counts the window's n_out
+ * down fill      header mbuf <- template + SBN, ESI       payload mbuf -> page (va, iova), no bytes
+ * read burst     rte_eth_tx_burst(); what the ring did not take stays pending and goes first next
+ * time account   counters, once a burst
+ *
+ * One thread owns the queue, its pools' caches and every window's n_out. A window may be unmapped
+ * once n_out is 0: each payload mbuf in a ring or in q->pending counts as one.
+ *
+ * No system call, no lock, no log, no clock, no allocation but the mempools' bulk calls: a test
+ * holds this object's undefined symbols against a list.
+ */
+#include "dpdk/txburst.h"
+
+#include "dpdk/txfill.h"
+
+void pw_txq_payload_done(void *addr, void *opaque)
+{
+	uint32_t *n_out = opaque;
+
+	(void)addr;
+	(*n_out)--;
+}
+
+/* Points m at bytes of the window. The shared info lives in m's private area, refcnt 1, so the free
+ * takes the branch without atomics; nothing is ever written into the file. */
+static inline void attach(
+	struct rte_mbuf *m, struct pw_window *win, const uint8_t *va, rte_iova_t iova, uint16_t len)
+{
+	struct pw_payload_priv *priv = rte_mbuf_to_priv(m);
+
+	priv->shinfo.fcb_opaque = &win->n_out;
+	rte_mbuf_ext_refcnt_set(&priv->shinfo, 1);
+	rte_pktmbuf_attach_extbuf(m, (void *)(uintptr_t)va, iova, len, &priv->shinfo);
+	m->data_len = len;
+	win->n_out++;
+}
+
+/* A symbol across a boundary of runs: one more segment per boundary. False when the pool is empty;
+ * the segments already chained go back with the header. */
+static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_window *win,
+	uint64_t offset, uint16_t len)
+{
+	struct rte_mbuf *tail = first, *m;
+	const struct pw_run *run = find_run(win, offset);
+
+	first->nb_segs = 1;
+	while (len > 0) {
+		uint64_t skip = offset - run->offset;
+		uint16_t part = (uint16_t)pw_min_u64(len, run->len_bytes - skip);
+
+		if (rte_mempool_get(q->pay_pool, (void **)&m))
+			return false;
+		attach(m, win, run->va + skip, run->iova + skip, part);
+		tail->next = m;
+		tail = m;
+		first->nb_segs++;
+		offset += part;
+		len = (uint16_t)(len - part);
+		run++;
+	}
+	q->c.split_packets++;
+	return true;
+}
+
+/* n full symbols, all inside one run: the loop that everything else is there for. */
+static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct pw_run *run,
+	struct rte_mbuf **hdrs, struct rte_mbuf **pays, uint16_t n)
+{
+	const struct pw_frame_tmpl *t = &b->obj->tmpl;
+	const uint64_t skip = b->offset - run->offset;
+	const uint16_t len = t->payload_len;
+	const uint8_t *va = run->va + skip;
+	rte_iova_t iova = run->iova + skip;
+	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
+	uint16_t i;
+
+	for (i = 0; i < n; i++, fec_id++, va += len, iova += len) {
+		struct rte_mbuf *h = hdrs[i], *p = pays[i];
+
+		init_first(q, h, t);
+		h->data_len = t->len;
+		h->next = p;
+		copy_header(rte_pktmbuf_mtod(h, uint8_t *), t, fec_id);
+		attach(p, b->obj->win, va, iova, len);
+	}
+}
+
+/* The object's short last symbol, or one that crosses runs. */
+static bool fill_one(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t i, uint16_t n_symbol)
+{
+	const uint64_t offset = b->offset + (uint64_t)i * b->obj->blocks.symbol_len;
+	const struct pw_frame_tmpl *t = tmpl_for(b->obj, n_symbol);
+	struct rte_mbuf *h;
+
+	if (rte_mempool_get(q->hdr_pool, (void **)&h))
+		return false;
+	init_first(q, h, t);
+	h->data_len = t->len;
+	copy_header(rte_pktmbuf_mtod(h, uint8_t *), t, ((uint32_t)b->sbn << 16 | b->esi) + i);
+	if (!chain_split(q, h, b->obj->win, offset, n_symbol)) {
+		rte_pktmbuf_free(h);
+		return false;
+	}
+	q->pending[i] = h;
+	return true;
+}
+
+uint16_t pw_txq_fill_chain(struct pw_txq *q, const struct pw_tx_burst *b)
+{
+	const struct pw_run *run = find_run(b->obj->win, b->offset);
+	const uint64_t in_run = run->len_bytes - (b->offset - run->offset);
+	const uint32_t len = b->obj->blocks.symbol_len;
+	uint16_t n = b->n;
+	struct rte_mbuf *pays[PW_BURST];
+
+	if (in_run < (uint64_t)n * len)
+		n = (uint16_t)(in_run / len); /* the rest crosses, or is the short last symbol */
+	if (n == 0)
+		return fill_one(q, b, 0, symbol_bytes(b, 0));
+	if (rte_mempool_get_bulk(q->hdr_pool, (void **)q->pending, n))
+		return 0;
+	if (rte_mempool_get_bulk(q->pay_pool, (void **)pays, n)) {
+		rte_mempool_put_bulk(q->hdr_pool, (void **)q->pending, n);
+		return 0;
+	}
+	fill_run(q, b, run, q->pending, pays, n);
+	return n;
+}
+
+bool pw_txq_flush(struct pw_txq *q)
+{
+	uint16_t n;
+
+	if (q->n_pending == 0)
+		return true;
+	n = rte_eth_tx_burst(q->port_id, q->queue_id, q->pending + q->first_pending, q->n_pending);
+	q->c.full_polls += n == 0;
+	q->first_pending = (uint16_t)(q->first_pending + n);
+	q->n_pending = (uint16_t)(q->n_pending - n);
+	return q->n_pending == 0;
+}
+
+uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b)
+{
+	uint64_t bytes;
+	uint16_t n;
+
+	if (!pw_txq_flush(q))
+		return 0;
+	n = q->fill(q, b);
+	if (n == 0) { /* every mbuf is with the driver */
+		q->c.full_polls++;
+		rte_eth_tx_burst(q->port_id, q->queue_id, NULL, 0); /* lets most drivers reap */
+		return 0;
+	}
+	if (q->sw_csum)
+		pw_txq_checksum(q, b, n);
+	q->first_pending = 0;
+	q->n_pending = n;
+	bytes = (uint64_t)(n - 1) * b->obj->blocks.symbol_len + symbol_bytes(b, (uint16_t)(n - 1));
+	q->c.packets += n;
+	q->c.payload_bytes += bytes;
+	q->c.wire_bytes += bytes + (uint64_t)n * b->obj->tmpl.len;
+	pw_txq_flush(q);
+	return n;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The transmit queue behind txburst.c. Owned by the one thread that transmits; nothing here is
+ * shared with another lcore.
+ */
+#ifndef PW_DPDK_TXBURST_H
+#define PW_DPDK_TXBURST_H
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "path/path.h"
+
+struct pw_txq {
+	uint16_t port_id;
+	uint16_t queue_id;
+	uint16_t n_pending;     /* built, not yet taken by the driver */
+	uint16_t first_pending; /* index of the first of them */
+	uint64_t ol_flags;      /* of every packet's first mbuf */
+	uint64_t rearm_hdr;     /* header mbuf: data_off, refcnt 1, nb_segs 2 (chains) or 1, port */
+	struct rte_mempool *hdr_pool;  /* headers; unused with linear packets */
+	struct rte_mempool *pay_pool;  /* payload mbufs without a buffer of their own */
+	struct rte_mempool *copy_pool; /* whole packets: linear ports, FDT */
+	uint16_t (*fill)(struct pw_txq *q, const struct pw_tx_burst *b); /* chains or linear */
+	bool sw_csum; /* UDP checksum by the CPU (IPv6 without offload): a counted read */
+	struct rte_mbuf *pending[PW_BURST];
+	struct pw_tx_counters c;
+};
+
+/* A payload mbuf's private area. The driver's free finds the window through it. */
+struct pw_payload_priv {
+	struct rte_mbuf_ext_shared_info shinfo;
+};
+
+/* Build and burst; see struct pw_tx_ops. */
+uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b);
+
+/* Offers what is pending to the driver; true when nothing is left. */
+bool pw_txq_flush(struct pw_txq *q);
+
+uint16_t pw_txq_fill_chain(struct pw_txq *q, const struct pw_tx_burst *b);
+uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b);
+
+/* Fills the UDP checksums of the n packets in q->pending, built for b. */
+void pw_txq_checksum(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t n);
+
+/* For the payload pool's init: shinfo->free_cb */
+void pw_txq_payload_done(void *addr, void *opaque);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where the CPU does touch payload: ports that take no chains, and IPv6 UDP checksums without
+ * offload. Every byte is counted, so that the summary tells.
+ */
+#include "dpdk/txfill.h"
+
+/* One buffer a packet: header and payload copied. A symbol's bytes are contiguous for the CPU even
+ * where they cross runs: only IOVAs are discontiguous inside a symbol. */
+uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
+{
+	const struct pw_run *run = find_run(b->obj->win, b->offset);
+	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
+	uint64_t offset = b->offset;
+	uint16_t i;
+
+	if (rte_mempool_get_bulk(q->copy_pool, (void **)q->pending, b->n))
+		return 0;
+	for (i = 0; i < b->n; i++, fec_id++) {
+		struct rte_mbuf *m = q->pending[i];
+		const uint16_t len = symbol_bytes(b, i);
+		const struct pw_frame_tmpl *t = tmpl_for(b->obj, len);
+
+		while (offset >= run->offset + run->len_bytes)
+			run++;
+		init_first(q, m, t);
+		m->data_len = (uint16_t)(t->len + len);
+		copy_header(rte_pktmbuf_mtod(m, uint8_t *), t, fec_id);
+		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, t->len),
+			run->va + (offset - run->offset), len);
+		q->c.cpu_copied_bytes += len;
+		offset += len;
+	}
+	return b->n;
+}
+
+void pw_txq_checksum(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t n)
+{
+	const struct pw_run *run = find_run(b->obj->win, b->offset);
+	uint64_t offset = b->offset;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		uint8_t *hdr = rte_pktmbuf_mtod(q->pending[i], uint8_t *);
+		const uint16_t len = symbol_bytes(b, i);
+		const struct pw_frame_tmpl *t = tmpl_for(b->obj, len);
+
+		while (offset >= run->offset + run->len_bytes)
+			run++;
+		pw_be16_store(hdr + t->alc_off - 2,
+			pw_frame_udp_csum(t, hdr, run->va + (offset - run->offset), len));
+		offset += len;
+		q->c.cpu_read_bytes += len;
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pieces of a packet that chains (txburst.c) and linear packets (txcopy.c) share. */
+#ifndef PW_DPDK_TXFILL_H
+#define PW_DPDK_TXFILL_H
+
+#include <assert.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dpdk/txburst.h"
+
+static_assert(PW_FRAME_HDR_MAX == 2 * 64, "copy_header() copies two cache lines at most");
+static_assert(offsetof(struct rte_mbuf, rearm_data) % 8 == 0, "the rearm word is stored at once");
+
+/* Whole cache lines: constant sizes become vector stores. SBN and ESI are a header's last bytes. */
+static inline void copy_header(uint8_t *hdr, const struct pw_frame_tmpl *t, uint32_t fec_id)
+{
+	memcpy(hdr, t->bytes, 64);
+	if (t->len > 64)
+		memcpy(hdr + 64, t->bytes + 64, 64);
+	pw_be32_store(hdr + t->len - 4, fec_id);
+}
+
+static inline void init_first(
+	const struct pw_txq *q, struct rte_mbuf *m, const struct pw_frame_tmpl *t)
+{
+	memcpy(&m->rearm_data, &q->rearm_hdr, sizeof(q->rearm_hdr));
+	m->ol_flags = q->ol_flags;
+	m->tx_offload = t->l2_len | (uint64_t)t->l3_len << RTE_MBUF_L2_LEN_BITS;
+	m->pkt_len = (uint32_t)t->len + t->payload_len;
+}
+
+static inline const struct pw_run *find_run(const struct pw_window *win, uint64_t offset)
+{
+	uint32_t lo = 0, hi = win->n_runs;
+
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (win->runs[mid].offset <= offset)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &win->runs[lo];
+}
+
+static inline uint16_t symbol_bytes(const struct pw_tx_burst *b, uint16_t i)
+{
+	uint64_t rest = b->obj->blocks.transfer_len - b->offset;
+
+	return (uint16_t)pw_min_u64(
+		b->obj->blocks.symbol_len, rest - (uint64_t)i * b->obj->blocks.symbol_len);
+}
+
+/* The template of the symbol of `len` bytes */
+static inline const struct pw_frame_tmpl *tmpl_for(const struct pw_tx_object *obj, uint16_t len)
+{
+	return len == obj->tmpl.payload_len ? &obj->tmpl : &obj->tmpl_last;
+}
+
+#endif

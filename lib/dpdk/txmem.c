@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How a device reaches a page window.
+ *
+ *   reach ANY   the CPU copies from our address space: IOVA is the VA, nothing to do
+ *   reach EAL   only the stage provider's memory, which the peer has mapped
+ *   reach DMA   VFIO: one map in the default container, IOVA = VA, or per run in PA mode
+ *               bifurcated drivers (mlx5): extmem registration and rte_dev_dma_map
+ *               uio, no-IOMMU: physical addresses, no map; hugepages do not move
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_memory.h>
+#include <rte_vfio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "dpdk/txdev.h"
+
+#define SYS_PAGE      4096u /* pagemap's granule */
+#define PAGEMAP_BATCH 16384 /* entries a read: 64 MiB of address space */
+#define PAGEMAP_PFN   ((1ull << 55) - 1)
+#define PAGEMAP_THERE (1ull << 63)
+
+struct runs {
+	struct pw_run *v;
+	uint32_t n, room;
+};
+
+struct dma_map {
+	struct pw_run *runs; /* as mapped; n of them */
+	uint32_t n;
+	bool extmem;
+};
+
+static int runs_add(struct runs *r, const struct pw_run *run)
+{
+	struct pw_run *last = r->n ? &r->v[r->n - 1] : NULL;
+
+	if (last && last->va + last->len_bytes == run->va &&
+		last->iova + last->len_bytes == run->iova) {
+		last->len_bytes += run->len_bytes;
+		return 0;
+	}
+	if (r->n == r->room) {
+		uint32_t room = r->room ? r->room * 2 : 16;
+		struct pw_run *v = reallocarray(r->v, room, sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		r->v = v;
+		r->room = room;
+	}
+	r->v[r->n++] = *run;
+	return 0;
+}
+
+/* EAL knows where its own pages are; no system call. */
+static int eal_runs(const struct pw_window *win, struct runs *out)
+{
+	uint32_t i;
+
+	for (i = 0; i < win->n_runs; i++) {
+		const struct pw_run *w = &win->runs[i];
+		uint64_t done = 0;
+
+		while (done < w->len_bytes) {
+			const uint8_t *va = w->va + done;
+			uint64_t in_page = win->page_bytes - (uintptr_t)va % win->page_bytes;
+			struct pw_run run = {
+				.va = va,
+				.iova = rte_mem_virt2iova(va),
+				.offset = w->offset + done,
+				.len_bytes = pw_min_u64(in_page, w->len_bytes - done),
+			};
+
+			if (run.iova == RTE_BAD_IOVA)
+				return -EFAULT;
+			if (runs_add(out, &run))
+				return -ENOMEM;
+			done += run.len_bytes;
+		}
+	}
+	return 0;
+}
+
+/* Physical addresses of hugepages from pagemap, read in bulk: one entry per 4 KiB. */
+static int pagemap_runs(const struct pw_window *win, struct runs *out)
+{
+	uint64_t *entries = malloc(PAGEMAP_BATCH * sizeof(*entries));
+	const uint8_t *base = win->runs[0].va;
+	uint64_t off = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int r = !entries ? -ENOMEM : fd < 0 ? -errno : 0;
+
+	while (r == 0 && off < win->len_bytes) {
+		uint64_t first = ((uintptr_t)base + off) / SYS_PAGE;
+		ssize_t got = pread(fd, entries, PAGEMAP_BATCH * sizeof(*entries),
+			(off_t)(first * sizeof(*entries)));
+		uint64_t i, n = got > 0 ? (uint64_t)got / sizeof(*entries) : 0;
+
+		if (n == 0)
+			r = -EIO;
+		for (i = 0; r == 0 && i < n && off < win->len_bytes; i++, off += SYS_PAGE) {
+			struct pw_run run = {
+				.va = base + off,
+				.iova = (entries[i] & PAGEMAP_PFN) * SYS_PAGE,
+				.offset = off,
+				.len_bytes = pw_min_u64(SYS_PAGE, win->len_bytes - off),
+			};
+
+			if (!(entries[i] & PAGEMAP_THERE) || run.iova == 0)
+				r = -EFAULT; /* not present, or PFNs hidden without CAP_SYS_ADMIN */
+			else
+				r = runs_add(out, &run);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	free(entries);
+	return r;
+}
+
+static void va_is_iova(struct pw_window *win)
+{
+	uint32_t i;
+
+	for (i = 0; i < win->n_runs; i++)
+		win->runs[i].iova = (uintptr_t)win->runs[i].va;
+}
+
+static int split_runs(struct pw_window *win, struct pw_err *err)
+{
+	struct runs out = {0};
+	int r = win->pages == PW_PAGES_STAGE ? eal_runs(win, &out) : pagemap_runs(win, &out);
+
+	if (r) {
+		free(out.v);
+		return pw_err_set(err, -r,
+			"read the physical addresses of %" PRIu64 " bytes: %s; IOVA as PA needs "
+			"CAP_SYS_ADMIN and resident hugepages (pagewire doctor: iova.mode)",
+			win->len_bytes, strerror(-r));
+	}
+	free(win->runs);
+	win->runs = out.v;
+	win->n_runs = out.n;
+	return 0;
+}
+
+static void unmap(struct pw_dpdk_tx *tx, struct dma_map *map)
+{
+	uint32_t i;
+
+	for (i = 0; i < map->n; i++) {
+		void *va = (void *)(uintptr_t)map->runs[i].va;
+
+		if (!map->extmem) {
+			rte_vfio_container_dma_unmap(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)va,
+				map->runs[i].iova, map->runs[i].len_bytes);
+			continue;
+		}
+		rte_dev_dma_unmap(
+			tx->port.info.device, va, map->runs[i].iova, map->runs[i].len_bytes);
+		rte_extmem_unregister(va, map->runs[i].len_bytes);
+	}
+	free(map->runs);
+	free(map);
+}
+
+static int map_one(struct pw_dpdk_tx *tx, const struct pw_run *run, uint64_t page, bool extmem)
+{
+	void *va = (void *)(uintptr_t)run->va;
+
+	if (!extmem)
+		return rte_vfio_container_dma_map(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)va,
+			       run->iova, run->len_bytes)
+			       ? -(rte_errno ? rte_errno : EIO)
+			       : 0;
+	if (rte_extmem_register(va, run->len_bytes, NULL, 0, page))
+		return -rte_errno;
+	if (rte_dev_dma_map(tx->port.info.device, va, run->iova, run->len_bytes)) {
+		int code = rte_errno;
+
+		rte_extmem_unregister(va, run->len_bytes);
+		return -code;
+	}
+	return 0;
+}
+
+/* Whole pages are mapped; the runs that packets are cut from end with the file. */
+static int map_runs(
+	struct pw_dpdk_tx *tx, struct pw_tx_object *obj, bool extmem, struct pw_err *err)
+{
+	const struct pw_window *win = obj->win;
+	struct dma_map *map = calloc(1, sizeof(*map));
+	int r = 0;
+
+	if (map)
+		map->runs = calloc(win->n_runs, sizeof(*map->runs));
+	if (!map || !map->runs) {
+		free(map);
+		return pw_err_set(err, ENOMEM, "map %s: out of memory", tx->port.spec.text);
+	}
+	map->extmem = extmem;
+	for (; map->n < win->n_runs; map->n++) {
+		struct pw_run *run = &map->runs[map->n];
+
+		*run = win->runs[map->n];
+		run->len_bytes = pw_align_up(run->len_bytes, win->page_bytes);
+		r = map_one(tx, run, win->page_bytes, extmem);
+		if (r) {
+			pw_err_set(err, -r,
+				"map %" PRIu64 " bytes at %p for DMA by %s: %s; raise memlock, or "
+				"use --pages stage "
+				"(pagewire doctor: memlock, iommu)",
+				run->len_bytes, (const void *)run->va, tx->port.spec.text,
+				strerror(-r));
+			unmap(tx, map);
+			return r;
+		}
+	}
+	tx->n_dma_maps += map->n;
+	obj->path_priv = map;
+	return 0;
+}
+
+int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_err *err)
+{
+	struct pw_window *win = obj->win;
+	int r;
+
+	obj->path_priv = NULL;
+	if (win->n_runs == 0)
+		return 0;
+	if (tx->port.traits->reach == PW_REACH_ANY) {
+		va_is_iova(win);
+		return 0;
+	}
+	/* pw_dpdk_choose_pages() has refused this already; a caller of the library may not have
+	 * asked */
+	r = pw_dpdk_choose_pages(tx->port.traits, win->pages, win->pages == PW_PAGES_HUGEFILE,
+		tx->port.spec.text, &(enum pw_pages){0}, err);
+	if (r)
+		return r;
+	if (tx->eal.iova_va)
+		va_is_iova(win);
+	else
+		r = split_runs(win, err);
+	if (r || win->pages == PW_PAGES_STAGE)
+		return r; /* EAL has mapped its own memory */
+	if (tx->vfio)
+		return map_runs(tx, obj, false, err);
+	return tx->eal.iova_va ? map_runs(tx, obj, true, err) : 0;
+}
+
+void pw_txmem_detach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj)
+{
+	if (obj->path_priv)
+		unmap(tx, obj->path_priv);
+	obj->path_priv = NULL;
+}
+
+int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages asked,
+	bool on_hugetlbfs, const char *path, enum pw_pages *chosen, struct pw_err *err)
+{
+	enum pw_pages fit = on_hugetlbfs ? PW_PAGES_HUGEFILE : PW_PAGES_PAGECACHE;
+
+	if (traits->reach == PW_REACH_EAL || (traits->reach == PW_REACH_DMA && !on_hugetlbfs))
+		fit = PW_PAGES_STAGE;
+	*chosen = asked == PW_PAGES_AUTO ? fit : asked;
+	if (traits->reach == PW_REACH_EAL && *chosen != PW_PAGES_STAGE)
+		return pw_err_set(err, EINVAL,
+			"use --pages %s for %s: %s shares only EAL's own memory with its peer and "
+			"would report "
+			"success for packets that never arrive; use --pages stage",
+			pw_pages_name(*chosen), path,
+			traits->driver[0] ? traits->driver : traits->copy_why);
+	if (traits->reach == PW_REACH_DMA && *chosen == PW_PAGES_PAGECACHE)
+		return pw_err_set(err, EINVAL,
+			"use --pages pagecache for %s: VFIO pins pages for writing and the page "
+			"cache refuses; "
+			"use --pages stage, or put the file on hugetlbfs with `pagewire stage`",
+			path);
+	if (*chosen == PW_PAGES_HUGEFILE && !on_hugetlbfs)
+		return pw_err_set(err, EINVAL,
+			"use --pages hugefile for %s: it is not on hugetlbfs; run `pagewire stage "
+			"%.80s`, or use "
+			"--pages pagecache",
+			path, path);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The files of one session: operands and what lies below directories, each with the name that it
+ * has on the wire (Content-Location). A file operand keeps its base name; DIR/x/y is sent as
+ * base(DIR)/x/y. Links below a directory are not followed.
+ */
+#ifndef PW_XFER_FILES_H
+#define PW_XFER_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "wire/fdt.h"
+#include "xfer/gaps.h"
+
+struct pw_file {
+	char *path;
+	char *name; /* on the wire */
+	uint64_t len_bytes;
+	struct pw_digest digest; /* kind NONE until computed */
+	struct pw_digest md5;
+	const struct pw_gap_file *gap; /* send only what this lists; NULL = everything */
+};
+
+struct pw_files {
+	struct pw_file *v;
+	size_t n, room;
+	uint64_t total_bytes;
+};
+
+/* Collects operands. Two files with one name on the wire, a missing file, a device or a pipe are
+ * errors; things that are neither file nor directory below a directory are skipped with a warning.
+ */
+int pw_files_collect(struct pw_files *f, char *const *operands, size_t n_operands,
+	const struct pw_log *log, struct pw_err *err);
+
+/* Keeps only what the manifest lists; total_bytes becomes the bytes that are missing. Every file in
+ * the manifest must be there with the same length. gaps must live as long as f. */
+int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err);
+
+void pw_files_finish(struct pw_files *f); /* accepts a zeroed one */
+
+#endif

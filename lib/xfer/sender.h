@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sender's inside, shared by send.c (groups and passes), sendloop.c (symbols), sendfdt.c. */
+#ifndef PW_XFER_SENDER_H
+#define PW_XFER_SENDER_H
+
+#include "page/window.h"
+#include "xfer/pace.h"
+#include "xfer/send.h"
+
+/* One file with its window open. */
+struct pw_send_slot {
+	struct pw_window win;
+	struct pw_tx_object obj;
+	struct pw_file *file;
+	int guard;                 /* SIGBUS guard, -1 = none */
+	struct pw_send_slot *next; /* in the list of retired slots */
+};
+
+struct pw_send {
+	struct pw_send_config cfg;
+	struct pw_send_result *res;
+	bool wide;      /* 32-bit TSI and TOI */
+	bool streaming; /* the first symbol has gone */
+	uint64_t pass;
+	uint64_t start_ns;
+	uint64_t last_symbol_ns;
+	uint64_t next_tick_ns;
+	uint64_t next_fdt_ns;
+	uint64_t bytes_done;
+	uint64_t bytes_total;
+	uint64_t n_calls; /* bursts since the last look at the clock */
+	struct pw_pace pace;
+
+	/* The current FDT instance, cut into packets. */
+	char *fdt;
+	size_t fdt_len;
+	uint32_t fdt_instance;
+
+	struct pw_send_slot *group[PW_SEND_GROUP]; /* in hand */
+	size_t n_group;
+	/* Files that are through, but have packets in flight: as many as the driver's ring is deep.
+	 */
+	struct pw_send_slot *retired;
+	struct pw_send_slot **retired_tail;
+};
+
+/* sendloop.c. All return 0, -ECANCELED when stopped, or -errno with err. */
+int pw_send_symbols(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err);
+int pw_send_control(struct pw_send *s, const struct pw_frame_tmpl *t, const void *payload,
+	size_t len, struct pw_err *err);
+int pw_send_pause(struct pw_send *s, uint64_t ns, struct pw_err *err);
+/* Looks at stop flag, progress, lost pages. */
+int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err);
+
+/* sendfdt.c */
+int pw_send_fdt_build(struct pw_send *s, bool last, struct pw_err *err); /* of the group in hand */
+int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err);
+int pw_send_close_session(struct pw_send *s, struct pw_err *err);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The loop that feeds a path: bursts of symbols, the rate, and what to do when the path is full. */
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "page/guard.h"
+#include "xfer/sender.h"
+
+#define LOOK_BURSTS    256            /* unpaced bursts between two looks at the clock */
+#define TICK_NS        100000000ull   /* progress */
+#define STALL_POLLS    512            /* empty polls between two looks at the clock */
+#define LINK_GRACE_NS  500000000ull   /* a link may flap this long */
+#define STALL_LIMIT_NS 30000000000ull /* a live peer that takes nothing this long is stuck */
+#define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
+
+int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err)
+{
+	struct pw_send_status st;
+
+	s->n_calls = 0;
+	if (pw_guard_any_lost())
+		return pw_err_set(err, EIO,
+			"read a file's mapped pages: they are gone, the file was truncated while "
+			"it was being sent; "
+			"the receiver will refuse it by its digest: send it again");
+	if (now_ns >= s->next_tick_ns && s->cfg.tick) {
+		st = (struct pw_send_status){
+			.phase = phase,
+			.bytes_done = s->bytes_done,
+			.bytes_total = s->bytes_total,
+			.packets = s->cfg.ops->counters(s->cfg.path)->packets,
+			.pass = s->pass,
+		};
+		s->cfg.tick(s->cfg.ctx, &st);
+		s->next_tick_ns = now_ns + TICK_NS;
+	}
+	return s->cfg.stopped && s->cfg.stopped() ? -ECANCELED : 0;
+}
+
+/* A path that takes nothing: full, stuck, or without a peer. */
+struct stall {
+	uint64_t polls;
+	uint64_t since_ns;
+	uint64_t down_ns;
+};
+
+static int stalled(struct pw_send *s, struct stall *st, struct pw_err *err)
+{
+	uint64_t now;
+	int r;
+
+	if (++st->polls % STALL_POLLS)
+		return 0;
+	now = pw_clock_ns();
+	if (st->since_ns == 0)
+		st->since_ns = now;
+	s->cfg.ops->reap(s->cfg.path);
+	r = pw_send_look(s, now, PW_SEND_SENDING, err);
+	if (r)
+		return r;
+	if (s->cfg.ops->alive(s->cfg.path))
+		st->down_ns = 0;
+	else if (st->down_ns == 0)
+		st->down_ns = now;
+	if (st->down_ns && now - st->down_ns > LINK_GRACE_NS)
+		return pw_err_set(err, ENOLINK,
+			"send on %s: its link went down, the peer is gone; start the receiver and "
+			"send again",
+			s->cfg.path_text);
+	if (now - st->since_ns > STALL_LIMIT_NS)
+		return pw_err_set(err, ETIMEDOUT,
+			"send on %s: it took no packet for %d s; see what the receiver waits for",
+			s->cfg.path_text, (int)(STALL_LIMIT_NS / PW_NS_PER_S));
+	return 0;
+}
+
+int pw_send_pause(struct pw_send *s, uint64_t ns, struct pw_err *err)
+{
+	uint64_t now = pw_clock_ns(), end = now + ns;
+	int r = 0;
+
+	while (r == 0 && now < end) {
+		uint64_t rest = end - now;
+
+		s->cfg.ops->reap(s->cfg.path);
+		if (rest > SLEEP_OVER_NS) {
+			rest = pw_min_u64(rest - SLEEP_OVER_NS / 2, 10000000);
+			nanosleep(&(struct timespec){.tv_nsec = (long)rest}, NULL);
+		}
+		now = pw_clock_ns();
+		r = pw_send_look(s, now, s->streaming ? PW_SEND_SENDING : PW_SEND_READING, err);
+	}
+	return r;
+}
+
+int pw_send_control(struct pw_send *s, const struct pw_frame_tmpl *t, const void *payload,
+	size_t len, struct pw_err *err)
+{
+	struct stall st = {0};
+	int r = 0;
+
+	while (r == 0 && !s->cfg.ops->send_copy(s->cfg.path, t, payload, len))
+		r = stalled(s, &st, err);
+	if (s->pace.on)
+		pw_pace_sent(&s->pace, t->len + len, 1);
+	return r;
+}
+
+static int wait_for_rate(struct pw_send *s, struct pw_err *err)
+{
+	uint64_t start = pw_cycles(), now = pw_clock_ns(), wait = pw_pace_wait(&s->pace, now);
+	int r = 0;
+
+	if (wait == 0)
+		return 0;
+	if (wait > SLEEP_OVER_NS)
+		r = pw_send_pause(s, wait, err);
+	else
+		while (pw_pace_wait(&s->pace, pw_clock_ns()))
+			;
+	s->res->pace_cycles += pw_cycles() - start;
+	return r;
+}
+
+/* Hands one burst over, waiting while the path is full. Calls in which the driver took nothing are
+ * stall, all others are busy; cycles are read only while the path is full. */
+static int hand_over(
+	struct pw_send *s, const struct pw_tx_burst *b, uint16_t *n, struct pw_err *err)
+{
+	const struct pw_tx_ops *ops = s->cfg.ops;
+	const struct pw_tx_counters *c = ops->counters(s->cfg.path);
+	struct stall st = {0};
+	uint64_t at, empty = c->full_polls;
+	int r = 0;
+
+	*n = ops->send(s->cfg.path, b);
+	if (*n)
+		return 0;
+	at = pw_cycles();
+	while (r == 0 && *n == 0) {
+		uint64_t now;
+
+		*n = ops->send(s->cfg.path, b);
+		now = pw_cycles();
+		if (c->full_polls != empty) {
+			s->res->stall_cycles += now - at;
+			r = stalled(s, &st, err);
+		}
+		empty = c->full_polls;
+		at = now;
+	}
+	return *n ? 0 : r;
+}
+
+/* Clock, FDT repetition, progress: every LOOK_BURSTS bursts, or every burst when paced. */
+static int between_bursts(struct pw_send *s, struct pw_err *err)
+{
+	uint64_t now;
+	int r;
+
+	if (s->pace.on) {
+		r = wait_for_rate(s, err);
+		if (r)
+			return r;
+	} else if (++s->n_calls < LOOK_BURSTS) {
+		return 0;
+	}
+	now = pw_clock_ns();
+	r = pw_send_look(s, now, PW_SEND_SENDING, err);
+	if (r == 0 && now >= s->next_fdt_ns)
+		r = pw_send_fdt(s, false, err);
+	return r;
+}
+
+/* Symbols [from, to) of the object, block by block. */
+static int send_range(
+	struct pw_send *s, struct pw_tx_object *obj, uint64_t from, uint64_t to, struct pw_err *err)
+{
+	const struct pw_blocks *blocks = &obj->blocks;
+	uint16_t max =
+		pw_pace_burst(&s->pace, (uint32_t)(obj->tmpl.len + blocks->symbol_len), PW_BURST);
+	struct pw_tx_burst b = {.obj = obj};
+	uint32_t sbn, esi;
+	uint16_t n;
+	int r = 0;
+
+	while (r == 0 && from < to) {
+		uint64_t left;
+
+		pw_blocks_locate(blocks, from, &sbn, &esi);
+		left = pw_min_u64(to - from, pw_blocks_block_len(blocks, sbn) - esi);
+		b.sbn = (uint16_t)sbn;
+		b.esi = (uint16_t)esi;
+		b.offset = from * blocks->symbol_len;
+		b.n = (uint16_t)pw_min_u64(left, max);
+		r = between_bursts(s, err);
+		if (r == 0)
+			r = hand_over(s, &b, &n, err);
+		if (r)
+			break;
+		from += n;
+		left = pw_min_u64(
+			(uint64_t)n * blocks->symbol_len, blocks->transfer_len - b.offset);
+		s->bytes_done += left;
+		if (s->pace.on)
+			pw_pace_sent(&s->pace, left + (uint64_t)n * obj->tmpl.len, n);
+	}
+	return r;
+}
+
+int pw_send_symbols(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err)
+{
+	const struct pw_gap_file *gap = slot->file->gap;
+	const struct pw_blocks *b = &slot->obj.blocks;
+	uint64_t sent_to = 0;
+	size_t i;
+	int r = 0;
+
+	if (!gap)
+		return send_range(s, &slot->obj, 0, b->n_symbols, err);
+	for (i = 0; r == 0 && i < gap->n_missing; i++) {
+		uint64_t from = pw_max_u64(gap->missing[i].from / b->symbol_len, sent_to);
+		uint64_t to = pw_div_ceil(gap->missing[i].to, b->symbol_len);
+
+		if (from < to)
+			r = send_range(s, &slot->obj, from, to, err);
+		sent_to = pw_max_u64(sent_to, to);
+	}
+	return r;
+}

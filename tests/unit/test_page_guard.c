@@ -81,11 +81,13 @@ static void a_fault_outside_every_range_is_still_fatal(void **state)
 	(void)state;
 	guard_on();
 	map_file(&m, 4);
-	slot = pw_guard_add(m.p, 2 * 4096, 4096);
+	slot = pw_guard_add(m.p + 4096, 2 * 4096, 4096);
 	assert_true(slot >= 0);
 	assert_int_equal(ftruncate(m.fd, 0), 0);
+	assert_int_equal(signal_of_reading(m.p + 4096 - 1), SIGBUS);
 	assert_int_equal(signal_of_reading(m.p + 4096), 0);
-	assert_int_equal(signal_of_reading(m.p + 2 * 4096), SIGBUS);
+	assert_int_equal(signal_of_reading(m.p + 3 * 4096 - 1), 0);
+	assert_int_equal(signal_of_reading(m.p + 3 * 4096), SIGBUS);
 	pw_guard_remove(slot);
 	assert_int_equal(signal_of_reading(m.p + 4096), SIGBUS);
 	assert_int_equal(signal_of_reading(NULL), SIGBUS);
@@ -109,6 +111,7 @@ static void a_truncated_file_reads_as_zeros_and_is_lost(void **state)
 	assert_false(pw_guard_lost(slot));
 	assert_int_equal(ftruncate(m.fd, 3 * 4096), 0);
 	errno = 4711;
+	assert_zeros(m.p + 5 * 4096 + 77, 1);   /* a fault in the middle of a page */
 	assert_zeros(m.p + 3 * 4096, 5 * 4096); /* the last 100 bytes share a guarded page */
 	assert_int_equal(errno, 4711);
 	assert_true(pw_guard_lost(slot));
@@ -192,6 +195,7 @@ static void a_lost_huge_page_becomes_zeros(void **state)
 	assert_int_equal(pw_hugefile_open(&w, path, NULL, NULL), 0);
 	slot = pw_guard_add(w.map, w.len_bytes, w.page_bytes);
 	assert_int_equal(ftruncate(fd, HUGE_BYTES), 0);
+	assert_zeros((uint8_t *)w.map + 2 * HUGE_BYTES + 12345, 1);
 	assert_zeros((uint8_t *)w.map + HUGE_BYTES, 2 * HUGE_BYTES);
 	assert_true(pw_guard_lost(slot));
 	assert_pattern(w.map, 0, HUGE_BYTES);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/commands.h"
 #include "app/opt.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -445,8 +446,6 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	free_mounts(&mounts);
 	return finish(&s, ret, &err);
 }
-
-extern const struct pw_command pw_cmd_stage;
 
 const struct pw_command pw_cmd_stage = {
 	.name = "stage",

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 /* The only writable global of the program: a signal handler reaches nothing else. */
 static volatile sig_atomic_t stop_signal;
 
@@ -47,6 +49,17 @@ int pw_cli_fail(const struct pw_err *err)
 {
 	fputs("pagewire: error: ", stderr);
 	print_plain(stderr, err->msg);
+	return PW_EXIT_RUNTIME;
+}
+
+int pw_cli_fail_open(const struct pw_err *err)
+{
+	static const int lacking[] = {ENODEV, ENOMEM, EPERM, EACCES, ENOSPC, ENOTSUP, ENOSYS};
+
+	pw_cli_fail(err);
+	for (size_t i = 0; i < PW_ARRAY_LEN(lacking); i++)
+		if (err->code == lacking[i])
+			return PW_EXIT_NOENV;
 	return PW_EXIT_RUNTIME;
 }
 

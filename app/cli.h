@@ -36,6 +36,9 @@ void pw_progress_end(struct pw_progress *p); /* wipes the line */
 /* Prints err on standard error, "pagewire: error: ..." and returns the exit code for it:
  * PW_EXIT_RUNTIME. */
 int pw_cli_fail(const struct pw_err *err);
+/* For what stops a port or a socket from opening: PW_EXIT_NOENV when the host lacks it (driver,
+ * hugepages, privilege, feature), else PW_EXIT_RUNTIME. */
+int pw_cli_fail_open(const struct pw_err *err);
 /* For usage errors, from parsing or after it: "pagewire COMMAND: ..."; PW_EXIT_USAGE. */
 int pw_cli_usage(const char *command, const struct pw_err *err);
 

@@ -73,14 +73,28 @@ static int help_on(const char *name)
 	return PW_EXIT_OK;
 }
 
+static bool asks_help(int argc, char **argv)
+{
+	return argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+}
+
 static int run_command(const struct pw_command *cmd, int argc, char **argv)
 {
 	struct pw_context ctx;
 	struct pw_operands ops;
 	struct pw_err err = {0};
-	void *config = calloc(1, cmd->config_size + 1), *storage = NULL;
+	void *config, *storage = NULL;
 	int result;
 
+	if (cmd->missing && asks_help(argc, argv)) {
+		pw_opt_help(cmd, stdout);
+		return PW_EXIT_OK;
+	}
+	if (cmd->missing) {
+		fprintf(stderr, "pagewire %s: %s\n", cmd->name, cmd->missing);
+		return PW_EXIT_NOENV;
+	}
+	config = calloc(1, cmd->config_size + 1);
 	if (!config) {
 		pw_err_set(&err, ENOMEM, "start pagewire %s: out of memory", cmd->name);
 		return pw_cli_fail(&err);

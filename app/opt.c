@@ -50,22 +50,6 @@ static int apply(const struct pw_opt_parse *p, void *config, struct pw_opt_commo
 	return 0;
 }
 
-static int check_required(const struct pw_opt_parse *p, struct pw_err *err)
-{
-	for (size_t i = 0; i < p->cmd->n_opts; i++) {
-		const struct pw_opt *o = &p->cmd->opts[i];
-		bool given = !o->required;
-
-		for (size_t j = 0; j < p->st->n_items && !given; j++)
-			given = p->st->items[j].opt == o;
-		if (!given)
-			return pw_err_set(err, EINVAL,
-				"option --%s=%s is missing; see pagewire %s --help", o->name,
-				o->arg ? o->arg : "VALUE", p->cmd->name);
-	}
-	return 0;
-}
-
 static void fill_context(struct pw_context *ctx, const struct pw_opt_common *common)
 {
 	ctx->log.sink = pw_log_stderr;
@@ -92,8 +76,6 @@ static int parse_all(
 		result = pw_opt_scan_file(p, err);
 	if (!result)
 		result = apply(p, config, &common, err);
-	if (!result)
-		result = check_required(p, err);
 	if (!result)
 		fill_context(ctx, &common);
 	return result;

@@ -39,12 +39,10 @@ struct pw_opt {
 	char letter;      /* short form, 0 = none */
 	enum pw_opt_type type;
 	size_t offset;       /* in the config struct */
-	const char *arg;     /* what the help calls the argument; NULL for flags */
+	const char *arg;     /* what the help calls the argument; NULL: flags, or the choices */
 	const char *help;    /* one sentence, no full stop */
 	uint64_t min, max;   /* U64 */
 	const char *choices; /* CHOICE */
-	bool required;       /* must be given, here or in the file */
-	const char *group;   /* a heading that --help and the man page print above; may be NULL */
 };
 
 struct pw_operands {
@@ -72,6 +70,7 @@ struct pw_command {
 	/* Runs with a parsed config; returns the exit code. */
 	int (*run)(const void *config, const struct pw_operands *ops, const struct pw_context *ctx);
 	const char *examples; /* for --help, lines; may be NULL */
+	const char *missing;  /* what this build lacks for the command (exit 77), else NULL */
 };
 
 #define PW_EXIT_OK       0

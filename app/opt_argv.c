@@ -34,7 +34,7 @@ static int take_value(
 	if (p->next >= p->argc || looks_like_option(p->cmd, p->argv[p->next]))
 		return pw_err_set(err, EINVAL,
 			"option %.60s needs a value: --%s=%s; see pagewire %s --help", shown,
-			it->opt->name, it->opt->arg ? it->opt->arg : "VALUE", p->cmd->name);
+			it->opt->name, pw_opt_arg(it->opt), p->cmd->name);
 	it->value = p->argv[p->next++];
 	return 0;
 }

@@ -22,7 +22,7 @@ static bool known_somewhere(const char *key)
 	struct pw_opt_item it;
 
 	for (const struct pw_command *const *c = pw_commands; *c; c++)
-		if (pw_opt_find(*c, key, &it))
+		if ((*c)->missing || pw_opt_find(*c, key, &it))
 			return true;
 	return false;
 }
@@ -61,6 +61,8 @@ static int on_entry(void *ctx, const struct pw_config_entry *e, struct pw_err *e
 		return pw_err_set(err, EINVAL,
 			"read %.120s:%u: section [%.40s] is neither [common] nor a command",
 			p->config_path, e->line, e->section);
+	if (cmd->missing)
+		return 0; /* its options are not in this build: nothing to compare with */
 	if (!pw_opt_find(cmd, e->key, &it)) {
 		const char *near = pw_opt_nearest(cmd, e->key);
 

@@ -12,23 +12,23 @@ const struct pw_opt pw_opt_common_opts[PW_OPT_N_COMMON] = {
 		.letter = 'h',
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct pw_opt_common, help),
-		.help = "Print this help and exit"},
+		.help = "print this help and exit"},
 	{.name = "config",
 		.type = PW_OPT_STRING,
 		.offset = offsetof(struct pw_opt_common, config),
 		.arg = "FILE",
-		.help = "Read options from an INI file: [common] and a section named as the "
+		.help = "read options from an INI file: [common] and a section named as the "
 			"command, the same names as here; the command line wins"},
 	{.name = "verbose",
 		.letter = 'v',
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct pw_opt_common, verbose),
-		.help = "Log more, DPDK's own messages included"},
+		.help = "log more, DPDK's own messages included"},
 	{.name = "quiet",
 		.letter = 'q',
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct pw_opt_common, quiet),
-		.help = "Log errors only, draw no live line"},
+		.help = "log errors only, draw no live line"},
 };
 
 /* How much of text fits room, whole words; one that is wider goes on its own line. */
@@ -73,22 +73,26 @@ static void print_examples(FILE *out, const char *lines)
 	}
 }
 
+const char *pw_opt_arg(const struct pw_opt *o)
+{
+	if (o->type == PW_OPT_FLAG)
+		return NULL;
+	return o->arg ? o->arg : o->type == PW_OPT_CHOICE ? o->choices : "VALUE";
+}
+
 static void print_option(FILE *out, const struct pw_opt *o, const void *defaults)
 {
-	char left[96], text[768], value[128] = "";
+	const char *arg = pw_opt_arg(o);
+	char text[768], value[128] = "";
 	int n;
 
-	n = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s", o->letter ? '-' : ' ',
-		o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name, o->arg ? " " : "",
-		o->arg ? o->arg : "");
-	fputs(left, out);
-	if (defaults)
+	n = fprintf(out, o->letter ? "  -%c, --%s" : "  %c   --%s", o->letter ? o->letter : ' ',
+		o->name);
+	if (arg)
+		n += fprintf(out, " %s", arg);
+	if (defaults && !strstr(o->help, "default"))
 		pw_opt_show(o, defaults, value, sizeof(value));
-	if (strstr(o->help, "default"))
-		value[0] = '\0';
-	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", o->help,
-		o->type == PW_OPT_CHOICE ? ": " : "", o->type == PW_OPT_CHOICE ? o->choices : "",
-		o->required ? " (required)" : "", value[0] ? " (default " : "", value,
+	snprintf(text, sizeof(text), "%s%s%s%s", o->help, value[0] ? " (default " : "", value,
 		value[0] ? ")" : "");
 	print_wrapped(out, text, n);
 }
@@ -98,19 +102,17 @@ void pw_opt_help(const struct pw_command *cmd, FILE *out)
 	fprintf(out, "usage: pagewire %s [OPTIONS]%s%s%s\n\n%s\n", cmd->name,
 		cmd->operands ? " " : "", cmd->operands ? cmd->operands : "",
 		cmd->takes_eal ? " [-- EAL-ARGUMENTS]" : "", cmd->summary);
-	for (size_t i = 0; i < cmd->n_opts; i++) {
-		if (cmd->opts[i].group || i == 0) {
-			const char *group = cmd->opts[i].group;
-
-			fprintf(out, "\n%s:\n", group ? group : "Options");
-		}
+	if (cmd->n_opts)
+		fputs("\nOptions:\n", out);
+	for (size_t i = 0; i < cmd->n_opts; i++)
 		print_option(out, &cmd->opts[i], cmd->defaults);
-	}
 	fputs("\nCommon options:\n", out);
 	for (size_t i = 0; i < PW_OPT_N_COMMON; i++)
 		print_option(out, &pw_opt_common_opts[i], NULL);
 	if (cmd->takes_eal)
 		fputs("\nWhat follows -- goes to DPDK's EAL as it is.\n", out);
+	if (cmd->missing)
+		fprintf(out, "\nNot in this build: %s.\n", cmd->missing);
 	if (cmd->examples)
 		print_examples(out, cmd->examples);
 }

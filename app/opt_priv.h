@@ -65,8 +65,11 @@ int pw_opt_scan_file(struct pw_opt_parse *p, struct pw_err *err);
 int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool off, void *base,
 	struct pw_err *err);
 
+/* What help calls the option's argument; NULL for flags. */
+const char *pw_opt_arg(const struct pw_opt *o);
+
 /* What base + o->offset holds, as it would be written ("1500", "1 s", "auto"); "" where that says
- * nothing: flags, empty strings, zeros. Returns buf. */
+ * nothing: flags, empty strings, zeros, UINT64_MAX. Returns buf. */
 char *pw_opt_show(const struct pw_opt *o, const void *base, char *buf, size_t len);
 
 /* The nearest of some candidates to a mistyped word: start zeroed, try each, look at best. */

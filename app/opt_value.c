@@ -129,6 +129,8 @@ char *pw_opt_show(const struct pw_opt *o, const void *base, char *buf, size_t le
 	else if (o->type != PW_OPT_FLAG && o->type != PW_OPT_RATE)
 		memcpy(&v, at, sizeof(v));
 
+	if (v == UINT64_MAX) /* how tables say "not given" where 0 is a value */
+		v = 0;
 	if (s)
 		snprintf(buf, len, "%s", s);
 	else if (o->type == PW_OPT_CHOICE)

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pagewire recv --port PORT | --listen ADDR:PORT, --out DIR */
+#include <errno.h>
+
+#include "app/commands.h"
+#include "app/recv_run.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define O(field) offsetof(struct pw_recv_options, field)
+
+static const struct pw_opt options[] = {
+	{"port", 'p', PW_OPT_STRING, O(port), "PORT", "port to receive on, see PORTS", 0, 0, NULL},
+	{"listen", 'l', PW_OPT_STRING, O(listen), "ADDR[:PORT]",
+		"without --port: a kernel UDP socket there, which joins a multicast group; with "
+		"it: take only this destination, and answer ARP and NDP for it; UDP port 4001 "
+		"unless given",
+		0, 0, NULL},
+	{"out", 'o', PW_OPT_STRING, O(out), "DIR", "directory for the files; it must exist", 0, 0,
+		NULL},
+	{"interface", 'i', PW_OPT_STRING, O(interface), "IF",
+		"interface on which the socket joins the group; default: the route's", 0, 0, NULL},
+	{"expect", 0, PW_OPT_U64, O(expect), "N",
+		"end when this many files have ended; default: when the sender's session does", 0,
+		0, NULL},
+	{"timeout", 0, PW_OPT_DURATION, O(timeout_ns), "DURATION",
+		"end after this much silence, before the first packet too; 0 = wait forever", 0, 0,
+		NULL},
+	{"tsi", 0, PW_OPT_U64, O(tsi), "N", "take only this session; default: the first seen", 0,
+		UINT32_MAX, NULL},
+	{"force", 'f', PW_OPT_FLAG, O(force), NULL, "replace files that exist", 0, 0, NULL},
+	{"resume", 0, PW_OPT_FLAG, O(resume), NULL,
+		"take up the partial files that the gap manifest lists", 0, 0, NULL},
+	{"gaps", 0, PW_OPT_STRING, O(gaps), "FILE",
+		"where the gap manifest is; default: " PW_GAPS_FILE " in --out", 0, 0, NULL},
+	{"discard", 0, PW_OPT_FLAG, O(discard), NULL,
+		"count the symbols and write nothing, to measure", 0, 0, NULL},
+	{"max-size", 0, PW_OPT_SIZE, O(max_size), "SIZE",
+		"refuse larger files; default: the free space of --out", 0, 0, NULL},
+	{"max-files", 0, PW_OPT_U64, O(max_files), "N", "know no more files at once", 1, UINT32_MAX,
+		NULL},
+	{"rcvbuf", 0, PW_OPT_SIZE, O(rcvbuf), "SIZE", "buffer of the kernel's socket", 0, 0, NULL},
+	{"mtu", 0, PW_OPT_U64, O(mtu), "BYTES", "largest IP packet on --port", 576, 65535, NULL},
+	{"core", 0, PW_OPT_STRING, O(core), "LIST",
+		"CPUs that the polling thread may use; default: those of the port's NUMA node", 0,
+		0, NULL},
+	{"memory", 0, PW_OPT_SIZE, O(memory), "SIZE",
+		"EAL memory; default: what the packet buffers need", 0, 0, NULL},
+	{"no-huge", 0, PW_OPT_FLAG, O(no_huge), NULL, "EAL memory on ordinary pages", 0, 0, NULL},
+	{"iova", 0, PW_OPT_CHOICE, O(iova), NULL, "addresses that a device sees", 0, 0,
+		"auto|va|pa"},
+	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the receive queue", 32,
+		32768, NULL},
+	{"wait", 0, PW_OPT_DURATION, O(wait_ns), "DURATION",
+		"how long to wait for a vhost socket to appear", 0, 0, NULL},
+	{"progress", 0, PW_OPT_FLAG, O(progress), NULL,
+		"report progress even when standard error is no terminal", 0, 0, NULL},
+	{"json", 0, PW_OPT_FLAG, O(json), NULL, "print the result as JSON", 0, 0, NULL},
+};
+
+static const struct pw_recv_options defaults = {
+	.timeout_ns = 30 * PW_NS_PER_S,
+	.tsi = UINT64_MAX,
+	.max_files = 1000000,
+	.rcvbuf = 64u << 20,
+	.mtu = 1500,
+	.wait_ns = 30 * PW_NS_PER_S,
+};
+
+static int check(struct pw_recv_run *run, struct pw_err *err)
+{
+	const struct pw_recv_options *o = run->opt;
+
+	if (!o->port && !o->listen)
+		return pw_err_set(err, EINVAL,
+			"no way to receive is named; use --port PORT or --listen ADDR:PORT");
+	if (!o->out && !o->discard)
+		return pw_err_set(err, EINVAL,
+			"no place for the files is named; use --out DIR, or --discard to measure");
+	if (o->discard && (o->out || o->resume || o->gaps))
+		return pw_err_set(err, EINVAL,
+			"--discard writes nothing; leave out --out, --resume and --gaps, or it");
+	if (o->port && o->interface)
+		return pw_err_set(err, EINVAL,
+			"--interface is for a kernel socket; leave it out with --port");
+	if (!o->port && run->ops->n_eal)
+		return pw_err_set(err, EINVAL,
+			"EAL arguments need a port; use --port PORT, or leave out what follows --");
+	if (o->listen)
+		return pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err);
+	return 0;
+}
+
+static int create(struct pw_recv_run *run, struct pw_err *err)
+{
+	const struct pw_recv_options *o = run->opt;
+	const struct pw_recv_config cfg = {
+		.out_dir = o->out,
+		.gaps_path = o->gaps,
+		.discard = o->discard,
+		.force = o->force,
+		.resume = o->resume,
+		.tsi_given = o->tsi != UINT64_MAX,
+		.tsi = o->tsi != UINT64_MAX ? o->tsi : 0,
+		.max_file_bytes = o->max_size,
+		.max_files = o->max_files,
+		.expect_files = o->expect,
+	};
+
+	return pw_recv_create(&run->recv, &cfg, &run->ctx->log, err);
+}
+
+static void say_end(const struct pw_recv_run *run, int code)
+{
+	const struct pw_log *log = &run->ctx->log;
+	char silence[32];
+
+	pw_units_duration(silence, sizeof(silence), run->opt->timeout_ns);
+	if (run->end == PW_RECV_END_TIMEOUT && !run->first_ns)
+		pw_warn(log, "no packet of a session came in %s; is the sender's --to %s?", silence,
+			run->opt->listen ? run->opt->listen : "this host");
+	else if (run->end == PW_RECV_END_TIMEOUT)
+		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
+			"nothing came for %s: ending with what is here (--timeout)", silence);
+	else if (run->end == PW_RECV_END_PEER_GONE)
+		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
+			"the peer of %s is gone: ending with what is here", run->opt->port);
+}
+
+/* Ends what the loop left and returns the exit code. */
+static int finish(struct pw_recv_run *run, struct pw_err *err)
+{
+	struct pw_err why = {0};
+	int result = pw_recv_finish(run->recv, &why);
+	int code = result < 0 ? pw_cli_fail(&why) : result ? PW_EXIT_MISMATCH : PW_EXIT_OK;
+
+	if (run->end == PW_RECV_END_PATH)
+		code = pw_cli_fail(err);
+	say_end(run, code);
+	pw_recv_report(run, code);
+	return code;
+}
+
+static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
+{
+	struct pw_recv_run r = {.opt = config, .ops = ops, .ctx = ctx};
+	struct pw_err err = {0};
+	int code;
+
+	if (check(&r, &err))
+		return pw_cli_usage("recv", &err);
+	pw_stop_install();
+	/* The receiver first: its finisher thread shall not be bound to the poller's CPU. */
+	if (create(&r, &err))
+		return pw_cli_fail_open(&err);
+	if (pw_recv_path_open(&r, &err)) {
+		code = pw_cli_fail_open(&err);
+		goto destroy_recv;
+	}
+	pw_recv_loop(&r, &err);
+	code = finish(&r, &err);
+	r.path.close(r.path.path);
+destroy_recv:
+	pw_recv_destroy(r.recv);
+	return code;
+}
+
+const struct pw_command pw_cmd_recv = {
+	.name = "recv",
+	.summary = "receive files from a port or a kernel socket and verify them",
+	.opts = options,
+	.n_opts = PW_ARRAY_LEN(options),
+	.config_size = sizeof(struct pw_recv_options),
+	.defaults = &defaults,
+	.takes_eal = true,
+	.run = run,
+	.examples = "  pagewire recv --port virtio-user:/run/w.sock --out in\n"
+		    "  pagewire recv --listen 239.77.0.1 --interface eth1 --out in\n"
+		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n",
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/recv_run.h"
+#include "dpdk/rx.h"
+
+static void close_pmd(void *path)
+{
+	pw_dpdk_rx_close(path);
+}
+
+int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
+{
+	const struct pw_recv_options *o = run->opt;
+	const struct pw_dpdk_config cfg = {
+		.port = o->port,
+		.mtu = (uint32_t)o->mtu,
+		.cores = o->core,
+		.memory_bytes = o->memory,
+		.no_huge = o->no_huge,
+		.iova = (enum pw_iova)o->iova,
+		.queue_size = (uint32_t)o->queue_size,
+		.wait_ns = o->wait_ns,
+		.listen = run->listen,
+		.eal_argc = run->ops->n_eal,
+		.eal_argv = run->ops->eal_argv,
+		.verbose = run->ctx->log.level >= PW_LOG_DEBUG,
+		.cancelled = pw_stop_requested,
+	};
+	struct pw_dpdk_rx *rx;
+	int result = pw_dpdk_rx_open(&rx, &cfg, &run->ctx->log, err);
+
+	if (result)
+		return result;
+	run->path = (struct pw_recv_path){.ops = &pw_dpdk_rx_ops,
+		.path = rx,
+		.close = close_pmd,
+		.name = pw_dpdk_rx_driver(rx)};
+	pw_info(&run->ctx->log, "receiving on %s (%s)", o->port, run->path.name);
+	return 0;
+}

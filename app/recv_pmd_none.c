@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Stands in for recv_pmd.c in a build without DPDK. */
+#include <errno.h>
+
+#include "app/recv_run.h"
+
+int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
+{
+	return pw_err_set(err, ENOTSUP,
+		"receive on --port %.100s: this pagewire was built without DPDK; use --listen "
+		"ADDR:PORT, or build it with libdpdk-dev",
+		run->opt->port);
+}

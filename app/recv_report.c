@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/recv_run.h"
+#include "base/clock.h"
+
+#define MAX_LINES 20 /* of files, in the text */
+
+struct figures {
+	uint64_t bytes;
+	double seconds;
+	double goodput_bps;
+	double loss; /* negative: unknown */
+	struct pw_recv_status st;
+};
+
+static struct figures figures_of(const struct pw_recv_run *run)
+{
+	const struct pw_recv_counters *c = pw_recv_counters(run->recv);
+	struct figures f = {.bytes = c->payload_bytes, .loss = -1.0};
+
+	pw_recv_status(run->recv, &f.st);
+	f.seconds = (double)(run->last_ns - run->first_ns) / 1e9;
+	if (f.seconds > 0.0)
+		f.goodput_bps = (double)f.bytes * 8.0 / f.seconds;
+	if (f.st.symbols_expected)
+		f.loss = 1.0 - (double)f.st.symbols_seen / (double)f.st.symbols_expected;
+	return f;
+}
+
+/* A single packet takes no time, so there is no rate to it. */
+static void print_totals(const struct figures *f, const struct pw_recv_counters *c)
+{
+	char size[32], time[32], rate[32];
+
+	pw_units_size(size, sizeof(size), f->bytes);
+	pw_units_duration(time, sizeof(time), (uint64_t)(f->seconds * 1e9));
+	pw_units_bitrate(rate, sizeof(rate), f->goodput_bps);
+	printf("received %" PRIu64 " of %" PRIu64 " files, %s, %" PRIu64 " packets in %s",
+		f->st.n_good, f->st.n_files, size, c->packets, time);
+	if (f->seconds > 0.0)
+		printf(": goodput %s", rate);
+	if (f->loss >= 0.0)
+		printf("%s loss %.2f %%", f->seconds > 0.0 ? "," : ":", f->loss * 100.0);
+	putchar('\n');
+}
+
+static void print_file(const struct pw_recv_file_info *i)
+{
+	char have[32], len[32], digest[96];
+
+	pw_units_size(len, sizeof(len), i->len_bytes);
+	pw_units_size(have, sizeof(have), i->have_bytes);
+	switch (i->state) {
+	case PW_RECV_COMPLETE:
+		printf("ok  %s  %s  %s\n", i->name, len,
+			pw_digest_format(digest, sizeof(digest), &i->digest));
+		break;
+	case PW_RECV_UNVERIFIED:
+		printf("ok  %s  %s  not verified: the sender named no digest\n", i->name, len);
+		break;
+	case PW_RECV_MISMATCH:
+		printf("bad  %s  %s: %s\n", i->name, len, i->reason ? i->reason : "digest differs");
+		break;
+	case PW_RECV_REFUSED:
+		printf("refused %s: %s\n", i->name, i->reason ? i->reason : "unknown reason");
+		break;
+	case PW_RECV_KNOWN:
+	case PW_RECV_PARTIAL:
+	case PW_RECV_VERIFYING:
+		printf("part  %s  %s of %s\n", i->name, have, len);
+		break;
+	}
+}
+
+/* Bad news first: among thousands of files it is what is looked for. */
+static void print_files(const struct pw_recv *recv)
+{
+	size_t n = pw_recv_n_files(recv), left = n < MAX_LINES ? n : MAX_LINES;
+
+	for (int good = 0; good < 2; good++) {
+		for (size_t i = 0; i < n && left; i++) {
+			struct pw_recv_file_info info;
+			bool is_good;
+
+			pw_recv_file(recv, i, &info);
+			is_good =
+				info.state == PW_RECV_COMPLETE || info.state == PW_RECV_UNVERIFIED;
+			if (is_good != (good == 1))
+				continue;
+			print_file(&info);
+			left--;
+		}
+	}
+	if (n > MAX_LINES)
+		printf("... and %zu more\n", n - MAX_LINES);
+}
+
+/* A word that a shell takes as it is, quoted where it has to be. */
+static void print_word(const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=.,:/@%";
+
+	if (*s && s[strspn(s, plain)] == '\0') {
+		fputs(s, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *s; s++) {
+		if (*s == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
+	}
+	putchar('\'');
+}
+
+static void print_option(const char *name, const char *value)
+{
+	if (!value)
+		return;
+	printf(" --%s ", name);
+	print_word(value);
+}
+
+static void print_repair(const struct pw_recv_run *run, const char *gaps)
+{
+	const struct pw_recv_options *o = run->opt;
+
+	fputs("missing ranges: ", stdout);
+	print_word(gaps);
+	fputs("\nto repair, receive first, then send with a copy of that manifest:\n"
+	      "  pagewire recv",
+		stdout);
+	print_option("port", o->port);
+	print_option("listen", o->listen);
+	print_option("interface", o->interface);
+	print_option("out", o->out);
+	print_option("gaps", o->gaps);
+	printf(" --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
+		o->listen ? o->listen : "ADDR:PORT");
+	print_word(gaps);
+	putchar('\n');
+}
+
+static void print_text(const struct pw_recv_run *run)
+{
+	const struct figures f = figures_of(run);
+	const char *gaps = pw_recv_gaps_written(run->recv);
+
+	print_files(run->recv);
+	if (run->end == PW_RECV_END_INTERRUPTED)
+		printf("interrupted by %s\n", pw_stop_signal() == SIGTERM ? "SIGTERM" : "SIGINT");
+	print_totals(&f, pw_recv_counters(run->recv));
+	if (gaps)
+		print_repair(run, gaps);
+}
+
+static json_t *json_file(const struct pw_recv_file_info *i)
+{
+	static const char key[] = "digest";
+	char digest[96];
+	json_t *o = json_pack("{s:o, s:s, s:I, s:I}", "name", pw_cli_json_text(i->name), "state",
+		pw_recv_file_state_name(i->state), "bytes", (json_int_t)i->len_bytes, "have",
+		(json_int_t)i->have_bytes);
+
+	if (i->digest.kind == PW_DIGEST_NONE)
+		json_object_set_new(o, key, json_null());
+	else
+		json_object_set_new(
+			o, key, json_string(pw_digest_format(digest, sizeof(digest), &i->digest)));
+	if (i->reason)
+		json_object_set_new(o, "reason", pw_cli_json_text(i->reason));
+	return o;
+}
+
+static json_t *json_counters(const struct pw_recv_counters *c)
+{
+	json_t *verdicts = json_object();
+
+	for (int v = PW_ALC_OK; v < PW_ALC_N_VERDICTS; v++)
+		json_object_set_new(verdicts, pw_alc_verdict_name((enum pw_alc_verdict)v),
+			json_integer((json_int_t)c->alc_verdicts[v]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "packets",
+		(json_int_t)c->packets, "payload_bytes", (json_int_t)c->payload_bytes, "duplicates",
+		(json_int_t)c->duplicates, "strangers", (json_int_t)c->strangers, "unknown_toi",
+		(json_int_t)c->unknown_toi, "finished_toi", (json_int_t)c->finished_toi,
+		"malformed", (json_int_t)c->malformed, "out_of_object",
+		(json_int_t)c->out_of_object, "fdt_packets", (json_int_t)c->fdt_packets, "fdt_bad",
+		(json_int_t)c->fdt_bad, "fdt_conflicts", (json_int_t)c->fdt_conflicts,
+		"alc_verdicts", verdicts);
+}
+
+static json_t *json_port_counters(const struct pw_rx_counters *c)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)c->packets, "bytes",
+		(json_int_t)c->bytes, "foreign", (json_int_t)c->foreign, "malformed",
+		(json_int_t)c->malformed, "missed", (json_int_t)c->missed);
+}
+
+static const char *end_name(enum pw_recv_end end)
+{
+	static const char *const names[] = {
+		[PW_RECV_END_DONE] = "done",
+		[PW_RECV_END_TIMEOUT] = "timeout",
+		[PW_RECV_END_INTERRUPTED] = "interrupted",
+		[PW_RECV_END_PEER_GONE] = "peer-gone",
+		[PW_RECV_END_FATAL] = "output-error",
+		[PW_RECV_END_PATH] = "port-error",
+	};
+
+	return names[end];
+}
+
+static void print_json(const struct pw_recv_run *run, int exit_code)
+{
+	const struct figures f = figures_of(run);
+	const struct pw_recv_counters *c = pw_recv_counters(run->recv);
+	json_t *files = json_array(), *o = pw_cli_json_result("pagewire.recv/1", exit_code);
+	size_t n = pw_recv_n_files(run->recv);
+
+	for (size_t i = 0; i < n; i++) {
+		struct pw_recv_file_info info;
+
+		pw_recv_file(run->recv, i, &info);
+		json_array_append_new(files, json_file(&info));
+	}
+	json_object_set_new(o, "files_known", json_integer((json_int_t)f.st.n_files));
+	json_object_set_new(o, "files_good", json_integer((json_int_t)f.st.n_good));
+	json_object_set_new(o, "files", files);
+	json_object_set_new(o, "bytes", json_integer((json_int_t)f.bytes));
+	json_object_set_new(o, "packets", json_integer((json_int_t)c->packets));
+	json_object_set_new(o, "seconds", json_real(f.seconds));
+	json_object_set_new(o, "goodput_bps", json_real(f.goodput_bps));
+	json_object_set_new(o, "loss", f.loss < 0.0 ? json_null() : json_real(f.loss));
+	json_object_set_new(o, "counters", json_counters(c));
+	json_object_set_new(
+		o, "port_counters", json_port_counters(run->path.ops->counters(run->path.path)));
+	json_object_set_new(o, "gaps", pw_cli_json_text(pw_recv_gaps_written(run->recv)));
+	json_object_set_new(o, "path", json_string(run->path.name));
+	json_object_set_new(o, "ended", json_string(end_name(run->end)));
+	json_object_set_new(o, "interrupted", json_boolean(run->end == PW_RECV_END_INTERRUPTED));
+	pw_cli_print_json(o);
+}
+
+void pw_recv_report(const struct pw_recv_run *run, int exit_code)
+{
+	if (run->opt->json)
+		print_json(run, exit_code);
+	else
+		print_text(run);
+}

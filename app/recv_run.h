@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `pagewire recv` in its parts: options (cmd_recv.c), the path that packets come by (recv_path.c
+ * and, with DPDK, recv_pmd.c), the loop (recv_loop.c), the result (recv_report.c).
+ */
+#ifndef PW_APP_RECV_RUN_H
+#define PW_APP_RECV_RUN_H
+
+#include "app/cli.h"
+#include "app/opt.h"
+#include "path/path.h"
+#include "wire/frame.h"
+#include "xfer/gaps.h"
+#include "xfer/recv.h"
+
+struct pw_recv_options {
+	const char *port, *listen, *out, *interface, *gaps, *core;
+	uint64_t expect, timeout_ns, tsi, max_size, max_files, rcvbuf, mtu, memory, queue_size,
+		wait_ns;
+	int iova;
+	bool discard, force, resume, no_huge, progress, json;
+};
+
+struct pw_recv_path {
+	const struct pw_rx_ops *ops;
+	void *path;
+	void (*close)(void *path);
+	bool sleeps; /* burst() waits for packets; else it polls */
+	const char *name;
+};
+
+enum pw_recv_end {
+	PW_RECV_END_DONE,
+	PW_RECV_END_TIMEOUT,
+	PW_RECV_END_INTERRUPTED,
+	PW_RECV_END_PEER_GONE,
+	PW_RECV_END_FATAL, /* the receiver's: pw_recv_finish() says why */
+	PW_RECV_END_PATH,  /* the path's: err says why */
+};
+
+struct pw_recv_run {
+	const struct pw_recv_options *opt;
+	const struct pw_operands *ops;
+	const struct pw_context *ctx;
+	struct pw_addr listen; /* family 0: none given */
+	struct pw_recv_path path;
+	struct pw_recv *recv;
+	enum pw_recv_end end;
+	uint64_t first_ns; /* the session's first packet; 0: none came */
+	uint64_t last_ns;  /* the last one that brought new payload */
+};
+
+/* -EINVAL is the user's mistake; the rest is the host's. Both log what was opened. */
+int pw_recv_path_open(struct pw_recv_run *run, struct pw_err *err);
+/* Through a poll-mode driver; -ENOTSUP in a build without DPDK. */
+int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
+
+/* Receives until there is nothing more to wait for; sets end, first_ns and last_ns. */
+void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err);
+
+/* Prints the result, as text or JSON. After pw_recv_finish(). */
+void pw_recv_report(const struct pw_recv_run *run, int exit_code);
+
+#endif

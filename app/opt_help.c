@@ -112,7 +112,7 @@ void pw_opt_help(const struct pw_command *cmd, FILE *out)
 	if (cmd->takes_eal)
 		fputs("\nWhat follows -- goes to DPDK's EAL as it is.\n", out);
 	if (cmd->missing)
-		fprintf(out, "\nNot in this build: %s.\n", cmd->missing);
+		fprintf(out, "\nNote: %s.\n", cmd->missing);
 	if (cmd->examples)
 		print_examples(out, cmd->examples);
 }

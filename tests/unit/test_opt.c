@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/opt_priv.h"
+#include "base/bytes.h"
+
+struct config {
+	bool json, no_huge;
+	const char *port;
+	uint64_t count, size, wait_ns, tsi;
+	struct pw_rate rate;
+	int pages;
+};
+
+static const struct pw_opt opts[] = {
+	{"json", 'j', PW_OPT_FLAG, offsetof(struct config, json), NULL, "print JSON", 0, 0, NULL},
+	{"no-huge", 0, PW_OPT_FLAG, offsetof(struct config, no_huge), NULL, "small pages", 0, 0,
+		NULL},
+	{"port", 'p', PW_OPT_STRING, offsetof(struct config, port), "PORT",
+		"a port whose description is so long that the help has to break the line after "
+		"some words, and again after some more of them, until it is through",
+		0, 0, NULL},
+	{"count", 0, PW_OPT_U64, offsetof(struct config, count), "N", "how many", 1, 99, NULL},
+	{"size", 0, PW_OPT_SIZE, offsetof(struct config, size), "SIZE", "how large", 0, 0, NULL},
+	{"wait", 0, PW_OPT_DURATION, offsetof(struct config, wait_ns), "DURATION", "how long", 0, 0,
+		NULL},
+	{"tsi", 0, PW_OPT_U64, offsetof(struct config, tsi), "N", "which", 0, 0, NULL},
+	{"rate", 0, PW_OPT_RATE, offsetof(struct config, rate), "RATE", "how fast", 0, 0, NULL},
+	{"pages", 0, PW_OPT_CHOICE, offsetof(struct config, pages), NULL, "which pages", 0, 0,
+		"auto|hugefile|stage"},
+};
+
+static const struct config defaults = {
+	.count = 7, .size = 65536, .wait_ns = 1500000000, .tsi = UINT64_MAX, .pages = 1};
+
+static const struct pw_command cmd = {
+	.name = "probe",
+	.summary = "a command of this test",
+	.operands = "FILE...",
+	.opts = opts,
+	.n_opts = PW_ARRAY_LEN(opts),
+	.config_size = sizeof(struct config),
+	.defaults = &defaults,
+	.takes_eal = true,
+	.examples = "pagewire probe x\n",
+};
+
+/* A parse and what came of it. */
+struct parsed {
+	struct config c;
+	struct pw_operands ops;
+	struct pw_context ctx;
+	struct pw_err err;
+	void *storage;
+	int result;
+};
+
+#define PARSE(p, ...) parse(p, &cmd, (char **)(const char *[]){"probe", __VA_ARGS__, NULL})
+
+static void parse(struct parsed *p, const struct pw_command *command, char **argv)
+{
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	memset(p, 0, sizeof(*p));
+	p->result =
+		pw_opt_parse(command, argc, argv, &p->c, &p->ops, &p->ctx, &p->storage, &p->err);
+}
+
+static void done(struct parsed *p)
+{
+	pw_opt_free(p->storage);
+}
+
+static void assert_refused(const struct parsed *p, const char *word)
+{
+	assert_int_equal(p->result, -EINVAL);
+	assert_null(p->storage);
+	if (!strstr(p->err.msg, word))
+		fail_msg("'%s' lacks '%s'", p->err.msg, word);
+}
+
+static void defaults_stand_without_options(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "a", "b");
+	assert_int_equal(p.result, 0);
+	assert_memory_equal(&p.c, &defaults, sizeof(defaults));
+	assert_int_equal(p.ops.n, 2);
+	assert_string_equal(p.ops.argv[1], "b");
+	assert_int_equal(p.ops.n_eal, 0);
+	assert_int_equal(p.ctx.log.level, PW_LOG_INFO);
+	done(&p);
+}
+
+static void every_type_is_read_in_both_forms(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "--json", "--no-huge", "--port=null", "--count", "99", "--size=1.5KiB", "--wait",
+		"2m", "--rate=2Mpps", "--pages", "stage", "file", "--tsi=0");
+	assert_int_equal(p.result, 0);
+	assert_true(p.c.json);
+	assert_true(p.c.no_huge);
+	assert_string_equal(p.c.port, "null");
+	assert_int_equal(p.c.count, 99);
+	assert_int_equal(p.c.size, 1536);
+	assert_int_equal(p.c.wait_ns, 120000000000);
+	assert_int_equal(p.c.rate.unit, PW_RATE_PPS);
+	assert_true(p.c.rate.value == 2e6);
+	assert_int_equal(p.c.pages, 2);
+	assert_int_equal(p.c.tsi, 0);
+	assert_int_equal(p.ops.n, 1);
+	done(&p);
+}
+
+static void the_last_of_repeated_options_wins(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "--count=1", "--json", "--count=2", "--no-json", "--pages=stage", "--pages=auto");
+	assert_int_equal(p.result, 0);
+	assert_int_equal(p.c.count, 2);
+	assert_false(p.c.json);
+	assert_int_equal(p.c.pages, 0);
+	done(&p);
+}
+
+static void flags_can_be_turned_off(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "--json", "--json=off", "--no-huge", "--huge");
+	assert_int_equal(p.result, 0);
+	assert_false(p.c.json);
+	assert_false(p.c.no_huge);
+	done(&p);
+	PARSE(&p, "--no-no-huge", "--json=Yes");
+	assert_int_equal(p.result, 0);
+	assert_false(p.c.no_huge);
+	assert_true(p.c.json);
+	done(&p);
+	PARSE(&p, "--json=perhaps");
+	assert_refused(&p, "--json 'perhaps': not a truth value");
+	PARSE(&p, "--no-count");
+	assert_refused(&p, "--count takes a value, so there is no --no-count");
+}
+
+static void letters_cluster(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "-jvp", "null");
+	assert_int_equal(p.result, 0);
+	assert_true(p.c.json);
+	assert_string_equal(p.c.port, "null");
+	assert_int_equal(p.ctx.log.level, PW_LOG_DEBUG);
+	done(&p);
+	PARSE(&p, "-pvhost:/x", "-q");
+	assert_int_equal(p.result, 0);
+	assert_string_equal(p.c.port, "vhost:/x");
+	assert_int_equal(p.ctx.log.level, PW_LOG_ERR);
+	assert_false(p.ctx.is_tty);
+	done(&p);
+	PARSE(&p, "-jz");
+	assert_refused(&p, "option -z is unknown");
+	PARSE(&p, "-p");
+	assert_refused(&p, "option -p needs a value: --port=PORT");
+}
+
+static void unknown_options_get_a_suggestion(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "--foo");
+	assert_string_equal(p.err.msg, "option --foo is unknown; see pagewire probe --help");
+	PARSE(&p, "--coutn=3");
+	assert_refused(&p, "--coutn is unknown; did you mean --count? See pagewire probe --help");
+	PARSE(&p, "--pag=stage");
+	assert_refused(&p, "did you mean --pages?");
+	PARSE(&p, "--verbos");
+	assert_refused(&p, "did you mean --verbose?");
+	PARSE(&p, "--no-hug");
+	assert_refused(&p, "did you mean --no-huge?");
+	PARSE(&p, "--=3");
+	assert_refused(&p, "unknown");
+}
+
+static void long_words_are_refused_not_cut(void **state)
+{
+	static char word[5000];
+	struct parsed p;
+
+	(void)state;
+	memset(word, 'x', sizeof(word) - 1);
+	memcpy(word, "--json", 6);
+	PARSE(&p, word);
+	assert_refused(&p, "unknown");
+}
+
+static void values_are_not_taken_from_options(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "--port");
+	assert_refused(&p, "option --port needs a value: --port=PORT; see pagewire probe --help");
+	PARSE(&p, "--pages");
+	assert_refused(&p, "--pages=auto|hugefile|stage");
+	PARSE(&p, "--port", "--json");
+	assert_refused(&p, "option --port needs a value");
+	PARSE(&p, "--port", "--", "-l", "1");
+	assert_refused(&p, "option --port needs a value");
+	PARSE(&p, "--port", "-j");
+	assert_refused(&p, "option --port needs a value");
+	PARSE(&p, "--port=--json", "--count", "-1");
+	assert_refused(&p, "read --count '-1': not a whole number from 1 to 99");
+	PARSE(&p, "--port", "-");
+	assert_int_equal(p.result, 0);
+	assert_string_equal(p.c.port, "-");
+	done(&p);
+}
+
+static void each_type_says_what_it_wants(void **state)
+{
+	static const char *const cases[][2] = {
+		{"--count=0", "read --count '0': not a whole number from 1 to 99"},
+		{"--count=100", "from 1 to 99"},
+		{"--count=3x", "from 1 to 99"},
+		{"--count=", "from 1 to 99"},
+		{"--count=18446744073709551616", "from 1 to 99"},
+		{"--size=1500", "--size '1500': not a size; write a number and B, KiB"},
+		{"--size=-1KiB", "not a size"},
+		{"--wait=15", "--wait '15': not a duration"},
+		{"--rate=10", "--rate '10': not a rate"},
+		{"--rate=0pps", "not a rate"},
+		{"--pages=huge", "read --pages 'huge': not one of auto|hugefile|stage"},
+		{"--pages=", "not one of"},
+		{"--pages=auto|stage", "not one of"},
+		{"--port=", "read --port: the value is empty"},
+		{"--config=", "read --config: the value is empty"},
+	};
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i < PW_ARRAY_LEN(cases); i++) {
+		PARSE(&p, (char *)cases[i][0]);
+		assert_refused(&p, cases[i][1]);
+	}
+	PARSE(&p, "--tsi=18446744073709551614");
+	assert_int_equal(p.result, 0);
+	assert_true(p.c.tsi == UINT64_MAX - 1);
+	done(&p);
+}
+
+static void what_follows_two_dashes_is_eal_s(void **state)
+{
+	struct pw_command plain = cmd;
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "file", "--", "--json", "-l", "2");
+	assert_int_equal(p.result, 0);
+	assert_false(p.c.json);
+	assert_int_equal(p.ops.n, 1);
+	assert_int_equal(p.ops.n_eal, 3);
+	assert_string_equal(p.ops.eal_argv[0], "--json");
+	done(&p);
+	PARSE(&p, "--");
+	assert_int_equal(p.result, 0);
+	assert_int_equal(p.ops.n_eal, 0);
+	done(&p);
+	plain.takes_eal = false;
+	parse(&p, &plain, (char **)(const char *[]){"probe", "--", "-x", NULL});
+	assert_refused(&p, "./-NAME");
+}
+
+static void operands_are_refused_where_none_are_taken(void **state)
+{
+	struct pw_command plain = cmd;
+	struct parsed p;
+
+	(void)state;
+	plain.operands = NULL;
+	parse(&p, &plain, (char **)(const char *[]){"probe", "file", NULL});
+	assert_refused(&p, "operand 'file' is one too many");
+}
+
+static char *help_text(const struct pw_command *command)
+{
+	size_t len;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	pw_opt_help(command, f);
+	fclose(f);
+	return text;
+}
+
+static void help_shows_each_option_with_its_default(void **state)
+{
+	char *text = help_text(&cmd), *line;
+
+	(void)state;
+	assert_non_null(strstr(text, "usage: pagewire probe [OPTIONS] FILE... [-- EAL-ARGUMENTS]"));
+	for (size_t i = 0; i < PW_ARRAY_LEN(opts); i++) {
+		char want[64];
+
+		snprintf(want, sizeof(want), "--%s ", opts[i].name);
+		assert_non_null(strstr(text, want));
+	}
+	assert_non_null(strstr(text, "  -j, --json   "));
+	assert_non_null(strstr(text, "  -h, --help   "));
+	assert_non_null(strstr(text, "--count N"));
+	assert_non_null(strstr(text, "how many (default 7)"));
+	assert_non_null(strstr(text, "how large (default 64KiB)"));
+	assert_non_null(strstr(text, "how long (default 1500ms)"));
+	assert_non_null(strstr(text, "--pages auto|hugefile|stage"));
+	assert_non_null(strstr(text, "which pages (default hugefile)"));
+	assert_non_null(strstr(text, "which\n"));
+	assert_non_null(strstr(text, "\n  pagewire probe x\n"));
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) <= 92);
+	free(text);
+}
+
+static void help_ends_the_parsing(void **state)
+{
+	struct parsed p;
+	int saved = dup(STDOUT_FILENO);
+
+	(void)state;
+	fflush(stdout);
+	assert_non_null(freopen("/dev/null", "w", stdout));
+	PARSE(&p, "--help", "--nonsense");
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	assert_int_equal(p.result, 1);
+	assert_null(p.storage);
+	PARSE(&p, "--nonsense", "--help");
+	assert_refused(&p, "--nonsense is unknown");
+}
+
+static void nearest_takes_close_words_only(void **state)
+{
+	struct pw_nearest n = {0};
+
+	(void)state;
+	pw_nearest_try(&n, "interfcae", "timeout");
+	assert_null(n.best);
+	pw_nearest_try(&n, "interfcae", "interface");
+	assert_string_equal(n.best, "interface");
+	assert_int_equal(n.distance, 1);
+	n = (struct pw_nearest){0};
+	pw_nearest_try(&n, "x", "to");
+	pw_nearest_try(&n, "ab", "to");
+	assert_null(n.best);
+	pw_nearest_try(&n, "a-word-that-is-longer-than-any-option", "option");
+	assert_null(n.best);
+}
+
+/* Each file in config/ is parsed for each section it has, with the real tables. */
+static void shipped_profiles_parse(void **state)
+{
+	const char *root = getenv("PW_SOURCE_ROOT");
+	char pattern[512], config[4096] __attribute__((aligned(16)));
+	size_t n_parsed = 0;
+	glob_t g;
+
+	(void)state;
+	if (!root || !pw_commands[0])
+		skip();
+	snprintf(pattern, sizeof(pattern), "%s/config/*.ini", root);
+	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+	assert_true(g.gl_pathc >= 4);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		for (const struct pw_command *const *c = pw_commands; *c; c++) {
+			const char *argv[] = {(*c)->name, "--config", g.gl_pathv[i], NULL};
+			struct pw_operands ops;
+			struct pw_context ctx;
+			struct pw_err err = {0};
+			void *storage;
+
+			if ((*c)->missing)
+				continue;
+			assert_true((*c)->config_size <= sizeof(config));
+			memset(config, 0, sizeof(config));
+			if (pw_opt_parse(*c, 3, (char **)argv, config, &ops, &ctx, &storage, &err))
+				fail_msg("%s: %s", (*c)->name, err.msg);
+			pw_opt_free(storage);
+			n_parsed++;
+		}
+	}
+	assert_true(n_parsed >= g.gl_pathc);
+	globfree(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_stand_without_options),
+		cmocka_unit_test(every_type_is_read_in_both_forms),
+		cmocka_unit_test(the_last_of_repeated_options_wins),
+		cmocka_unit_test(flags_can_be_turned_off),
+		cmocka_unit_test(letters_cluster),
+		cmocka_unit_test(unknown_options_get_a_suggestion),
+		cmocka_unit_test(long_words_are_refused_not_cut),
+		cmocka_unit_test(values_are_not_taken_from_options),
+		cmocka_unit_test(each_type_says_what_it_wants),
+		cmocka_unit_test(what_follows_two_dashes_is_eal_s),
+		cmocka_unit_test(operands_are_refused_where_none_are_taken),
+		cmocka_unit_test(help_shows_each_option_with_its_default),
+		cmocka_unit_test(help_ends_the_parsing),
+		cmocka_unit_test(nearest_takes_close_words_only),
+		cmocka_unit_test(shipped_profiles_parse),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -31,8 +31,8 @@
 #define PW_FEC_ID_NO_CODE   0
 
 struct pw_alc_hdr {
-	uint64_t tsi; /* values above 48 bits are refused by the parser */
-	uint64_t toi; /* values above 64 bits are refused by the parser */
+	uint64_t tsi;       /* values above 48 bits are refused by the parser */
+	uint64_t toi;       /* values above 64 bits are refused by the parser */
 	bool close_session; /* LCT flag A */
 	bool close_object;  /* LCT flag B */
 	uint8_t codepoint;  /* FEC encoding ID, 0 = Compact No-Code */

@@ -4,7 +4,8 @@
  *
  *   object   |<-------------------- transfer_len ------------------->|
  *   blocks   | n_large blocks of a_large symbols | rest: a_small each |
- *   symbols  |sym|sym|sym|...                                  |last |   each symbol_len, last shorter
+ *   symbols  |sym|sym|sym|...                                  |last |   each symbol_len, last
+ * shorter
  *
  * Pure arithmetic, no allocation, any thread.
  */
@@ -34,8 +35,8 @@ struct pw_blocks {
 
 /* -EINVAL: symbol_len or max_sbl out of range; -EFBIG: more blocks or bytes than the wire format
  * can name. transfer_len 0 gives 0 blocks. */
-int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_len, uint32_t max_sbl,
-	struct pw_err *err);
+int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_len,
+	uint32_t max_sbl, struct pw_err *err);
 
 /* The smallest sensible max_sbl (4096 or more) with which the object fits into PW_MAX_BLOCKS;
  * 0 when none does. */

@@ -36,21 +36,21 @@ char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d);
 bool pw_digest_parse(const char *s, struct pw_digest *d);
 
 struct pw_fdt_file {
-	char *location;  /* Content-Location as received, UTF-8, NUL-terminated; owned */
-	uint64_t toi;    /* 1.. */
+	char *location; /* Content-Location as received, UTF-8, NUL-terminated; owned */
+	uint64_t toi;   /* 1.. */
 	uint64_t content_len;
 	uint64_t transfer_len;
-	uint32_t symbol_len; /* FEC-OTI-Encoding-Symbol-Length */
-	uint32_t max_sbl;    /* FEC-OTI-Maximum-Source-Block-Length */
-	uint32_t fec_id;     /* FEC-OTI-FEC-Encoding-ID */
+	uint32_t symbol_len;     /* FEC-OTI-Encoding-Symbol-Length */
+	uint32_t max_sbl;        /* FEC-OTI-Maximum-Source-Block-Length */
+	uint32_t fec_id;         /* FEC-OTI-FEC-Encoding-ID */
 	struct pw_digest digest; /* ours, else Content-MD5, else none */
-	struct pw_digest md5;    /* to be sent as Content-MD5 beside `digest`; kind NONE = not sent */
-	bool encoded;            /* a Content-Encoding that we cannot undo (gzip, ...) */
+	struct pw_digest md5; /* to be sent as Content-MD5 beside `digest`; kind NONE = not sent */
+	bool encoded;         /* a Content-Encoding that we cannot undo (gzip, ...) */
 };
 
 struct pw_fdt {
-	uint64_t expires_ntp; /* NTP seconds */
-	bool complete;        /* no later instance brings new files (RFC 6726 3.4.2) */
+	uint64_t expires_ntp;     /* NTP seconds */
+	bool complete;            /* no later instance brings new files (RFC 6726 3.4.2) */
 	uint64_t n_session_files; /* pw:Files; 0 = unknown */
 	struct pw_fdt_file *files;
 	size_t n_files;

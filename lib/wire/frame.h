@@ -66,7 +66,8 @@ void pw_addr_multicast_mac(const struct pw_addr *addr, uint8_t mac[6]);
 /* "02:00:00:00:00:01"; a multicast or zero MAC is accepted, a malformed one is -EINVAL. */
 int pw_mac_parse(const char *what, const char *s, uint8_t mac[6], struct pw_err *err);
 
-/* Bytes of header in front of ALC: Ethernet included / without Ethernet (what counts for the MTU). */
+/* Bytes of header in front of ALC: Ethernet included / without Ethernet (what counts for the MTU).
+ */
 uint16_t pw_frame_l2_len(const struct pw_flow *flow);
 uint16_t pw_frame_l3_overhead(const struct pw_flow *flow); /* IP + UDP */
 
@@ -81,8 +82,8 @@ void pw_frame_set_payload_len(struct pw_frame_tmpl *t, uint16_t payload_len);
 
 /* The UDP checksum over header hdr (a filled template, checksum field 0) and payload. Never 0
  * (0 is sent as 0xffff). Store it at hdr + alc_off - 2 in network order. */
-uint16_t pw_frame_udp_csum(const struct pw_frame_tmpl *t, const uint8_t *hdr, const uint8_t *payload,
-	size_t payload_len);
+uint16_t pw_frame_udp_csum(const struct pw_frame_tmpl *t, const uint8_t *hdr,
+	const uint8_t *payload, size_t payload_len);
 
 enum pw_frame_verdict {
 	PW_FRAME_OK,
@@ -107,7 +108,7 @@ struct pw_frame_view {
 
 /* Parses a received frame, reading nothing beyond len. Padding after the IP length is ignored.
  * verify_udp: check a UDP checksum that is present (reads the payload). */
-enum pw_frame_verdict pw_frame_parse(const uint8_t *frame, size_t len, bool verify_udp,
-	struct pw_frame_view *view);
+enum pw_frame_verdict pw_frame_parse(
+	const uint8_t *frame, size_t len, bool verify_udp, struct pw_frame_view *view);
 
 #endif

@@ -21,8 +21,8 @@ size_t pw_neigh_request(uint8_t *buf, const uint8_t src_mac[6], const struct pw_
 	const struct pw_addr *target, uint16_t vlan);
 
 /* true when frame answers for `target`; fills mac. Tolerates any input. */
-bool pw_neigh_parse_reply(const uint8_t *frame, size_t len, const struct pw_addr *target,
-	uint8_t mac[6]);
+bool pw_neigh_parse_reply(
+	const uint8_t *frame, size_t len, const struct pw_addr *target, uint8_t mac[6]);
 
 /* true when frame asks for `own`; then buf[PW_NEIGH_FRAME_MAX] holds the answer of *reply_len
  * bytes, in the VLAN of the question. Tolerates any input. */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "wire/blocks.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define DEFAULT_MAX_SBL 4096u
+
+int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_len,
+	uint32_t max_sbl, struct pw_err *err)
+{
+	uint64_t n_blocks;
+
+	memset(b, 0, sizeof(*b));
+	if (symbol_len == 0 || symbol_len > UINT16_MAX)
+		return pw_err_set(err, EINVAL,
+			"cut into symbols of %u bytes: 1 to 65535 are possible", symbol_len);
+	if (max_sbl == 0)
+		return pw_err_set(
+			err, EINVAL, "cut into blocks of 0 symbols: at least 1 is needed");
+	if (transfer_len > PW_MAX_TRANSFER_LEN)
+		return pw_err_set(
+			err, EFBIG, "cut %" PRIu64 " bytes: the wire names 48 bits", transfer_len);
+	b->transfer_len = transfer_len;
+	b->symbol_len = symbol_len;
+	b->max_sbl = max_sbl;
+	if (transfer_len == 0)
+		return 0;
+	b->n_symbols = pw_div_ceil(transfer_len, symbol_len);
+	n_blocks = pw_div_ceil(b->n_symbols, max_sbl);
+	if (n_blocks > PW_MAX_BLOCKS || pw_div_ceil(b->n_symbols, n_blocks) > PW_MAX_BLOCK_SYMBOLS)
+		return pw_err_set(err, EFBIG,
+			"cut %" PRIu64 " bytes into symbols of %u: more than 65536 blocks of "
+				       "65536; raise --symbol",
+			transfer_len, symbol_len);
+	b->n_blocks = (uint32_t)n_blocks;
+	b->a_large = (uint32_t)pw_div_ceil(b->n_symbols, n_blocks);
+	b->a_small = (uint32_t)(b->n_symbols / n_blocks);
+	b->n_large = (uint32_t)(b->n_symbols - (uint64_t)b->a_small * n_blocks);
+	return 0;
+}
+
+uint32_t pw_blocks_choose_max_sbl(uint64_t transfer_len, uint32_t symbol_len)
+{
+	uint64_t n, sbl;
+
+	if (symbol_len == 0 || symbol_len > UINT16_MAX || transfer_len > PW_MAX_TRANSFER_LEN)
+		return 0;
+	n = pw_div_ceil(transfer_len, symbol_len);
+	sbl = pw_max_u64(pw_div_ceil(n, PW_MAX_BLOCKS), DEFAULT_MAX_SBL);
+	return sbl > PW_MAX_BLOCK_SYMBOLS ? 0 : (uint32_t)sbl;
+}
+
+uint32_t pw_blocks_block_len(const struct pw_blocks *b, uint32_t sbn)
+{
+	if (sbn >= b->n_blocks)
+		return 0;
+	return sbn < b->n_large ? b->a_large : b->a_small;
+}
+
+uint64_t pw_blocks_first_symbol(const struct pw_blocks *b, uint32_t sbn)
+{
+	uint64_t large = pw_min_u64(sbn, b->n_large);
+
+	return large * b->a_large + (sbn - large) * b->a_small;
+}
+
+void pw_blocks_locate(const struct pw_blocks *b, uint64_t index, uint32_t *sbn, uint32_t *esi)
+{
+	uint64_t in_large = (uint64_t)b->n_large * b->a_large;
+
+	if (index < in_large) {
+		*sbn = (uint32_t)(index / b->a_large);
+		*esi = (uint32_t)(index % b->a_large);
+		return;
+	}
+	index -= in_large;
+	*sbn = b->n_large + (uint32_t)(index / b->a_small);
+	*esi = (uint32_t)(index % b->a_small);
+}
+
+bool pw_blocks_index(const struct pw_blocks *b, uint32_t sbn, uint32_t esi, uint64_t *index)
+{
+	if (esi >= pw_blocks_block_len(b, sbn))
+		return false;
+	*index = pw_blocks_first_symbol(b, sbn) + esi;
+	return true;
+}

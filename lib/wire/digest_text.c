@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Digests as text: "xxh3-128:HEX". */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "wire/fdt.h"
+
+static const struct {
+	const char *name;
+	size_t len;
+} kinds[] = {
+	[PW_DIGEST_NONE] = {"none", 0},
+	[PW_DIGEST_XXH3_128] = {"xxh3-128", 16},
+	[PW_DIGEST_SHA256] = {"sha-256", 32},
+	[PW_DIGEST_MD5] = {"md5", 16},
+};
+
+size_t pw_digest_len(enum pw_digest_kind kind)
+{
+	return kinds[kind].len;
+}
+
+const char *pw_digest_name(enum pw_digest_kind kind)
+{
+	return kinds[kind].name;
+}
+
+char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d)
+{
+	size_t i, n = (size_t)snprintf(buf, len, "%s", kinds[d->kind].name);
+
+	if (d->kind != PW_DIGEST_NONE && n + 1 < len)
+		buf[n++] = ':';
+	for (i = 0; i < kinds[d->kind].len && n + 2 < len; i++, n += 2)
+		snprintf(buf + n, len - n, "%02x", d->bytes[i]);
+	buf[n] = '\0';
+	return buf;
+}
+
+static int nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool pw_digest_parse(const char *s, struct pw_digest *d)
+{
+	const char *hex = strchr(s, ':');
+	size_t i, kind, name_len = hex ? (size_t)(hex - s) : strlen(s);
+
+	memset(d, 0, sizeof(*d));
+	for (kind = 0; kind < PW_ARRAY_LEN(kinds); kind++)
+		if (strlen(kinds[kind].name) == name_len && !memcmp(s, kinds[kind].name, name_len))
+			break;
+	if (kind == PW_ARRAY_LEN(kinds) || (kind == PW_DIGEST_NONE) != (hex == NULL))
+		return false;
+	if (kind == PW_DIGEST_NONE)
+		return true;
+	if (strlen(++hex) != 2 * kinds[kind].len)
+		return false;
+	for (i = 0; i < kinds[kind].len; i++) {
+		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		d->bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	d->kind = (enum pw_digest_kind)kind;
+	return true;
+}

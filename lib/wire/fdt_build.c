@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <inttypes.h>
+#include <libxml/xmlwriter.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/fdt.h"
+
+#define FDT_XMLNS       "urn:IETF:metadata:2005:FLUTE:FDT"
+#define NTP_UNIX_OFFSET 2208988800ull /* 1900 to 1970, in seconds */
+
+uint64_t pw_fdt_ntp(uint64_t unix_s)
+{
+	return unix_s + NTP_UNIX_OFFSET;
+}
+
+/* A Content-Location is a URI reference: what may not stand in a path is percent-encoded, and so
+ * is ':' (a first segment with a colon would be a scheme). */
+static void encode_location(const char *name, char *out)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	static const char safe[] = "-._~!$&'()*+,;=@/";
+
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || strchr(safe, c);
+
+		if (plain) {
+			*out++ = (char)c;
+			continue;
+		}
+		*out++ = '%';
+		*out++ = hex[c >> 4];
+		*out++ = hex[c & 15];
+	}
+	*out = '\0';
+}
+
+static void base64(const uint8_t *in, size_t len, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i;
+
+	for (i = 0; i < len; i += 3) {
+		uint32_t v = (uint32_t)in[i] << 16;
+
+		v |= i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0;
+		v |= i + 2 < len ? in[i + 2] : 0;
+		*out++ = digits[v >> 18];
+		*out++ = digits[v >> 12 & 63];
+		*out++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		*out++ = i + 2 < len ? digits[v & 63] : '=';
+	}
+	*out = '\0';
+}
+
+/* libxml2's writer returns bytes written, negative for failure; failures add up in *bad. */
+static void attribute(xmlTextWriterPtr w, int *bad, const char *name, const char *value)
+{
+	*bad |= xmlTextWriterWriteAttribute(w, BAD_CAST name, BAD_CAST value) < 0;
+}
+
+static void number(xmlTextWriterPtr w, int *bad, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	attribute(w, bad, name, text);
+}
+
+static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f, char *scratch)
+{
+	char text[96];
+
+	*bad |= xmlTextWriterStartElement(w, BAD_CAST "File") < 0;
+	encode_location(f->location, scratch);
+	attribute(w, bad, "Content-Location", scratch);
+	number(w, bad, "TOI", f->toi);
+	number(w, bad, "Content-Length", f->content_len);
+	number(w, bad, "Transfer-Length", f->transfer_len);
+	number(w, bad, "FEC-OTI-FEC-Encoding-ID", f->fec_id);
+	number(w, bad, "FEC-OTI-Maximum-Source-Block-Length", f->max_sbl);
+	number(w, bad, "FEC-OTI-Encoding-Symbol-Length", f->symbol_len);
+	if (f->md5.kind == PW_DIGEST_MD5) {
+		base64(f->md5.bytes, 16, text);
+		attribute(w, bad, "Content-MD5", text);
+	}
+	if (f->digest.kind != PW_DIGEST_NONE)
+		attribute(w, bad, "pw:Digest", pw_digest_format(text, sizeof(text), &f->digest));
+	*bad |= xmlTextWriterEndElement(w) < 0;
+}
+
+static int write_instance(xmlTextWriterPtr w, const struct pw_fdt *fdt, char *scratch)
+{
+	int bad = 0;
+	size_t i;
+
+	bad |= xmlTextWriterStartDocument(w, "1.0", "UTF-8", NULL) < 0;
+	bad |= xmlTextWriterStartElement(w, BAD_CAST "FDT-Instance") < 0;
+	attribute(w, &bad, "xmlns", FDT_XMLNS);
+	attribute(w, &bad, "xmlns:pw", PW_FDT_NS);
+	number(w, &bad, "Expires", fdt->expires_ntp);
+	if (fdt->complete)
+		attribute(w, &bad, "Complete", "true");
+	if (fdt->n_session_files)
+		number(w, &bad, "pw:Files", fdt->n_session_files);
+	for (i = 0; i < fdt->n_files; i++)
+		write_file(w, &bad, &fdt->files[i], scratch);
+	bad |= xmlTextWriterEndDocument(w) < 0;
+	return bad;
+}
+
+int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_err *err)
+{
+	xmlBufferPtr buf = xmlBufferCreate();
+	xmlTextWriterPtr w = buf ? xmlNewTextWriterMemory(buf, 0) : NULL;
+	char *scratch = malloc(3 * PW_NAME_MAX + 1);
+	int bad = !w || !scratch;
+	size_t i;
+
+	*xml = NULL;
+	for (i = 0; i < fdt->n_files; i++)
+		bad |= strlen(fdt->files[i].location) > PW_NAME_MAX;
+	if (!bad)
+		bad = write_instance(w, fdt, scratch);
+	if (w)
+		xmlFreeTextWriter(w); /* flushes into buf */
+	if (!bad) {
+		*len = (size_t)xmlBufferLength(buf);
+		*xml = malloc(*len + 1);
+		if (*xml) {
+			memcpy(*xml, xmlBufferContent(buf), *len);
+			(*xml)[*len] = '\0';
+		}
+	}
+	xmlBufferFree(buf);
+	free(scratch);
+	if (!*xml)
+		return pw_err_set(
+			err, ENOMEM, "build the file table: out of memory, or a name too long");
+	return 0;
+}

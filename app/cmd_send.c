@@ -2,11 +2,13 @@
 /* pagewire send FILE... --port PORT --to ADDR:PORT */
 #include <string.h>
 
+#include "app/cli.h"
 #include "app/commands.h"
-#include "app/send_job.h"
+#include "app/send.h"
 #include "base/clock.h"
 
-#define O(field) offsetof(struct pw_send_options, field)
+#define O(field)   offsetof(struct pw_send_options, job.field)
+#define OWN(field) offsetof(struct pw_send_options, field)
 
 static const struct pw_opt options[] = {
 	{"port", 'p', PW_OPT_STRING, O(port), "PORT", "port to send on, see PORTS", 0, 0, NULL},
@@ -25,7 +27,7 @@ static const struct pw_opt options[] = {
 	{"symbol", 0, PW_OPT_U64, O(symbol), "BYTES",
 		"file bytes in a packet; default: what the MTU takes, a multiple of 32", 1, 65507,
 		NULL},
-	{"pages", 0, PW_OPT_CHOICE, O(pages_choice), NULL,
+	{"pages", 0, PW_OPT_CHOICE, O(pages), NULL,
 		"where the payload lies; auto chooses by port and file", 0, 0,
 		"auto|hugefile|pagecache|stage"},
 	{"rate", 'r', PW_OPT_RATE, O(rate), "RATE",
@@ -59,52 +61,86 @@ static const struct pw_opt options[] = {
 		"auto|va|pa"},
 	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the transmit queue", 32,
 		32768, NULL},
-	{"dry-run", 'n', PW_OPT_FLAG, O(dry_run), NULL, "print the plan and send nothing", 0, 0,
+	{"dry-run", 'n', PW_OPT_FLAG, OWN(dry_run), NULL, "print the plan and send nothing", 0, 0,
 		NULL},
-	{"progress", 0, PW_OPT_FLAG, O(progress), NULL,
+	{"progress", 0, PW_OPT_FLAG, OWN(progress), NULL,
 		"report progress even when standard error is no terminal", 0, 0, NULL},
-	{"json", 0, PW_OPT_FLAG, O(json), NULL, "print the result as JSON", 0, 0, NULL},
+	{"json", 0, PW_OPT_FLAG, OWN(json), NULL, "print the result as JSON", 0, 0, NULL},
 };
 
 static const struct pw_send_options defaults = {
-	.vlan = UINT64_MAX,
-	.mtu = 1500,
-	.tsi = 1,
-	.loops = 1,
-	.fdt_interval_ns = PW_NS_PER_S,
-	.lead_ns = 50000000,
-	.wait_ns = 30 * PW_NS_PER_S,
+	.job =
+		{
+			.vlan = PW_JOB_NO_VLAN,
+			.mtu = 1500,
+			.tsi = 1,
+			.loops = 1,
+			.fdt_interval_ns = PW_NS_PER_S,
+			.lead_ns = 50000000,
+			.wait_ns = 30 * PW_NS_PER_S,
+		},
 };
+
+static void tick(void *ctx, const struct pw_send_status *st)
+{
+	struct pw_progress *progress = ctx;
+	uint64_t now = pw_clock_ns();
+	bool reading = st->phase == PW_SEND_READING;
+
+	if (pw_progress_due(progress, now))
+		pw_progress_draw(progress, now, reading ? "reading" : "sending", st->bytes_done,
+			reading ? 0 : st->bytes_total, st->packets, -1.0);
+}
+
+static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_tty)
+{
+	static const struct pw_tx_counters none;
+	const struct pw_tx_counters *c;
+	struct pw_progress progress;
+	struct pw_err err = {0};
+	int code = PW_EXIT_OK;
+
+	if (pw_job_open(job, &err))
+		return pw_cli_fail(&err);
+	if (!o->json)
+		pw_send_report_plan(job);
+	pw_progress_init(&progress, is_tty, o->progress);
+	job->tick = tick;
+	job->tick_ctx = &progress;
+	if (pw_job_run(job, &err))
+		code = PW_EXIT_RUNTIME;
+	pw_progress_end(&progress);
+	if (code)
+		pw_cli_fail(&err);
+	c = job->result.data_ns ? pw_dpdk_tx_ops.counters(job->tx) : &none;
+	if (o->json)
+		pw_send_report_json(job, c, code);
+	else
+		pw_send_report_human(job, c);
+	return code;
+}
 
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
-	struct pw_send_job job = {.opt = config, .ctx = ctx};
-	struct pw_tx_counters none = {0};
+	const struct pw_send_options *o = config;
+	struct pw_job_options options = o->job;
+	struct pw_job job = {.opt = &options, .log = &ctx->log, .stopped = pw_stop_requested};
 	struct pw_err err = {0};
 	bool usage;
-	int r, code;
+	int code = PW_EXIT_OK;
 
 	pw_stop_install();
-	r = pw_send_job_plan(&job, ops, &usage, &err);
-	if (r) {
-		pw_send_job_finish(&job);
-		return usage ? pw_cli_usage("send", &err) : pw_cli_fail(&err);
-	}
-	if (job.opt->dry_run) {
-		pw_send_report_start(&job);
-		pw_send_job_finish(&job);
-		return PW_EXIT_OK;
-	}
-	r = pw_send_job_open(&job, ops, &err);
-	if (r == 0) {
-		pw_send_report_start(&job);
-		r = pw_send_job_run(&job, &err);
-	}
-	code = r ? pw_cli_fail(&err) : PW_EXIT_OK;
-	if (job.tx)
-		pw_send_report_end(
-			&job, job.result.data_ns ? pw_dpdk_tx_ops.counters(job.tx) : &none, code);
-	pw_send_job_finish(&job);
+	options.eal_argv = ops->eal_argv;
+	options.eal_argc = ops->n_eal;
+	if (o->dry_run && !options.port)
+		options.port = "null";
+	if (pw_job_plan(&job, ops->argv, ops->n, &usage, &err))
+		code = usage ? pw_cli_usage("send", &err) : pw_cli_fail(&err);
+	else if (o->dry_run)
+		pw_send_report_plan(&job);
+	else
+		code = run_job(&job, o, ctx->is_tty);
+	pw_job_finish(&job);
 	return code;
 }
 

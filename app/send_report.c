@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/send_job.h"
+#include "app/cli.h"
+#include "app/send.h"
 #include "base/clock.h"
 
 static const char *in_place(enum pw_pages pages)
@@ -11,14 +12,14 @@ static const char *in_place(enum pw_pages pages)
 	return pages == PW_PAGES_STAGE ? "copied into EAL memory" : "in place";
 }
 
-static const char *digest_name(const struct pw_send_job *job)
+static const char *digest_name(const struct pw_job *job)
 {
 	static const char *const names[] = {"xxh3-128", "sha-256", "none"};
 
 	return names[job->opt->digest];
 }
 
-static void print_pages(const struct pw_send_job *job)
+static void print_pages(const struct pw_job *job)
 {
 	printf("pages: %s%s, %s", pw_pages_name(job->first_pages),
 		job->mixed_pages ? " and others" : "", in_place(job->first_pages));
@@ -31,12 +32,10 @@ static void print_pages(const struct pw_send_job *job)
 	putchar('\n');
 }
 
-void pw_send_report_start(const struct pw_send_job *job)
+void pw_send_report_plan(const struct pw_job *job)
 {
 	char to[64], from[64], size[32];
 
-	if (job->opt->json && !job->opt->dry_run)
-		return;
 	if (job->tx)
 		printf("port: %s (%s, %s, MTU %" PRIu64 ")\n", job->opt->port, job->info.driver,
 			job->info.multi_segment ? "multi-segment TX" : "linear packets",
@@ -58,12 +57,12 @@ static double per_byte(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0.0;
 }
 
-static double busy_per_packet(const struct pw_send_job *job, const struct pw_tx_counters *c)
+static double busy_per_packet(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	return c->packets ? (double)job->result.busy_cycles / (double)c->packets : 0.0;
 }
 
-static void print_human(const struct pw_send_job *job, const struct pw_tx_counters *c)
+void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	double s = (double)job->result.data_ns / 1e9;
 	double copies =
@@ -108,7 +107,7 @@ static json_t *rate_asked(const struct pw_rate *rate)
 	return json_pack("{s:s, s:f}", "unit", units[rate->unit], "value", rate->value);
 }
 
-static void print_json(const struct pw_send_job *job, const struct pw_tx_counters *c, int code)
+void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code)
 {
 	const struct pw_send_result *res = &job->result;
 	double s = (double)res->data_ns / 1e9;
@@ -142,12 +141,4 @@ static void print_json(const struct pw_send_job *job, const struct pw_tx_counter
 	json_object_update_new(o, how);
 	json_object_update_new(o, wire);
 	pw_cli_print_json(o);
-}
-
-void pw_send_report_end(const struct pw_send_job *job, const struct pw_tx_counters *c, int code)
-{
-	if (job->opt->json)
-		print_json(job, c, code);
-	else
-		print_human(job, c);
 }

@@ -186,12 +186,14 @@ static int retire_group(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
-static int open_group(struct pw_send *s, size_t first, struct pw_err *err)
+int pw_send_open_group(
+	struct pw_send *s, struct pw_send_result *res, size_t first, struct pw_err *err)
 {
 	size_t end = pw_min_u64(first + PW_SEND_GROUP, s->cfg.files->n);
 	size_t i;
 	int r = 0;
 
+	s->res = res;
 	for (i = first; r == 0 && i < end; i++)
 		r = open_slot(s, i, err);
 	if (r)
@@ -228,7 +230,7 @@ static int send_pass(struct pw_send *s, struct pw_err *err)
 		if (n > PW_SEND_GROUP || s->n_group == 0) {
 			r = retire_group(s, err);
 			if (r == 0)
-				r = open_group(s, first, err);
+				r = pw_send_open_group(s, s->res, first, err);
 		}
 		if (r == 0)
 			r = send_group(s, err);

@@ -57,6 +57,7 @@ struct pw_send_config {
 	bool (*stopped)(void); /* asked a few thousand times a second */
 	/* A few times a second; may be NULL. */
 	void (*tick)(void *ctx, const struct pw_send_status *st);
+	void *tick_ctx;
 	const struct pw_log *log;
 };
 

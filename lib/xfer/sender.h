@@ -52,6 +52,10 @@ int pw_send_pause(struct pw_send *s, uint64_t ns, struct pw_err *err);
 /* Looks at stop flag, progress, lost pages. */
 int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err);
 
+/* send.c: opens the windows of the group that starts with file `first`; counts into res. */
+int pw_send_open_group(
+	struct pw_send *s, struct pw_send_result *res, size_t first, struct pw_err *err);
+
 /* sendfdt.c */
 int pw_send_fdt_build(struct pw_send *s, bool last, struct pw_err *err); /* of the group in hand */
 int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err);

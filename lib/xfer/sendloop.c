@@ -34,7 +34,7 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 			.packets = s->cfg.ops->counters(s->cfg.path)->packets,
 			.pass = s->pass,
 		};
-		s->cfg.tick(s->cfg.ctx, &st);
+		s->cfg.tick(s->cfg.tick_ctx, &st);
 		s->next_tick_ns = now_ns + TICK_NS;
 	}
 	return s->cfg.stopped && s->cfg.stopped() ? -ECANCELED : 0;

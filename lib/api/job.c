@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "app/send_job.h"
+#include "api/job.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,15 +14,25 @@
 #define RESOLVE_MAX_NS  (5 * PW_NS_PER_S)
 #define VA_RANGE        (128ull << 30) /* mappings for a device go round in this much address space */
 
+const struct pw_job_options pw_job_defaults = {
+	.vlan = PW_JOB_NO_VLAN,
+	.mtu = 1500,
+	.tsi = 1,
+	.loops = 1,
+	.fdt_interval_ns = PW_NS_PER_S,
+	.lead_ns = 50000000,
+	.wait_ns = 30 * PW_NS_PER_S,
+};
+
 static int usage_error(bool *usage, int r)
 {
 	*usage = true;
 	return r;
 }
 
-static int plan_flow(struct pw_send_job *job, struct pw_err *err)
+static int plan_flow(struct pw_job *job, struct pw_err *err)
 {
-	const struct pw_send_options *o = job->opt;
+	const struct pw_job_options *o = job->opt;
 	struct pw_flow *f = &job->flow;
 	int r = pw_addr_parse("--to", o->to, PW_ALC_PORT, &f->dst, err);
 
@@ -42,19 +52,19 @@ static int plan_flow(struct pw_send_job *job, struct pw_err *err)
 		if (r)
 			return r;
 	}
-	f->vlan = o->vlan == UINT64_MAX ? PW_VLAN_NONE : (uint16_t)o->vlan;
+	f->vlan = o->vlan == PW_JOB_NO_VLAN ? PW_VLAN_NONE : (uint16_t)o->vlan;
 	f->ttl = (uint8_t)(o->ttl ? o->ttl : pw_addr_is_multicast(&f->dst) ? 1 : 64);
 	f->dscp = (uint8_t)o->dscp;
-	if (f->dst.family == 6 && o->udp_checksum == PW_UDP_CSUM_NONE)
+	if (f->dst.family == 6 && o->udp_checksum == PW_JOB_CSUM_NONE)
 		return pw_err_set(err, EINVAL,
 			"use --udp-checksum none with IPv6: RFC 8200 forbids it; use auto, offload "
 			"or software");
 	return 0;
 }
 
-static int plan_symbol(struct pw_send_job *job, struct pw_err *err)
+static int plan_symbol(struct pw_job *job, struct pw_err *err)
 {
-	const struct pw_send_options *o = job->opt;
+	const struct pw_job_options *o = job->opt;
 	bool wide = o->tsi > UINT16_MAX || job->files.n >= UINT16_MAX;
 	struct pw_alc_hdr hdr = {0};
 	uint64_t overhead = pw_frame_l3_overhead(&job->flow) + pw_alc_len(&hdr, wide);
@@ -75,7 +85,7 @@ static int plan_symbol(struct pw_send_job *job, struct pw_err *err)
 
 /* Which provider, for each file: refused ones are refused before anything starts. */
 static int choose_pages(
-	struct pw_send_job *job, const char *path, enum pw_pages *chosen, struct pw_err *err)
+	struct pw_job *job, const char *path, enum pw_pages *chosen, struct pw_err *err)
 {
 	bool huge = false;
 	uint64_t page_bytes;
@@ -84,10 +94,10 @@ static int choose_pages(
 	if (r)
 		return r;
 	return pw_dpdk_choose_pages(
-		job->traits, (enum pw_pages)job->opt->pages_choice, huge, path, chosen, err);
+		job->traits, (enum pw_pages)job->opt->pages, huge, path, chosen, err);
 }
 
-static int plan_pages(struct pw_send_job *job, struct pw_err *err)
+static int plan_pages(struct pw_job *job, struct pw_err *err)
 {
 	size_t i;
 
@@ -110,10 +120,10 @@ static int plan_pages(struct pw_send_job *job, struct pw_err *err)
 	return 0;
 }
 
-static int plan_port(struct pw_send_job *job, struct pw_err *err)
+static int plan_port(struct pw_job *job, struct pw_err *err)
 {
 	char driver[64];
-	int r = pw_portspec_parse(job->opt->port ? job->opt->port : "null", &job->spec, err);
+	int r = pw_portspec_parse(job->opt->port, &job->spec, err);
 
 	if (r)
 		return r;
@@ -122,17 +132,16 @@ static int plan_port(struct pw_send_job *job, struct pw_err *err)
 	return 0;
 }
 
-int pw_send_job_plan(
-	struct pw_send_job *job, const struct pw_operands *ops, bool *usage, struct pw_err *err)
+int pw_job_plan(struct pw_job *job, const struct pw_operands *ops, bool *usage, struct pw_err *err)
 {
-	const struct pw_send_options *o = job->opt;
+	const struct pw_job_options *o = job->opt;
 	int r;
 
 	*usage = false;
-	if (ops->n == 0)
+	if (n_operands == 0)
 		return usage_error(
 			usage, pw_err_set(err, EINVAL, "send: name a FILE or a directory"));
-	if (!o->to || (!o->port && !o->dry_run))
+	if (!o->to || !o->port)
 		return usage_error(usage, pw_err_set(err, EINVAL, "send: %s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
 	r = plan_flow(job, err);
@@ -140,7 +149,7 @@ int pw_send_job_plan(
 		r = plan_port(job, err);
 	if (r)
 		return usage_error(usage, r);
-	r = pw_files_collect(&job->files, ops->argv, (size_t)ops->n, &job->ctx->log, err);
+	r = pw_files_collect(&job->files, operands, (size_t)n_operands, job->log, err);
 	if (!r && o->gaps)
 		r = pw_gaps_load(o->gaps, &job->gaps, err);
 	if (!r && o->gaps)
@@ -155,7 +164,7 @@ int pw_send_job_plan(
 
 /* Our own address: --from, the interface's, or a link-local one made of the MAC (RFC 3927, RFC 4291
  * appendix A). */
-static void own_address(struct pw_send_job *job)
+static void own_address(struct pw_job *job)
 {
 	struct pw_addr *src = &job->flow.src;
 	const uint8_t *mac = job->info.mac;
@@ -189,7 +198,7 @@ static void own_address(struct pw_send_job *job)
 		16);
 }
 
-static int peer_mac(struct pw_send_job *job, struct pw_err *err)
+static int peer_mac(struct pw_job *job, struct pw_err *err)
 {
 	struct pw_flow *f = &job->flow;
 	static const uint8_t all_ones[4] = {255, 255, 255, 255};
@@ -205,25 +214,25 @@ static int peer_mac(struct pw_send_job *job, struct pw_err *err)
 		memset(f->dst_mac, 0xff, sizeof(f->dst_mac));
 		return 0;
 	}
-	pw_info(&job->ctx->log, "asking for the receiver's MAC on %s", job->opt->port);
+	pw_info(job->log, "asking for the receiver's MAC on %s", job->opt->port);
 	return pw_dpdk_tx_resolve(job->tx, &f->src, &f->dst, f->vlan,
-		pw_min_u64(job->opt->wait_ns, RESOLVE_MAX_NS), pw_stop_requested, f->dst_mac, err);
+		pw_min_u64(job->opt->wait_ns, RESOLVE_MAX_NS), job->stopped, f->dst_mac, err);
 }
 
 /* IPv4 may go without a UDP checksum, IPv6 not (RFC 8200 section 8.1). */
-static int choose_csum(struct pw_send_job *job, struct pw_err *err)
+static int choose_csum(struct pw_job *job, struct pw_err *err)
 {
 	bool ipv6 = job->flow.dst.family == 6;
 
 	switch (job->opt->udp_checksum) {
-	case PW_UDP_CSUM_OFFLOAD:
+	case PW_JOB_CSUM_OFFLOAD:
 		if (!job->info.csum_offload)
 			return pw_err_set(err, ENOTSUP,
 				"use --udp-checksum offload: %s has none; use auto or software",
 				job->info.driver);
 		job->csum = PW_CSUM_OFFLOAD;
 		break;
-	case PW_UDP_CSUM_SOFTWARE:
+	case PW_JOB_CSUM_SOFTWARE:
 		job->csum = PW_CSUM_SOFTWARE;
 		break;
 	default:
@@ -235,9 +244,9 @@ static int choose_csum(struct pw_send_job *job, struct pw_err *err)
 	return 0;
 }
 
-int pw_send_job_open(struct pw_send_job *job, const struct pw_operands *ops, struct pw_err *err)
+int pw_job_open(struct pw_job *job, struct pw_err *err)
 {
-	const struct pw_send_options *o = job->opt;
+	const struct pw_job_options *o = job->opt;
 	struct pw_dpdk_config cfg = {
 		.port = o->port,
 		.mtu = (uint32_t)o->mtu,
@@ -250,12 +259,12 @@ int pw_send_job_open(struct pw_send_job *job, const struct pw_operands *ops, str
 		.wait_ns = o->wait_ns,
 		/* offload in a virtual device is the CPU's work again, hidden in its driver */
 		.udp_csum_offload_wanted =
-			o->udp_checksum == PW_UDP_CSUM_OFFLOAD ||
-			(o->udp_checksum == PW_UDP_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
-		.eal_argc = ops->n_eal,
-		.eal_argv = ops->eal_argv,
-		.verbose = job->ctx->log.level >= PW_LOG_DEBUG,
-		.cancelled = pw_stop_requested,
+			o->udp_checksum == PW_JOB_CSUM_OFFLOAD ||
+			(o->udp_checksum == PW_JOB_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
+		.eal_argc = o->eal_argc,
+		.eal_argv = o->eal_argv,
+		.verbose = job->log && job->log->level >= PW_LOG_DEBUG,
+		.cancelled = job->stopped,
 	};
 	struct rlimit nofile;
 	int r;
@@ -265,7 +274,7 @@ int pw_send_job_open(struct pw_send_job *job, const struct pw_operands *ops, str
 		nofile.rlim_cur = nofile.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &nofile);
 	}
-	r = pw_dpdk_tx_open(&job->tx, &cfg, &job->ctx->log, err);
+	r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
 	if (r)
 		return r;
 	pw_dpdk_tx_info(job->tx, &job->info);
@@ -277,7 +286,7 @@ int pw_send_job_open(struct pw_send_job *job, const struct pw_operands *ops, str
 
 static int open_window(void *ctx, struct pw_window *w, const char *path, struct pw_err *err)
 {
-	struct pw_send_job *job = ctx;
+	struct pw_job *job = ctx;
 	struct pw_stage_mem mem = pw_dpdk_stage_mem(job->tx);
 	uint8_t *hint = job->info.va_hint;
 	enum pw_pages pages;
@@ -298,22 +307,14 @@ static int open_window(void *ctx, struct pw_window *w, const char *path, struct 
 	return r;
 }
 
-static void tick(void *ctx, const struct pw_send_status *st)
-{
-	struct pw_send_job *job = ctx;
-	uint64_t now = pw_clock_ns();
-	bool reading = st->phase == PW_SEND_READING;
-
-	if (pw_progress_due(&job->progress, now))
-		pw_progress_draw(&job->progress, now, reading ? "reading" : "sending",
-			st->bytes_done, reading ? 0 : st->bytes_total, st->packets, -1.0);
-}
-
-int pw_send_job_run(struct pw_send_job *job, struct pw_err *err)
+int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 {
 	static const enum pw_digest_kind digests[] = {
-		PW_DIGEST_XXH3_128, PW_DIGEST_SHA256, PW_DIGEST_NONE};
-	const struct pw_send_options *o = job->opt;
+		[PW_JOB_DIGEST_XXH3_128] = PW_DIGEST_XXH3_128,
+		[PW_JOB_DIGEST_SHA256] = PW_DIGEST_SHA256,
+		[PW_JOB_DIGEST_NONE] = PW_DIGEST_NONE,
+	};
+	const struct pw_job_options *o = job->opt;
 	struct pw_send_config cfg = {
 		.ops = &pw_dpdk_tx_ops,
 		.path = job->tx,
@@ -332,27 +333,35 @@ int pw_send_job_run(struct pw_send_job *job, struct pw_err *err)
 		.lead_ns = o->lead_ns,
 		.open_window = open_window,
 		.ctx = job,
-		.stopped = pw_stop_requested,
-		.tick = tick,
-		.log = &job->ctx->log,
+		.stopped = job->stopped,
+		.tick = job->tick,
+		.tick_ctx = job->tick_ctx,
+		.log = job->log,
 	};
-	struct pw_send *s;
-	int r;
 
-	pw_progress_init(&job->progress, job->ctx->is_tty, o->progress);
-	r = pw_send_create(&s, &cfg, err);
+	return pw_send_create(&job->send, &cfg, err);
+}
+
+int pw_job_run(struct pw_job *job, struct pw_err *err)
+{
+	int r = pw_job_prepare(job, err);
+
 	if (r)
 		return r;
-	r = pw_send_run(s, &job->result, err);
-	pw_progress_end(&job->progress);
+	r = pw_send_run(job->send, &job->result, err);
 	/* windows are closed when the port can no longer read them */
 	pw_dpdk_tx_stop(job->tx);
-	pw_send_destroy(s);
+	pw_send_destroy(job->send);
+	job->send = NULL;
 	return r;
 }
 
-void pw_send_job_finish(struct pw_send_job *job)
+void pw_job_finish(struct pw_job *job)
 {
+	if (job->tx)
+		pw_dpdk_tx_stop(job->tx);
+	pw_send_destroy(job->send);
+	job->send = NULL;
 	pw_dpdk_tx_close(job->tx);
 	job->tx = NULL;
 	pw_files_finish(&job->files);

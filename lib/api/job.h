@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A send job: a port, the files' pages and the flow, put together. What `pagewire send` and
+ * libpagewire share.
+ *
+ *   plan   files, symbols, provider of each file   (no DPDK yet: bad input ends here)
+ *   open   EAL, port, link, addresses, MACs, checksums
+ *   run    the session (xfer/send.h)
+ */
+#ifndef PW_API_JOB_H
+#define PW_API_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/units.h"
+#include "dpdk/tx.h"
+#include "xfer/files.h"
+#include "xfer/gaps.h"
+#include "xfer/send.h"
+
+enum pw_job_csum { PW_JOB_CSUM_AUTO, PW_JOB_CSUM_OFFLOAD, PW_JOB_CSUM_SOFTWARE, PW_JOB_CSUM_NONE };
+enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST_NONE };
+
+#define PW_JOB_NO_VLAN UINT64_MAX
+
+struct pw_job_options {
+	const char *port, *to, *from, *to_mac, *gaps, *core;
+	uint64_t vlan, ttl, dscp, mtu, symbol, loops, tsi, queue_size, memory_bytes;
+	uint64_t fdt_interval_ns, lead_ns, wait_ns;
+	struct pw_rate rate;
+	int pages;        /* enum pw_pages */
+	int digest;       /* enum pw_job_digest */
+	int udp_checksum; /* enum pw_job_csum */
+	int iova;         /* enum pw_iova */
+	bool md5, no_huge;
+	char **eal_argv;
+	int eal_argc;
+};
+
+extern const struct pw_job_options pw_job_defaults;
+
+struct pw_job {
+	const struct pw_job_options *opt;
+	const struct pw_log *log;
+	bool (*stopped)(void);                                    /* may be NULL */
+	void (*tick)(void *ctx, const struct pw_send_status *st); /* may be NULL */
+	void *tick_ctx;
+
+	struct pw_portspec spec;
+	struct pw_flow flow;
+	struct pw_files files;
+	struct pw_gaps gaps;
+	const struct pw_driver_traits *traits;
+	enum pw_pages first_pages; /* of the first file */
+	bool mixed_pages;
+	uint64_t stage_bytes;
+	uint32_t symbol_len;
+	uint64_t va_next; /* where the next mapping for a device goes */
+	struct pw_dpdk_tx *tx;
+	struct pw_dpdk_tx_info info;
+	enum pw_csum csum;
+	struct pw_send *send;
+	struct pw_send_result result;
+};
+
+/* Everything before EAL starts. *usage: the options are at fault, not the world. */
+int pw_job_plan(
+	struct pw_job *job, char *const *operands, int n_operands, bool *usage, struct pw_err *err);
+/* Starts the port and completes the flow: addresses, MACs, checksums. */
+int pw_job_open(struct pw_job *job, struct pw_err *err);
+/* Makes job->send, without sending. */
+int pw_job_prepare(struct pw_job *job, struct pw_err *err);
+/* Sends, stops the port, closes the windows. */
+int pw_job_run(struct pw_job *job, struct pw_err *err);
+void pw_job_finish(struct pw_job *job);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <assert.h>
+#include <errno.h>
+#include <pagewire.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/job.h"
+#include "base/bytes.h"
+#include "xfer/sender.h"
+
+static_assert(PAGEWIRE_BURST == PW_BURST, "the public burst is the path's");
+static_assert(PAGEWIRE_MAX_FILES == PW_SEND_GROUP, "the public files are one FDT group");
+
+struct pagewire {
+	struct pw_job_options options;
+	struct pw_job job;
+	struct pw_send_result result;
+	struct pw_err err;
+	bool announced;
+};
+
+static int translate(struct pagewire *pw, const struct pagewire_config *c)
+{
+	struct pw_job_options *o = &pw->options;
+	enum pw_pages pages = PW_PAGES_AUTO;
+
+	*o = pw_job_defaults;
+	o->port = c->port;
+	o->to = c->to;
+	o->from = c->from;
+	o->core = c->core;
+	o->no_huge = c->no_huge;
+	o->lead_ns = 0;
+	if (c->mtu)
+		o->mtu = c->mtu;
+	if (c->tsi)
+		o->tsi = c->tsi;
+	if (c->wait_ms)
+		o->wait_ns = c->wait_ms * 1000000ull;
+	o->symbol = c->symbol_bytes;
+	if (c->pages && !pw_pages_parse(c->pages, &pages))
+		return pw_err_set(&pw->err, EINVAL,
+			"read pages '%s': no provider; use auto, hugefile, pagecache or stage",
+			c->pages);
+	o->pages = pages;
+	return 0;
+}
+
+static int start(struct pagewire *pw, const char *const *paths, unsigned int n)
+{
+	struct pw_job *job = &pw->job;
+	bool usage;
+	int r;
+
+	job->opt = &pw->options;
+	r = pw_job_plan(job, (char *const *)(uintptr_t)paths, (int)n, &usage, &pw->err);
+	if (r)
+		return r;
+	if (job->files.n > PAGEWIRE_MAX_FILES)
+		return pw_err_set(&pw->err, E2BIG, "open %zu files: at most %d at once",
+			job->files.n, PAGEWIRE_MAX_FILES);
+	r = pw_job_open(job, &pw->err);
+	if (!r)
+		r = pw_job_prepare(job, &pw->err);
+	if (!r)
+		r = pw_send_open_group(job->send, &pw->result, 0, &pw->err);
+	return r;
+}
+
+int pagewire_open(struct pagewire **out, const struct pagewire_config *config,
+	const char *const *paths, unsigned int n_paths)
+{
+	struct pagewire *pw = calloc(1, sizeof(*pw));
+	int r;
+
+	*out = pw;
+	if (!pw)
+		return -ENOMEM;
+	r = translate(pw, config);
+	return r ? r : start(pw, paths, n_paths);
+}
+
+static struct pw_send_slot *slot_of(const struct pagewire *pw, unsigned int i)
+{
+	const struct pw_send *s = pw->job.send;
+
+	return s && i < s->n_group ? s->group[i] : NULL;
+}
+
+uint64_t pagewire_symbols(const struct pagewire *pw, unsigned int i)
+{
+	const struct pw_send_slot *slot = slot_of(pw, i);
+
+	return slot ? slot->obj.blocks.n_symbols : 0;
+}
+
+uint64_t pagewire_bytes(const struct pagewire *pw, unsigned int i)
+{
+	const struct pw_send_slot *slot = slot_of(pw, i);
+
+	return slot ? slot->win.len_bytes : 0;
+}
+
+const void *pagewire_pages(const struct pagewire *pw, unsigned int i)
+{
+	const struct pw_send_slot *slot = slot_of(pw, i);
+	const struct pw_run *first, *last;
+
+	if (!slot || slot->win.n_runs == 0)
+		return NULL;
+	first = &slot->win.runs[0];
+	last = &slot->win.runs[slot->win.n_runs - 1];
+	/* runs that differ only in their IOVAs are still one mapping */
+	return last->va - first->va == (ptrdiff_t)last->offset ? first->va : NULL;
+}
+
+int pagewire_announce(struct pagewire *pw)
+{
+	int r;
+
+	if (!pw->job.send)
+		return pw_err_set(&pw->err, EINVAL, "announce: the sender is not open");
+	r = pw_send_fdt(pw->job.send, false, &pw->err);
+	pw->announced |= r == 0;
+	return r;
+}
+
+int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned int n)
+{
+	struct pw_send_slot *slot = slot_of(pw, i);
+	struct pw_tx_burst b = {0};
+	uint32_t sbn, esi;
+
+	if (!slot || n == 0 || n > PW_BURST || first >= slot->obj.blocks.n_symbols ||
+		n > slot->obj.blocks.n_symbols - first)
+		return pw_err_set(&pw->err, EINVAL,
+			"burst of %u symbols: not in file %u; ask pagewire_symbols()", n, i);
+	pw_blocks_locate(&slot->obj.blocks, first, &sbn, &esi);
+	b.obj = &slot->obj;
+	b.offset = first * slot->obj.blocks.symbol_len;
+	b.sbn = (uint16_t)sbn;
+	b.esi = (uint16_t)esi;
+	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&slot->obj.blocks, sbn) - esi);
+	return pw_dpdk_tx_ops.send(pw->job.tx, &b);
+}
+
+void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out)
+{
+	const struct pw_tx_counters *c;
+
+	memset(out, 0, sizeof(*out));
+	if (!pw->job.tx)
+		return;
+	c = pw_dpdk_tx_ops.counters(pw->job.tx);
+	out->packets = c->packets;
+	out->payload_bytes = c->payload_bytes;
+	out->cpu_copied_bytes = c->cpu_copied_bytes;
+	out->full_polls = c->full_polls;
+}
+
+const char *pagewire_error(const struct pagewire *pw)
+{
+	return pw->err.msg;
+}
+
+void pagewire_close(struct pagewire *pw)
+{
+	if (!pw)
+		return;
+	if (pw->announced)
+		pw_send_close_session(pw->job.send, NULL);
+	pw_job_finish(&pw->job);
+	free(pw);
+}

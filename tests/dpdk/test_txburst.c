@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The transmitter over net_ring, which gives us back the very mbufs that it was given:
+ *
+ *   file on tmpfs -> window -> pw_txq_send() -> net_ring0 -> rte_eth_rx_burst() -> asserts
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <rte_ethdev.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "dpdk/txdev.h"
+#include "page/window.h"
+#include "wire/alc.h"
+
+#define FILE_BYTES 3000001u
+#define SYMBOL     1440u
+
+struct fixture {
+	struct pw_dpdk_tx *tx;
+	struct pw_window win;
+	struct pw_tx_object obj;
+	uint8_t *seen; /* by symbol */
+	char path[64];
+};
+
+static void fill_object(struct fixture *f, uint8_t family, bool wide, uint16_t vlan)
+{
+	struct pw_flow flow = {.vlan = vlan, .ttl = 1};
+	struct pw_alc_hdr hdr = {.tsi = 7, .toi = 3};
+	uint8_t alc[PW_ALC_HDR_MAX];
+	struct pw_err err = {0};
+	size_t alc_len = pw_alc_build(alc, &hdr, wide);
+	bool v6 = family == 6;
+
+	assert_int_equal(
+		pw_addr_parse("t", v6 ? "ff15::1" : "239.1.2.3", 4001, &flow.dst, &err), 0);
+	assert_int_equal(pw_addr_parse("t", v6 ? "fe80::1" : "10.0.0.1", 4001, &flow.src, &err), 0);
+	f->obj.win = &f->win;
+	f->obj.toi = 3;
+	assert_int_equal(pw_blocks_init(&f->obj.blocks, f->win.len_bytes, SYMBOL, 100, &err), 0);
+	pw_frame_template(&f->obj.tmpl, &flow, alc, alc_len, SYMBOL, false);
+	f->obj.tmpl_last = f->obj.tmpl;
+	pw_frame_set_payload_len(&f->obj.tmpl_last,
+		(uint16_t)pw_blocks_symbol_bytes(&f->obj.blocks, f->obj.blocks.n_symbols - 1));
+	memset(f->seen, 0, f->obj.blocks.n_symbols);
+}
+
+/* Does [p, p + len) lie in the file's mapping, at byte `offset` of the file? */
+static void assert_in_window(const struct fixture *f, const void *p, uint64_t offset, uint16_t len)
+{
+	const uint8_t *base = f->win.map;
+
+	assert_ptr_equal(p, base + offset);
+	assert_true(offset + len <= f->win.len_bytes);
+}
+
+/* One packet as the driver got it: header parses, its payload segments are the file's pages. */
+static void check_packet(struct fixture *f, struct rte_mbuf *m, bool linear)
+{
+	uint8_t flat[16384];
+	struct pw_frame_view view;
+	struct pw_alc_hdr hdr;
+	const uint8_t *payload;
+	size_t payload_len;
+	uint64_t index, offset;
+	const struct rte_mbuf *seg;
+	const uint8_t *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, flat);
+
+	assert_non_null(bytes);
+	assert_int_equal(pw_frame_parse(bytes, m->pkt_len, true, &view), PW_FRAME_OK);
+	assert_int_equal(pw_alc_parse(view.payload, view.payload_len, &hdr, &payload, &payload_len),
+		PW_ALC_OK);
+	assert_int_equal(hdr.tsi, 7);
+	assert_int_equal(hdr.toi, 3);
+	assert_true(pw_blocks_index(&f->obj.blocks, hdr.sbn, hdr.esi, &index));
+	assert_int_equal(payload_len, pw_blocks_symbol_bytes(&f->obj.blocks, index));
+	offset = index * SYMBOL;
+	assert_memory_equal(payload, (const uint8_t *)f->win.map + offset, payload_len);
+	f->seen[index]++;
+	if (linear) {
+		assert_int_equal(m->nb_segs, 1);
+		return;
+	}
+	assert_int_equal(m->data_len + payload_len, m->pkt_len);
+	for (seg = m->next; seg; seg = seg->next) {
+		assert_in_window(f, rte_pktmbuf_mtod(seg, void *), offset, seg->data_len);
+		assert_true(seg->ol_flags & RTE_MBUF_F_EXTERNAL);
+		assert_int_equal(rte_mbuf_ext_refcnt_read(seg->shinfo), 1);
+		offset += seg->data_len;
+	}
+	assert_int_equal(offset, index * SYMBOL + payload_len);
+}
+
+static unsigned int receive(struct fixture *f, bool linear)
+{
+	struct rte_mbuf *pkts[PW_BURST];
+	uint16_t i, n = rte_eth_rx_burst(f->tx->port.id, 0, pkts, PW_BURST);
+
+	for (i = 0; i < n; i++)
+		check_packet(f, pkts[i], linear);
+	rte_pktmbuf_free_bulk(pkts, n);
+	return n;
+}
+
+/* Sends the whole object in bursts of `burst` symbols, receiving as it goes. */
+static void pump(struct fixture *f, uint16_t burst, bool linear)
+{
+	const struct pw_blocks *b = &f->obj.blocks;
+	uint64_t index = 0;
+	uint32_t sbn, esi;
+
+	while (index < b->n_symbols) {
+		struct pw_tx_burst t = {.obj = &f->obj, .offset = index * SYMBOL};
+
+		pw_blocks_locate(b, index, &sbn, &esi);
+		t.sbn = (uint16_t)sbn;
+		t.esi = (uint16_t)esi;
+		t.n = (uint16_t)pw_min_u64(burst, pw_blocks_block_len(b, sbn) - esi);
+		index += pw_txq_send(&f->tx->q, &t);
+		receive(f, linear);
+	}
+	while (!pw_txq_flush(&f->tx->q) || receive(f, linear))
+		;
+}
+
+static void assert_each_once(const struct fixture *f)
+{
+	uint64_t i;
+
+	for (i = 0; i < f->obj.blocks.n_symbols; i++)
+		assert_int_equal(f->seen[i], 1);
+}
+
+static void every_payload_lies_in_the_file_and_comes_back_once(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_err err = {0};
+
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	pump(f, PW_BURST, false);
+	assert_each_once(f);
+	assert_int_equal(f->win.n_out, 0); /* each free callback ran, and none twice */
+	assert_int_equal(pw_dpdk_tx_ops.outstanding(f->tx), 0);
+	assert_int_equal(f->tx->q.c.cpu_copied_bytes, 0);
+	assert_int_equal(f->tx->q.c.payload_bytes, FILE_BYTES);
+	assert_int_equal(f->tx->q.c.packets, f->obj.blocks.n_symbols);
+}
+
+static void odd_bursts_vlan_and_wide_headers_change_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_err err = {0};
+	uint16_t burst;
+
+	for (burst = 1; burst < 20; burst = (uint16_t)(burst + 6)) {
+		fill_object(f, 4, true, 5);
+		assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+		pump(f, burst, false);
+		assert_each_once(f);
+		assert_int_equal(f->win.n_out, 0);
+	}
+}
+
+static void the_file_is_never_written(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_err err = {0};
+	uint8_t *before = malloc(FILE_BYTES);
+
+	memcpy(before, f->win.map, FILE_BYTES);
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	pump(f, PW_BURST, false);
+	assert_memory_equal(before, f->win.map, FILE_BYTES);
+	free(before);
+}
+
+static void ipv6_checksums_are_right_and_counted_as_reads(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_err err = {0};
+	uint64_t reads = f->tx->q.c.cpu_read_bytes;
+
+	fill_object(f, 6, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	pw_dpdk_tx_set_csum(f->tx, PW_CSUM_SOFTWARE, true);
+	pump(f, PW_BURST, false); /* pw_frame_parse() verifies each */
+	pw_dpdk_tx_set_csum(f->tx, PW_CSUM_NONE, false);
+	assert_each_once(f);
+	assert_int_equal(f->tx->q.c.cpu_read_bytes - reads, FILE_BYTES);
+	assert_int_equal(f->tx->q.c.cpu_copied_bytes, 0);
+}
+
+/* Runs cut at odd places, with IOVAs far apart: as physical memory is. */
+static void a_symbol_across_discontiguous_pages_gets_one_more_segment(void **state)
+{
+	struct fixture *f = *state;
+	static const uint64_t cuts[] = {0, 1, 1440, 5000, 65536, 100000, 2999999, FILE_BYTES};
+	uint64_t splits = f->tx->q.c.split_packets;
+	struct pw_run *whole = f->win.runs;
+	struct pw_run runs[PW_ARRAY_LEN(cuts) - 1];
+	size_t i;
+
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	for (i = 0; i + 1 < PW_ARRAY_LEN(cuts); i++)
+		runs[i] = (struct pw_run){
+			.va = (const uint8_t *)f->win.map + cuts[i],
+			.iova = (i + 1) << 40,
+			.offset = cuts[i],
+			.len_bytes = cuts[i + 1] - cuts[i],
+		};
+	f->win.runs = runs;
+	f->win.n_runs = PW_ARRAY_LEN(runs);
+	pump(f, PW_BURST, false);
+	f->win.runs = whole;
+	f->win.n_runs = 1;
+	assert_each_once(f);
+	assert_int_equal(f->win.n_out, 0);
+	/* 1; 5000; 65536; 100000; 2999999 lie inside symbols, 1440 does not; each symbol's packet
+	 * that holds a cut, or is the short last one, takes the splitting way */
+	assert_in_range(f->tx->q.c.split_packets - splits, 5, 6);
+}
+
+static void linear_packets_are_right_and_counted_as_copies(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_err err = {0};
+	struct pw_txq *q = &f->tx->q;
+	uint64_t copied = q->c.cpu_copied_bytes;
+	uint64_t rearm = q->rearm_hdr;
+	struct rte_mbuf m;
+
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	memcpy(&m.rearm_data, &rearm, sizeof(rearm));
+	m.nb_segs = 1;
+	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(rearm));
+	q->fill = pw_txq_fill_linear;
+	pump(f, PW_BURST, true);
+	q->fill = pw_txq_fill_chain;
+	q->rearm_hdr = rearm;
+	assert_each_once(f);
+	assert_int_equal(q->c.cpu_copied_bytes - copied, FILE_BYTES);
+}
+
+/* The ring holds fewer packets than we send: what it did not take goes first next time. */
+static void a_full_ring_loses_and_reorders_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_err err = {0};
+	const struct pw_blocks *b = &f->obj.blocks;
+	uint64_t full = f->tx->q.c.full_polls, index = 0;
+	struct rte_mbuf *pkts[PW_BURST];
+	uint32_t sbn, esi, zeros = 0;
+	uint16_t i, n;
+	uint8_t *last = NULL;
+
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	while (index < b->n_symbols) {
+		struct pw_tx_burst t = {.obj = &f->obj, .offset = index * SYMBOL};
+
+		pw_blocks_locate(b, index, &sbn, &esi);
+		t.sbn = (uint16_t)sbn;
+		t.esi = (uint16_t)esi;
+		t.n = (uint16_t)pw_min_u64(37, pw_blocks_block_len(b, sbn) - esi);
+		n = pw_txq_send(&f->tx->q, &t);
+		index += n;
+		if (n)
+			continue;
+		zeros++;
+		n = rte_eth_rx_burst(f->tx->port.id, 0, pkts, 50);
+		for (i = 0; i < n; i++) {
+			uint8_t *payload = rte_pktmbuf_mtod(pkts[i]->next, uint8_t *);
+
+			assert_true(payload > last); /* in the file's order */
+			last = payload;
+			check_packet(f, pkts[i], false);
+		}
+		rte_pktmbuf_free_bulk(pkts, n);
+	}
+	while (!pw_txq_flush(&f->tx->q) || receive(f, false))
+		;
+	assert_true(zeros > 0 && f->tx->q.c.full_polls > full);
+	assert_each_once(f);
+	assert_int_equal(f->win.n_out, 0);
+}
+
+static void a_port_that_reaches_only_eal_memory_refuses_mapped_files(void **state)
+{
+	static const enum pw_pages mapped[] = {PW_PAGES_HUGEFILE, PW_PAGES_PAGECACHE};
+	struct fixture *f = *state;
+	const struct pw_driver_traits *was = f->tx->port.traits;
+	struct pw_err err = {0};
+	enum pw_pages pages = f->win.pages, chosen;
+	size_t i;
+
+	f->tx->port.traits = pw_driver_traits("net_virtio_user", false, NULL);
+	for (i = 0; i < PW_ARRAY_LEN(mapped); i++) {
+		f->win.pages = mapped[i];
+		assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), -EINVAL);
+		assert_non_null(strstr(err.msg, "--pages stage"));
+	}
+	assert_int_equal(
+		pw_dpdk_choose_pages(f->tx->port.traits, PW_PAGES_AUTO, true, "x", &chosen, &err),
+		0);
+	assert_int_equal(chosen, PW_PAGES_STAGE);
+	f->win.pages = pages;
+	f->tx->port.traits = was;
+}
+
+static int setup(void **state)
+{
+	struct pw_dpdk_config cfg = {.port = "net_ring0", .mtu = 9000, .no_huge = true};
+	struct fixture *f = aligned_alloc(64, pw_align_up(sizeof(*f), 64));
+	struct pw_err err = {0};
+	uint8_t *data = malloc(FILE_BYTES);
+	uint32_t i, x = 1;
+	int fd;
+
+	memset(f, 0, sizeof(*f));
+	strcpy(f->path, "/dev/shm/pw-txburst-XXXXXX");
+	fd = mkstemp(f->path);
+	for (i = 0; i < FILE_BYTES; i++) {
+		x = x * 1664525 + 1013904223;
+		data[i] = (uint8_t)(x >> 24);
+	}
+	if (fd < 0 || write(fd, data, FILE_BYTES) != FILE_BYTES)
+		return -1;
+	close(fd);
+	free(data);
+	f->seen = calloc(FILE_BYTES / SYMBOL + 2, 1);
+	if (pw_pagecache_open(&f->win, f->path, NULL, &err) ||
+		pw_dpdk_tx_open(&f->tx, &cfg, NULL, &err)) {
+		fprintf(stderr, "setup: %s\n", err.msg);
+		return -1;
+	}
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	pw_dpdk_tx_close(f->tx);
+	pw_window_close(&f->win);
+	unlink(f->path);
+	free(f->seen);
+	free(f);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_payload_lies_in_the_file_and_comes_back_once),
+		cmocka_unit_test(odd_bursts_vlan_and_wide_headers_change_nothing),
+		cmocka_unit_test(the_file_is_never_written),
+		cmocka_unit_test(ipv6_checksums_are_right_and_counted_as_reads),
+		cmocka_unit_test(a_symbol_across_discontiguous_pages_gets_one_more_segment),
+		cmocka_unit_test(linear_packets_are_right_and_counted_as_copies),
+		cmocka_unit_test(a_full_ring_loses_and_reorders_nothing),
+		cmocka_unit_test(a_port_that_reaches_only_eal_memory_refuses_mapped_files),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -11,9 +11,9 @@
 #include "path/path.h"
 
 struct pw_udprx_config {
-	struct pw_addr listen;   /* address and port; a multicast address is joined */
-	const char *interface;   /* for multicast and IPv6 link-local; NULL = the kernel's choice */
-	uint64_t rcvbuf_bytes;   /* asked for with SO_RCVBUFFORCE, then SO_RCVBUF; 0 = 64 MiB */
+	struct pw_addr listen; /* address and port; a multicast address is joined */
+	const char *interface; /* for multicast and IPv6 link-local; NULL = the kernel's choice */
+	uint64_t rcvbuf_bytes; /* asked for with SO_RCVBUFFORCE, then SO_RCVBUF; 0 = 64 MiB */
 };
 
 struct pw_udprx; /* opaque */

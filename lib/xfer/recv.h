@@ -23,41 +23,42 @@
 #include "wire/fdt.h"
 
 struct pw_recv_config {
-	const char *out_dir;     /* must exist; NULL with discard */
-	const char *gaps_path;   /* where the manifest goes; NULL = out_dir/PW_GAPS_FILE */
-	bool discard;            /* count and drop payload (no files); no digest */
-	bool force;              /* replace existing files */
-	bool resume;             /* take up .part files by the manifest at gaps_path */
+	const char *out_dir;   /* must exist; NULL with discard */
+	const char *gaps_path; /* where the manifest goes; NULL = out_dir/PW_GAPS_FILE */
+	bool discard;          /* count and drop payload (no files); no digest */
+	bool force;            /* replace existing files */
+	bool resume;           /* take up .part files by the manifest at gaps_path */
 	bool tsi_given;
 	uint64_t tsi;            /* only this session; else the first one seen */
 	uint64_t max_file_bytes; /* refuse larger; 0 = the free space of out_dir's file system */
 	uint64_t max_files;      /* 0 = 1,000,000 files known at once */
-	uint64_t expect_files;   /* done after this many files ended; 0 = when the session says so */
+	uint64_t expect_files; /* done after this many files ended; 0 = when the session says so */
 };
 
 struct pw_recv_counters {
 	uint64_t packets;
-	uint64_t payload_bytes;  /* file bytes written (or discarded), duplicates not counted */
-	uint64_t duplicates;     /* symbols that were already there */
-	uint64_t strangers;      /* other sessions' packets (TSI) */
-	uint64_t unknown_toi;    /* no FDT has named it (yet) */
-	uint64_t finished_toi;   /* for a file that is complete or refused */
-	uint64_t malformed;      /* sum over ALC verdicts other than OK */
-	uint64_t out_of_object;  /* SBN/ESI or length contradict the FDT */
+	uint64_t payload_bytes; /* file bytes written (or discarded), duplicates not counted */
+	uint64_t duplicates;    /* symbols that were already there */
+	uint64_t strangers;     /* other sessions' packets (TSI) */
+	uint64_t unknown_toi;   /* no FDT has named it (yet) */
+	uint64_t finished_toi;  /* for a file that is complete or refused */
+	uint64_t malformed;     /* sum over ALC verdicts other than OK */
+	uint64_t out_of_object; /* SBN/ESI or length contradict the FDT */
 	uint64_t fdt_packets;
-	uint64_t fdt_bad;        /* instances that do not parse or break a limit */
-	uint64_t fdt_conflicts;  /* entries that contradict an earlier instance; the first one stands */
+	uint64_t fdt_bad;       /* instances that do not parse or break a limit */
+	uint64_t fdt_conflicts; /* entries that contradict an earlier instance; the first one stands
+				 */
 	uint64_t alc_verdicts[PW_ALC_N_VERDICTS];
 };
 
 enum pw_recv_file_state {
-	PW_RECV_KNOWN,     /* named by an FDT, no symbol yet */
-	PW_RECV_PARTIAL,   /* some symbols */
-	PW_RECV_VERIFYING, /* all symbols, with the finisher */
-	PW_RECV_COMPLETE,  /* digest matches, renamed */
+	PW_RECV_KNOWN,      /* named by an FDT, no symbol yet */
+	PW_RECV_PARTIAL,    /* some symbols */
+	PW_RECV_VERIFYING,  /* all symbols, with the finisher */
+	PW_RECV_COMPLETE,   /* digest matches, renamed */
 	PW_RECV_UNVERIFIED, /* complete and renamed, but the sender named no digest */
-	PW_RECV_MISMATCH,  /* digest differs: NAME.part is kept */
-	PW_RECV_REFUSED,   /* unsafe name, exists, too large, encoded, disk full, ... */
+	PW_RECV_MISMATCH,   /* digest differs: NAME.part is kept */
+	PW_RECV_REFUSED,    /* unsafe name, exists, too large, encoded, disk full, ... */
 };
 
 const char *pw_recv_file_state_name(enum pw_recv_file_state s);
@@ -77,13 +78,14 @@ struct pw_recv_status {
 	uint64_t n_good;      /* complete or unverified */
 	uint64_t bytes_total; /* of known files */
 	uint64_t bytes_have;
-	uint64_t symbols_expected; /* symbols that the sender has passed so far, by the highest seen in each
-	                              object: loss so far = 1 - symbols_seen / symbols_expected */
+	uint64_t symbols_expected; /* symbols that the sender has passed so far, by the highest seen
+				      in each object: loss so far = 1 - symbols_seen /
+				      symbols_expected */
 	uint64_t symbols_seen;
-	bool session_seen;    /* a packet of the session came */
-	bool session_closed;  /* LCT flag A came */
-	bool done;            /* nothing more to wait for: expect reached, or all files of the session ended */
-	bool fatal;           /* disk full or output gone: stop, pw_recv_finish() says why */
+	bool session_seen;   /* a packet of the session came */
+	bool session_closed; /* LCT flag A came */
+	bool done; /* nothing more to wait for: expect reached, or all files of the session ended */
+	bool fatal; /* disk full or output gone: stop, pw_recv_finish() says why */
 };
 
 struct pw_recv; /* opaque */
@@ -96,8 +98,9 @@ void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n);
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st);
 const struct pw_recv_counters *pw_recv_counters(const struct pw_recv *r);
 /* Waits for the finisher, writes the gap manifest if anything is missing (removes a stale one if
- * nothing is), closes files. Returns 0: every known file is good and at least one file came (or discard
- * and all symbols came); 1: incomplete or mismatch (exit code 3); -errno: fatal, err says. */
+ * nothing is), closes files. Returns 0: every known file is good and at least one file came (or
+ * discard and all symbols came); 1: incomplete or mismatch (exit code 3); -errno: fatal, err says.
+ */
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err);
 size_t pw_recv_n_files(const struct pw_recv *r);
 /* Valid until destroy. */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "kernel/udpsock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/sock_diag.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/units.h"
+
+#define RCVBUF_DEFAULT (64u << 20)
+
+static int find_interface(const char *name, unsigned int *index, struct pw_err *err)
+{
+	*index = 0;
+	if (!name)
+		return 0;
+	*index = if_nametoindex(name);
+	if (*index)
+		return 0;
+	return pw_err_set(err, ENODEV,
+		"listen on interface %s: there is none of that name; `ip -br link` lists them",
+		name);
+}
+
+static socklen_t to_sockaddr(
+	const struct pw_addr *a, unsigned int scope, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ss;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (a->family == 4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(a->port);
+		memcpy(&v4->sin_addr, a->bytes, 4);
+		return sizeof(*v4);
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(a->port);
+	memcpy(&v6->sin6_addr, a->bytes, 16);
+	/* Global addresses carry no scope. */
+	if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) || IN6_IS_ADDR_MULTICAST(&v6->sin6_addr))
+		v6->sin6_scope_id = scope;
+	return sizeof(*v6);
+}
+
+static int bind_error(const struct pw_addr *a, const char *name, int code, struct pw_err *err)
+{
+	if (code == EADDRNOTAVAIL)
+		return pw_err_set(err, code,
+			"listen on %s: no interface of this host has the address; `ip -br addr` "
+			"lists those there are",
+			name);
+	if (code == EADDRINUSE)
+		return pw_err_set(err, code,
+			"listen on %s: another program has that port; `ss -lunp` names it", name);
+	if (code == EACCES)
+		return pw_err_set(err, code,
+			"listen on %s: ports below 1024 need root; take one above", name);
+	if (code == EINVAL && a->family == 6)
+		return pw_err_set(err, code,
+			"listen on %s: a link-local address needs its interface; give --interface",
+			name);
+	return pw_err_sys(err, code, "listen on %s", name);
+}
+
+static int join_error(const char *name, const char *interface, int code, struct pw_err *err)
+{
+	if (code == ENODEV || code == EADDRNOTAVAIL)
+		return pw_err_set(err, code, "join %s: %s; %s", name,
+			interface ? "the interface cannot" : "no route says on which interface",
+			interface ? "choose another with --interface" : "give --interface");
+	if (code == ENOBUFS)
+		return pw_err_set(err, code,
+			"join %s: too many groups; raise net.ipv4.igmp_max_memberships", name);
+	return pw_err_sys(err, code, "join %s", name);
+}
+
+static int join(int fd, const struct pw_udprx_config *cfg, unsigned int index, const char *name,
+	struct pw_err *err)
+{
+	struct group_req group = {.gr_interface = index};
+	int level = cfg->listen.family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
+	int off = 0;
+
+	/* Else the socket also gets what other programs' sockets have joined. */
+	if (setsockopt(fd, level, level == IPPROTO_IP ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, &off,
+		    sizeof(off)) < 0 &&
+		errno != ENOPROTOOPT)
+		return pw_err_sys(err, errno, "join %s", name);
+	to_sockaddr(&cfg->listen, index, &group.gr_group);
+	if (setsockopt(fd, level, MCAST_JOIN_GROUP, &group, sizeof(group)) < 0)
+		return join_error(name, cfg->interface, errno, err);
+	return 0;
+}
+
+/* The kernel doubles what is asked for, for its own bookkeeping, and tells the double. */
+static void size_buffer(int fd, uint64_t bytes, const struct pw_log *log)
+{
+	int want = (int)pw_min_u64(bytes ? bytes : RCVBUF_DEFAULT, INT_MAX / 2), got = 0;
+	socklen_t len = sizeof(got);
+	char asked[32], given[32];
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &len) < 0 || got / 2 >= want)
+		return;
+	pw_warn(log,
+		"receive buffer is %s, not %s, so bursts may be lost; sysctl -w "
+		"net.core.rmem_max=%d",
+		pw_units_size(given, sizeof(given), (uint64_t)got / 2),
+		pw_units_size(asked, sizeof(asked), (uint64_t)want), want);
+}
+
+static int set_up(int fd, const struct pw_udprx_config *cfg, unsigned int index,
+	const struct pw_log *log, struct pw_err *err)
+{
+	bool multicast = pw_addr_is_multicast(&cfg->listen);
+	struct sockaddr_storage ss;
+	socklen_t len = to_sockaddr(&cfg->listen, index, &ss);
+	char name[64];
+	int on = 1, ret;
+
+	pw_addr_format(name, sizeof(name), &cfg->listen);
+	/* Several receivers on a host may hear a group. A unicast port has one owner: two would
+	 * take each other's packets and say nothing. */
+	if (multicast && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return pw_err_sys(err, errno, "listen on %s", name);
+	if (cfg->listen.family == 6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	size_buffer(fd, cfg->rcvbuf_bytes, log);
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+		return bind_error(&cfg->listen, name, errno, err);
+	if (multicast) {
+		ret = join(fd, cfg, index, name, err);
+		if (ret < 0)
+			return ret;
+	}
+	/* An older kernel without it hands every datagram up by itself. */
+	setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
+	return 0;
+}
+
+int pw_udpsock_open(const struct pw_udprx_config *cfg, const struct pw_log *log, struct pw_err *err)
+{
+	unsigned int index;
+	int fd, ret;
+
+	if ((cfg->listen.family != 4 && cfg->listen.family != 6) || !cfg->listen.port)
+		return pw_err_set(
+			err, EINVAL, "listen: no address and port; give --listen ADDR:PORT");
+	ret = find_interface(cfg->interface, &index, err);
+	if (ret < 0)
+		return ret;
+	fd = socket(cfg->listen.family == 4 ? AF_INET : AF_INET6,
+		SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return pw_err_sys(err, errno, "open a UDP socket");
+	ret = set_up(fd, cfg, index, log, err);
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+uint32_t pw_udpsock_drops(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return 0;
+	return info[SK_MEMINFO_DROPS];
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One file of the session at the receiver. A million of them may be known, so what only a file
+ * under way needs is in its part, made at the first symbol:
+ *
+ *   pw_object  what the FDT said, state          (about 130 bytes and the name)
+ *     `- part  blocks, bitmap, mapping of NAME.part, place in the list of mapped parts
+ */
+#ifndef PW_XFER_OBJECT_H
+#define PW_XFER_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "wire/blocks.h"
+#include "wire/fdt.h"
+#include "xfer/gaps.h"
+#include "xfer/output.h"
+#include "xfer/recv.h"
+
+struct pw_object;
+
+struct pw_part {
+	struct pw_blocks blocks;
+	struct pw_mapping map; /* base NULL: evicted, or discard */
+	uint64_t n_missing;    /* symbols */
+	uint64_t n_reached;    /* highest symbol index seen, plus one */
+	bool resumed;          /* symbols above n_reached may be there already */
+	struct pw_object *obj;
+	struct pw_part *prev, *next; /* mapped parts, the one used last in front */
+	uint64_t bits[];             /* one a symbol, set when it is there */
+};
+
+struct pw_object {
+	uint64_t toi;
+	uint64_t len_bytes;
+	uint64_t have_bytes;
+	char *name;         /* as received, control characters escaped; owned */
+	const char *reason; /* REFUSED, MISMATCH; owned if reason_owned */
+	struct pw_part *part;
+	const struct pw_gap_file *gap; /* of the manifest that is resumed */
+	uint32_t symbol_len;
+	uint32_t max_sbl;
+	struct pw_digest digest;
+	uint8_t state; /* enum pw_recv_file_state */
+	bool reason_owned;
+};
+
+/* Bytes that a part for this object takes. */
+uint64_t pw_part_bytes(const struct pw_blocks *b);
+
+/* A part without a symbol, or, with o->gap, with those symbols that no missing range touches.
+ * o->part owns it. */
+int pw_part_create(struct pw_object *o, const struct pw_blocks *b, struct pw_err *err);
+void pw_part_destroy(struct pw_object *o); /* unmaps; accepts an object without one */
+
+static inline bool pw_part_has(const struct pw_part *p, uint64_t index)
+{
+	return p->bits[index / 64] >> (index % 64) & 1;
+}
+
+static inline void pw_part_set(struct pw_part *p, uint64_t index)
+{
+	p->bits[index / 64] |= 1ull << (index % 64);
+}
+
+/* Symbols in [from, to) that are not there. */
+uint64_t pw_part_count_clear(const struct pw_part *p, uint64_t from, uint64_t to);
+
+/* First symbol at or after index that is there (`set`) or is not; n_symbols when there is none. */
+uint64_t pw_part_next(const struct pw_part *p, uint64_t index, bool set);
+
+/* Bytes that the manifest's entry leaves there, in whole symbols of b. */
+uint64_t pw_gap_have_bytes(const struct pw_gap_file *gap, const struct pw_blocks *b);
+
+/* state REFUSED or another; reason is static, or a copy is made. */
+void pw_object_reason(struct pw_object *o, const char *reason, bool copy);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Internal to recv*.c: the receiver's state and the steps between them. */
+#ifndef PW_XFER_RECVINT_H
+#define PW_XFER_RECVINT_H
+
+#include "xfer/fdtrx.h"
+#include "xfer/finish.h"
+#include "xfer/gaps.h"
+#include "xfer/object.h"
+#include "xfer/objtab.h"
+#include "xfer/output.h"
+#include "xfer/recv.h"
+
+#define PW_RECV_MAX_FILES  1000000u     /* where the config does not say */
+#define PW_RECV_MAX_NAMES  (256u << 20) /* bytes of all names together */
+#define PW_RECV_MAX_MAPPED 1024u        /* of the kernel's 65530 mappings a process */
+#define PW_RECV_MAX_PARTS  (1ull << 30) /* bytes of all bitmaps; less on a small host */
+#define PW_RECV_MAX_RANGES (1u << 20)   /* in one gap manifest */
+
+struct pw_recv {
+	/* per packet */
+	struct pw_object *last; /* takes symbols now, or NULL */
+	bool locked;            /* tsi is known */
+	bool discard;
+	bool stopped; /* fatal, or finish was called: packets are dropped */
+	uint64_t tsi;
+	struct pw_recv_counters c;
+	struct pw_recv_status st; /* running sums; done and fatal are set when asked */
+
+	struct pw_recv_config cfg; /* its strings are ours */
+	const struct pw_log *log;
+	struct pw_objtab objs;
+	struct pw_part *lru_head, *lru_tail;
+	size_t n_mapped;
+	uint64_t part_bytes, max_part_bytes;
+
+	struct pw_fdtrx fdt;
+	uint64_t n_session_files; /* pw:Files, 0 = unknown */
+	bool fdt_complete;
+	bool said_limit; /* a limit was reached, and the log says so */
+
+	struct pw_output out;
+	struct pw_finish *finish; /* NULL with discard */
+	struct pw_gaps old;       /* the manifest that was there */
+	char *gaps_path;          /* NULL: none is written */
+	const char *reserved;     /* gaps_path's name inside out_dir, or NULL */
+	bool gaps_written;
+	bool finished;
+	int finish_ret;
+	struct pw_err fatal; /* code 0: none */
+};
+
+void pw_recv_set_state(struct pw_recv *r, struct pw_object *o, enum pw_recv_file_state s);
+void pw_recv_set_have(struct pw_recv *r, struct pw_object *o, uint64_t have_bytes);
+void pw_recv_refuse(struct pw_recv *r, struct pw_object *o, const char *why, bool copy);
+/* The first one stands. */
+void pw_recv_set_fatal(struct pw_recv *r, const struct pw_err *err);
+/* Refuses this file or ends the transfer, by what the error is about. */
+void pw_recv_fail(struct pw_recv *r, struct pw_object *o, const struct pw_err *err);
+
+/* recvfdt.c: takes in what an instance names. false: a limit was reached. */
+bool pw_recv_learn(struct pw_recv *r, const struct pw_fdt *fdt);
+
+/* recvmap.c: makes o ready to take symbols (part, bitmap, mapping); false when it cannot be. */
+bool pw_recv_ready(struct pw_recv *r, struct pw_object *o);
+/* All symbols are there (or the file is known to be): to the finisher, or ended with discard. */
+void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind);
+void pw_recv_collect(struct pw_recv *r);
+/* A mapped file was truncated under us: fatal. */
+void pw_recv_check_lost(struct pw_recv *r);
+/* Unmaps every part; bitmaps stay. */
+void pw_recv_unmap_all(struct pw_recv *r);
+
+/* recvgaps.c: writes the manifest, or removes a stale one. */
+int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
+/* true when, after --resume, files of the old manifest are still missing. */
+bool pw_recv_old_missing(const struct pw_recv *r);
+
+#endif

@@ -123,17 +123,17 @@ static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
 	const struct pw_send_options *o = config;
-	struct pw_job_options options = o->job;
-	struct pw_job job = {.opt = &options, .log = &ctx->log, .stopped = pw_stop_requested};
+	struct pw_job_options job_options = o->job;
+	struct pw_job job = {.opt = &job_options, .log = &ctx->log, .stopped = pw_stop_requested};
 	struct pw_err err = {0};
 	bool usage;
 	int code = PW_EXIT_OK;
 
 	pw_stop_install();
-	options.eal_argv = ops->eal_argv;
-	options.eal_argc = ops->n_eal;
-	if (o->dry_run && !options.port)
-		options.port = "null";
+	job_options.eal_argv = ops->eal_argv;
+	job_options.eal_argc = ops->n_eal;
+	if (o->dry_run && !job_options.port)
+		job_options.port = "null";
 	if (pw_job_plan(&job, ops->argv, ops->n, &usage, &err))
 		code = usage ? pw_cli_usage("send", &err) : pw_cli_fail(&err);
 	else if (o->dry_run)

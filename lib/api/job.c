@@ -132,7 +132,8 @@ static int plan_port(struct pw_job *job, struct pw_err *err)
 	return 0;
 }
 
-int pw_job_plan(struct pw_job *job, const struct pw_operands *ops, bool *usage, struct pw_err *err)
+int pw_job_plan(struct pw_job *job, char *const *operands, int n_operands, bool *usage,
+	struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
 	int r;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/units.h"
 #include "sys/cpu.h"
 #include "sys/hugepages.h"
 #include "sys/netif.h"
@@ -201,7 +202,7 @@ static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	if (r)
 		return r;
 	if (!given(cfg, "--file-prefix") && !given(cfg, "--huge-dir") && !given(cfg, "--proc-type"))
-		add(a, "--in-memory");
+		add(a, eal->huge ? "--in-memory" : "--no-shconf"); /* leave no files, either way */
 	if (eal->huge && !given(cfg, "--legacy-mem"))
 		add(a, "--single-file-segments"); /* vhost-user and memif pass few file descriptors
 						   */

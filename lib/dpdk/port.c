@@ -38,7 +38,7 @@ static int socket_state(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	memcpy(sun.sun_path, path, strnlen(path, sizeof(sun.sun_path) - 1));
 	r = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0;
 	close(fd);
 	return r;
@@ -136,8 +136,8 @@ static int find_port(struct pw_port *p, struct pw_err *err)
 		return 0;
 	}
 	/* drivers of several ports and drivers that match no devargs (bonding) end up here */
-	RTE_ETH_FOREACH_DEV(id)
-	{
+	id = (uint16_t)rte_eth_find_next(0);
+	if (id < RTE_MAX_ETHPORTS) {
 		p->id = id;
 		return 0;
 	}

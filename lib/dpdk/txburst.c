@@ -62,7 +62,7 @@ static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_wind
 		len = (uint16_t)(len - part);
 		run++;
 	}
-	q->c.split_packets++;
+	q->c.split_packets += first->nb_segs > 2;
 	return true;
 }
 

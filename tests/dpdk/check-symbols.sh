@@ -1,16 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# check-symbols.sh OBJECT LIST: every undefined symbol of OBJECT must stand in LIST.
+# check-symbols.sh ARCHIVE MEMBER LIST: every undefined symbol of the archive's member must stand in
+# LIST.
 set -eu
-object=$1
-list=$2
+archive=$1
+member=$2
+list=$3
 
-if nm "$object" | grep -q '__asan_\|__ubsan_\|__tsan_'; then
+of_member() {
+	nm "$@" "$archive" 2>/dev/null | awk -v m="$member" '/:$/ { on = index($0, m) > 0; next } on && NF { print $NF }'
+}
+
+if of_member | grep -q '__asan_\|__ubsan_\|__tsan_'; then
 	echo "skipped: a sanitizer's calls are in this build"
 	exit 77
 fi
-symbols=$(nm -u "$object" | awk '{ print $NF }' | sed 's/@.*//')
-[ -n "$symbols" ] || { echo "$object has no undefined symbols: not the fast path" >&2; exit 1; }
+symbols=$(of_member -u)
+[ -n "$symbols" ] || { echo "$member in $archive has no undefined symbols: not the fast path" >&2; exit 1; }
 status=0
 for symbol in $symbols; do
 	if ! grep -qx "$symbol" "$list"; then

@@ -113,10 +113,12 @@ static int create(struct pw_recv_run *run, struct pw_err *err)
 static void say_end(const struct pw_recv_run *run, int code)
 {
 	const struct pw_log *log = &run->ctx->log;
+	struct pw_recv_status st;
 	char silence[32];
 
+	pw_recv_status(run->recv, &st);
 	pw_units_duration(silence, sizeof(silence), run->opt->timeout_ns);
-	if (run->end == PW_RECV_END_TIMEOUT && !run->first_ns)
+	if (run->end == PW_RECV_END_TIMEOUT && !st.session_seen)
 		pw_warn(log, "no packet of a session came in %s; is the sender's --to %s?", silence,
 			run->opt->listen ? run->opt->listen : "this host");
 	else if (run->end == PW_RECV_END_TIMEOUT)

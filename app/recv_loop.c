@@ -35,11 +35,13 @@ static int poll_once(struct loop *l)
 	int n = run->path.ops->burst(run->path.path, views, VIEWS, SLEEP_NS);
 
 	if (n > 0) {
+		uint64_t now = run->first_ns ? 0 : pw_clock_ns();
+
 		pw_recv_burst(run->recv, views, (size_t)n);
 		run->path.ops->release(run->path.path);
-		if (!run->first_ns && taken(l->c)) {
-			run->first_ns = pw_clock_ns();
-			run->last_ns = run->first_ns;
+		if (now && l->c->payload_bytes) {
+			run->first_ns = now;
+			run->last_ns = now;
 		}
 	}
 	if (l->c->payload_bytes != l->payload_bytes && (n <= 0 || run->path.sleeps)) {

@@ -46,8 +46,10 @@ struct pw_recv_run {
 	struct pw_recv_path path;
 	struct pw_recv *recv;
 	enum pw_recv_end end;
-	uint64_t first_ns; /* the session's first packet; 0: none came */
-	uint64_t last_ns;  /* the last one that brought new payload */
+	/* The first and the last packets that brought file bytes; 0: none did. The FDT comes
+	 * earlier, and how long the sender waits behind it says nothing about speed. */
+	uint64_t first_ns;
+	uint64_t last_ns;
 };
 
 /* -EINVAL is the user's mistake; the rest is the host's. Both log what was opened. */

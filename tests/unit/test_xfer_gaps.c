@@ -108,7 +108,8 @@ static void what_is_no_manifest_is_refused(void **state)
 	assert_bad(HEAD "{\"name\": \"a\", \"bytes\": 281474976710656, \"missing\": []}]}");
 	assert_bad(HEAD "{\"name\": \"a\", \"bytes\": -1, \"missing\": []}]}");
 	assert_bad(HEAD "{\"name\": \"a\", \"bytes\": 1}]}");
-	assert_bad(HEAD "{\"name\": \"a\", \"bytes\": 1, \"digest\": \"md9:00\", \"missing\": []}]}");
+	assert_bad(
+		HEAD "{\"name\": \"a\", \"bytes\": 1, \"digest\": \"md9:00\", \"missing\": []}]}");
 	assert_bad(HEAD "{\"name\": \"a\", \"bytes\": 1, \"digest\": 5, \"missing\": []}]}");
 }
 

@@ -118,8 +118,8 @@ static inline void source_drop(struct source *s)
 	free(s->data);
 }
 
-static inline void packets_add(struct packets *p, const struct pw_alc_hdr *hdr, bool wide,
-	const void *payload, size_t len)
+static inline void packets_add(
+	struct packets *p, const struct pw_alc_hdr *hdr, bool wide, const void *payload, size_t len)
 {
 	uint8_t buf[PW_ALC_HDR_MAX];
 	size_t n = pw_alc_build(buf, hdr, wide);

@@ -9,7 +9,7 @@
 
 #include "app/opt.h"
 
-/* SIGINT and SIGTERM set a flag, once: a second one has the default action. */
+/* SIGINT and SIGTERM set a flag, once: a second one has the default action. SIGPIPE is ignored. */
 void pw_stop_install(void);
 bool pw_stop_requested(void); /* one relaxed load */
 int pw_stop_signal(void);     /* the signal's number, 0 = none */

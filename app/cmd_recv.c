@@ -86,9 +86,9 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 	if (!o->port && run->ops->n_eal)
 		return pw_err_set(err, EINVAL,
 			"EAL arguments need a port; use --port PORT, or leave out what follows --");
-	if (o->listen)
-		return pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err);
-	return 0;
+	if (o->listen && pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err))
+		return -EINVAL;
+	return o->port ? pw_recv_pmd_check(o->port, err) : 0;
 }
 
 static int create(struct pw_recv_run *run, struct pw_err *err)
@@ -149,8 +149,9 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	struct pw_err err = {0};
 	int code;
 
-	if (check(&r, &err))
-		return pw_cli_usage("recv", &err);
+	code = check(&r, &err);
+	if (code)
+		return code == -ENOTSUP ? pw_cli_fail_open(&err) : pw_cli_usage("recv", &err);
 	pw_stop_install();
 	/* The receiver first: its finisher thread shall not be bound to the poller's CPU. */
 	if (create(&r, &err))

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/recv_run.h"
+#include "dpdk/portspec.h"
 #include "dpdk/rx.h"
+
+int pw_recv_pmd_check(const char *s, struct pw_err *err)
+{
+	struct pw_portspec spec;
+
+	return pw_portspec_parse(s, &spec, err);
+}
 
 static void close_pmd(void *path)
 {

@@ -4,10 +4,15 @@
 
 #include "app/recv_run.h"
 
-int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
+int pw_recv_pmd_check(const char *s, struct pw_err *err)
 {
 	return pw_err_set(err, ENOTSUP,
 		"receive on --port %.100s: this pagewire was built without DPDK; use --listen "
 		"ADDR:PORT, or build it with libdpdk-dev",
-		run->opt->port);
+		s);
+}
+
+int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
+{
+	return pw_recv_pmd_check(run->opt->port, err);
 }

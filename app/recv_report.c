@@ -141,8 +141,10 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps)
 	print_option("interface", o->interface);
 	print_option("out", o->out);
 	print_option("gaps", o->gaps);
-	printf(" --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
-		o->listen ? o->listen : "ADDR:PORT");
+	if (o->port && o->mtu != 1500)
+		printf(" --mtu %" PRIu64, o->mtu);
+	printf("%s --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
+		o->no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
 	print_word(gaps);
 	putchar('\n');
 }

@@ -52,9 +52,11 @@ struct pw_recv_run {
 	uint64_t last_ns;
 };
 
-/* -EINVAL is the user's mistake; the rest is the host's. Both log what was opened. */
+/* Opens the path that the options name, and logs it. */
 int pw_recv_path_open(struct pw_recv_run *run, struct pw_err *err);
-/* Through a poll-mode driver; -ENOTSUP in a build without DPDK. */
+
+/* Whether s reads as a PORT, and a path through one; -ENOTSUP in a build without DPDK. */
+int pw_recv_pmd_check(const char *s, struct pw_err *err);
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
 
 /* Receives until there is nothing more to wait for; sets end, first_ns and last_ns. */

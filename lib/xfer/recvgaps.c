@@ -116,7 +116,7 @@ bool pw_recv_old_missing(const struct pw_recv *r)
 	return false;
 }
 
-static int save(struct pw_recv *r, struct pw_gaps *g, size_t n_new, struct pw_err *err)
+static int save(struct pw_recv *r, struct pw_gaps *g, struct pw_err *err)
 {
 	size_t i;
 	int ret;
@@ -130,7 +130,6 @@ static int save(struct pw_recv *r, struct pw_gaps *g, size_t n_new, struct pw_er
 			unlink(r->gaps_path);
 		return 0;
 	}
-	(void)n_new;
 	ret = pw_gaps_save(r->gaps_path, g, err);
 	r->gaps_written = ret == 0;
 	return ret;
@@ -145,9 +144,6 @@ int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err)
 
 	if (!r->gaps_path)
 		return 0;
-	/* Without --resume, an older session's gaps are still gaps. What is no manifest is not. */
-	if (!r->cfg.resume && !r->discard)
-		(void)pw_gaps_load(r->gaps_path, &r->old, NULL);
 	grain = choose_grain(r, &n_files);
 	g.files = calloc(n_files + r->old.n_files + 1, sizeof(*g.files));
 	if (!g.files)
@@ -159,7 +155,7 @@ int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err)
 	if (ret < 0)
 		pw_err_sys(err, -ret, "write gap manifest %s", r->gaps_path);
 	else
-		ret = save(r, &g, n_new, err);
+		ret = save(r, &g, err);
 	for (i = 0; i < n_new; i++)
 		free(g.files[i].missing);
 	free(g.files);

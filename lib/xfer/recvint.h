@@ -42,6 +42,7 @@ struct pw_recv {
 	struct pw_output out;
 	struct pw_finish *finish; /* NULL with discard */
 	struct pw_gaps old;       /* the manifest that was there */
+	bool old_removed;         /* from the disk: a part that it tells of was replaced */
 	char *gaps_path;          /* NULL: none is written */
 	const char *reserved;     /* gaps_path's name inside out_dir, or NULL */
 	bool gaps_written;

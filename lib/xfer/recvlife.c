@@ -103,6 +103,9 @@ static int start_output(struct pw_recv *r, struct pw_err *err)
 		ret = pw_guard_init(err);
 	if (ret == 0 && r->cfg.resume)
 		ret = pw_gaps_load(r->gaps_path, &r->old, err);
+	else if (ret == 0)
+		/* An older session's gaps stay gaps. What is no manifest is not. */
+		(void)pw_gaps_load(r->gaps_path, &r->old, NULL);
 	if (ret == 0)
 		ret = pw_finish_create(&r->finish, &r->out, r->cfg.force, err);
 	return ret;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From KNOWN to the finisher and back: parts, their mappings, and what the finisher says. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "page/guard.h"
 #include "xfer/recvint.h"
@@ -59,6 +60,16 @@ void pw_recv_check_lost(struct pw_recv *r)
 			lost(r, p->obj);
 }
 
+/* NAME.part is replaced: were we killed now, the old manifest would vouch for bytes that are gone.
+ * What it says of other files is written again at the end. */
+static void forget_old(struct pw_recv *r, const struct pw_object *o)
+{
+	if (r->old_removed || !pw_gaps_find(&r->old, o->name))
+		return;
+	unlink(r->gaps_path);
+	r->old_removed = true;
+}
+
 static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 {
 	struct pw_part *p = o->part;
@@ -67,6 +78,8 @@ static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 
 	if (r->n_mapped >= PW_RECV_MAX_MAPPED)
 		unmap(r, r->lru_tail);
+	if (fresh)
+		forget_old(r, o);
 	ret = fresh ? pw_output_create(&r->out, o->name, o->len_bytes, &p->map, &err)
 		    : pw_output_reopen(&r->out, o->name, true, o->len_bytes, &p->map, &err);
 	if (ret < 0) {

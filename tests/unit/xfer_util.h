@@ -41,7 +41,7 @@ struct source {
 	uint8_t *data;
 };
 
-static inline int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+static inline int drop_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)st;
 	(void)kind;
@@ -57,7 +57,7 @@ static inline void dir_make(char *dir, size_t len)
 
 static inline void dir_drop(const char *dir)
 {
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	nftw(dir, drop_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline char *in_dir(const char *dir, const char *name)

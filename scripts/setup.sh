@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs the Debian 12 packages that building, testing and running pagewire need. Asks apt only
+# for what is missing, so a second run does nothing. Called by quickstart and run-tests.
+set -eu
+
+# build
+packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
+libxml2-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev"
+# run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), hugeadm
+packages="$packages dpdk dpdk-dev libhugetlbfs-bin iproute2 kmod"
+# tests, fuzzing and the comparison
+packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 ethtool
+mandoc python3 openssl binutils procps util-linux mount git"
+
+missing=
+for p in $packages; do
+	status=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || status=
+	[ "$status" = installed ] || missing="$missing $p"
+done
+if [ -z "$missing" ]; then
+	echo "set-up: every package is here"
+	exit 0
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "set-up: these packages are missing and only root can install them; run:" >&2
+	echo "  sudo apt-get install --no-install-recommends$missing" >&2
+	exit 77
+fi
+echo "set-up: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update >/dev/null
+# shellcheck disable=SC2086 # a list of words
+if ! apt-get -q -y install --no-install-recommends $missing >/tmp/pagewire-setup.$$ 2>&1; then
+	tail -20 /tmp/pagewire-setup.$$ >&2
+	rm -f /tmp/pagewire-setup.$$
+	echo "set-up: apt-get failed; mend what it says above and run this again" >&2
+	exit 1
+fi
+rm -f /tmp/pagewire-setup.$$
+echo "set-up: done"

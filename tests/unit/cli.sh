@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# cli.sh PAGEWIRE SOURCE-ROOT: what a user meets before any packet flows: help, versions, exit
+# codes, what goes to standard output and what to standard error. No root, no DPDK port.
+set -u
+pagewire=$1 root=$2
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+failed=0
+port=$((20000 + $$ % 20000))
+
+# expect CODE STREAM PATTERN ARGS...: the exit code, and that STREAM (out or err) has PATTERN; what
+# is an error says nothing on standard output, what is none nothing on standard error.
+expect() {
+	code=$1 stream=$2 pattern=$3
+	shift 3
+	timeout 60 "$pagewire" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	if [ "$got" != "$code" ] || ! grep -qe "$pattern" "$dir/$stream"; then
+		echo "pagewire $*: exit code $got, $code expected; '$pattern' expected in std$stream:"
+		cat "$dir/out" "$dir/err"
+		failed=1
+	fi
+	case $code in
+	0) other=err ;;
+	*) other=out ;;
+	esac
+	if [ "$code" != 3 ] && [ -s "$dir/$other" ]; then
+		echo "pagewire $*: this should not be on std$other:"
+		cat "$dir/$other"
+		failed=1
+	fi
+}
+
+expect 0 out '^usage: pagewire COMMAND' --help
+expect 0 out '^usage: pagewire COMMAND' help
+expect 0 out '^pagewire [0-9]*\.[0-9]' --version
+expect 0 out 'DPDK' --version
+expect 2 err '^usage: pagewire COMMAND'
+expect 2 err 'command sedn is unknown; did you mean send?' sedn
+expect 2 err 'command x is unknown' help x
+for command in send recv stage; do
+	expect 0 out "^usage: pagewire $command " "$command" --help
+	expect 0 out "^usage: pagewire $command " "$command" -h
+	expect 0 out "^usage: pagewire $command " help "$command"
+	expect 0 out "^  $command " --help
+done
+
+expect 2 err 'pagewire recv: option --foo is unknown; see pagewire recv --help' recv --foo
+expect 2 err 'no way to receive is named; use --port PORT or --listen' recv --out "$dir"
+expect 2 err 'use --out DIR, or --discard' recv --listen 127.0.0.1
+expect 2 err "read --listen 'x'" recv --listen x --out "$dir"
+expect 2 err 'operand' recv --listen 127.0.0.1 --out "$dir" stray
+expect 2 err 'EAL arguments need a port' recv --listen 127.0.0.1 --out "$dir" -- -l 1
+expect 2 err 'leave out --out' recv --listen 127.0.0.1 --out "$dir" --discard
+expect 2 err 'bad.ini:2: option outt is unknown; did you mean out?' recv --config "$dir/bad.ini" \
+	$(printf '[recv]\noutt = x\n' >"$dir/bad.ini")
+expect 1 err 'mkdir -p' recv --listen "127.0.0.1:$port" --out "$dir/none"
+expect 1 err 'no interface of this host has the address' recv --listen 203.0.113.7 --out "$dir"
+if "$pagewire" --version | grep -q 'without DPDK'; then
+	expect 77 err 'built without DPDK' send file --port null --to 239.1.2.3
+	expect 77 err 'built without DPDK' recv --port null --out "$dir"
+else
+	expect 2 err "read --port 'bad:'" recv --port bad: --out "$dir"
+fi
+
+# Silence: exit code 3, and a document whose every key is described.
+expect 3 err 'no packet of a session came in' recv --listen "127.0.0.1:$port" --out "$dir" \
+	--timeout 200ms --json
+for key in $(grep -o '"[a-z0-9_]*":' "$dir/out" | tr -d '":'); do
+	if ! grep -q "\`$key\`" "$root/docs/json.md"; then
+		echo "docs/json.md does not describe $key"
+		failed=1
+	fi
+done
+grep -q '"schema": "pagewire.recv/1"' "$dir/out" || { echo "no schema in the result"; failed=1; }
+[ -e "$dir/pagewire-gaps.json" ] && { echo "a gap manifest of nothing was written"; failed=1; }
+
+# A signal ends it cleanly.
+rm "$dir/err"
+"$pagewire" recv --listen "127.0.0.1:$port" --out "$dir" --timeout 60s >"$dir/out" 2>"$dir/err" &
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	grep -qs listening "$dir/err" && break
+	sleep 0.1
+done
+kill -TERM $!
+wait $!
+[ $? = 3 ] && grep -q 'interrupted by SIGTERM' "$dir/out" ||
+	{ echo "SIGTERM does not end recv with exit code 3"; cat "$dir/out" "$dir/err"; failed=1; }
+
+if [ -w /dev/full ]; then
+	"$pagewire" --help >/dev/full 2>"$dir/err"
+	[ $? = 1 ] && grep -q 'write standard output' "$dir/err" ||
+		{ echo "a full standard output goes unnoticed"; failed=1; }
+fi
+exit $failed

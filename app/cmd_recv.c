@@ -10,7 +10,7 @@
 #define O(field) offsetof(struct pw_recv_options, field)
 
 static const struct pw_opt options[] = {
-	{"port", 'p', PW_OPT_STRING, O(port), "PORT", "port to receive on, see PORTS", 0, 0, NULL},
+	{"port", 'p', PW_OPT_STRING, O(port), "PORT", "port to receive on, see Ports", 0, 0, NULL},
 	{"listen", 'l', PW_OPT_STRING, O(listen), "ADDR[:PORT]",
 		"without --port: a kernel UDP socket there, which joins a multicast group; with "
 		"it: take only this destination, and answer ARP and NDP for it; UDP port 4001 "
@@ -158,6 +158,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		return pw_cli_fail_open(&err);
 	if (pw_recv_path_open(&r, &err)) {
 		code = pw_cli_fail_open(&err);
+		if (err.code == ECANCELED)
+			code = PW_EXIT_MISMATCH; /* a signal: as if it had come a little later */
 		goto destroy_recv;
 	}
 	pw_recv_loop(&r, &err);

@@ -50,14 +50,24 @@ static int apply(const struct pw_opt_parse *p, void *config, struct pw_opt_commo
 	return 0;
 }
 
+/* The live line may stand there: wipe it first, its next drawing is a fifth of a second away. */
+static void log_over_line(void *ctx, enum pw_log_level level, const char *line)
+{
+	static const char wipe[] = "\r\033[K";
+
+	if (write(STDERR_FILENO, wipe, sizeof(wipe) - 1) < 0)
+		return; /* nor would the line itself get there */
+	pw_log_stderr(ctx, level, line);
+}
+
 static void fill_context(struct pw_context *ctx, const struct pw_opt_common *common)
 {
-	ctx->log.sink = pw_log_stderr;
-	ctx->log.ctx = NULL;
 	ctx->log.level = common->quiet ? PW_LOG_ERR : PW_LOG_INFO;
 	if (common->verbose)
 		ctx->log.level = PW_LOG_DEBUG;
 	ctx->is_tty = !common->quiet && isatty(STDERR_FILENO);
+	ctx->log.sink = ctx->is_tty ? log_over_line : pw_log_stderr;
+	ctx->log.ctx = NULL;
 }
 
 static int parse_all(

@@ -97,6 +97,14 @@ static void print_option(FILE *out, const struct pw_opt *o, const void *defaults
 	print_wrapped(out, text, n);
 }
 
+static bool takes_port(const struct pw_command *cmd)
+{
+	for (size_t i = 0; i < cmd->n_opts; i++)
+		if (!strcmp(cmd->opts[i].name, "port"))
+			return true;
+	return false;
+}
+
 void pw_opt_help(const struct pw_command *cmd, FILE *out)
 {
 	fprintf(out, "usage: pagewire %s [OPTIONS]%s%s%s\n\n%s\n", cmd->name,
@@ -109,6 +117,13 @@ void pw_opt_help(const struct pw_command *cmd, FILE *out)
 	fputs("\nCommon options:\n", out);
 	for (size_t i = 0; i < PW_OPT_N_COMMON; i++)
 		print_option(out, &pw_opt_common_opts[i], NULL);
+	if (takes_port(cmd))
+		fputs("\nPorts:\n"
+		      "  0000:3b:00.0 (PCI), vhost:PATH, virtio-user:PATH, memif:PATH, "
+		      "af_packet:IF, af_xdp:IF,\n"
+		      "  tap:IF, pcap:FILE, null, or the devargs of a DPDK device "
+		      "(net_ring0,...)\n",
+			out);
 	if (cmd->takes_eal)
 		fputs("\nWhat follows -- goes to DPDK's EAL as it is.\n", out);
 	if (cmd->missing)

@@ -10,7 +10,7 @@
 #define O(field) offsetof(struct pw_recv_options, field)
 
 static const struct pw_opt options[] = {
-	{"port", 'p', PW_OPT_STRING, O(port), "PORT", "port to receive on, see Ports", 0, 0, NULL},
+	{"port", 'p', PW_OPT_STRING, O(port), "PORT", "port to receive on, see PORTS", 0, 0, NULL},
 	{"listen", 'l', PW_OPT_STRING, O(listen), "ADDR[:PORT]",
 		"without --port: a kernel UDP socket there, which joins a multicast group; with "
 		"it: take only this destination, and answer ARP and NDP for it; UDP port 4001 "

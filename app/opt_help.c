@@ -118,7 +118,7 @@ void pw_opt_help(const struct pw_command *cmd, FILE *out)
 	for (size_t i = 0; i < PW_OPT_N_COMMON; i++)
 		print_option(out, &pw_opt_common_opts[i], NULL);
 	if (takes_port(cmd))
-		fputs("\nPorts:\n"
+		fputs("\nPORTS:\n"
 		      "  0000:3b:00.0 (PCI), vhost:PATH, virtio-user:PATH, memif:PATH, "
 		      "af_packet:IF, af_xdp:IF,\n"
 		      "  tap:IF, pcap:FILE, null, or the devargs of a DPDK device "

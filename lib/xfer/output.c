@@ -101,15 +101,15 @@ static int map_file(const struct pw_output *o, int fd, const char *name, uint64_
 }
 
 static int create_error(
-	const struct pw_output *o, const char *part, uint64_t len, int code, struct pw_err *err)
+	const struct pw_output *o, const char *name, uint64_t len, int code, struct pw_err *err)
 {
 	if (code == ENOSPC || code == EDQUOT)
 		return pw_err_set(err, code,
-			"allocate %s/%s: %s, %llu bytes are needed; make room and go on with "
+			"allocate %s/%s.part: %s, %llu bytes are needed; make room and go on with "
 			"--resume",
-			o->dir, part, code == ENOSPC ? "disk full" : "disk quota used up",
+			o->dir, name, code == ENOSPC ? "disk full" : "disk quota used up",
 			(unsigned long long)len);
-	return pw_err_sys(err, code, "create %s/%s", o->dir, part);
+	return pw_err_sys(err, code, "create %s/%s.part", o->dir, name);
 }
 
 /* A fresh file under the name base.part in directory dfd. What was there is unlinked, never opened:

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include "app/cli.h"
+#include "app/doctor.h"
+
+const char *pw_doctor_level_name(enum pw_doctor_level level)
+{
+	static const char *const names[] = {"ok", "warn", "fail", "skip"};
+
+	return names[level];
+}
+
+/* File names are in there, and a terminal shall not obey them. */
+static void print_plain(FILE *out, const char *s)
+{
+	for (; *s; s++)
+		fputc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, out);
+	fputc('\n', out);
+}
+
+static void print_check(const struct pw_doctor_check *c, int width, FILE *out)
+{
+	fprintf(out, "%-5s %-*s  ", pw_doctor_level_name(c->level), width, c->id);
+	print_plain(out, c->what);
+	if (c->mend[0]) {
+		fputs("      mend: ", out);
+		print_plain(out, c->mend);
+	}
+}
+
+void pw_doctor_print(const struct pw_doctor_report *report, bool all, FILE *out)
+{
+	unsigned int i, n_skip = pw_doctor_count(report, PW_DOCTOR_SKIP);
+	int width = 0;
+
+	for (i = 0; i < report->n; i++)
+		if ((int)strlen(report->v[i].id) > width)
+			width = (int)strlen(report->v[i].id);
+	for (i = 0; i < report->n; i++)
+		if (all || report->v[i].level != PW_DOCTOR_SKIP)
+			print_check(&report->v[i], width, out);
+	fprintf(out, "%u ok, %u warn, %u fail, %u skipped%s\n",
+		pw_doctor_count(report, PW_DOCTOR_OK), pw_doctor_count(report, PW_DOCTOR_WARN),
+		pw_doctor_count(report, PW_DOCTOR_FAIL), n_skip,
+		n_skip && !all ? " (-v shows them)" : "");
+}
+
+int pw_doctor_print_json(const struct pw_doctor_report *report)
+{
+	int code = pw_doctor_count(report, PW_DOCTOR_FAIL) ? PW_EXIT_NOENV : PW_EXIT_OK;
+	json_t *checks = json_array();
+	json_t *result = pw_cli_json_result("pagewire.doctor/1", code);
+	unsigned int i;
+
+	for (i = 0; i < report->n; i++) {
+		const struct pw_doctor_check *c = &report->v[i];
+
+		json_array_append_new(checks,
+			json_pack("{s:s, s:s, s:o, s:o}", "id", c->id, "level",
+				pw_doctor_level_name(c->level), "what", pw_cli_json_text(c->what),
+				"mend", pw_cli_json_text(c->mend[0] ? c->mend : NULL)));
+	}
+	json_object_set_new(result, "checks", checks);
+	pw_cli_print_json(result);
+	return code;
+}

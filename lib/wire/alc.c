@@ -151,9 +151,7 @@ enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_h
 	cci_len = ((flags >> LCT_C_SHIFT & 3) + 1) * 4;
 	tsi_len = (flags & LCT_S ? 4 : 0) + (flags & LCT_H ? 2 : 0);
 	toi_len = (flags >> LCT_O_SHIFT & 3) * 4 + (flags & LCT_H ? 2 : 0);
-	if (hdr_len > len)
-		return PW_ALC_SHORT;
-	if (hdr_len < FIXED_LEN + cci_len + tsi_len + toi_len)
+	if (hdr_len > len || hdr_len < FIXED_LEN + cci_len + tsi_len + toi_len)
 		return PW_ALC_HDR_LEN;
 	hdr->codepoint = pkt[3];
 	hdr->close_session = flags & LCT_A;

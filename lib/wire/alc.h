@@ -41,7 +41,7 @@ struct pw_alc_hdr {
 	uint8_t fdt_version;
 	uint32_t fdt_instance; /* 20 bits */
 
-	bool has_fti; /* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.3 */
+	bool has_fti; /* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2 */
 	uint64_t transfer_len;
 	uint16_t symbol_len;
 	uint32_t max_sbl;
@@ -61,7 +61,7 @@ size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide);
 /* Why a packet was not taken. Each has a counter in the receiver. */
 enum pw_alc_verdict {
 	PW_ALC_OK,
-	PW_ALC_SHORT,     /* header does not fit the packet */
+	PW_ALC_SHORT,     /* less than LCT's first word, or no room for SBN and ESI */
 	PW_ALC_VERSION,   /* LCT version is not 1 */
 	PW_ALC_HDR_LEN,   /* HDR_LEN is shorter than the fixed part or longer than the packet */
 	PW_ALC_EXTENSION, /* an extension's length is 0 or runs past HDR_LEN */
@@ -74,7 +74,7 @@ const char *pw_alc_verdict_name(enum pw_alc_verdict v); /* "short", "version", .
 
 /* Parses a UDP payload. On PW_ALC_OK, *payload points into pkt, payload_len may be 0 (then SBN and
  * ESI are 0 if the FEC payload ID is absent too). Unknown extensions are skipped, as RFC 5651
- * section 5.1 wants. */
+ * section 5.2 wants. */
 enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_hdr *hdr,
 	const uint8_t **payload, size_t *payload_len);
 

@@ -34,7 +34,7 @@ int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_l
 	if (n_blocks > PW_MAX_BLOCKS || pw_div_ceil(b->n_symbols, n_blocks) > PW_MAX_BLOCK_SYMBOLS)
 		return pw_err_set(err, EFBIG,
 			"cut %" PRIu64 " bytes into symbols of %u: more than 65536 blocks of "
-				       "65536; raise --symbol",
+			"65536; raise --symbol",
 			transfer_len, symbol_len);
 	b->n_blocks = (uint32_t)n_blocks;
 	b->a_large = (uint32_t)pw_div_ceil(b->n_symbols, n_blocks);

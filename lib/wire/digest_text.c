@@ -28,13 +28,16 @@ const char *pw_digest_name(enum pw_digest_kind kind)
 
 char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d)
 {
-	size_t i, n = (size_t)snprintf(buf, len, "%s", kinds[d->kind].name);
+	char text[PW_DIGEST_TEXT_MAX];
+	size_t i, n = strlen(kinds[d->kind].name);
 
-	if (d->kind != PW_DIGEST_NONE && n + 1 < len)
-		buf[n++] = ':';
-	for (i = 0; i < kinds[d->kind].len && n + 2 < len; i++, n += 2)
-		snprintf(buf + n, len - n, "%02x", d->bytes[i]);
-	buf[n] = '\0';
+	memcpy(text, kinds[d->kind].name, n);
+	if (kinds[d->kind].len)
+		text[n++] = ':';
+	for (i = 0; i < kinds[d->kind].len; i++, n += 2)
+		snprintf(text + n, sizeof(text) - n, "%02x", d->bytes[i]);
+	text[n] = '\0';
+	snprintf(buf, len, "%s", text);
 	return buf;
 }
 

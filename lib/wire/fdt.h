@@ -15,11 +15,12 @@
 
 #include "base/err.h"
 
-#define PW_FDT_NS        "urn:pagewire:fdt:1"
-#define PW_FDT_MAX_BYTES (16u << 20) /* a received instance beyond this is refused */
-#define PW_FDT_MAX_FILES 65536u      /* files in one instance */
-#define PW_NAME_MAX      1024u       /* bytes of a Content-Location, NUL excluded */
-#define PW_DIGEST_MAX    32
+#define PW_FDT_NS          "urn:pagewire:fdt:1"
+#define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
+#define PW_FDT_MAX_FILES   65536u      /* files in one instance */
+#define PW_NAME_MAX        1024u       /* bytes of a Content-Location, NUL excluded */
+#define PW_DIGEST_MAX      32
+#define PW_DIGEST_TEXT_MAX 96 /* of pw_digest_format() */
 
 enum pw_digest_kind { PW_DIGEST_NONE, PW_DIGEST_XXH3_128, PW_DIGEST_SHA256, PW_DIGEST_MD5 };
 
@@ -30,13 +31,13 @@ struct pw_digest {
 
 size_t pw_digest_len(enum pw_digest_kind kind);
 const char *pw_digest_name(enum pw_digest_kind kind); /* "none", "xxh3-128", "sha-256", "md5" */
-/* "xxh3-128:0123..." into buf[96]; returns buf. */
+/* "xxh3-128:0123..." into buf[PW_DIGEST_TEXT_MAX]; returns buf. */
 char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d);
 /* The reverse; false when malformed. */
 bool pw_digest_parse(const char *s, struct pw_digest *d);
 
 struct pw_fdt_file {
-	char *location; /* Content-Location as received, UTF-8, NUL-terminated; owned */
+	char *location; /* Content-Location, percent-decoded: any bytes; owned */
 	uint64_t toi;   /* 1.. */
 	uint64_t content_len;
 	uint64_t transfer_len;
@@ -59,13 +60,15 @@ struct pw_fdt {
 /* Seconds since 1970 -> NTP seconds */
 uint64_t pw_fdt_ntp(uint64_t unix_s);
 
-/* Builds the XML into *xml (malloc; the caller frees), *len bytes without NUL. */
+/* Builds the XML into *xml (malloc; the caller frees), *len bytes without NUL. Locations are any
+ * bytes but NUL: what a URI does not take is percent-encoded. -ENAMETOOLONG: an empty location, or
+ * one beyond PW_NAME_MAX. */
 int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_err *err);
 
-/* Parses a received instance. -EBADMSG: not an FDT, or a file lacks what is needed (TOI,
- * Content-Location); -EFBIG: beyond the limits above. FEC-OTI on the FDT-Instance element is
- * inherited by files that do not have it. On success the caller owns *fdt and calls
- * pw_fdt_finish(). Locations are NOT made safe here: the receiver does that. */
+/* Parses a received instance. -EBADMSG: not an FDT, a DOCTYPE, or a file lacks what is needed (TOI,
+ * Content-Location, a length); -EFBIG: beyond the limits above or those of wire/fdt_scan.h. FEC-OTI
+ * on the FDT-Instance element is inherited by files that do not have it. On success the caller owns
+ * *fdt and calls pw_fdt_finish(). Locations are NOT made safe here: the receiver does that. */
 int pw_fdt_parse(const void *xml, size_t len, struct pw_fdt *fdt, struct pw_err *err);
 
 /* Frees what *fdt owns; accepts a zeroed one. */

@@ -7,6 +7,7 @@
 
 #include "wire/fdt.h"
 
+/* What receivers know. RFC 6726 registers urn:ietf:params:xml:ns:fdt, which some of them refuse. */
 #define FDT_XMLNS       "urn:IETF:metadata:2005:FLUTE:FDT"
 #define NTP_UNIX_OFFSET 2208988800ull /* 1900 to 1970, in seconds */
 
@@ -113,33 +114,44 @@ static int write_instance(xmlTextWriterPtr w, const struct pw_fdt *fdt, char *sc
 	return bad;
 }
 
+static int check_names(const struct pw_fdt *fdt, struct pw_err *err)
+{
+	size_t i, len;
+
+	for (i = 0; i < fdt->n_files; i++) {
+		len = strlen(fdt->files[i].location);
+		if (len == 0 || len > PW_NAME_MAX)
+			return pw_err_set(err, ENAMETOOLONG,
+				"build the file table: name '%.60s' has %zu bytes, 1 to %u are "
+				"possible; send it under another name",
+				fdt->files[i].location, len, PW_NAME_MAX);
+	}
+	return 0;
+}
+
 int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_err *err)
 {
-	xmlBufferPtr buf = xmlBufferCreate();
-	xmlTextWriterPtr w = buf ? xmlNewTextWriterMemory(buf, 0) : NULL;
-	char *scratch = malloc(3 * PW_NAME_MAX + 1);
-	int bad = !w || !scratch;
-	size_t i;
+	xmlTextWriterPtr w = NULL;
+	xmlBufferPtr buf;
+	char *scratch;
+	int bad, r;
 
 	*xml = NULL;
-	for (i = 0; i < fdt->n_files; i++)
-		bad |= strlen(fdt->files[i].location) > PW_NAME_MAX;
+	*len = 0;
+	r = check_names(fdt, err);
+	if (r)
+		return r;
+	buf = xmlBufferCreate();
+	scratch = malloc(3 * PW_NAME_MAX + 1);
+	if (buf)
+		w = xmlNewTextWriterMemory(buf, 0);
+	bad = !w || !scratch || write_instance(w, fdt, scratch);
+	xmlFreeTextWriter(w); /* flushes into buf */
 	if (!bad)
-		bad = write_instance(w, fdt, scratch);
-	if (w)
-		xmlFreeTextWriter(w); /* flushes into buf */
-	if (!bad) {
-		*len = (size_t)xmlBufferLength(buf);
-		*xml = malloc(*len + 1);
-		if (*xml) {
-			memcpy(*xml, xmlBufferContent(buf), *len);
-			(*xml)[*len] = '\0';
-		}
-	}
+		*xml = strndup((const char *)xmlBufferContent(buf), (size_t)xmlBufferLength(buf));
+	if (*xml)
+		*len = strlen(*xml);
 	xmlBufferFree(buf);
 	free(scratch);
-	if (!*xml)
-		return pw_err_set(
-			err, ENOMEM, "build the file table: out of memory, or a name too long");
-	return 0;
+	return *xml ? 0 : pw_err_set(err, ENOMEM, "build the file table: out of memory");
 }

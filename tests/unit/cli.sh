@@ -39,7 +39,7 @@ expect 0 out 'DPDK' --version
 expect 2 err '^usage: pagewire COMMAND'
 expect 2 err 'command sedn is unknown; did you mean send?' sedn
 expect 2 err 'command x is unknown' help x
-for command in send recv stage; do
+for command in send recv stage doctor; do
 	expect 0 out "^usage: pagewire $command " "$command" --help
 	expect 0 out "^usage: pagewire $command " "$command" -h
 	expect 0 out "^usage: pagewire $command " help "$command"

@@ -390,7 +390,7 @@ static void shipped_profiles_parse(void **state)
 	glob_t g;
 
 	(void)state;
-	if (!root || !pw_commands[0])
+	if (!root)
 		skip();
 	snprintf(pattern, sizeof(pattern), "%s/config/*.ini", root);
 	assert_int_equal(glob(pattern, 0, NULL, &g), 0);

@@ -167,6 +167,16 @@ int pw_output_create_empty(const struct pw_output *o, const char *name, struct p
 	return 0;
 }
 
+void pw_output_remove_part(const struct pw_output *o, const char *name)
+{
+	struct pw_outpath p;
+
+	if (pw_outpath_open(&p, o, name, true, false) < 0)
+		return;
+	unlinkat(p.dir_fd, p.base, 0);
+	pw_outpath_close(&p, o);
+}
+
 static int stale(const struct pw_output *o, const char *name, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,

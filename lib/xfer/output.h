@@ -64,6 +64,9 @@ int pw_output_reopen(const struct pw_output *o, const char *name, bool part, uin
 /* Creates NAME.part of 0 bytes. */
 int pw_output_create_empty(const struct pw_output *o, const char *name, struct pw_err *err);
 
+/* Removes NAME.part, if it can. */
+void pw_output_remove_part(const struct pw_output *o, const char *name);
+
 /* NAME.part -> NAME. -EEXIST when there is a NAME and not `force`. */
 int pw_output_rename(const struct pw_output *o, const char *name, bool force, struct pw_err *err);
 

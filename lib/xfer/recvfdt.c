@@ -205,7 +205,7 @@ bool pw_recv_learn(struct pw_recv *r, const struct pw_fdt *fdt)
 {
 	uint64_t free_bytes = UINT64_MAX;
 	struct pw_err err;
-	size_t i, n_left = 0;
+	size_t i, n_left = 0, n_before = r->objs.n;
 
 	if (!r->discard && pw_output_free_bytes(&r->out, &free_bytes, &err) < 0) {
 		pw_recv_set_fatal(r, &err);
@@ -216,6 +216,7 @@ bool pw_recv_learn(struct pw_recv *r, const struct pw_fdt *fdt)
 	if (!r->n_session_files)
 		r->n_session_files = fdt->n_session_files;
 	r->fdt_complete |= fdt->complete;
+	pw_recv_prepare(r, n_before);
 	if (n_left && !r->said_limit) {
 		r->said_limit = true;
 		pw_warn(r->log,

@@ -64,6 +64,11 @@ bool pw_recv_learn(struct pw_recv *r, const struct pw_fdt *fdt);
 
 /* recvmap.c: makes o ready to take symbols (part, bitmap, mapping); false when it cannot be. */
 bool pw_recv_ready(struct pw_recv *r, struct pw_object *o);
+/* Makes the first file from index on ready that can be, when none is under way: to allocate and map
+ * it takes long, and there is time between the table and the first symbol. */
+void pw_recv_prepare(struct pw_recv *r, size_t index);
+/* Removes parts that were prepared and got nothing. */
+void pw_recv_drop_unused(struct pw_recv *r);
 /* All symbols are there (or the file is known to be): to the finisher, or ended with discard. */
 void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind);
 void pw_recv_collect(struct pw_recv *r);

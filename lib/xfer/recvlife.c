@@ -179,6 +179,7 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 	if (pw_guard_any_lost())
 		pw_recv_check_lost(r);
 	pw_recv_unmap_all(r);
+	pw_recv_drop_unused(r);
 	if (pw_recv_save_gaps(r, &gaps_err) < 0) {
 		/* A full disk must not hide what filled it. */
 		if (r->fatal.code)

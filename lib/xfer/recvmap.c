@@ -139,6 +139,33 @@ bool pw_recv_ready(struct pw_recv *r, struct pw_object *o)
 	return false;
 }
 
+void pw_recv_prepare(struct pw_recv *r, size_t index)
+{
+	struct pw_object *o;
+
+	if (r->discard || r->stopped || r->lru_head)
+		return;
+	for (; index < r->objs.n; index++) {
+		o = pw_objtab_at(&r->objs, index);
+		if (o->state <= PW_RECV_PARTIAL && o->len_bytes) {
+			pw_recv_ready(r, o);
+			return;
+		}
+	}
+}
+
+void pw_recv_drop_unused(struct pw_recv *r)
+{
+	struct pw_object *o;
+	size_t i;
+
+	for (i = 0; i < r->objs.n; i++) {
+		o = pw_objtab_at(&r->objs, i);
+		if (o->state == PW_RECV_KNOWN && o->part && !o->gap && !r->discard)
+			pw_output_remove_part(&r->out, o->name);
+	}
+}
+
 void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind)
 {
 	struct pw_part *p = o->part;

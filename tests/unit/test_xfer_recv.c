@@ -299,6 +299,31 @@ static void discard_counts_and_writes_nothing(void **state)
 	source_drop(&s[1]);
 }
 
+/* There is time between the table and the first symbol: allocating takes long. */
+static void the_first_file_is_allocated_with_the_table(void **state)
+{
+	struct source s[2] = {source_make(1, "p/first", 3000, 1440, PW_DIGEST_XXH3_128),
+		source_make(2, "p/second", 3000, 1440, PW_DIGEST_XXH3_128)};
+	struct pw_recv_config cfg = config();
+	struct pw_recv *r = recv_make(&cfg);
+	struct packets p = {0};
+	struct stat st;
+
+	(void)state;
+	packets_add_fdt(&p, TSI, 0, s, 2, true, 2);
+	push(r, &p);
+	assert_state(r, 0, PW_RECV_KNOWN);
+	assert_int_equal(stat(in_dir(dir, "p/first.part"), &st), 0);
+	assert_int_equal(st.st_size, 3000);
+	assert_false(is_there(in_dir(dir, "p/second.part")));
+	assert_int_equal(pw_recv_finish(r, NULL), 1);
+	pw_recv_destroy(r);
+	assert_false(is_there(in_dir(dir, "p/first.part")));
+	packets_drop(&p);
+	source_drop(&s[0]);
+	source_drop(&s[1]);
+}
+
 static void expect_ends_after_that_many_files(void **state)
 {
 	struct source s[3] = {source_make(1, "e1", 3000, 1440, PW_DIGEST_XXH3_128),
@@ -533,6 +558,7 @@ int main(void)
 		test(an_existing_file_is_kept_unless_forced),
 		test(an_old_part_is_replaced_without_resume),
 		test(discard_counts_and_writes_nothing),
+		test(the_first_file_is_allocated_with_the_table),
 		test(expect_ends_after_that_many_files),
 		test(the_session_is_the_first_one_seen_or_the_one_given),
 		test(the_close_flag_closes_the_session),

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The receiver, fed a stream of packets:
+ *
+ *   options | length 16 | packet | length 16 | packet | ...
+ *
+ * An FDT is hard to hit upon byte by byte: a packet of length 0xffff stands for a table of one
+ * file, made from the bytes that follow. With an output directory (options bit 0) nothing may
+ * appear beside it.
+ */
+#include <dirent.h>
+#include <ftw.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "wire/alc.h"
+#include "xfer/recv.h"
+
+#define MAX_PACKETS 400
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char top[64], out[80];
+
+static void check(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static int drop_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+static void drop_top(void)
+{
+	nftw(top, drop_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void make_dirs(void)
+{
+	if (!top[0]) {
+		snprintf(top, sizeof(top), "/tmp/pagewire-fuzz-XXXXXX");
+		check(mkdtemp(top) != NULL);
+		snprintf(out, sizeof(out), "%s/out", top);
+		atexit(drop_top);
+	}
+	nftw(out, drop_one, 16, FTW_DEPTH | FTW_PHYS);
+	check(mkdir(out, 0755) == 0);
+}
+
+/* Only `out` is in top. */
+static void check_outside(void)
+{
+	DIR *d = opendir(top);
+	struct dirent *e;
+	int n = 0;
+
+	check(d != NULL);
+	while ((e = readdir(d)) != NULL)
+		n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+	closedir(d);
+	check(n == 1);
+}
+
+/* The table's packet, from bytes that the fuzzer chose: TOI, lengths, name. Returns its length. */
+static size_t make_table(uint8_t *buf, size_t room, const uint8_t *in, size_t len)
+{
+	struct pw_fdt_file file = {.symbol_len = 1440, .max_sbl = 64};
+	struct pw_fdt fdt = {.files = &file, .n_files = 1, .expires_ntp = UINT32_MAX};
+	struct pw_alc_hdr hdr = {.has_fdt = true, .fdt_version = PW_FLUTE_VERSION, .has_fti = true};
+	uint8_t b[12] = {0};
+	char name[64] = "";
+	char *xml;
+	size_t xml_len, n;
+
+	memcpy(b, in, len < sizeof(b) ? len : sizeof(b));
+	if (len > sizeof(b))
+		memcpy(name, in + sizeof(b), pw_min_u64(len - sizeof(b), sizeof(name) - 1));
+	file.location = name;
+	file.toi = b[0];
+	file.content_len = pw_be16_load(b + 1);
+	file.transfer_len = file.content_len + (b[3] == 0xff);
+	file.symbol_len = pw_be16_load(b + 4);
+	file.max_sbl = b[6];
+	file.digest.kind = b[7] % 4;
+	fdt.complete = b[8] & 1;
+	fdt.n_session_files = b[9];
+	hdr.fdt_instance = b[10];
+	if (pw_fdt_build(&fdt, &xml, &xml_len, NULL) < 0)
+		return 0;
+	hdr.transfer_len = xml_len;
+	hdr.symbol_len = (uint16_t)xml_len;
+	hdr.max_sbl = 1;
+	n = pw_alc_build(buf, &hdr, false);
+	if (n + xml_len <= room && xml_len <= UINT16_MAX) {
+		memcpy(buf + n, xml, xml_len);
+		n += xml_len;
+	}
+	free(xml);
+	return n;
+}
+
+static void feed(struct pw_recv *r, const uint8_t *data, size_t size)
+{
+	static uint8_t table[8192];
+	struct pw_rx_view view;
+	uint8_t *copy;
+	size_t len, n;
+
+	for (n = 0; n < MAX_PACKETS && size >= 2; n++) {
+		len = pw_be16_load(data);
+		data += 2;
+		size -= 2;
+		if (len == 0xffff) {
+			len = pw_min_u64(size, 40);
+			view = (struct pw_rx_view){
+				table, (uint32_t)make_table(table, sizeof(table), data, len)};
+			pw_recv_burst(r, &view, 1);
+		} else {
+			len = pw_min_u64(size, len);
+			/* At the end of its own allocation, for ASan to watch over. */
+			copy = malloc(len + 1);
+			check(copy != NULL);
+			memcpy(copy + 1, data, len);
+			view = (struct pw_rx_view){copy + 1, (uint32_t)len};
+			pw_recv_burst(r, &view, 1);
+			free(copy);
+		}
+		data += len;
+		size -= len;
+	}
+}
+
+static void check_state(struct pw_recv *r)
+{
+	const struct pw_recv_counters *c = pw_recv_counters(r);
+	struct pw_recv_file_info info;
+	struct pw_recv_status st;
+	uint64_t have = 0, ended = 0, total = 0;
+	size_t i;
+
+	pw_recv_status(r, &st);
+	for (i = 0; i < pw_recv_n_files(r); i++) {
+		pw_recv_file(r, i, &info);
+		check(info.have_bytes <= info.len_bytes);
+		check(info.state != PW_RECV_REFUSED || info.reason);
+		check(info.state != PW_RECV_VERIFYING || st.fatal);
+		have += info.have_bytes;
+		total += info.len_bytes;
+		ended += info.state >= PW_RECV_COMPLETE;
+	}
+	check(have == st.bytes_have && total == st.bytes_total && ended == st.n_ended);
+	check(st.symbols_seen <= st.symbols_expected);
+	check(c->malformed + c->alc_verdicts[PW_ALC_OK] == c->packets);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct pw_recv_config cfg = {.max_file_bytes = 1u << 20, .max_files = 1000};
+	struct pw_err err = {0};
+	struct pw_recv *r;
+	int ret;
+
+	if (size < 1)
+		return 0;
+	cfg.discard = !(data[0] & 1);
+	cfg.force = data[0] & 2;
+	if (!cfg.discard) {
+		make_dirs();
+		cfg.out_dir = out;
+	}
+	check(pw_recv_create(&r, &cfg, NULL, &err) == 0);
+	feed(r, data + 1, size - 1);
+	ret = pw_recv_finish(r, &err);
+	check(ret >= 0);
+	check_state(r);
+	pw_recv_destroy(r);
+	if (!cfg.discard)
+		check_outside();
+	return 0;
+}

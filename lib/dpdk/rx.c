@@ -7,13 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "dpdk/eal.h"
 #include "dpdk/port.h"
 #include "dpdk/rxburst.h"
 
 #define MBUF_CACHE 256
-#define ETH_SLACK  (RTE_ETHER_HDR_LEN + PW_VLAN_LEN)
+#define VNET_HDR   12 /* virtio wants room for its own header beside the frame */
 
 struct pw_dpdk_rx {
 	struct pw_rxq q; /* first: the ops' path pointer is this struct */
@@ -25,13 +24,11 @@ struct pw_dpdk_rx {
 static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
 	uint32_t n_rxd = cfg->queue_size ? cfg->queue_size : 1024;
-	uint64_t room = pw_align_up(RTE_PKTMBUF_HEADROOM + cfg->mtu + ETH_SLACK, 64);
 	uint32_t n = 2 * n_rxd + 4 * PW_RX_BURST + 2 * MBUF_CACHE;
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = 8192; /* its UMEM: both rings and what we hold */
-	room = pw_min_u64(pw_max_u64(room, RTE_MBUF_DEFAULT_BUF_SIZE), UINT16_MAX);
-	rx->pool = rte_pktmbuf_pool_create("pw_rx", n, MBUF_CACHE, 0, (uint16_t)room,
+	rx->pool = rte_pktmbuf_pool_create("pw_rx", n, MBUF_CACHE, 0, pw_port_frame_room(cfg->mtu),
 		rx->port.node >= 0 ? rx->port.node : SOCKET_ID_ANY);
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,

@@ -22,6 +22,14 @@
 #define XDP_MAX_MTU   3498 /* of a veth with an XDP program: one page less headroom and tail */
 #define DEFAULT_DESCS 1024
 
+uint16_t pw_port_frame_room(uint32_t mtu)
+{
+	/* virtio counts its own header of 12 bytes to the frame when it checks the room */
+	uint64_t room = pw_align_up(RTE_PKTMBUF_HEADROOM + mtu + ETH_OVERHEAD + 12, 64);
+
+	return (uint16_t)pw_min_u64(pw_max_u64(room, RTE_MBUF_DEFAULT_BUF_SIZE), UINT16_MAX);
+}
+
 static bool cancelled(const struct pw_dpdk_config *cfg)
 {
 	return cfg->cancelled && cfg->cancelled();

@@ -14,7 +14,6 @@
 #define MBUF_CACHE  256
 #define COPY_MBUFS  1024 /* FDT packets in flight, on ports that send the rest as chains */
 #define XDP_MBUFS   8192 /* af_xdp: its UMEM, for both rings and the packets between */
-#define ETH_SLACK   (RTE_ETHER_HDR_LEN + PW_VLAN_LEN)
 #define STAGE_ALIGN 4096 /* O_DIRECT */
 
 /* Where VFIO maps lie: above EAL's own base (4 GiB), below the 39 bits of small IOMMUs. */
@@ -41,15 +40,10 @@ static int make_pools(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, s
 {
 	uint32_t n_txd = cfg->queue_size ? cfg->queue_size : 1024;
 	uint32_t n = 2 * n_txd + 8 * PW_BURST + MBUF_CACHE;
-	uint32_t frame_room =
-		(uint32_t)pw_align_up(RTE_PKTMBUF_HEADROOM + cfg->mtu + ETH_SLACK, 64);
+	uint16_t frame_room = pw_port_frame_room(cfg->mtu);
 	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
 	struct pw_txq *q = &tx->q;
 
-	if (frame_room > UINT16_MAX)
-		frame_room = UINT16_MAX;
-	if (frame_room < RTE_MBUF_DEFAULT_BUF_SIZE)
-		frame_room = RTE_MBUF_DEFAULT_BUF_SIZE;
 	tx->rx_pool = pool(tx, "pw_rx", xdp ? XDP_MBUFS : n_txd + 2 * MBUF_CACHE, 0, frame_room);
 	q->hdr_pool = pool(tx, "pw_hdr", n, 0, RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
 	q->pay_pool = pool(tx, "pw_pay", n, sizeof(struct pw_payload_priv), 0);

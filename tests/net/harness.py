@@ -280,6 +280,12 @@ class Test:
         self.mounts.append(path)
         return path
 
+    @staticmethod
+    def memory_available():
+        with open("/proc/meminfo", encoding="ascii") as f:
+            fields = dict(line.split(":") for line in f)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+
     def free_udp_port(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.bind(("127.0.0.1", 0))

@@ -2,7 +2,7 @@
 """The virtual wire: vhost and virtio-user, both ways, with every way to get at the file's pages."""
 import os
 
-from harness import check, equal
+from harness import Skip, check, equal
 
 SIZES = (0, 1, 1439, 1440, 1441, 3000001)
 
@@ -27,7 +27,9 @@ def check_arrived(t, files, tx, rx):
     equal(rx["files_good"], len(files), "files_good")
     equal(rx["bytes"], sum(os.path.getsize(f) for f in files), "bytes received")
     equal(tx["bytes"], rx["bytes"], "bytes sent")
-    equal(rx["packets"], tx["packets"], "packets received")
+    # the sender's last tables come when a receiver that has everything may be gone already
+    check(rx["packets"] <= tx["packets"], f"{rx['packets']} of {tx['packets']} packets came")
+    equal(rx["counters"]["duplicates"], 0, "duplicates")
     equal(rx["loss"], 0.0, "loss")
 
 
@@ -190,20 +192,21 @@ def test_the_profile_of_the_virtual_wire_works(t):
 
 
 def test_a_file_beyond_4_gib_arrives_whole(t):
-    """Sparse, so that it costs no disk: offsets and block numbers beyond 32 bits are the point."""
+    """Sparse, on tmpfs: no disk is to wait for; offsets beyond 32 bits are the point."""
     t.need_hugepages()
-    path = t.path("big.img")
     size = (4 << 30) + 12345
+    if t.memory_available() < size + (2 << 30):
+        raise Skip("needs 6.3 GB of free memory")
+    path = os.path.join(t.tmpfs("src", size + (1 << 20)), "big.img")
     with open(path, "wb") as f:
         f.truncate(size)
     sock = t.path("w.sock")
     tx = t.send("--port", f"vhost:{sock}", "--to", "239.77.0.1", "--digest", "none", "--mtu",
                 "9000", path)
-    rx = t.recv("--port", f"virtio-user:{sock}", "--out", t.mkdir("in"), "--discard", "--mtu",
-                "9000", "--timeout", "20s")
-    rx.wait()
+    rx = t.recv("--port", f"virtio-user:{sock}", "--discard", "--mtu", "9000", "--timeout", "60s")
+    rx.wait(120)
     tx.ends_with(0)
     equal((tx.json["bytes"], tx.json["payload_bytes"]), (size, size), "bytes sent")
-    equal(rx.json["bytes"], size, "bytes received")
+    equal((rx.json["bytes"], rx.json["loss"]), (size, 0.0), "bytes received, loss")
     rx.ends_with(0)
-    equal(os.listdir(t.path("in")), [], "files written by --discard")
+    equal(sorted(os.listdir(t.dir)), [".log", "src"], "files written by --discard")

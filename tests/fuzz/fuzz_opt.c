@@ -110,7 +110,7 @@ static size_t split(char *text, size_t len, char **argv, int *argc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *argv[MAX_WORDS + 2] = {"probe"}, option[64], *text = malloc(size + 1);
+	char name[] = "probe", option[64], *argv[MAX_WORDS + 2] = {name}, *text = malloc(size + 1);
 	int argc = 1, fd = memfd_create("fuzz_opt", MFD_CLOEXEC);
 	struct pw_err err;
 	size_t file;

@@ -148,26 +148,27 @@ static int read_location(const struct attrs *a, struct pw_fdt_file *f, struct pw
 	return 0;
 }
 
-static bool base64_md5(const char *s, struct pw_digest *d)
+/* 24 base64 digits; anything else leaves *d. */
+static void read_md5(const char *s, struct pw_digest *d)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct pw_digest md5 = {.kind = PW_DIGEST_MD5};
 	uint32_t v = 0;
 	size_t i, n = 0;
 
-	if (strlen(s) != 24 || strcmp(s + 22, "=="))
-		return false;
+	if (strlen(s) != 24 || strcmp(s + 22, "==") != 0)
+		return;
 	for (i = 0; i < 22; i++) {
 		const char *p = strchr(digits, s[i]);
 
 		if (!p)
-			return false;
+			return;
 		v = v << 6 | (uint32_t)(p - digits);
-		if (i % 4 && n < 16)
-			d->bytes[n++] = (uint8_t)(v >> (6 - 2 * (i % 4)));
+		if (i % 4)
+			md5.bytes[n++] = (uint8_t)(v >> (6 - 2 * (i % 4)));
 	}
-	d->kind = PW_DIGEST_MD5;
-	return true;
+	*d = md5;
 }
 
 /* Our own digest if it is there and we know it, else Content-MD5, else none. */
@@ -176,7 +177,7 @@ static void read_digest(const struct attrs *a, struct pw_fdt_file *f)
 	char text[96];
 
 	if (copy(a, NULL, "Content-MD5", text, sizeof(text)))
-		base64_md5(text, &f->md5);
+		read_md5(text, &f->md5);
 	if (!copy(a, PW_FDT_NS, "Digest", text, sizeof(text)) || !pw_digest_parse(text, &f->digest))
 		f->digest = f->md5;
 }
@@ -329,9 +330,11 @@ static void parse_xml(struct parse *p, const char *xml, size_t len)
 	*ctxt->sax = handlers;
 	ctxt->userData = p;
 	p->xml = ctxt;
-	/* the encoding that pw_fdt_scan() took it for, whatever the declaration says */
+	/* The encoding that pw_fdt_scan() took it for, whatever the declaration says. NOENT is for
+	 * &amp;, which SAX2 leaves half encoded without it; other entities cannot be declared. */
 	xmlFreeDoc(xmlCtxtReadMemory(ctxt, xml, (int)len, NULL, "UTF-8",
-		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC));
+		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC |
+			XML_PARSE_NOENT));
 	if (!p->r && !ctxt->wellFormed)
 		p->r = pw_err_set(p->err, EBADMSG, "read FDT: not well-formed XML");
 	xmlFreeParserCtxt(ctxt);

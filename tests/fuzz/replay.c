@@ -1,57 +1,68 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Feeds every file of a corpus directory to a fuzz target, once: what was found stays fixed. */
+/* Feeds each file of the directories named to a fuzz target: the corpus as a unit test. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+__attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-static int replay(const char *dir, const char *name)
+/* A copy of exactly its size, so that a sanitizer sees a read beyond the end. */
+static int replay_file(const char *path)
 {
-	char path[4096];
+	FILE *f = fopen(path, "rb");
 	uint8_t *data;
-	FILE *f;
 	long size;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "rb");
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
-		perror(path);
-		return 1;
+	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0) {
+		fprintf(stderr, "read %s: %s\n", path, strerror(errno));
+		exit(1);
 	}
-	/* exactly as long as the input, so that a sanitizer sees a read past its end */
-	data = malloc(size ? (size_t)size : 1);
-	if (!data || fread(data, 1, (size_t)size, f) != (size_t)size) {
-		perror(path);
-		return 1;
+	rewind(f);
+	data = malloc((size_t)size);
+	if ((!data && size) || fread(data, 1, (size_t)size, f) != (size_t)size) {
+		fprintf(stderr, "read %s: cut short\n", path);
+		exit(1);
 	}
 	fclose(f);
 	LLVMFuzzerTestOneInput(data, (size_t)size);
 	free(data);
-	return 0;
+	return 1;
+}
+
+static int visible(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+static int replay_dir(const char *dir)
+{
+	struct dirent **names = NULL;
+	int i, n = scandir(dir, &names, visible, alphasort), done = 0;
+
+	for (i = 0; i < n; i++) {
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+		fprintf(stderr, "%s\n", path); /* the last line names what crashed */
+		done += replay_file(path);
+		free(names[i]);
+	}
+	free(names);
+	return done;
 }
 
 int main(int argc, char **argv)
 {
-	struct dirent *e;
-	unsigned int n = 0;
-	DIR *dir;
+	int i, n = 0;
 
-	dir = argc == 2 ? opendir(argv[1]) : NULL;
-	if (!dir) {
-		fprintf(stderr, "usage: replay CORPUS-DIRECTORY\n");
-		return 2;
-	}
-	while ((e = readdir(dir)) != NULL) {
-		if (e->d_name[0] == '.')
-			continue;
-		if (replay(argv[1], e->d_name))
-			return 1;
-		n++;
-	}
-	closedir(dir);
-	printf("%u inputs replayed\n", n);
-	return n == 0; /* an empty corpus tests nothing */
+	if (LLVMFuzzerInitialize)
+		LLVMFuzzerInitialize(&argc, &argv);
+	for (i = 1; i < argc; i++)
+		n += replay_dir(argv[i]);
+	printf("%d inputs\n", n);
+	return n ? 0 : 1; /* an empty corpus tests nothing */
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A received frame on its way down: Ethernet, IP, UDP, ALC, block arithmetic; and the same bytes as
+ * a bare UDP payload, and as a neighbour's question or answer. What a parser accepts is checked
+ * against what the builders make of it.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "wire/alc.h"
+#include "wire/blocks.h"
+#include "wire/frame.h"
+#include "wire/neigh.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void inside(const uint8_t *p, size_t n, const uint8_t *data, size_t size)
+{
+	assert(p >= data && n <= size && (size_t)(p - data) <= size - n);
+}
+
+static void check_symbol(const struct pw_blocks *b, uint64_t index)
+{
+	uint32_t sbn, esi;
+	uint64_t back = UINT64_MAX;
+
+	pw_blocks_locate(b, index, &sbn, &esi);
+	assert(sbn < b->n_blocks && esi < pw_blocks_block_len(b, sbn));
+	assert(pw_blocks_index(b, sbn, esi, &back) && back == index);
+	assert(pw_blocks_symbol_bytes(b, index) > 0);
+	assert(index * b->symbol_len + pw_blocks_symbol_bytes(b, index) <= b->transfer_len);
+}
+
+static void check_blocks(const struct pw_alc_hdr *h)
+{
+	struct pw_blocks b;
+	uint64_t index;
+
+	if (pw_blocks_init(&b, h->transfer_len, h->symbol_len, h->max_sbl, NULL))
+		return;
+	assert(pw_blocks_first_symbol(&b, b.n_blocks) == b.n_symbols);
+	if (b.n_symbols) {
+		check_symbol(&b, 0);
+		check_symbol(&b, b.n_symbols - 1);
+		check_symbol(&b, b.n_symbols / 2);
+	}
+	if (pw_blocks_index(&b, h->sbn, h->esi, &index)) {
+		assert(index < b.n_symbols);
+		check_symbol(&b, index);
+	}
+}
+
+/* The header that we would write for what we read reads the same. */
+static void check_rebuild(const struct pw_alc_hdr *h)
+{
+	struct pw_alc_hdr back;
+	uint8_t buf[PW_ALC_HDR_MAX];
+	const uint8_t *payload;
+	size_t n, payload_len;
+	int wide;
+
+	if (h->tsi > UINT32_MAX || h->toi > UINT32_MAX || h->codepoint != PW_FEC_ID_NO_CODE)
+		return;
+	for (wide = 0; wide < 2; wide++) {
+		n = pw_alc_build(buf, h, wide);
+		assert(n == pw_alc_len(h, wide) && n <= sizeof(buf) && n % 4 == 0);
+		assert(pw_alc_parse(buf, n, &back, &payload, &payload_len) == PW_ALC_OK);
+		assert(payload == buf + n && payload_len == 0);
+		assert(back.tsi == h->tsi && back.toi == h->toi);
+		assert(back.close_session == h->close_session);
+		assert(back.close_object == h->close_object);
+		assert(back.sbn == h->sbn && back.esi == h->esi);
+		assert(back.has_fdt == h->has_fdt && back.fdt_instance == h->fdt_instance);
+		assert(back.has_fti == h->has_fti && back.transfer_len == h->transfer_len);
+		assert(back.symbol_len == h->symbol_len && back.max_sbl == h->max_sbl);
+	}
+}
+
+static void try_alc(const uint8_t *data, size_t size)
+{
+	const uint8_t *payload = NULL;
+	struct pw_alc_hdr h;
+	size_t payload_len = 0;
+	enum pw_alc_verdict v = pw_alc_parse(data, size, &h, &payload, &payload_len);
+
+	assert(strcmp(pw_alc_verdict_name(v), "unknown"));
+	if (v != PW_ALC_OK)
+		return;
+	inside(payload, payload_len, data, size);
+	assert(payload + payload_len == data + size);
+	assert(h.tsi < 1ull << 48 && h.fdt_instance <= PW_FDT_INSTANCE_MAX);
+	assert(h.transfer_len <= PW_MAX_TRANSFER_LEN);
+	check_blocks(&h);
+	check_rebuild(&h);
+}
+
+static void try_frame(const uint8_t *data, size_t size)
+{
+	struct pw_frame_view v, verified;
+	enum pw_frame_verdict plain = pw_frame_parse(data, size, false, &v);
+	enum pw_frame_verdict strict = pw_frame_parse(data, size, true, &verified);
+
+	assert(strcmp(pw_frame_verdict_name(plain), "unknown"));
+	assert(strict == plain || (plain == PW_FRAME_OK && strict == PW_FRAME_CHECKSUM));
+	if (plain != PW_FRAME_OK)
+		return;
+	inside(v.payload, v.payload_len, data, size);
+	assert(v.src.family == v.dst.family && (v.src.family == 4 || v.src.family == 6));
+	if (!v.checksum_present)
+		assert(strict == PW_FRAME_OK);
+	try_alc(v.payload, v.payload_len);
+}
+
+static void try_neighbour(const uint8_t *data, size_t size, uint8_t family)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+	struct pw_addr own = {.family = family, .bytes = {192, 0, 2, 1}};
+	uint8_t buf[PW_NEIGH_FRAME_MAX], got[6];
+	size_t n = 0;
+
+	pw_neigh_parse_reply(data, size, &own, got);
+	if (!pw_neigh_answer(data, size, &own, mac, buf, &n))
+		return;
+	assert(n >= 60 && n <= sizeof(buf));
+	assert(pw_neigh_parse_reply(buf, n, &own, got) && !memcmp(got, mac, 6));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	try_frame(data, size);
+	try_alc(data, size);
+	try_neighbour(data, size, 4);
+	try_neighbour(data, size, 6);
+	return 0;
+}

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes the seeds of fuzz_packet and fuzz_fdt: packets put together from the RFCs' layouts by
+other means than lib/wire's. Run it in tests/fuzz; the seeds are committed."""
+import pathlib
+import struct
+
+OWN4 = bytes([192, 0, 2, 1])  # fuzz_packet.c's own address, in both families
+OWN6 = OWN4 + bytes(12)
+PEER4 = bytes([192, 0, 2, 9])
+PEER6 = bytes.fromhex('fe800000000000000000000000000009')
+GROUP4 = bytes([239, 1, 2, 3])
+GROUP6 = bytes.fromhex('ff150000000000000000000000000001')
+MAC = bytes.fromhex('020000000009')
+NTP = 3990000000
+
+
+def csum(data):
+    data += b'\0' * (len(data) % 2)
+    s = sum(struct.unpack(f'!{len(data) // 2}H', data))
+    while s >> 16:
+        s = (s & 0xffff) + (s >> 16)
+    return ~s & 0xffff
+
+
+def eth(ethertype, body, vlan=None):
+    tag = b'' if vlan is None else struct.pack('!HH', 0x8100, vlan)
+    return bytes.fromhex('01005e010203') + MAC + tag + struct.pack('!H', ethertype) + body
+
+
+def ipv4(body, proto=17, frag=0x4000, options=b''):
+    ihl = 5 + len(options) // 4
+    h = struct.pack('!BBHHHBBH', 0x40 | ihl, 0, 4 * ihl + len(body), 0, frag, 1, proto, 0)
+    h += PEER4 + GROUP4 + options
+    return h[:10] + struct.pack('!H', csum(h)) + h[12:] + body
+
+
+def ipv6(body, nxt=17, src=PEER6, dst=GROUP6, hops=255):
+    return struct.pack('!IHBB', 6 << 28, len(body), nxt, hops) + src + dst + body
+
+
+def udp(body, pseudo=None, length=None):
+    n = 8 + len(body) if length is None else length
+    d = struct.pack('!HHHH', 40000, 4001, n, 0) + body
+    if pseudo:
+        d = d[:6] + struct.pack('!H', csum(pseudo + struct.pack('!IHBB', n, 0, 0, 17) + d)) + d[8:]
+    return d
+
+
+def lct(tsi=1, toi=1, ext=b'', s=0, o=0, h=1, c=0, flags=0, version=1, cp=0, hdr_len=None):
+    cci = bytes(4 * (c + 1))
+    ids = tsi.to_bytes(4 * s + 2 * h, 'big') + toi.to_bytes(4 * o + 2 * h, 'big')
+    n = 1 + (len(cci) + len(ids) + len(ext)) // 4 if hdr_len is None else hdr_len
+    word = version << 12 | c << 10 | s << 7 | o << 5 | h << 4 | flags
+    return struct.pack('!HBB', word, n, cp) + cci + ids + ext
+
+
+def fec(sbn, esi, payload=b'payload of a file'):
+    return struct.pack('!HH', sbn, esi) + payload
+
+
+def ext_fdt(instance, version=2):
+    return struct.pack('!I', 192 << 24 | version << 20 | instance)
+
+
+def ext_fti(length, symbol=1440, sbl=4096):
+    return struct.pack('!BBHI', 64, 4, length >> 32, length & 0xffffffff) + \
+        struct.pack('!HHI', 0, symbol, sbl)
+
+
+def arp(op, target):
+    return eth(0x0806, struct.pack('!HHBBH', 1, 0x800, 6, 4, op) + MAC +
+               (target if op == 2 else PEER4) + bytes(6) + target + bytes(18))
+
+
+def ndp(kind, flags, src, dst, target, option):
+    m = struct.pack('!BBHI', kind, 0, 0, flags) + target + option
+    c = csum(src + dst + struct.pack('!II', len(m), 58) + m)
+    return eth(0x86dd, ipv6(m[:2] + struct.pack('!H', c) + m[4:], 58, src, dst))
+
+
+table = f'<FDT-Instance Expires="{NTP}"/>'.encode()
+narrow = lct() + fec(0, 3)
+wide = lct(0x12345678, 0x10000, s=1, o=1, h=0) + fec(1, 2)
+fdt_packet = lct(1, 0, ext_fdt(5) + ext_fti(len(table), 1412)) + fec(0, 0, table)
+pseudo4, pseudo6 = PEER4 + GROUP4, PEER6 + GROUP6
+node6 = bytes.fromhex('ff0200000000000000000001ff') + OWN6[13:]
+
+packets = {
+    'v4-data': eth(0x800, ipv4(udp(narrow))),
+    'v4-wide-vlan': eth(0x800, ipv4(udp(wide)), 100),
+    'v4-fdt-checksum': eth(0x800, ipv4(udp(fdt_packet, pseudo4))),
+    'v4-checksum-wrong': eth(0x800, ipv4(udp(fdt_packet, pseudo4)[:-1] + b'!')),
+    'v4-padded': eth(0x800, ipv4(udp(lct() + fec(0, 0, b'')))) + bytes(9),
+    'v4-options': eth(0x800, ipv4(udp(narrow), options=bytes([1, 1, 1, 0]))),
+    'v4-fragment': eth(0x800, ipv4(udp(narrow), frag=0x2000)),
+    'v4-tcp': eth(0x800, ipv4(udp(narrow), proto=6)),
+    'v4-udp-length': eth(0x800, ipv4(udp(narrow, length=5))),
+    'v4-cut': eth(0x800, ipv4(udp(narrow)))[:40],
+    'v6-data': eth(0x86dd, ipv6(udp(narrow, pseudo6))),
+    'v6-fdt-vlan': eth(0x86dd, ipv6(udp(fdt_packet, pseudo6)), 4094),
+    'v6-fragment': eth(0x86dd, ipv6(bytes([17, 0, 0, 1, 0, 0, 0, 7]) + udp(narrow), 44)),
+    'v6-length': eth(0x86dd, ipv6(udp(narrow)))[:-4],
+    'alc-data': narrow,
+    'alc-fdt': fdt_packet,
+    'alc-cci-128': lct(c=3) + fec(7, 7),
+    'alc-tsi48-toi112': lct(1 << 40, 5, s=1, o=3) + fec(0, 1),
+    'alc-toi-too-wide': lct(1, 1 << 90, s=1, o=3) + fec(0, 1),
+    'alc-no-ids': lct(0, 0, h=0) + fec(0, 1),
+    'alc-close': lct(flags=3),
+    'alc-close-padded': lct(flags=2) + bytes(3),
+    'alc-extensions': lct(ext=bytes([2, 2]) + bytes(6) + bytes([0, 1, 0, 0]) +
+                          bytes([193, 1, 0, 0]) + ext_fti(1 << 40)) + fec(65535, 65535),
+    'alc-fti-extremes': lct(toi=0, ext=ext_fdt(0xfffff, 15) +
+                            ext_fti((1 << 48) - 1, 65535, 0xffffffff)) + fec(65535, 65535),
+    'alc-fti-zero': lct(toi=0, ext=ext_fdt(0) + ext_fti(0, 0, 0)) + fec(0, 0),
+    'alc-ext-empty': lct(ext=bytes([1, 0, 0, 0])) + fec(0, 0),
+    'alc-ext-long': lct(ext=bytes([1, 9, 0, 0])) + fec(0, 0),
+    'alc-hdr-short': lct(hdr_len=2) + fec(0, 0),
+    'alc-hdr-long': lct(hdr_len=255) + fec(0, 0),
+    'alc-version-2': lct(version=2) + fec(0, 0),
+    'alc-raptorq': lct(cp=6) + fec(0, 0),
+    'arp-request': arp(1, OWN4),
+    'arp-reply': arp(2, OWN4),
+    'ndp-solicit': ndp(135, 0, PEER6, node6, OWN6, bytes([1, 1]) + MAC),
+    'ndp-solicit-probe': ndp(135, 0, bytes(16), node6, OWN6, b''),
+    'ndp-advert': ndp(136, 0x60000000, OWN6, PEER6, OWN6, bytes([14, 1]) + bytes(6) +
+                      bytes([2, 1]) + MAC),
+}
+
+NS = 'xmlns="urn:IETF:metadata:2005:FLUTE:FDT"'
+OTI = ('FEC-OTI-FEC-Encoding-ID="0" FEC-OTI-Maximum-Source-Block-Length="4096" '
+       'FEC-OTI-Encoding-Symbol-Length="1440"')
+FILE = '<File Content-Location="{}" TOI="{}" Content-Length="9"/>'
+
+
+def inst(body, attrs='', name='FDT-Instance'):
+    return f'<?xml version="1.0"?>\n<{name} Expires="{NTP}" {attrs}>{body}</{name}>'
+
+
+tables = {
+    'full': inst(f'<File Content-Location="dir/a%20b%C3%A9.img" TOI="1" Content-Length="5000" '
+                 f'Transfer-Length="5000" {OTI} Content-MD5="rL0Y20zC+Fzt72VPzMSk2A==" '
+                 f'pw:Digest="xxh3-128:00112233445566778899aabbccddeeff"/>',
+                 f'{NS} xmlns:pw="urn:pagewire:fdt:1" Complete="true" pw:Files="3"'),
+    'rfc6726-namespace': inst(FILE.format('a', 1), 'xmlns="urn:ietf:params:xml:ns:fdt" ' + OTI),
+    'no-namespace': inst(FILE.format('a', 1) + FILE.format('b', 2), OTI),
+    'prefix': inst('<f:File Content-Location="x" TOI="7" Transfer-Length="0"/>',
+                   'xmlns:f="urn:ietf:params:xml:ns:fdt"', 'f:FDT-Instance'),
+    'sha-256': inst('<File Content-Location="s" TOI="2" Content-Length="1" '
+                    f'pw:Digest="sha-256:{"5a" * 32}"/>', 'xmlns:pw="urn:pagewire:fdt:1"'),
+    'foreign-file': inst('<x:File xmlns:x="urn:x" TOI="9"/>' + FILE.format('a', 1)),
+    'children': inst('<File Content-Location="a" TOI="1" Content-Length="1"><c><d/></c>t</File>'),
+    'comment-cdata': inst('<!-- c --><![CDATA[text]]>' + FILE.format('a', 1) + '<?pi x?>'),
+    'comment-markup': inst('<!-- <File> -->' + FILE.format('a', 1)),
+    'file-uri': inst(FILE.format('file:///etc/x', 1)),
+    'escapes': inst(FILE.format('%41%zz%4&amp;&#233;%ff', 1)),
+    'escaped-nul': inst(FILE.format('a%00b', 1)),
+    'traversal': inst(FILE.format('../../%2e%2e/etc/passwd', 1)),
+    'gzip': inst('<File Content-Location="a" TOI="1" Content-Length="1" Content-Encoding="gzip"/>'),
+    'toi-max': inst(FILE.format('a', (1 << 64) - 1)),
+    'toi-zero': inst(FILE.format('a', 0)),
+    'number-bad': inst(FILE.format('a', '1e9')),
+    'length-missing': inst('<File Content-Location="a" TOI="1"/>'),
+    'length-too-big': inst(f'<File Content-Location="a" TOI="1" Content-Length="{1 << 48}"/>'),
+    'doctype': '<!DOCTYPE a [<!ENTITY e "x"><!ENTITY f "&e;&e;">]>' + inst('&f;'),
+    'entity': inst('&external;' + FILE.format('a', 1)),
+    'other-root': inst(FILE.format('a', 1), name='FDT'),
+    'deep': inst('<a>' * 20 + '</a>' * 20),
+    'attributes': inst('<File ' + ' '.join(f'a{i}=""' for i in range(70)) + '/>'),
+    'encoding': inst(FILE.format('a', 1)).replace('?>', ' encoding="UTF-16"?>', 1),
+    'cut': inst(FILE.format('a', 1))[:-5],
+    'empty': '',
+}
+
+for corpus, seeds in (('packet', packets), ('fdt', tables)):
+    for name, data in seeds.items():
+        path = pathlib.Path('corpus', corpus, name)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())

@@ -27,16 +27,12 @@ static uint64_t available_bytes(void)
 	return (uint64_t)kib * 1024;
 }
 
-static int bring_in(struct pw_window *w, const char *path, bool huge, struct pw_err *err)
+int pw_window_populate(
+	struct pw_window *w, uint64_t offset, uint64_t len, const char *path, struct pw_err *err)
 {
-	int ret;
+	uint64_t end = pw_min_u64(pw_align_up(offset + len, w->page_bytes), w->map_bytes);
+	int ret = pw_file_populate((uint8_t *)w->map + offset, end - offset);
 
-	/* A larger file would push out its own beginning before it is sent. */
-	if (!huge && w->map_bytes > available_bytes() / 2) {
-		madvise(w->map, w->map_bytes, MADV_SEQUENTIAL);
-		return 0;
-	}
-	ret = pw_file_populate(w->map, w->map_bytes);
 	if (ret == 0)
 		return 0;
 	if (ret == -EFAULT)
@@ -45,6 +41,18 @@ static int bring_in(struct pw_window *w, const char *path, bool huge, struct pw_
 			"the file and send the copy",
 			path);
 	return pw_err_sys(err, -ret, "map %s: read it into memory", path);
+}
+
+/* Huge pages at once; others when their turn comes, unless the file is so large that it would push
+ * out its own beginning before that is sent. */
+static int bring_in(struct pw_window *w, const char *path, bool huge, struct pw_err *err)
+{
+	if (huge)
+		return pw_window_populate(w, 0, w->map_bytes, path, err);
+	w->populate = w->map_bytes <= available_bytes() / 2;
+	if (!w->populate)
+		madvise(w->map, w->map_bytes, MADV_SEQUENTIAL);
+	return 0;
 }
 
 int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err)

@@ -46,6 +46,7 @@ struct pw_window {
 	uint32_t n_out;      /* payload mbufs in flight; the transmitting thread only */
 	uint8_t cpu_copies;  /* copies per byte on the way in: 0, or 1 for a buffered stage */
 	bool writable;       /* mapped PROT_WRITE, as VFIO's pinning wants it */
+	bool populate;       /* pages are to be brought in by pw_window_populate() before they go */
 	int fd;              /* open while the window is; the file can be watched through it */
 	uint64_t mtime_ns;   /* at open; pw_window_check() compares */
 	void *map;           /* of the provider */
@@ -70,7 +71,8 @@ int pw_hugefile_probe(
  * mapping of hugetlbfs would round it up: map PROT_READ, then mprotect()). */
 int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err);
 
-/* pagecache: O_RDONLY, MAP_SHARED, PROT_READ, in place. Populated when it fits memory well. */
+/* pagecache: O_RDONLY, MAP_SHARED, PROT_READ, in place. w->populate when it fits memory well; a
+ * larger file is left to read-ahead. */
 int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err);
 
 /* stage: read into extents from mem, with O_DIRECT where the file system takes it (cpu_copies 0),
@@ -80,6 +82,11 @@ int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, stru
 int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	const struct pw_stage_mem *mem, bool (*progress)(void *ctx, uint64_t done, uint64_t total),
 	void *progress_ctx, struct pw_err *err);
+
+/* Brings [offset, offset + len) of a mapped file into memory; offset is a multiple of the page.
+ * -EIO when a page cannot be read. */
+int pw_window_populate(
+	struct pw_window *w, uint64_t offset, uint64_t len, const char *path, struct pw_err *err);
 
 /* -ESTALE when the file was truncated or modified since open (removed is fine). A staged window is
  * a copy, compared when it was complete: always 0. */

@@ -12,7 +12,7 @@
 #include "page/guard.h"
 #include "xfer/sender.h"
 
-#define DIGEST_STEP     (64ull << 20) /* bytes between two looks at the stop flag */
+#define READ_STEP       (64ull << 20) /* bytes between two looks at the stop flag */
 #define SYMBOL_MULTIPLE 32
 #define NARROW_MAX      65535 /* 16-bit TSI and TOI */
 
@@ -40,7 +40,7 @@ static int digest_file(struct pw_send *s, struct pw_send_slot *slot, enum pw_dig
 		uint64_t done, step;
 
 		for (done = 0; r == 0 && done < run->len_bytes; done += step) {
-			step = pw_min_u64(DIGEST_STEP, run->len_bytes - done);
+			step = pw_min_u64(READ_STEP, run->len_bytes - done);
 			pw_digest_update(st, run->va + done, step);
 			s->bytes_done = run->offset + done + step;
 			r = pw_send_look(s, pw_clock_ns(), PW_SEND_READING, err);
@@ -50,6 +50,24 @@ static int digest_file(struct pw_send *s, struct pw_send_slot *slot, enum pw_dig
 	if (r == 0)
 		pw_digest_final(st, out);
 	pw_digest_destroy(st);
+	return r;
+}
+
+/* From disk, or just into our page table: before the file goes, so that no burst waits for it. */
+static int bring_in(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err)
+{
+	const uint64_t len = slot->win.len_bytes, sent = s->bytes_done;
+	uint64_t done, step;
+	int r = 0;
+
+	for (done = 0; r == 0 && done < len; done += step) {
+		step = pw_min_u64(READ_STEP, len - done);
+		r = pw_window_populate(&slot->win, done, step, slot->file->path, err);
+		s->bytes_done = done + step;
+		if (r == 0)
+			r = pw_send_look(s, pw_clock_ns(), PW_SEND_READING, err);
+	}
+	s->bytes_done = sent;
 	return r;
 }
 
@@ -104,6 +122,11 @@ static int fill_slot(struct pw_send *s, struct pw_send_slot *slot, struct pw_err
 	if (slot->win.pages != PW_PAGES_STAGE && slot->win.map)
 		slot->guard =
 			pw_guard_add(slot->win.map, slot->win.map_bytes, slot->win.page_bytes);
+	if (slot->win.populate) {
+		r = bring_in(s, slot, err);
+		if (r)
+			return r;
+	}
 	if (s->cfg.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE) {
 		r = digest_file(s, slot, s->cfg.digest, &file->digest, err);
 		if (r)

@@ -26,6 +26,7 @@ struct pw_send {
 	uint64_t last_symbol_ns;
 	uint64_t next_tick_ns;
 	uint64_t next_fdt_ns;
+	uint64_t next_alive_ns; /* reading: when a sign of life is due */
 	uint64_t bytes_done;
 	uint64_t bytes_total;
 	uint64_t n_calls; /* bursts since the last look at the clock */
@@ -56,9 +57,10 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 int pw_send_open_group(
 	struct pw_send *s, struct pw_send_result *res, size_t first, struct pw_err *err);
 
-/* sendfdt.c */
+/* sendfdt.c. alive: an empty packet of the session, dropped when the path is full. */
 int pw_send_fdt_build(struct pw_send *s, bool last, struct pw_err *err); /* of the group in hand */
 int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err);
+void pw_send_alive(struct pw_send *s);
 int pw_send_close_session(struct pw_send *s, struct pw_err *err);
 
 #endif

@@ -103,6 +103,18 @@ int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err)
 	return send_fdt_packets(s, close_session, UINT64_MAX, err);
 }
 
+void pw_send_alive(struct pw_send *s)
+{
+	struct pw_alc_hdr hdr = {
+		.tsi = s->cfg.tsi, .toi = PW_FDT_TOI, .codepoint = PW_FEC_ID_NO_CODE};
+	uint8_t alc[PW_ALC_HDR_MAX];
+	struct pw_frame_tmpl t;
+
+	pw_frame_template(
+		&t, &s->cfg.flow, alc, pw_alc_build(alc, &hdr, s->wide), 0, s->cfg.csum_offload);
+	s->cfg.ops->send_copy(s->cfg.path, &t, "", 0);
+}
+
 /* Packets with the close flag, apart in time; then more of them until the driver has freed every
  * payload mbuf: lazy drivers reclaim only when they are handed new packets. A peer that has all it
  * wants may be gone by now, which is no error. */

@@ -11,6 +11,7 @@
 
 #define LOOK_BURSTS    256            /* unpaced bursts between two looks at the clock */
 #define TICK_NS        100000000ull   /* progress */
+#define ALIVE_NS       1000000000ull  /* a receiver that waits while we read hears of us so often */
 #define STALL_POLLS    512            /* empty polls between two looks at the clock */
 #define LINK_GRACE_NS  500000000ull   /* a link may flap this long */
 #define STALL_LIMIT_NS 30000000000ull /* a live peer that takes nothing this long is stuck */
@@ -36,6 +37,11 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 		};
 		s->cfg.tick(s->cfg.tick_ctx, &st);
 		s->next_tick_ns = now_ns + TICK_NS;
+	}
+	if (phase == PW_SEND_READING && now_ns >= s->next_alive_ns) {
+		if (s->next_alive_ns)
+			pw_send_alive(s);
+		s->next_alive_ns = now_ns + ALIVE_NS;
 	}
 	return s->cfg.stopped && s->cfg.stopped() ? -ECANCELED : 0;
 }

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is on the wire, by the judgement of others: tshark's ALC dissector, and our own reader."""
+import collections
+import os
+
+import flute
+from harness import check, equal
+
+GOOD_CHECKSUM, NO_CHECKSUM = "1", "3"  # tshark's udp.checksum.status
+
+
+def capture(t, files, *args, to="239.77.0.1:4001"):
+    path = t.path("wire.pcap")
+    p = t.run("send", *files, "--port", f"pcap:{path}", "--to", to, "--no-huge", "--json", *args)
+    p.ends_with(0)
+    return path, p.json
+
+
+def dissect(t, path, *fields, where=None):
+    """A tuple of the fields' text for each packet."""
+    argv = ["tshark", "-r", path, "-d", "udp.port==4001,alc", "-o", "udp.check_checksum:TRUE",
+            "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E", "separator=/t"]
+    for f in fields:
+        argv += ["-e", f]
+    if where:
+        argv += ["-Y", where]
+    return [tuple(line.split("\t")) for line in t.tool(*argv).splitlines()]
+
+
+def check_session(t, path, tx, originals, udp_checksum):
+    """Nothing malformed, the FDT is there, each symbol once, and the content right."""
+    t.need_tool("tshark")
+    equal(dissect(t, path, "frame.number", where="_ws.malformed || _ws.expert.severity == error"),
+          [], "frames that tshark finds fault with")
+    rows = dissect(t, path, "rmt-lct.tsi", "rmt-lct.toi", "rmt-fec.sbn", "rmt-fec.esi",
+                   "udp.checksum.status")
+    equal(len(rows), tx["packets"], "packets that tshark reads")
+    equal({r[0] for r in rows}, {"1"}, "TSI")
+    equal({r[4] for r in rows}, {udp_checksum}, "UDP checksum status")
+    tables = dissect(t, path, "xml.attribute", where="rmt-lct.toi == 0 && xml")
+    check(tables, "tshark sees no XML of the FDT")
+    for f in originals:
+        check(f'Content-Location="{os.path.basename(f)}"' in tables[0][0],
+              f"{f} is not in the FDT: {tables[0][0]}")
+    times = collections.Counter(
+        (toi, int(sbn), int(esi, 0)) for _, toi, sbn, esi, _ in rows if toi != "0")
+    wanted = collections.Counter()
+    for toi, f in enumerate(originals, 1):
+        size = os.path.getsize(f)
+        for sbn, n in enumerate(flute.blocks(size, tx["symbol_bytes"], 4096)):
+            wanted.update((str(toi), sbn, esi) for esi in range(n))
+    equal(times - wanted, collections.Counter(), "symbols too many")
+    equal(wanted - times, collections.Counter(), "symbols missing")
+    for toi, f in enumerate(originals, 1):
+        with open(f, "rb") as stream:
+            content = stream.read()
+        got = flute.reassemble(path, toi, len(content), tx["symbol_bytes"], 4096)
+        check(got == content, f"{f} put together from the capture differs")
+
+
+def test_ipv4_dissects_and_reassembles_over_several_blocks(t):
+    files = [t.file("a.bin", 1000001), t.file("empty", 0), t.file("one", 1)]
+    path, tx = capture(t, files, "--symbol", "96")  # 10417 symbols in 3 blocks
+    check_session(t, path, tx, files, NO_CHECKSUM)
+    equal({r[0] for r in dissect(t, path, "ip.checksum.status")}, {"1"}, "IPv4 header checksum")
+    equal(set(dissect(t, path, "eth.dst", "ip.dst", "ip.ttl", "udp.dstport")),
+          {("01:00:5e:4d:00:01", "239.77.0.1", "1", "4001")}, "destination and TTL")
+
+
+def test_ipv4_udp_checksums_in_software_are_right(t):
+    files = [t.file("a.bin", 100001)]
+    path, tx = capture(t, files, "--udp-checksum", "software")
+    check_session(t, path, tx, files, GOOD_CHECKSUM)
+    check(tx["cpu_reads_per_byte"] >= 1.0, "reads of the payload are not accounted for")
+
+
+def test_ipv6_dissects_with_right_checksums(t):
+    files = [t.file("a.bin", 1000001)]
+    path, tx = capture(t, files, to="[ff15::77]:4001")
+    check_session(t, path, tx, files, GOOD_CHECKSUM)
+    equal(set(dissect(t, path, "eth.dst", "ipv6.dst", "ipv6.hlim")),
+          {("33:33:00:00:00:77", "ff15::77", "1")}, "destination and hop limit")
+
+
+def test_vlan_and_unicast_headers_are_as_asked(t):
+    files = [t.file("a.bin", 100001)]
+    path, tx = capture(t, files, "--vlan", "77", "--dscp", "46", "--ttl", "9", "--to-mac",
+                       "02:00:00:00:00:05", "--from", "10.9.8.7:555", to="10.1.2.3:4001")
+    check_session(t, path, tx, files, NO_CHECKSUM)
+    equal(set(dissect(t, path, "vlan.id", "ip.dsfield.dscp", "ip.ttl", "eth.dst", "ip.src",
+                      "udp.srcport", "ip.dst")),
+          {("77", "46", "9", "02:00:00:00:00:05", "10.9.8.7", "555", "10.1.2.3")}, "headers")
+
+
+def test_jumbo_frames_fill_the_mtu_and_no_more(t):
+    files = [t.file("a.bin", 1000001)]
+    path, tx = capture(t, files, "--mtu", "9000")
+    check_session(t, path, tx, files, NO_CHECKSUM)
+    longest = max(int(r[0]) for r in dissect(t, path, "ip.len"))
+    check(8950 <= longest <= 9000, f"longest IP packet: {longest}")
+
+
+def test_wide_identifiers_and_md5_dissect(t):
+    t.need_tool("tshark")
+    files = [t.file("a.bin", 100001)]
+    path, tx = capture(t, files, "--tsi", "100000", "--md5")
+    rows = dissect(t, path, "rmt-lct.tsi", "rmt-lct.hlen")
+    equal(len(rows), tx["packets"], "packets that tshark reads")
+    equal({r[0] for r in rows}, {"100000"}, "TSI")
+    table = dissect(t, path, "xml.attribute", where="rmt-lct.toi == 0 && xml")[0][0]
+    check("Content-MD5=" in table, f"no Content-MD5: {table}")
+
+
+def test_a_capture_is_received_from_a_file(t):
+    original = t.file("a.bin", 300001)
+    path, _ = capture(t, [original])
+    rx = t.recv("--port", f"pcap:{path}", "--out", t.mkdir("in"), "--no-huge", "--timeout", "5s")
+    rx.ends_with(0)
+    t.same(original, t.path("in", "a.bin"))
+    equal(rx.json["path"], "net_pcap", "path")
+
+
+def test_null_takes_everything(t):
+    original = t.file("a.bin", 3000001)
+    p = t.send("--port", "null", "--to", "239.77.0.1", "--no-huge", original)
+    p.ends_with(0)
+    equal((p.json["payload_bytes"], p.json["driver"]), (3000001, "net_null"), "bytes, driver")
+    equal(p.json["cpu_copies_per_byte"], 0.0, "cpu_copies_per_byte")

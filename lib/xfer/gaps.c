@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,90 +190,6 @@ int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err)
 
 close_fd:
 	close(fd);
-	return ret;
-}
-
-static void write_string(FILE *f, const char *s)
-{
-	fputc('"', f);
-	for (; *s; s++) {
-		if ((unsigned char)*s < 0x20)
-			fprintf(f, "\\u%04x", (unsigned int)(unsigned char)*s);
-		else
-			fprintf(f, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-	}
-	fputc('"', f);
-}
-
-static void write_file(FILE *f, const struct pw_gap_file *file)
-{
-	char digest[96];
-	size_t i;
-
-	fputs("{\"name\": ", f);
-	write_string(f, file->name);
-	fprintf(f, ", \"bytes\": %" PRIu64, file->len_bytes);
-	if (file->digest.kind != PW_DIGEST_NONE)
-		fprintf(f, ", \"digest\": \"%s\"",
-			pw_digest_format(digest, sizeof(digest), &file->digest));
-	fputs(",\n  \"missing\": [", f);
-	for (i = 0; i < file->n_missing; i++)
-		fprintf(f, "%s[%" PRIu64 ", %" PRIu64 "]", i ? ", " : "", file->missing[i].from,
-			file->missing[i].to);
-	fputs("]}", f);
-}
-
-/* Written as text, not through a tree of jansson's: a million ranges are normal here. */
-static int write_all(FILE *f, const struct pw_gaps *g)
-{
-	size_t i;
-
-	errno = 0;
-	fprintf(f, "{\"schema\": \"%s\", \"tsi\": %" PRIu64 ", \"files\": [", PW_GAPS_SCHEMA,
-		g->tsi);
-	for (i = 0; i < g->n_files && !ferror(f); i++) {
-		fputs(i ? ",\n " : "\n ", f);
-		write_file(f, &g->files[i]);
-		if (ftello(f) > (off_t)PW_GAPS_MAX_BYTES)
-			return -EFBIG;
-	}
-	fputs("\n]}\n", f);
-	if (fflush(f) != 0 || ferror(f))
-		return errno ? -errno : -EIO;
-	return fsync(fileno(f)) < 0 ? -errno : 0;
-}
-
-int pw_gaps_save(const char *path, const struct pw_gaps *g, struct pw_err *err)
-{
-	char *tmp;
-	FILE *f = NULL;
-	int fd, ret;
-
-	if (asprintf(&tmp, "%s.part", path) < 0)
-		return pw_err_sys(err, ENOMEM, "write gap manifest %s", path);
-	/* A link that somebody laid there is removed, not followed. */
-	unlink(tmp);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd >= 0)
-		f = fdopen(fd, "w");
-	if (!f) {
-		ret = pw_err_sys(err, errno, "write gap manifest %s", tmp);
-		if (fd >= 0)
-			close(fd);
-		goto free_tmp;
-	}
-	ret = write_all(f, g);
-	if (fclose(f) != 0 && ret == 0)
-		ret = -errno;
-	if (ret == 0 && rename(tmp, path) < 0)
-		ret = -errno;
-	if (ret < 0) {
-		pw_err_sys(err, -ret, "write gap manifest %s", path);
-		unlink(tmp);
-	}
-
-free_tmp:
-	free(tmp);
 	return ret;
 }
 

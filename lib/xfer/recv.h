@@ -98,9 +98,12 @@ void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n);
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st);
 const struct pw_recv_counters *pw_recv_counters(const struct pw_recv *r);
 /* Waits for the finisher, writes the gap manifest if anything is missing (removes a stale one if
- * nothing is), closes files. Returns 0: every known file is good and at least one file came (or
- * discard and all symbols came); 1: incomplete or mismatch (exit code 3); -errno: fatal, err says.
- */
+ * nothing is), closes files. Entries of an older manifest about files that this session said
+ * nothing newer of stay in it. Returns
+ *   0: every file of the session (with expect_files: at least that many) is good, or with discard
+ *      has all its symbols; with resume nothing of the manifest is missing either
+ *   1: incomplete, refused or mismatch (exit code 3)
+ *   -errno: fatal, err says */
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err);
 size_t pw_recv_n_files(const struct pw_recv *r);
 /* Valid until destroy. */

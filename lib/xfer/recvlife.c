@@ -165,6 +165,7 @@ static bool is_incomplete(const struct pw_recv *r)
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 {
 	struct pw_err gaps_err;
+	int ret;
 
 	if (r->finished) {
 		if (r->finish_ret < 0 && err)
@@ -180,13 +181,13 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 		pw_recv_check_lost(r);
 	pw_recv_unmap_all(r);
 	pw_recv_drop_unused(r);
-	if (pw_recv_save_gaps(r, &gaps_err) < 0) {
-		/* A full disk must not hide what filled it. */
-		if (r->fatal.code)
-			pw_warn(r->log, "%s", gaps_err.msg);
-		else
-			pw_recv_set_fatal(r, &gaps_err);
-	}
+	ret = pw_recv_save_gaps(r, &gaps_err);
+	/* A full disk must not hide what filled it; too many gaps to name are no failure of ours.
+	 */
+	if (ret < 0 && (r->fatal.code || ret == -EFBIG))
+		pw_warn(r->log, "%s", gaps_err.msg);
+	else if (ret < 0)
+		pw_recv_set_fatal(r, &gaps_err);
 	r->finish_ret = r->fatal.code ? -r->fatal.code : is_incomplete(r);
 	if (r->fatal.code && err)
 		*err = r->fatal;

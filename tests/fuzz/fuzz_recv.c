@@ -50,8 +50,10 @@ static void drop_top(void)
 
 static void make_dirs(void)
 {
+	const char *tmp = getenv("TMPDIR"); /* /dev/shm is fast: manifests are fsynced */
+
 	if (!top[0]) {
-		snprintf(top, sizeof(top), "/tmp/pagewire-fuzz-XXXXXX");
+		snprintf(top, sizeof(top), "%.32s/pagewire-fuzz-XXXXXX", tmp ? tmp : "/tmp");
 		check(mkdtemp(top) != NULL);
 		snprintf(out, sizeof(out), "%s/out", top);
 		atexit(drop_top);

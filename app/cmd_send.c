@@ -101,7 +101,7 @@ static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_
 	int code = PW_EXIT_OK;
 
 	if (pw_job_open(job, &err))
-		return pw_cli_fail(&err);
+		return pw_cli_fail_open(&err);
 	if (!o->json)
 		pw_send_report_plan(job);
 	pw_progress_init(&progress, is_tty, o->progress);

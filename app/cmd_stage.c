@@ -35,26 +35,26 @@ static const struct pw_opt options[] = {
 		.type = PW_OPT_STRING,
 		.offset = offsetof(struct stage_config, to),
 		.arg = "DIR",
-		.help = "Directory on hugetlbfs (default: the first hugetlbfs mount, one with 2 "
+		.help = "directory on hugetlbfs (default: the first hugetlbfs mount, one with 2 "
 			"MiB "
 			"pages if there is any)"},
 	{.name = "list",
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct stage_config, list),
-		.help = "List the files on hugetlbfs with their sizes and the pages they hold"},
+		.help = "list the files on hugetlbfs with their sizes and the pages they hold"},
 	{.name = "drop",
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct stage_config, drop),
-		.help = "Remove the named files from hugetlbfs, which frees their pages"},
+		.help = "remove the named files from hugetlbfs, which frees their pages"},
 	{.name = "force",
 		.letter = 'f',
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct stage_config, force),
-		.help = "Replace a file of the same name; until then both hold pages"},
+		.help = "replace a file of the same name; until then both hold pages"},
 	{.name = "json",
 		.type = PW_OPT_FLAG,
 		.offset = offsetof(struct stage_config, json),
-		.help = "Print the result as JSON"},
+		.help = "print the result as JSON"},
 };
 
 static const struct stage_config defaults = {0};
@@ -449,7 +449,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 
 const struct pw_command pw_cmd_stage = {
 	.name = "stage",
-	.summary = "Put files on huge pages, where send takes them in place",
+	.summary = "put files on huge pages, where send takes them in place",
 	.operands = "FILE...",
 	.opts = options,
 	.n_opts = PW_ARRAY_LEN(options),

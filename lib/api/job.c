@@ -132,8 +132,8 @@ static int plan_port(struct pw_job *job, struct pw_err *err)
 	return 0;
 }
 
-int pw_job_plan(struct pw_job *job, char *const *operands, int n_operands, bool *usage,
-	struct pw_err *err)
+int pw_job_plan(
+	struct pw_job *job, char *const *operands, int n_operands, bool *usage, struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
 	int r;
@@ -141,9 +141,9 @@ int pw_job_plan(struct pw_job *job, char *const *operands, int n_operands, bool 
 	*usage = false;
 	if (n_operands == 0)
 		return usage_error(
-			usage, pw_err_set(err, EINVAL, "send: name a FILE or a directory"));
+			usage, pw_err_set(err, EINVAL, "name a FILE or a directory to send"));
 	if (!o->to || !o->port)
-		return usage_error(usage, pw_err_set(err, EINVAL, "send: %s is missing",
+		return usage_error(usage, pw_err_set(err, EINVAL, "%s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
 	r = plan_flow(job, err);
 	if (!r)

@@ -160,8 +160,8 @@ int pw_files_collect(struct pw_files *f, char *const *operands, size_t n_operand
 		free(operand);
 	}
 	if (r == 0 && f->n == 0)
-		r = pw_err_set(
-			err, ENOENT, "send: no file in what was given; name a file or a directory");
+		r = pw_err_set(err, ENOENT,
+			"send nothing: no file in what was given; name a file or a directory");
 	if (r == 0)
 		r = refuse_twins(f, err);
 	if (r)

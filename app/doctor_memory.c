@@ -75,6 +75,11 @@ static void check_free(const struct pw_doctor_host *host, const struct pw_doctor
 	char pools[200], want[32], left[32], short_of[64] = "";
 
 	size(want, need);
+	if (need == 0) {
+		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.free",
+			"without DPDK nothing needs EAL memory");
+		return;
+	}
 	if (job->opt->no_huge && !is_pci(job)) {
 		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.free",
 			"--no-huge: %s of EAL memory come from ordinary pages", want);
@@ -138,7 +143,8 @@ static void check_mount(const struct pw_doctor_host *host, const struct pw_docto
 			"hugetlbfs on %.200s, %s: `pagewire stage` cannot put files there", m->dir,
 			m->read_only ? "mounted read-only" : "not writable for this user");
 		pw_doctor_mend(report,
-			m->read_only ? "mount -o remount,rw %.200s" : "chmod o+wxt %.200s", m->dir);
+			m->read_only ? "mount -o remount,rw %.200s" : "chown \"$USER\" %.200s",
+			m->dir);
 	} else {
 		pw_doctor_say(report, PW_DOCTOR_WARN, "hugepages.mount",
 			"no hugetlbfs is mounted: files cannot lie on huge pages, from where they "
@@ -150,6 +156,13 @@ static void check_mount(const struct pw_doctor_host *host, const struct pw_docto
 	}
 }
 
+/* UIO and VFIO's no-IOMMU mode take physical addresses on trust. */
+static bool unpinned(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
+{
+	return pw_pci_driver_is_uio(job->pci.driver) ||
+	       (host->iommu.noiommu && host->iommu.n_iommus == 0);
+}
+
 static void check_memlock(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
@@ -157,7 +170,7 @@ static void check_memlock(const struct pw_doctor_host *host, const struct pw_doc
 	uint64_t need = 0;
 	char want[32], have[32];
 
-	if (is_pci(job))
+	if (is_pci(job) && !unpinned(host, job))
 		need = job->eal_bytes + job->stage_bytes +
 		       (job->pages == PW_PAGES_HUGEFILE ? job->file_bytes : 0);
 	else if (job->has_port && job->spec.kind == PW_PORT_AF_XDP)
@@ -165,7 +178,7 @@ static void check_memlock(const struct pw_doctor_host *host, const struct pw_doc
 	if (need == 0) {
 		pw_doctor_say(report, PW_DOCTOR_SKIP, "memlock",
 			job->has_port ? "this port pins no memory"
-				      : "PCI ports and af_xdp: pin memory, others do not");
+				      : "PCI NICs and af_xdp: ports pin memory, the others do not");
 		return;
 	}
 	size(want, need);

@@ -271,6 +271,7 @@ static void no_iommu_mode_is_a_risk_and_takes_privilege(void **state)
 	ONLY(d, "iommu", "iova.mode");
 	expect(d, "iommu", PW_DOCTOR_WARN, "reaches all of this host's memory", "iommu");
 	expect(d, "iova.mode", PW_DOCTOR_WARN, "PA", "iommu");
+	expect(d, "memlock", PW_DOCTOR_SKIP, "pins no memory", NULL);
 	d->host.limits.sys_admin = false;
 	judge(d);
 	expect(d, "iova.mode", PW_DOCTOR_FAIL, "may not read physical addresses", "caps");

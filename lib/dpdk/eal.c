@@ -126,7 +126,7 @@ static int port_node(const struct pw_portspec *spec)
 static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	struct pw_err *err)
 {
-	cpu_set_t set;
+	cpu_set_t set, all, both;
 	char list[ARG_BYTES - 16];
 	size_t len = 0;
 	int cpu, r;
@@ -135,8 +135,15 @@ static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_
 		return 0;
 	r = cfg->cores ? pw_cpu_list_parse("--core", cfg->cores, &set, err)
 		       : pw_cpu_allowed(eal->node, &set, err);
+	if (!r)
+		r = pw_cpu_allowed(-1, &all, err);
 	if (r)
 		return r;
+	CPU_AND(&both, &set, &all);
+	if (!CPU_EQUAL(&both, &set))
+		return pw_err_set(err, EINVAL,
+			"use --core %s: not all of them are CPUs of this process; it has %s",
+			cfg->cores, pw_cpu_list_format(&all, list, sizeof(list)));
 	for (cpu = 0; cpu < CPU_SETSIZE && len + 8 < sizeof(list); cpu++)
 		if (CPU_ISSET(cpu, &set))
 			len += (size_t)snprintf(

@@ -71,6 +71,23 @@ static int claim_socket(const struct pw_portspec *spec, struct pw_err *err)
 	return 0;
 }
 
+/* Drivers say EPERM to a file that they cannot make; the usual reason is named here. */
+static int check_parent(const struct pw_portspec *spec, struct pw_err *err)
+{
+	char dir[PW_PORT_MAX];
+	char *slash;
+
+	memcpy(dir, spec->target, sizeof(dir));
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	if (access(dir, F_OK))
+		return pw_err_set(err, ENOENT, "use %s: there is no directory %s; mkdir -p %s",
+			spec->text, dir, dir);
+	return 0;
+}
+
 /* The connecting side: the peer may start later than we do. Probing the listener with a connection
  * would disturb it (a vhost backend takes one peer), so only the file is looked for. */
 static int await_socket(
@@ -106,9 +123,12 @@ static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *
 			"probe %s: this DPDK has no driver %s; install it (pagewire doctor: "
 			"dpdk.drivers)",
 			spec->text, name);
-	if (spec->kind == PW_PORT_VHOST || (spec->kind == PW_PORT_MEMIF && !transmit))
-		return claim_socket(spec, err);
-	if (spec->kind == PW_PORT_VIRTIO_USER) {
+	if (spec->kind == PW_PORT_VHOST || spec->kind == PW_PORT_PCAP ||
+		(spec->kind == PW_PORT_MEMIF && !transmit)) {
+		r = check_parent(spec, err);
+		return r || spec->kind == PW_PORT_PCAP ? r : claim_socket(spec, err);
+	}
+	if (spec->kind == PW_PORT_VIRTIO_USER || spec->kind == PW_PORT_MEMIF) {
 		if (access(spec->target, F_OK))
 			pw_info(log, "waiting for socket %s", spec->target);
 		return await_socket(spec, cfg, err);

@@ -158,6 +158,17 @@ static int read_all(int fd, char *text, size_t len)
 	return 0;
 }
 
+/* Names the file that pw_gaps_parse() complained about. */
+static void name_file(const char *path, struct pw_err *err)
+{
+	struct pw_err inner;
+
+	if (!err)
+		return;
+	inner = *err;
+	pw_err_set(err, inner.code, "%s: %s", path, inner.msg);
+}
+
 int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -168,7 +179,9 @@ int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err)
 	*g = (struct pw_gaps){0};
 	if (fd < 0 && errno == ENOENT)
 		return pw_err_set(err, ENOENT,
-			"read gap manifest %s: there is none; receive without --resume", path);
+			"read gap manifest %s: there is none; name what `pagewire recv` wrote, "
+			"or leave out --resume and --gaps",
+			path);
 	if (fd < 0)
 		return pw_err_sys(err, errno, "read gap manifest %s", path);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -184,8 +197,8 @@ int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err)
 	ret = text ? read_all(fd, text, (size_t)st.st_size) : -ENOMEM;
 	if (ret < 0)
 		pw_err_sys(err, -ret, "read gap manifest %s", path);
-	else
-		ret = pw_gaps_parse(text, (size_t)st.st_size, g, err);
+	else if ((ret = pw_gaps_parse(text, (size_t)st.st_size, g, err)) < 0)
+		name_file(path, err);
 	free(text);
 
 close_fd:

@@ -110,7 +110,10 @@ static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_
 	if (pw_job_run(job, &err))
 		code = PW_EXIT_RUNTIME;
 	pw_progress_end(&progress);
-	if (code)
+	/* a carousel without end is ended by a signal, any other job is cut short by it */
+	if (!code && job->result.interrupted && o->job.loops)
+		code = PW_EXIT_MISMATCH;
+	if (code == PW_EXIT_RUNTIME)
 		pw_cli_fail(&err);
 	c = job->result.data_ns ? pw_dpdk_tx_ops.counters(job->tx) : &none;
 	if (o->json)

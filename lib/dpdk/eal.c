@@ -19,6 +19,7 @@
 #include "sys/cpu.h"
 #include "sys/hugepages.h"
 #include "sys/netif.h"
+#include "sys/numa.h"
 #include "sys/pci.h"
 
 #define MAX_ARGS  64
@@ -253,6 +254,8 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	memset(eal, 0, sizeof(*eal));
 	eal->log = log;
 	eal->node = port_node(spec);
+	if (eal->node >= 0)
+		pw_numa_prefer(eal->node); /* the mappings that follow lie near the port */
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return pw_err_set(err, ENOMEM, "start EAL: out of memory");

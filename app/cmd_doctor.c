@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire doctor: why a job will not run here, or not fast, and the command that mends it. */
+/* `pagewire doctor`: why a job will not run here, or not fast, and the command that mends it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

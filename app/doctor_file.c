@@ -105,7 +105,8 @@ static void check_fits(const struct pw_doctor_host *host, const struct pw_doctor
 		pw_doctor_say(report, PW_DOCTOR_OK, "file.fits",
 			"%s to stage and %s of pools fit %s of free huge pages",
 			size(a, job->stage_bytes), size(b, job->eal_bytes), size(c, huge));
-	} else if (!pci && (!host->memory_available || host->memory_available >= need)) {
+	} else if ((!pci || job->opt->no_huge) &&
+		   (!host->memory_available || host->memory_available >= need)) {
 		pw_doctor_say(report, PW_DOCTOR_OK, "file.fits",
 			"%s to stage fit ordinary memory (%s available), not the free huge pages",
 			size(a, job->stage_bytes), size(b, host->memory_available));
@@ -114,7 +115,7 @@ static void check_fits(const struct pw_doctor_host *host, const struct pw_doctor
 			"%s must be staged in EAL memory: %s of huge pages are free, %s of "
 			"ordinary memory%s",
 			size(a, need), size(b, huge), size(c, host->memory_available),
-			pci ? ", which a device cannot reach" : "");
+			pci ? ", which EAL does not give a device unasked" : "");
 		pw_doctor_mend(report,
 			pci ? "see hugepages.free"
 			    : "pagewire send --port vhost:PATH ...   # sends from the page cache");

@@ -22,6 +22,16 @@ static bool is_pci(const struct pw_doctor_job *job)
 	return job->has_port && job->spec.kind == PW_PORT_PCI;
 }
 
+/* UIO and VFIO's no-IOMMU mode take physical addresses on trust. */
+static bool is_bare(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
+{
+	const struct pw_pci_dev *d = &job->pci;
+
+	return job->has_pci && !pw_pci_driver_is_bifurcated(d->driver) &&
+	       (pw_pci_driver_is_uio(d->driver) || d->iommu_group < 0 ||
+		       (host->iommu.noiommu && host->iommu.n_iommus == 0));
+}
+
 /* The command that makes up for missing_bytes, in pages of the default size, on the port's node. */
 static void mend_pages(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	uint64_t missing_bytes, struct pw_doctor_report *report)
@@ -80,7 +90,14 @@ static void check_free(const struct pw_doctor_host *host, const struct pw_doctor
 			"without DPDK nothing needs EAL memory");
 		return;
 	}
-	if (job->opt->no_huge && !is_pci(job)) {
+	if (job->opt->no_huge && is_bare(host, job)) {
+		pw_doctor_say(report, PW_DOCTOR_FAIL, "hugepages.free",
+			"without an IOMMU a device takes physical addresses, and ordinary pages do "
+			"not keep theirs");
+		pw_doctor_mend(report, "pagewire send --huge ...   # undoes no-huge");
+		return;
+	}
+	if (job->opt->no_huge) {
 		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.free",
 			"--no-huge: %s of EAL memory come from ordinary pages", want);
 		return;
@@ -88,7 +105,7 @@ static void check_free(const struct pw_doctor_host *host, const struct pw_doctor
 	if (host->huge.n_sizes == 0) {
 		pw_doctor_say(report, is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN,
 			"hugepages.free", "this kernel has no huge pages%s",
-			is_pci(job) ? ", and a device reaches no other memory" : "");
+			is_pci(job) ? ", and EAL does not fall back for a device" : "");
 		pw_doctor_mend(report, is_pci(job) ? "apt-get install linux-image-amd64 && reboot"
 						   : "pagewire send --no-huge ...");
 		return;
@@ -103,7 +120,7 @@ static void check_free(const struct pw_doctor_host *host, const struct pw_doctor
 			size(left, host->memory_available));
 	pw_doctor_say(report, is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "hugepages.free",
 		"%s; %s needed%s: %s", pools, want, short_of,
-		is_pci(job) ? "a device reaches no other memory"
+		is_pci(job) ? "for a device EAL does not fall back to ordinary pages"
 			    : "EAL falls back to ordinary pages, at the price of TLB misses");
 	mend_pages(host, job, missing, report);
 }
@@ -156,13 +173,6 @@ static void check_mount(const struct pw_doctor_host *host, const struct pw_docto
 	}
 }
 
-/* UIO and VFIO's no-IOMMU mode take physical addresses on trust. */
-static bool unpinned(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
-{
-	return pw_pci_driver_is_uio(job->pci.driver) ||
-	       (host->iommu.noiommu && host->iommu.n_iommus == 0);
-}
-
 static void check_memlock(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
@@ -170,7 +180,7 @@ static void check_memlock(const struct pw_doctor_host *host, const struct pw_doc
 	uint64_t need = 0;
 	char want[32], have[32];
 
-	if (is_pci(job) && !unpinned(host, job))
+	if (is_pci(job) && !is_bare(host, job))
 		need = job->eal_bytes + job->stage_bytes +
 		       (job->pages == PW_PAGES_HUGEFILE ? job->file_bytes : 0);
 	else if (job->has_port && job->spec.kind == PW_PORT_AF_XDP)

@@ -9,6 +9,7 @@ struct find_module {
 	size_t len;
 };
 
+/* Ends with the shorter one: its NUL differs. */
 static bool same_name(const char *a, const char *b, size_t len)
 {
 	size_t i;
@@ -28,8 +29,7 @@ static int is_module(void *ctx, char *line)
 	line[strcspn(line, ":")] = '\0';
 	base = strrchr(line, '/');
 	base = base ? base + 1 : line;
-	return strlen(base) > f->len && same_name(base, f->name, f->len) &&
-	       strncmp(base + f->len, ".ko", 3) == 0;
+	return same_name(base, f->name, f->len) && strncmp(base + f->len, ".ko", 3) == 0;
 }
 
 enum pw_module pw_module_state(const struct pw_sysroot *root, const char *name)

@@ -66,7 +66,7 @@ static void without_hugepages_a_nic_does_not_run(void **state)
 	sysfix_hugepages(&d->fix, 1, 1048576, 0, 0, 0);
 	examine(d, "0000:3b:00.0", NULL);
 	/* 29 needed, 9 free: 20 more than the 40 that the NIC's node has */
-	expect(d, "hugepages.free", PW_DOCTOR_FAIL, "a device reaches no other memory",
+	expect(d, "hugepages.free", PW_DOCTOR_FAIL, "does not fall back",
 		"echo 60 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages");
 }
 
@@ -142,6 +142,11 @@ static void an_ordinary_file_for_a_nic_is_better_staged(void **state)
 	examine(d, "3b:00.0", d->file);
 	ONLY(d, "file.hugetlbfs");
 	expect(d, "file.hugetlbfs", PW_DOCTOR_WARN, "reads 300 MiB", "pagewire stage ");
+	/* behind an IOMMU ordinary pages do, too, when asked for */
+	d->opt.no_huge = true;
+	examine(d, "3b:00.0", d->file);
+	ONLY(d, "file.hugetlbfs");
+	expect(d, "file.fits", PW_DOCTOR_OK, "ordinary memory", NULL);
 }
 
 static void a_nic_far_from_cores_and_pages(void **state)
@@ -194,6 +199,11 @@ static void a_group_is_opened_whole(void **state)
 {
 	struct doctor *d = *state;
 
+	/* a bridge is no neighbour */
+	sysfix_nic(&d->fix, "0000:3a:00.0", "pcieport", 1, 12, "");
+	sysfix_write(&d->fix, "/sys/bus/pci/devices/0000:3a:00.0/class", "0x060400");
+	examine(d, "0000:3b:00.0", NULL);
+	expect(d, "nic.driver", PW_DOCTOR_OK, "bound to vfio-pci", NULL);
 	sysfix_nic(&d->fix, "0000:3b:00.1", "ice", 1, 12, "ens1f1");
 	examine(d, "0000:3b:00.0", NULL);
 	expect(d, "nic.driver", PW_DOCTOR_FAIL, "0000:3b:00.1 in its IOMMU group 12",
@@ -272,6 +282,10 @@ static void no_iommu_mode_is_a_risk_and_takes_privilege(void **state)
 	expect(d, "iommu", PW_DOCTOR_WARN, "reaches all of this host's memory", "iommu");
 	expect(d, "iova.mode", PW_DOCTOR_WARN, "PA", "iommu");
 	expect(d, "memlock", PW_DOCTOR_SKIP, "pins no memory", NULL);
+	d->opt.no_huge = true;
+	judge(d);
+	expect(d, "hugepages.free", PW_DOCTOR_FAIL, "physical addresses", "--huge");
+	d->opt.no_huge = false;
 	d->host.limits.sys_admin = false;
 	judge(d);
 	expect(d, "iova.mode", PW_DOCTOR_FAIL, "may not read physical addresses", "caps");

@@ -33,6 +33,10 @@ static void interfaces_must_be_there_up_and_large_enough(void **state)
 	examine(d, "af_xdp:veth0", NULL);
 	ONLY(d, "port.mtu");
 	expect(d, "port.mtu", PW_DOCTOR_FAIL, "at most 3498", "ip link set veth0 mtu 3498");
+	/* the interface's own MTU counts, whatever the job's */
+	d->opt.mtu = 1500;
+	examine(d, "af_xdp:veth0", NULL);
+	expect(d, "port.mtu", PW_DOCTOR_FAIL, "veth0 has 9000", "ip link set veth0 mtu 1500");
 }
 
 static void who_else_is_on_the_interface_is_said(void **state)

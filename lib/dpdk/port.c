@@ -17,10 +17,11 @@
 #include "base/clock.h"
 #include "sys/netif.h"
 
-#define POLL_US       10000 /* while waiting for a socket or a link */
-#define ETH_OVERHEAD  (RTE_ETHER_HDR_LEN + 4 /* 802.1Q */)
-#define XDP_MAX_MTU   3498 /* of a veth with an XDP program: one page less headroom and tail */
-#define DEFAULT_DESCS 1024
+#define PROBE_AGAIN_NS (2 * PW_NS_PER_S)
+#define POLL_US        10000 /* while waiting for a socket or a link */
+#define ETH_OVERHEAD   (RTE_ETHER_HDR_LEN + 4 /* 802.1Q */)
+#define XDP_MAX_MTU    3498 /* of a veth with an XDP program: one page less headroom and tail */
+#define DEFAULT_DESCS  1024
 
 uint16_t pw_port_frame_room(uint32_t mtu)
 {
@@ -175,6 +176,31 @@ static int find_port(struct pw_port *p, struct pw_err *err)
 		p->spec.text);
 }
 
+/* A vhost backend's socket exists a moment before it listens: its peer asks again for a while. */
+static int probe_device(const struct pw_port *p, const struct pw_dpdk_config *cfg)
+{
+	uint64_t deadline = pw_clock_ns() + pw_min_u64(cfg->wait_ns, PROBE_AGAIN_NS);
+	int r = rte_dev_probe(p->devargs);
+
+	while (r < 0 && p->spec.kind == PW_PORT_VIRTIO_USER && !cancelled(cfg) &&
+		pw_clock_ns() < deadline) {
+		usleep(POLL_US);
+		r = rte_dev_probe(p->devargs);
+	}
+	return r;
+}
+
+/* Drivers say -1 for any failure, which is no EPERM. */
+static int driver_code(int r)
+{
+	return r == -1 ? EIO : -r;
+}
+
+static const char *driver_reason(int r)
+{
+	return r == -1 ? "the driver failed" : strerror(-r);
+}
+
 static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit,
 	struct pw_eal *eal, struct pw_err *err)
 {
@@ -187,10 +213,11 @@ static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool trans
 		return r;
 	if (!p->is_pci || rte_eth_dev_count_avail() == 0) {
 		eal->last_line[0] = '\0';
-		r = rte_dev_probe(p->devargs);
+		r = probe_device(p, cfg);
 		if (r < 0)
-			return pw_err_set(err, -r, "probe %s: %s%s (pagewire doctor: port.valid)",
-				p->spec.text, strerror(-r), pw_eal_last_words(eal));
+			return pw_err_set(err, driver_code(r),
+				"probe %s: %s%s; see `pagewire doctor --port %s`", p->spec.text,
+				driver_reason(r), pw_eal_last_words(eal), p->spec.text);
 	}
 	return find_port(p, err);
 }
@@ -220,6 +247,10 @@ static int set_mtu(struct pw_port *p, const struct pw_dpdk_config *cfg, struct p
 	uint32_t max = p->info.max_mtu;
 	int r;
 
+	/* The driver names 1514 bytes whatever its frames are; the interface's MTU was looked at,
+	 * and stands: it is the administrator's. */
+	if (p->spec.kind == PW_PORT_AF_PACKET)
+		return 0;
 	if (max == 0 || max > RTE_ETHER_MAX_JUMBO_FRAME_LEN * 8)
 		max = UINT16_MAX;
 	if (p->info.max_rx_pktlen && p->info.max_rx_pktlen < UINT16_MAX &&
@@ -230,7 +261,7 @@ static int set_mtu(struct pw_port *p, const struct pw_dpdk_config *cfg, struct p
 			"set MTU of %s: %u is more than the %u that %s takes; lower --mtu",
 			p->spec.text, cfg->mtu, max, p->driver);
 	if (pw_portspec_is_interface(&p->spec))
-		return 0; /* the interface's own MTU stands: it is the administrator's */
+		return 0;
 	r = rte_eth_dev_set_mtu(p->id, (uint16_t)cfg->mtu);
 	if (r && r != -ENOTSUP)
 		return pw_err_set(err, -r, "set MTU of %s to %u: %s; lower --mtu", p->spec.text,
@@ -305,8 +336,9 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 		return r;
 	r = rte_eth_dev_start(p->id);
 	if (r)
-		return pw_err_set(err, -r, "start %s: %s (pagewire doctor: port.valid)",
-			p->spec.text, strerror(-r));
+		return pw_err_set(err, driver_code(r),
+			"start %s: %s; see `pagewire doctor --port %s`", p->spec.text,
+			driver_reason(r), p->spec.text);
 	p->started = true;
 	/* multicast groups and --to-mac may not be ours: take what comes. Drivers without a filter
 	 * answer ENOTSUP and deliver everything anyway. */

@@ -149,6 +149,8 @@ tables = {
                    'xmlns:f="urn:ietf:params:xml:ns:fdt"', 'f:FDT-Instance'),
     'sha-256': inst('<File Content-Location="s" TOI="2" Content-Length="1" '
                     f'pw:Digest="sha-256:{"5a" * 32}"/>', 'xmlns:pw="urn:pagewire:fdt:1"'),
+    'md5-broken': inst('<File Content-Location="s" TOI="2" Content-Length="1" '
+                       'Content-MD5="rL0Y20zC+Fzt72VP~MSk2A=="/>'),
     'foreign-file': inst('<x:File xmlns:x="urn:x" TOI="9"/>' + FILE.format('a', 1)),
     'children': inst('<File Content-Location="a" TOI="1" Content-Length="1"><c><d/></c>t</File>'),
     'comment-cdata': inst('<!-- c --><![CDATA[text]]>' + FILE.format('a', 1) + '<?pi x?>'),

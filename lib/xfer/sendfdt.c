@@ -13,6 +13,7 @@
 #define CLOSE_GAP_NS  5000000ull
 #define DRAIN_NS      2000000000ull
 #define DRAIN_GAP_NS  50000ull
+#define LINGER_NS     50000000ull /* a peer that was not running takes its last packets in it */
 
 static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 {
@@ -140,5 +141,6 @@ int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 		n++;
 		now = pw_clock_ns();
 	}
+	pw_send_pause(s, LINGER_NS, NULL);
 	return 0;
 }

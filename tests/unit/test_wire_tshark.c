@@ -209,14 +209,6 @@ static char *run_tshark(const char *path, const char *args)
 	return text;
 }
 
-static void need_tshark(void)
-{
-	if (system("command -v tshark >/dev/null 2>&1") != 0) {
-		print_message("tshark is not installed\n");
-		skip();
-	}
-}
-
 /* One field of a line, "0x..." or decimal or "True"; absent = UINT64_MAX. Goes on behind it. */
 static uint64_t next_field(char **line)
 {
@@ -246,7 +238,6 @@ static void every_field_is_where_tshark_looks_for_it(void **state)
 	size_t i;
 
 	(void)state;
-	need_tshark();
 	text = line = run_tshark(capture.path,
 		"-T fields -E separator='|' -E occurrence=f -e rmt-lct.tsi -e rmt-lct.toi "
 		"-e rmt-lct.flags.close_session -e rmt-lct.flags.close_object "
@@ -293,7 +284,6 @@ static void the_table_is_dissected_to_its_attributes(void **state)
 	char *text;
 
 	(void)state;
-	need_tshark();
 	text = run_tshark(capture.path, "-V -Y xml");
 	assert_int_equal(count(text, "eXtensible Markup Language"), 2);
 	assert_int_equal(count(text, "<FDT-Instance"), 2);
@@ -308,7 +298,6 @@ static void nothing_is_malformed(void **state)
 	char *text;
 
 	(void)state;
-	need_tshark();
 	text = run_tshark(capture.path, "-Y '_ws.malformed || _ws.expert'");
 	assert_string_equal(text, "");
 	free(text);
@@ -328,7 +317,6 @@ static void a_damaged_packet_is_noticed(void **state)
 	FILE *f;
 
 	(void)state;
-	need_tshark();
 	f = open_capture(path);
 	len = make_frame(&shapes[3], frame);
 	frame[len - 1] ^= 1;
@@ -352,5 +340,10 @@ int main(void)
 		cmocka_unit_test(a_damaged_packet_is_noticed),
 	};
 
+	/* not cmocka's skip(): it says "not ok # SKIP", which meson takes for a failure */
+	if (system("command -v tshark >/dev/null 2>&1") != 0) {
+		puts("1..0 # SKIP tshark is not installed");
+		return 0;
+	}
 	return cmocka_run_group_tests_name("wire_tshark", tests, set_up, tear_down);
 }

@@ -26,21 +26,15 @@ int pw_doctor_dpdk_port(struct pw_doctor_job *job, struct pw_err *err)
 	return 0;
 }
 
-/* As lib/dpdk/eal.c and lib/api/job.c reckon it: the pools of a port with 1024 descriptors, and a
- * staged file with its heap's fences. */
 void pw_doctor_dpdk_memory(struct pw_doctor_job *job)
 {
-	const uint64_t n_desc = 1024;
-
-	job->eal_bytes = (48ull << 20) + (4 * n_desc + 1024) * (job->opt->mtu + 512);
+	job->eal_bytes = pw_dpdk_pool_bytes(job->opt->mtu, 0);
 	job->eal_bytes = pw_align_up(job->eal_bytes, 2u << 20);
 	if (!job->has_port || !job->file || job->file_err.code)
 		return;
 	if (pw_dpdk_choose_pages(
 		    job->traits, PW_PAGES_AUTO, job->on_hugetlbfs, job->file, &job->pages, NULL))
 		job->pages = PW_PAGES_AUTO;
-	if (job->pages == PW_PAGES_STAGE && job->file_bytes) {
-		job->stage_bytes = pw_align_up(job->file_bytes, 4096) + 8192;
-		job->stage_bytes += job->stage_bytes / 64 + (16ull << 20);
-	}
+	if (job->pages == PW_PAGES_STAGE && job->file_bytes)
+		job->stage_bytes = pw_dpdk_stage_bytes(pw_dpdk_stage_file_bytes(job->file_bytes));
 }

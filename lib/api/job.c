@@ -111,12 +111,10 @@ static int plan_pages(struct pw_job *job, struct pw_err *err)
 		if (i == 0)
 			job->first_pages = pages;
 		job->mixed_pages |= pages != job->first_pages;
-		if (pages == PW_PAGES_STAGE) /* O_DIRECT's alignment and malloc's own bytes */
-			job->stage_bytes += pw_align_up(f->len_bytes, 4096) + 8192;
+		if (pages == PW_PAGES_STAGE)
+			job->stage_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
 	}
-	if (job->stage_bytes) /* extents are cut to whole symbols, the heap has fences between them
-			       */
-		job->stage_bytes += job->stage_bytes / 64 + (16ull << 20);
+	job->stage_bytes = pw_dpdk_stage_bytes(job->stage_bytes);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "wire/frame.h"
 
 enum pw_iova { PW_IOVA_AUTO, PW_IOVA_VA, PW_IOVA_PA };
@@ -27,5 +28,23 @@ struct pw_dpdk_config {
 	bool verbose;            /* let EAL and drivers speak at info level */
 	bool (*cancelled)(void); /* polled while waiting; may be NULL */
 };
+
+/* EAL memory for the pools: a few thousand mbufs, most of it for receive and linear buffers. */
+static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size)
+{
+	return (48ull << 20) + (4 * (queue_size ? queue_size : 1024) + 1024) * (mtu + 512);
+}
+
+/* EAL memory for staged files: each with O_DIRECT's alignment and the heap's own bytes, and over
+ * all of them what is lost because extents are cut to whole symbols. */
+static inline uint64_t pw_dpdk_stage_file_bytes(uint64_t file_bytes)
+{
+	return pw_align_up(file_bytes, 4096) + 8192;
+}
+
+static inline uint64_t pw_dpdk_stage_bytes(uint64_t sum_of_files)
+{
+	return sum_of_files ? sum_of_files + sum_of_files / 64 + (16ull << 20) : 0;
+}
 
 #endif

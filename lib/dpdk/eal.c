@@ -153,19 +153,13 @@ static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_
 	return 0;
 }
 
-/* Packet memory: pools of a few thousand mbufs, most of it for receive and linear buffers. */
-static uint64_t pool_bytes(const struct pw_dpdk_config *cfg)
-{
-	uint64_t n_desc = cfg->queue_size ? cfg->queue_size : 1024;
-
-	return (48ull << 20) + (4 * n_desc + 1024) * (cfg->mtu + 512ull);
-}
-
 static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, struct pw_err *err)
 {
 	struct pw_hugepages hp;
-	uint64_t need = cfg->memory_bytes ? cfg->memory_bytes : pool_bytes(cfg) + cfg->stage_bytes;
+	uint64_t need = cfg->memory_bytes
+				? cfg->memory_bytes
+				: pw_dpdk_pool_bytes(cfg->mtu, cfg->queue_size) + cfg->stage_bytes;
 	uint64_t free_bytes = 0;
 	char what[32];
 

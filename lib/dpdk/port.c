@@ -23,11 +23,14 @@
 #define XDP_MAX_MTU    3498 /* of a veth with an XDP program: one page less headroom and tail */
 #define DEFAULT_DESCS  1024
 
-uint16_t pw_port_frame_room(uint32_t mtu)
+uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu)
 {
 	/* virtio counts its own header of 12 bytes to the frame when it checks the room */
 	uint64_t room = pw_align_up(RTE_PKTMBUF_HEADROOM + mtu + ETH_OVERHEAD + 12, 64);
 
+	/* af_packet wants room for a whole slot of its ring, whatever the frames in it */
+	if (p->spec.kind == PW_PORT_AF_PACKET)
+		room = RTE_PKTMBUF_HEADROOM + pw_portspec_af_packet_frame(mtu + ETH_OVERHEAD);
 	return (uint16_t)pw_min_u64(pw_max_u64(room, RTE_MBUF_DEFAULT_BUF_SIZE), UINT16_MAX);
 }
 

@@ -27,8 +27,9 @@ struct pw_port {
 	bool started;
 };
 
-/* Data room of an mbuf that holds a whole frame of this MTU, headroom included. */
-uint16_t pw_port_frame_room(uint32_t mtu);
+/* Data room of an mbuf that holds a whole frame of this MTU, headroom included, and that the port's
+ * driver takes for receiving. */
+uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu);
 
 /* Probes and configures; rx_pool feeds the one receive queue. transmit: our role. */
 int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,

@@ -139,15 +139,20 @@ char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len)
 	return buf;
 }
 
+uint32_t pw_portspec_af_packet_frame(uint32_t frame_bytes)
+{
+	const uint32_t tpacket_overhead = 128; /* TPACKET2_HDRLEN and alignment, rounded up */
+	uint32_t need = frame_bytes + tpacket_overhead;
+
+	return need <= 2048 ? 2048 : (uint32_t)pw_align_up(need, 4096);
+}
+
 /* af_packet wants frames that divide blocks, and drops silently what does not fit a frame. */
 static int af_packet_devargs(const struct pw_portspec *spec, unsigned int index,
 	uint32_t frame_bytes, char *buf, size_t len)
 {
-	const uint32_t tpacket_overhead = 128; /* TPACKET2_HDRLEN and alignment, rounded up */
-	uint32_t framesz = 2048;
+	uint32_t framesz = pw_portspec_af_packet_frame(frame_bytes);
 
-	while (framesz < frame_bytes + tpacket_overhead)
-		framesz *= 2;
 	return snprintf(buf, len,
 		"net_af_packet%u,iface=%s,blocksz=%u,framesz=%u,framecnt=512,qpairs=1", index,
 		spec->target, framesz < 4096 ? 4096 : framesz, framesz);

@@ -64,6 +64,9 @@ char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len);
 int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool transmit,
 	uint32_t frame_bytes, uint32_t queue_size, char *buf, size_t len, struct pw_err *err);
 
+/* Size of a slot in af_packet's rings that takes a frame of so many bytes. */
+uint32_t pw_portspec_af_packet_frame(uint32_t frame_bytes);
+
 /* Never NULL: an unknown virtual driver is taken to reach only EAL memory (the safe guess), an
  * unknown PCI driver to do DMA. devargs (may be NULL) can change the answer (memif zero-copy). */
 const struct pw_driver_traits *pw_driver_traits(

@@ -28,7 +28,8 @@ static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, st
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = 8192; /* its UMEM: both rings and what we hold */
-	rx->pool = rte_pktmbuf_pool_create("pw_rx", n, MBUF_CACHE, 0, pw_port_frame_room(cfg->mtu),
+	rx->pool = rte_pktmbuf_pool_create("pw_rx", n, MBUF_CACHE, 0,
+		pw_port_frame_room(&rx->port, cfg->mtu),
 		rx->port.node >= 0 ? rx->port.node : SOCKET_ID_ANY);
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,

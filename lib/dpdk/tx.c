@@ -40,7 +40,7 @@ static int make_pools(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, s
 {
 	uint32_t n_txd = cfg->queue_size ? cfg->queue_size : 1024;
 	uint32_t n = 2 * n_txd + 8 * PW_BURST + MBUF_CACHE;
-	uint16_t frame_room = pw_port_frame_room(cfg->mtu);
+	uint16_t frame_room = pw_port_frame_room(&tx->port, cfg->mtu);
 	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
 	struct pw_txq *q = &tx->q;
 

@@ -68,18 +68,7 @@ static const struct pw_opt options[] = {
 	{"json", 0, PW_OPT_FLAG, OWN(json), NULL, "print the result as JSON", 0, 0, NULL},
 };
 
-static const struct pw_send_options defaults = {
-	.job =
-		{
-			.vlan = PW_JOB_NO_VLAN,
-			.mtu = 1500,
-			.tsi = 1,
-			.loops = 1,
-			.fdt_interval_ns = PW_NS_PER_S,
-			.lead_ns = 50000000,
-			.wait_ns = 30 * PW_NS_PER_S,
-		},
-};
+static const struct pw_send_options defaults = {.job = PW_JOB_DEFAULTS};
 
 static void tick(void *ctx, const struct pw_send_status *st)
 {

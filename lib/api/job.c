@@ -14,16 +14,6 @@
 #define RESOLVE_MAX_NS  (5 * PW_NS_PER_S)
 #define VA_RANGE        (128ull << 30) /* mappings for a device go round in this much address space */
 
-const struct pw_job_options pw_job_defaults = {
-	.vlan = PW_JOB_NO_VLAN,
-	.mtu = 1500,
-	.tsi = 1,
-	.loops = 1,
-	.fdt_interval_ns = PW_NS_PER_S,
-	.lead_ns = 50000000,
-	.wait_ns = 30 * PW_NS_PER_S,
-};
-
 static int usage_error(bool *usage, int r)
 {
 	*usage = true;

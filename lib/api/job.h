@@ -38,7 +38,11 @@ struct pw_job_options {
 	int eal_argc;
 };
 
-extern const struct pw_job_options pw_job_defaults;
+#define PW_JOB_DEFAULTS                                                                     \
+	{                                                                                   \
+		.vlan = PW_JOB_NO_VLAN, .mtu = 1500, .tsi = 1, .loops = 1,                  \
+		.fdt_interval_ns = 1000000000, .lead_ns = 50000000, .wait_ns = 30000000000, \
+	}
 
 struct pw_job {
 	const struct pw_job_options *opt;

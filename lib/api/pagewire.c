@@ -25,7 +25,7 @@ static int translate(struct pagewire *pw, const struct pagewire_config *c)
 	struct pw_job_options *o = &pw->options;
 	enum pw_pages pages = PW_PAGES_AUTO;
 
-	*o = pw_job_defaults;
+	*o = (struct pw_job_options)PW_JOB_DEFAULTS;
 	o->port = c->port;
 	o->to = c->to;
 	o->from = c->from;

@@ -263,12 +263,21 @@ class Test:
         self.netns("a")
         self.netns("b")
         a, b = self.namespaces["a"], self.namespaces["b"]
+        for key in "ab":  # duplicate address detection would take seconds
+            self.tool("sh", "-c", "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad", ns=key)
         self.tool("ip", "link", "add", "va0", "netns", a, "mtu", str(mtu), "type", "veth",
                   "peer", "name", "va1", "netns", b, "mtu", str(mtu))
         for key, dev, host in (("a", "va0", 1), ("b", "va1", 2)):
             self.tool("ip", "addr", "add", f"10.77.0.{host}/24", "dev", dev, ns=key)
             self.tool("ip", "-6", "addr", "add", f"fd77::{host}/64", "dev", dev, "nodad", ns=key)
             self.tool("ip", "link", "set", dev, "up", ns=key)
+        for key, dev in (("a", "va0"), ("b", "va1")):
+            poll_until(lambda k=key, d=dev: self._ipv6_ready(k, d), 10, f"IPv6 on {dev}")
+
+    def _ipv6_ready(self, key, dev):
+        """The kernel gives the link-local address a little after the link is up."""
+        found = self.tool("ip", "-6", "-o", "addr", "show", "dev", dev, ns=key)
+        return "fe80:" in found and "tentative" not in found
 
     def tmpfs(self, name, size):
         self.need_root()

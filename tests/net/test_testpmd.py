@@ -78,3 +78,33 @@ def test_testpmd_on_vhost_counts_what_virtio_user_sent(t):
         tx = t.send("--port", f"virtio-user:{sock}", "--to", "239.77.0.1", original)
         tx.ends_with(0)
         equal(peer.rx_packets(), tx.json["packets"], "testpmd's RX-packets")
+
+
+def test_garbage_of_testpmd_is_foreign_and_does_no_harm(t):
+    """Its txonly mode sends UDP of its own, faster than anybody: to other addresses and ports."""
+    sock, out = t.path("w.sock"), t.mkdir("in")
+    with Testpmd(t, f"net_vhost0,iface={sock}", "txonly") as peer:
+        rx = t.recv("--port", f"virtio-user:{sock}", "--listen", "239.77.0.1:4001", "--out", out,
+                    "--timeout", "3s")
+        poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the receiver")
+        peer.start()
+        rx.ends_with(3)
+        equal((rx.json["packets"], rx.json["files_known"]), (0, 0), "packets, files")
+        check(rx.json["port_counters"]["foreign"] > 1000, f"{rx.json['port_counters']}")
+        equal(rx.json["ended"], "timeout", "ended")
+        equal(os.listdir(out), [], "files written")
+
+
+def test_garbage_on_our_port_is_malformed_and_does_no_harm(t):
+    """Without --listen every UDP packet is looked at: these have zeros for an ALC header."""
+    sock, out = t.path("w.sock"), t.mkdir("in")
+    with Testpmd(t, f"net_vhost0,iface={sock}", "txonly") as peer:
+        rx = t.recv("--port", f"virtio-user:{sock}", "--out", out, "--timeout", "3s")
+        poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the receiver")
+        peer.do("set txpkts 60,40", "testpmd>")
+        peer.start()
+        rx.ends_with(3)
+        counters = rx.json["counters"]
+        check(counters["malformed"] > 1000, f"{counters}")
+        equal(counters["malformed"], counters["packets"], "malformed packets")
+        equal((rx.json["files_known"], os.listdir(out)), (0, []), "files")

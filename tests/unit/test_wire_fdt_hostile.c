@@ -308,6 +308,20 @@ static void the_limits_are_where_they_are_said_to_be(void **state)
 	}
 }
 
+static void depth_is_not_length(void **state)
+{
+	struct text t;
+	FILE *f = text_open(&t);
+	unsigned i;
+
+	(void)state;
+	fputs(ROOT, f);
+	for (i = 0; i < 1000; i++)
+		fputs("<a><b></b></a>", f);
+	fputs(ROOT_END, f);
+	assert_int_equal(parse_bounded(&t), 0);
+}
+
 static void files_and_bytes_are_limited(void **state)
 {
 	struct text t;
@@ -361,6 +375,7 @@ int main(void)
 		cmocka_unit_test(many_names_are_refused_at_once),
 		cmocka_unit_test(many_elements_take_no_memory),
 		cmocka_unit_test(the_limits_are_where_they_are_said_to_be),
+		cmocka_unit_test(depth_is_not_length),
 		cmocka_unit_test(files_and_bytes_are_limited),
 		cmocka_unit_test(a_cut_table_is_never_taken),
 	};

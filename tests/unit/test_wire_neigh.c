@@ -161,6 +161,50 @@ static void cut_neighbours_are_ignored(void **state)
 	}
 }
 
+/* Sets the payload length and the ICMPv6 checksum of an untagged NDP frame. */
+static void seal_ndp(uint8_t *frame, size_t len)
+{
+	uint32_t sum = (uint32_t)(len - 54) + 58;
+	size_t i;
+
+	pw_be16_store(frame + 18, (uint16_t)(len - 54));
+	pw_be16_store(frame + 56, 0);
+	for (i = 22; i < len; i++)
+		sum += i % 2 ? frame[i] : (uint32_t)frame[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	pw_be16_store(frame + 56, (uint16_t)~sum);
+}
+
+/* Options in any order; where ours is missing or broken, the frame's own source is the answer. */
+static void ndp_options_are_walked(void **state)
+{
+	static const struct {
+		uint8_t bytes[16];
+		size_t len;
+		const uint8_t *to;
+	} cases[] = {
+		{{1, 1, 2, 0, 0, 0, 0, 0xb}, 8, mac_b},
+		{{14, 1, 9, 9, 9, 9, 9, 9, 1, 1, 2, 0, 0, 0, 0, 0xb}, 16, mac_b}, {{0}, 0, mac_a},
+		{{2, 1, 2, 0, 0, 0, 0, 0xb}, 8, mac_a}, /* the other one */
+		{{14, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0xb}, 16, mac_a}, /* no length */
+		{{1, 2, 2, 0, 0, 0, 0, 0xb}, 8, mac_a},                           /* too long */
+		{{1, 1, 2, 0, 0, 0, 0}, 7, mac_a},                                /* cut */
+	};
+	uint8_t ask[PW_NEIGH_FRAME_MAX + 16], out[PW_NEIGH_FRAME_MAX];
+	size_t i, m;
+
+	(void)state;
+	for (i = 0; i < PW_ARRAY_LEN(cases); i++) {
+		pw_neigh_request(ask, mac_a, &a6, &b6, PW_VLAN_NONE);
+		memcpy(ask + 78, cases[i].bytes, sizeof(cases[i].bytes));
+		seal_ndp(ask, 78 + cases[i].len);
+		assert_true(pw_neigh_answer(
+			ask, 78 + cases[i].len, &b6, (const uint8_t[6]){2, 3}, out, &m));
+		assert_memory_equal(out, cases[i].to, 6);
+	}
+}
+
 /* Duplicate address detection asks from :: (RFC 4862 section 5.4) and gets no unicast answer. */
 static void duplicate_address_detection_is_left_alone(void **state)
 {
@@ -196,6 +240,7 @@ int main(void)
 		cmocka_unit_test(an_advertisement_is_solicited_and_complete),
 		cmocka_unit_test(damaged_neighbours_are_ignored),
 		cmocka_unit_test(cut_neighbours_are_ignored),
+		cmocka_unit_test(ndp_options_are_walked),
 		cmocka_unit_test(duplicate_address_detection_is_left_alone),
 		cmocka_unit_test(an_unset_address_answers_nothing),
 	};

@@ -124,6 +124,9 @@ static void say_end(const struct pw_recv_run *run, int code)
 	else if (run->end == PW_RECV_END_TIMEOUT)
 		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
 			"nothing came for %s: ending with what is here (--timeout)", silence);
+	else if (run->end == PW_RECV_END_CLOSED)
+		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
+			"the sender has closed its session: ending with what is here");
 	else if (run->end == PW_RECV_END_PEER_GONE)
 		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
 			"the peer of %s is gone: ending with what is here", run->opt->port);

@@ -8,7 +8,8 @@
 #define LOOK_POLLS 1024        /* a poll of an empty ring takes tens of nanoseconds */
 #define LOOK_CALLS 64          /* a system call that brings packets, a hundred microseconds */
 #define ALIVE_NS   (PW_NS_PER_S / 10)
-#define DRAIN_MAX  65536 /* polls; a peer that is gone can leave no more than a ring */
+#define CLOSED_NS  PW_NS_PER_S /* what the close of a session has overtaken comes within this */
+#define DRAIN_MAX  65536       /* polls; a peer that is gone can leave no more than a ring */
 
 struct loop {
 	struct pw_recv_run *run;
@@ -70,6 +71,12 @@ static bool peer_gone(struct loop *l, const struct pw_recv_status *st, uint64_t 
 	return !l->run->path.ops->alive(l->run->path.path);
 }
 
+/* With --expect, another session may bring the rest. */
+static bool session_over(const struct loop *l, const struct pw_recv_status *st, uint64_t now)
+{
+	return st->session_closed && !l->run->opt->expect && now - l->heard_ns >= CLOSED_NS;
+}
+
 /* What the peer sent before it went is still in the ring. */
 static void drain(struct loop *l)
 {
@@ -104,6 +111,8 @@ static bool look(struct loop *l)
 		run->end = PW_RECV_END_INTERRUPTED;
 	else if (timeout_ns && now - l->heard_ns >= timeout_ns)
 		run->end = PW_RECV_END_TIMEOUT;
+	else if (session_over(l, &st, now))
+		run->end = PW_RECV_END_CLOSED;
 	else if (peer_gone(l, &st, now))
 		run->end = PW_RECV_END_PEER_GONE;
 	else

@@ -211,6 +211,7 @@ static const char *end_name(enum pw_recv_end end)
 		[PW_RECV_END_TIMEOUT] = "timeout",
 		[PW_RECV_END_INTERRUPTED] = "interrupted",
 		[PW_RECV_END_PEER_GONE] = "peer-gone",
+		[PW_RECV_END_CLOSED] = "closed",
 		[PW_RECV_END_FATAL] = "output-error",
 		[PW_RECV_END_PATH] = "port-error",
 	};

@@ -34,8 +34,9 @@ enum pw_recv_end {
 	PW_RECV_END_TIMEOUT,
 	PW_RECV_END_INTERRUPTED,
 	PW_RECV_END_PEER_GONE,
-	PW_RECV_END_FATAL, /* the receiver's: pw_recv_finish() says why */
-	PW_RECV_END_PATH,  /* the path's: err says why */
+	PW_RECV_END_CLOSED, /* the sender's session is */
+	PW_RECV_END_FATAL,  /* the receiver's: pw_recv_finish() says why */
+	PW_RECV_END_PATH,   /* the path's: err says why */
 };
 
 struct pw_recv_run {

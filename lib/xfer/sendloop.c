@@ -17,16 +17,31 @@
 #define STALL_LIMIT_NS 30000000000ull /* a live peer that takes nothing this long is stuck */
 #define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
 
+static int say_lost(const struct pw_send *s, struct pw_err *err)
+{
+	const struct pw_send_slot *slot;
+	const char *name = "a file";
+	size_t i;
+
+	for (slot = s->retired; slot; slot = slot->next)
+		if (pw_guard_lost(slot->guard))
+			name = slot->file->path;
+	for (i = 0; i < s->n_group; i++)
+		if (s->group[i] && pw_guard_lost(s->group[i]->guard))
+			name = s->group[i]->file->path;
+	return pw_err_set(err, EIO,
+		"read %s: it was truncated while it was being sent, and its pages are gone; the "
+		"receiver refuses it by its digest: send it again",
+		name);
+}
+
 int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err)
 {
 	struct pw_send_status st;
 
 	s->n_calls = 0;
 	if (pw_guard_any_lost())
-		return pw_err_set(err, EIO,
-			"read a file's mapped pages: they are gone, the file was truncated while "
-			"it was being sent; "
-			"the receiver will refuse it by its digest: send it again");
+		return say_lost(s, err);
 	if (now_ns >= s->next_tick_ns && s->cfg.tick) {
 		st = (struct pw_send_status){
 			.phase = phase,

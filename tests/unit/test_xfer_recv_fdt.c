@@ -234,11 +234,16 @@ static void unfinished_tables_take_bounded_memory(void **state)
 	free(junk);
 }
 
-/* A million TOIs in a hundred tables, each then touched by a packet. */
+/* A million TOIs in a thousand tables, each then touched by a packet. */
 static void a_million_files_take_bounded_memory(void **state)
 {
-	enum { TABLES = 101, EACH = 10000 };
-	struct pw_recv_config cfg = {.discard = true};
+#ifdef __SANITIZE_THREAD__
+	enum { TABLES = 30 }; /* its memmem() looks at all that is left of a table, each time */
+#else
+	enum { TABLES = 1010 };
+#endif
+	enum { EACH = 1000, LIMIT = (TABLES - 10) * EACH };
+	struct pw_recv_config cfg = {.discard = true, .max_files = LIMIT == 1000000 ? 0 : LIMIT};
 	struct pw_recv *r = recv_make(&cfg);
 	struct pw_alc_hdr hdr = {.tsi = TSI};
 	uint64_t before, toi = 1;
@@ -269,8 +274,8 @@ static void a_million_files_take_bounded_memory(void **state)
 		free(xml);
 	}
 	pw_recv_status(r, &st);
-	assert_int_equal(st.n_files, 1000000);
-	assert_int_equal(pw_recv_counters(r)->fdt_bad, 1);
+	assert_int_equal(st.n_files, LIMIT);
+	assert_int_equal(pw_recv_counters(r)->fdt_bad, 10);
 	malloc_trim(0);
 	assert_growth(before, 320);
 	for (toi = 1; toi <= TABLES * EACH; toi += 10) {
@@ -278,7 +283,7 @@ static void a_million_files_take_bounded_memory(void **state)
 		packets_add(&p, &hdr, true, junk, sizeof(junk));
 	}
 	push(r, &p);
-	assert_int_equal(pw_recv_counters(r)->out_of_object, 100000);
+	assert_int_equal(pw_recv_counters(r)->out_of_object, LIMIT / 10);
 	assert_int_equal(pw_recv_counters(r)->unknown_toi, 1000);
 	packets_drop(&p);
 	assert_growth(before, 400);
@@ -347,6 +352,9 @@ static int teardown(void **state)
 
 int main(void)
 {
+	/* meson sets MALLOC_PERTURB_, which writes to every page of what is reserved in name only
+	 */
+	mallopt(M_PERTURB, 0);
 	const struct CMUnitTest tests[] = {
 		test(bombs_and_entities_are_bad_tables),
 		test(a_contradicting_table_changes_nothing),

@@ -17,7 +17,8 @@ static inline uint64_t pw_clock_ns(void)
 	return (uint64_t)ts.tv_sec * PW_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-/* A cycle counter: the TSC on x86, else nanoseconds. Constant rate, one core's readings in order. */
+/* A cycle counter: the TSC on x86, else nanoseconds. Constant rate, one core's readings in order.
+ */
 static inline uint64_t pw_cycles(void)
 {
 #if defined(__x86_64__)

@@ -43,13 +43,13 @@ struct pw_tx_burst {
 
 /* Counters since open, kept by the path. */
 struct pw_tx_counters {
-	uint64_t packets;         /* accepted by the driver, control packets included */
-	uint64_t payload_bytes;   /* file bytes accepted */
-	uint64_t wire_bytes;      /* Ethernet frames, without FCS and preamble */
+	uint64_t packets;          /* accepted by the driver, control packets included */
+	uint64_t payload_bytes;    /* file bytes accepted */
+	uint64_t wire_bytes;       /* Ethernet frames, without FCS and preamble */
 	uint64_t cpu_copied_bytes; /* payload bytes that pagewire's own code copied */
-	uint64_t cpu_read_bytes;  /* payload bytes that pagewire's own code read (checksums) */
-	uint64_t full_polls;      /* send calls in which the driver took nothing */
-	uint64_t split_packets;   /* packets with one more segment (discontiguous pages) */
+	uint64_t cpu_read_bytes;   /* payload bytes that pagewire's own code read (checksums) */
+	uint64_t full_polls;       /* send calls in which the driver took nothing */
+	uint64_t split_packets;    /* packets with one more segment (discontiguous pages) */
 };
 
 struct pw_tx_ops {
@@ -62,8 +62,8 @@ struct pw_tx_ops {
 	/* Returns how many symbols were accepted, 0..b->n. Never blocks. */
 	uint16_t (*send)(void *path, const struct pw_tx_burst *b);
 	/* One small packet copied whole (FDT, close): header template and payload. 1 or 0. */
-	uint16_t (*send_copy)(void *path, const struct pw_frame_tmpl *tmpl, const void *payload,
-		size_t len);
+	uint16_t (*send_copy)(
+		void *path, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len);
 	/* Asks the driver for completed packets. Never blocks. */
 	void (*reap)(void *path);
 	/* false when the link or the peer is gone. Cold: a few times a second. */
@@ -80,17 +80,18 @@ struct pw_rx_view {
 };
 
 struct pw_rx_counters {
-	uint64_t packets;  /* frames or datagrams, all of them */
-	uint64_t bytes;    /* of UDP payload handed up */
-	uint64_t foreign;  /* not for us: other protocols, addresses, ports */
+	uint64_t packets;   /* frames or datagrams, all of them */
+	uint64_t bytes;     /* of UDP payload handed up */
+	uint64_t foreign;   /* not for us: other protocols, addresses, ports */
 	uint64_t malformed; /* frames that contradict themselves */
-	uint64_t missed;   /* the port's or socket's own drop counter, where it has one */
+	uint64_t missed;    /* the port's or socket's own drop counter, where it has one */
 };
 
 struct pw_rx_ops {
 	const char *name;
 	/* Up to n (<= PW_BURST * 2) packets into views; 0 when none waits. May sleep up to
-	 * timeout_ns when it can (sockets); poll-mode drivers never do. -errno: the path is dead. */
+	 * timeout_ns when it can (sockets); poll-mode drivers never do. -errno: the path is dead.
+	 */
 	int (*burst)(void *path, struct pw_rx_view *views, uint16_t n, uint64_t timeout_ns);
 	/* Gives the last burst's buffers back. */
 	void (*release)(void *path);

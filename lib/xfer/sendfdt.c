@@ -13,7 +13,8 @@
 #define CLOSE_GAP_NS  5000000ull
 #define DRAIN_NS      2000000000ull
 #define DRAIN_GAP_NS  50000ull
-#define LINGER_NS     50000000ull /* a peer that was not running takes its last packets in it */
+#define LINGER_NS     250000000ull /* a peer that was not running takes its last packets in it */
+#define LINGER_GAP_NS 5000000ull
 
 static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 {
@@ -122,7 +123,7 @@ void pw_send_alive(struct pw_send *s)
 int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 {
 	const struct pw_tx_ops *ops = s->cfg.ops;
-	uint64_t start = pw_clock_ns(), now = start;
+	uint64_t start = pw_clock_ns(), now = start, end;
 	uint64_t n = 0;
 	int r;
 
@@ -141,6 +142,8 @@ int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 		n++;
 		now = pw_clock_ns();
 	}
-	pw_send_pause(s, LINGER_NS, NULL);
+	/* the ring's memory may go with us; a peer that has all it wants is gone first */
+	for (end = now + LINGER_NS; now < end && ops->alive(s->cfg.path); now = pw_clock_ns())
+		pw_send_pause(s, LINGER_GAP_NS, NULL);
 	return 0;
 }

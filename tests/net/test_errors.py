@@ -162,7 +162,7 @@ def test_the_receiver_names_what_it_cannot_use(t):
     recv_error(t, RUNTIME, ["10.99.99.99", "ip -br addr"], "--listen", "10.99.99.99", "--out", t.dir)
     recv_error(t, NO_ENVIRONMENT, ["pwnone0", "ip -br link"], "--listen", "239.77.0.1",
                "--interface", "pwnone0", "--out", t.dir)
-    recv_error(t, RUNTIME, ["pagewire-gaps.json", "without --resume"], "--listen", "127.0.0.1",
+    recv_error(t, RUNTIME, ["pagewire-gaps.json", "leave out --resume"], "--listen", "127.0.0.1",
                "--resume", "--out", t.dir)
 
 

@@ -34,6 +34,7 @@ import time
 
 import hugepages
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE = 60.0  # seconds; a process that takes longer is stuck
 
 
@@ -151,6 +152,7 @@ class Test:
         self.marker = f"PAGEWIRE_NET_TEST={os.getpid()}.{session.count}"
         session.count += 1
         self.env = dict(os.environ, LC_ALL="C.UTF-8")
+        self.env.setdefault("LSAN_OPTIONS", f"suppressions={HERE}/lsan.supp:print_suppressions=0")
         self.env.update([self.marker.split("=")])
         self.processes = []
         self.namespaces = {}

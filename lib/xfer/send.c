@@ -221,7 +221,6 @@ int pw_send_open_group(
 		r = open_slot(s, i, err);
 	if (r)
 		return r;
-	s->fdt_instance = (uint32_t)(first / PW_SEND_GROUP) & PW_FDT_INSTANCE_MAX;
 	return pw_send_fdt_build(s, end == s->cfg.files->n, err);
 }
 

@@ -35,7 +35,10 @@ struct pw_send {
 	/* The current FDT instance, cut into packets. */
 	char *fdt;
 	size_t fdt_len;
-	uint32_t fdt_instance;
+	uint32_t fdt_instance; /* its ID; no two instances of different content share one */
+	uint32_t fdt_next;     /* ID of the next one built */
+	bool fdt_last;         /* it names the session's last files */
+	uint64_t fdt_built_ns;
 
 	struct pw_send_slot *group[PW_SEND_GROUP]; /* in hand */
 	size_t n_group;

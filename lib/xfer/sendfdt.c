@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "xfer/sender.h"
 
-#define FDT_LIFE_S    3600 /* Expires: an hour from now, then the next carousel renews it */
-#define CLOSE_PACKETS 3    /* at least, each may be lost */
+#define FDT_LIFE_S \
+	3600 /* Expires: an hour from now; a carousel makes a new instance at half time */
+#define FDT_RENEW_NS  (FDT_LIFE_S / 2 * PW_NS_PER_S)
+#define CLOSE_PACKETS 3 /* at least, each may be lost */
 #define CLOSE_GAP_NS  5000000ull
 #define DRAIN_NS      2000000000ull
 #define DRAIN_GAP_NS  50000ull
@@ -44,6 +46,10 @@ int pw_send_fdt_build(struct pw_send *s, bool last, struct pw_err *err)
 		fill_entry(&entries[i], s->group[i]);
 	free(s->fdt);
 	s->fdt = NULL;
+	s->fdt_instance = s->fdt_next;
+	s->fdt_next = (s->fdt_next + 1) & PW_FDT_INSTANCE_MAX;
+	s->fdt_last = last;
+	s->fdt_built_ns = pw_clock_ns();
 	return pw_fdt_build(&fdt, &s->fdt, &s->fdt_len, err);
 }
 
@@ -101,8 +107,13 @@ static int send_fdt_packets(
 
 int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err)
 {
-	s->next_fdt_ns = pw_clock_ns() + s->cfg.fdt_interval_ns;
-	return send_fdt_packets(s, close_session, UINT64_MAX, err);
+	uint64_t now = pw_clock_ns();
+	int r = 0;
+
+	s->next_fdt_ns = now + s->cfg.fdt_interval_ns;
+	if (now - s->fdt_built_ns > FDT_RENEW_NS)
+		r = pw_send_fdt_build(s, s->fdt_last, err);
+	return r ? r : send_fdt_packets(s, close_session, UINT64_MAX, err);
 }
 
 void pw_send_alive(struct pw_send *s)

@@ -5,6 +5,8 @@
 #                           $hugepages_why when they cannot be had
 #   hugepages_give_back     unmounts, restores nr_hugepages; safe to call twice
 
+# The kernel's knob itself: hugeadm leaves another nr_overcommit_hugepages behind, and
+# dpdk-hugepages.py clears the pool with the files that lie in it.
 hugepages_knob=/proc/sys/vm/nr_hugepages
 hugepages_found=
 hugepages_dir=

@@ -7,10 +7,10 @@ set -eu
 # build
 packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
 libxml2-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev"
-# run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), hugeadm
-packages="$packages dpdk dpdk-dev libhugetlbfs-bin iproute2 kmod"
+# run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py)
+packages="$packages dpdk dpdk-dev iproute2 kmod"
 # tests, fuzzing and the comparison
-packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 ethtool
+packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3
 mandoc python3 openssl binutils procps util-linux mount git"
 
 missing=

@@ -61,8 +61,11 @@ class Reservation:
     def release(self):
         """Gives back what was added: others may have changed the pool since."""
         if self.mount:
-            subprocess.run(["umount", self.mount], timeout=30, check=False)
-            os.rmdir(self.mount)
+            for args in ([], ["-l"]):  # lazily, when somebody still holds a file
+                if subprocess.run(["umount", *args, self.mount], timeout=30, check=False,
+                                  stderr=subprocess.DEVNULL).returncode == 0:
+                    os.rmdir(self.mount)
+                    break
             self.mount = None
         if self.added:
             write_total(max(0, read("nr_hugepages") - self.added))

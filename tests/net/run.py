@@ -102,6 +102,7 @@ def main():
         parser.error(f"no program {args.binary}; build it, or give --binary")
     # a SIGTERM must run the clean-up too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     return run_all(Session(args.binary), tests, args.tap)
 
 

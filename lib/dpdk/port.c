@@ -320,6 +320,10 @@ static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	if (r)
 		return pw_err_set(err, -r, "size the queues of %s: %s", p->spec.text, strerror(-r));
+	/* virtio frees nothing until so many descriptors are short: let it free with every burst,
+	 * so that the last pages of a session come back soon */
+	if (!strncmp(p->driver, "net_virtio", 10) && p->n_txd > 64)
+		tx.tx_free_thresh = (uint16_t)(p->n_txd - 8);
 	tx.offloads = 0; /* what the port was configured with */
 	r = rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx);
 	if (!r)

@@ -29,13 +29,14 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "set-up: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
-apt-get -q update >/dev/null
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt-get -q update >"$log" 2>&1 ||
+	echo "set-up: apt-get update failed, trying with the package lists that are here" >&2
 # shellcheck disable=SC2086 # a list of words
-if ! apt-get -q -y install --no-install-recommends $missing >/tmp/pagewire-setup.$$ 2>&1; then
-	tail -20 /tmp/pagewire-setup.$$ >&2
-	rm -f /tmp/pagewire-setup.$$
+if ! apt-get -q -y install --no-install-recommends $missing >"$log" 2>&1; then
+	tail -20 "$log" >&2
 	echo "set-up: apt-get failed; mend what it says above and run this again" >&2
 	exit 1
 fi
-rm -f /tmp/pagewire-setup.$$
 echo "set-up: done"

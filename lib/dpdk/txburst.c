@@ -2,10 +2,10 @@
 /*
  * The transmitter. From a run of symbols to packets whose payload is the file's pages:
  *
- *   reap      the driver frees mbufs of earlier bursts: payload_done() counts the window's n_out
- * down fill      header mbuf <- template + SBN, ESI       payload mbuf -> page (va, iova), no bytes
- * read burst     rte_eth_tx_burst(); what the ring did not take stays pending and goes first next
- * time account   counters, once a burst
+ *   reap     the driver frees mbufs of earlier bursts: payload_done() counts the window down
+ *   fill     header mbuf <- template + SBN, ESI;  payload mbuf -> the page; no byte is read
+ *   burst    rte_eth_tx_burst(); what the ring did not take goes first next time
+ *   account  counters, once a burst
  *
  * One thread owns the queue, its pools' caches and every window's n_out. A window may be unmapped
  * once n_out is 0: each payload mbuf in a ring or in q->pending counts as one.

@@ -4,8 +4,7 @@
  *
  *   object   |<-------------------- transfer_len ------------------->|
  *   blocks   | n_large blocks of a_large symbols | rest: a_small each |
- *   symbols  |sym|sym|sym|...                                  |last |   each symbol_len, last
- * shorter
+ *   symbols  |sym|sym|sym|...                                  |last |
  *
  * Pure arithmetic, no allocation, any thread.
  */

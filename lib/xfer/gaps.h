@@ -5,8 +5,9 @@
  *
  *   {"schema": "pagewire.gaps/1", "tsi": 7,
  *    "files": [{"name": "dir/a.img", "bytes": 3000001, "digest": "xxh3-128:...",
- *               "missing": [[0, 1440], [2880, 5760]]}]}      byte ranges [from, to), sorted,
- * disjoint
+ *               "missing": [[0, 1440], [2880, 5760]]}]}
+ *
+ * Byte ranges [from, to), sorted and disjoint.
  *
  * Files that are complete do not appear. A digest that is not known is left out. Read as hostile:
  * sizes, counts and ranges are bounded.

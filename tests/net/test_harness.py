@@ -59,6 +59,7 @@ def test_an_interface_is_found_and_its_namespace_removed(t):
 
 
 def test_a_huge_page_that_is_held_is_found(t):
+    t.need_hugepages()
     held = []
 
     def leave(inner):

@@ -62,6 +62,8 @@ class Testpmd:
 
 
 def test_testpmd_on_virtio_user_counts_what_vhost_sent(t):
+    t.need_tool("dpdk-testpmd")
+    t.need_hugepages()
     original, sock = t.file("a.bin", 3000001), t.path("w.sock")
     tx = t.send("--port", f"vhost:{sock}", "--to", "239.77.0.1", "--lead", "1s", original)
     poll_until(lambda: os.path.exists(sock), 30, "the socket")

@@ -227,8 +227,11 @@ int pw_send_open_group(
 static int send_group(struct pw_send *s, struct pw_err *err)
 {
 	size_t i;
-	int r = pw_send_fdt(s, false, err);
+	int r = pw_send_look(
+		s, pw_clock_ns(), s->streaming ? PW_SEND_SENDING : PW_SEND_READING, err);
 
+	if (r == 0)
+		r = pw_send_fdt(s, false, err);
 	if (r == 0 && !s->streaming) {
 		r = pw_send_pause(s, s->cfg.lead_ns, err);
 		s->streaming = true;
@@ -243,6 +246,7 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 
 static int send_pass(struct pw_send *s, struct pw_err *err)
 {
+	const uint64_t sent = s->bytes_done;
 	const size_t n = s->cfg.files->n;
 	size_t first;
 	int r = 0;
@@ -256,6 +260,13 @@ static int send_pass(struct pw_send *s, struct pw_err *err)
 		}
 		if (r == 0)
 			r = send_group(s, err);
+	}
+	/* a pass over nothing but empty files would only be a flood of file tables */
+	if (r == 0 && s->bytes_done == sent && s->pass != s->cfg.loops) {
+		const uint64_t start = pw_cycles();
+
+		r = pw_send_pause(s, s->cfg.fdt_interval_ns, err);
+		s->res->pace_cycles += pw_cycles() - start;
 	}
 	return r;
 }

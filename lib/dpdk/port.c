@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "sys/netif.h"
 
+#define RETRY_US       50000 /* between two attempts to connect */
 #define PROBE_AGAIN_NS (2 * PW_NS_PER_S)
 #define POLL_US        10000 /* while waiting for a socket or a link */
 #define ETH_OVERHEAD   (RTE_ETHER_HDR_LEN + 4 /* 802.1Q */)
@@ -179,18 +180,38 @@ static int find_port(struct pw_port *p, struct pw_err *err)
 		p->spec.text);
 }
 
-/* A vhost backend's socket exists a moment before it listens: its peer asks again for a while. */
-static int probe_device(const struct pw_port *p, const struct pw_dpdk_config *cfg)
+/* A socket that nobody listens on: the peer makes it a moment before it does, and one that was
+ * killed leaves it behind. To connect to it is safe, no one is there to be disturbed. */
+static bool is_deserted(const struct pw_port *p)
 {
-	uint64_t deadline = pw_clock_ns() + pw_min_u64(cfg->wait_ns, PROBE_AGAIN_NS);
-	int r = rte_dev_probe(p->devargs);
+	return (p->spec.kind == PW_PORT_VIRTIO_USER || p->spec.kind == PW_PORT_MEMIF) &&
+	       socket_state(p->spec.target) != 1;
+}
 
-	while (r < 0 && p->spec.kind == PW_PORT_VIRTIO_USER && !cancelled(cfg) &&
-		pw_clock_ns() < deadline) {
-		usleep(POLL_US);
-		r = rte_dev_probe(p->devargs);
-	}
-	return r;
+/* After a failure to connect: true when it is worth another try. */
+static bool try_again(const struct pw_port *p, const struct pw_dpdk_config *cfg, uint64_t start_ns)
+{
+	uint64_t wait_ns = cfg->wait_ns;
+
+	if (p->spec.kind != PW_PORT_VIRTIO_USER && p->spec.kind != PW_PORT_MEMIF)
+		return false;
+	if (!is_deserted(p)) /* it has come to listen just now, or takes no second peer */
+		wait_ns = pw_min_u64(wait_ns, PROBE_AGAIN_NS);
+	if (cancelled(cfg) || pw_clock_ns() - start_ns >= wait_ns)
+		return false;
+	usleep(RETRY_US);
+	return true;
+}
+
+static int say_deserted(
+	const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	if (cancelled(cfg))
+		return pw_err_set(
+			err, ECANCELED, "wait for socket %s: interrupted", p->spec.target);
+	return pw_err_set(err, ECONNREFUSED,
+		"connect to %s: nobody listens there; start the other side, or raise --wait",
+		p->spec.target);
 }
 
 /* Drivers say -1 for any failure, which is no EPERM. */
@@ -208,6 +229,7 @@ static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool trans
 	struct pw_eal *eal, struct pw_err *err)
 {
 	uint32_t frame = cfg->mtu + ETH_OVERHEAD;
+	uint64_t start_ns = pw_clock_ns();
 	int r;
 
 	r = pw_portspec_devargs(
@@ -216,7 +238,11 @@ static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool trans
 		return r;
 	if (!p->is_pci || rte_eth_dev_count_avail() == 0) {
 		eal->last_line[0] = '\0';
-		r = probe_device(p, cfg);
+		do
+			r = rte_dev_probe(p->devargs);
+		while (r < 0 && try_again(p, cfg, start_ns));
+		if (r < 0 && is_deserted(p))
+			return say_deserted(p, cfg, err);
 		if (r < 0)
 			return pw_err_set(err, driver_code(r),
 				"probe %s: %s%s; see `pagewire doctor --port %s`", p->spec.text,
@@ -337,11 +363,16 @@ static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,
 	bool transmit, struct pw_err *err)
 {
+	uint64_t start_ns = pw_clock_ns();
 	int r = setup_queues(p, cfg, rx_pool, err);
 
 	if (r)
 		return r;
-	r = rte_eth_dev_start(p->id);
+	do
+		r = rte_eth_dev_start(p->id);
+	while (r && transmit && try_again(p, cfg, start_ns));
+	if (r && transmit && is_deserted(p))
+		return say_deserted(p, cfg, err);
 	if (r)
 		return pw_err_set(err, driver_code(r),
 			"start %s: %s; see `pagewire doctor --port %s`", p->spec.text,

@@ -2,6 +2,7 @@
 """One clear line for each thing that can go wrong, the right exit code, nothing left behind."""
 import os
 import socket
+import time
 
 from harness import check, equal
 
@@ -86,6 +87,17 @@ def test_a_peer_that_does_not_come_is_waited_for_and_named(t):
         send_error(t, RUNTIME, [sock, "other side", "--wait"], "--wait", "500ms", port=port)
     recv_error(t, RUNTIME, [sock, "other side", "--wait"], "--port", f"virtio-user:{sock}",
                "--no-huge", "--wait", "500ms", "--out", t.dir)
+
+
+def test_a_deserted_socket_is_waited_on_like_one_that_is_not_there(t):
+    sock = t.path("w.sock")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(sock)
+    for port in (f"virtio-user:{sock}", f"memif:{sock}"):
+        start = time.monotonic()
+        send_error(t, RUNTIME, [sock, "nobody listens", "--wait"], "--wait", "3s", port=port)
+        check(time.monotonic() - start >= 3, "it did not wait")
+    os.unlink(sock)
 
 
 def test_a_socket_file_that_is_none_or_in_use_is_left_alone(t):

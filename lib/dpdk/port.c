@@ -21,13 +21,13 @@
 #define PROBE_AGAIN_NS (2 * PW_NS_PER_S)
 #define POLL_US        10000 /* while waiting for a socket or a link */
 #define ETH_OVERHEAD   (RTE_ETHER_HDR_LEN + 4 /* 802.1Q */)
+#define VNET_HDR       12   /* virtio counts its own header to the frame when it checks the room */
 #define XDP_MAX_MTU    3498 /* of a veth with an XDP program: one page less headroom and tail */
 #define DEFAULT_DESCS  1024
 
 uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu)
 {
-	/* virtio counts its own header of 12 bytes to the frame when it checks the room */
-	uint64_t room = pw_align_up(RTE_PKTMBUF_HEADROOM + mtu + ETH_OVERHEAD + 12, 64);
+	uint64_t room = pw_align_up(RTE_PKTMBUF_HEADROOM + mtu + ETH_OVERHEAD + VNET_HDR, 64);
 
 	/* af_packet wants room for a whole slot of its ring, whatever the frames in it */
 	if (p->spec.kind == PW_PORT_AF_PACKET)
@@ -40,21 +40,22 @@ static bool cancelled(const struct pw_dpdk_config *cfg)
 	return cfg->cancelled && cfg->cancelled();
 }
 
-/* Does somebody listen on this unix socket? 1 yes, 0 no (stale file), -ENOENT no such file. */
-static int socket_state(const char *path)
+/* Is the file of this unix socket one that its process has left behind? Only the refused connection
+ * says so: any other failure (memif's sockets are of another type: EPROTOTYPE) has found one alive,
+ * or not found out. */
+static bool is_stale_socket(const char *path)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd, r;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool stale;
 
-	if (access(path, F_OK))
-		return -ENOENT;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
+		return false;
 	memcpy(sun.sun_path, path, strnlen(path, sizeof(sun.sun_path) - 1));
-	r = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0;
+	stale = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 &&
+		errno == ECONNREFUSED;
 	close(fd);
-	return r;
+	return stale;
 }
 
 /* The side that makes the socket: a file left over from a crash is removed, a live one is not. */
@@ -67,7 +68,7 @@ static int claim_socket(const struct pw_portspec *spec, struct pw_err *err)
 	if (!S_ISSOCK(st.st_mode))
 		return pw_err_set(err, EEXIST,
 			"make socket %s: a file of that name exists; remove it", spec->target);
-	if (socket_state(spec->target) == 1)
+	if (!is_stale_socket(spec->target))
 		return pw_err_set(err, EADDRINUSE,
 			"make socket %s: another process listens on it; use another path",
 			spec->target);
@@ -185,7 +186,7 @@ static int find_port(struct pw_port *p, struct pw_err *err)
 static bool is_deserted(const struct pw_port *p)
 {
 	return (p->spec.kind == PW_PORT_VIRTIO_USER || p->spec.kind == PW_PORT_MEMIF) &&
-	       socket_state(p->spec.target) != 1;
+	       (access(p->spec.target, F_OK) || is_stale_socket(p->spec.target));
 }
 
 /* After a failure to connect: true when it is worth another try. */
@@ -271,11 +272,30 @@ static void choose_offloads(struct pw_port *p, const struct pw_dpdk_config *cfg,
 			(RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM);
 }
 
-static int set_mtu(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
+/* What fits our own buffers: an mbuf's length has 16 bits. Frames that leave as chains have no buffer
+ * of their own, but libpcap's bounce buffer, beyond which a frame is cut without a word. */
+static uint32_t max_buffer_mtu(const struct pw_port *p, bool transmit)
 {
-	uint32_t max = p->info.max_mtu;
+	const uint32_t room = UINT16_MAX - RTE_PKTMBUF_HEADROOM;
+
+	if (p->spec.kind == PW_PORT_AF_PACKET)
+		return pw_portspec_af_packet_max(room) - ETH_OVERHEAD;
+	if (!transmit || !p->multi_segs)
+		return room - ETH_OVERHEAD - VNET_HDR;
+	return p->spec.kind == PW_PORT_PCAP ? RTE_ETHER_MAX_JUMBO_FRAME_LEN - ETH_OVERHEAD
+					    : UINT16_MAX;
+}
+
+static int set_mtu(
+	struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit, struct pw_err *err)
+{
+	uint32_t max = p->info.max_mtu, max_buffer = max_buffer_mtu(p, transmit);
 	int r;
 
+	if (cfg->mtu > max_buffer)
+		return pw_err_set(err, EINVAL,
+			"use %s: --mtu %u is more than the %u that %s's buffers take; lower --mtu",
+			p->spec.text, cfg->mtu, max_buffer, p->driver);
 	/* The driver names 1514 bytes whatever its frames are; the interface's MTU was looked at,
 	 * and stands: it is the administrator's. */
 	if (p->spec.kind == PW_PORT_AF_PACKET)
@@ -326,7 +346,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	if (r)
 		return pw_err_set(err, -r, "configure %s: %s%s", spec->text, strerror(-r),
 			pw_eal_last_words(eal));
-	r = set_mtu(p, cfg, err);
+	r = set_mtu(p, cfg, transmit, err);
 	if (r)
 		return r;
 	if (rte_eth_macaddr_get(p->id, &mac) == 0)
@@ -335,10 +355,27 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	return 0;
 }
 
+/* virtio frees nothing until so many descriptors are short: let it free with every burst, so that
+ * the last pages of a session come back soon. The ring's true size is the device's and not told; a
+ * threshold beyond it is refused, so smaller ones are tried, and the default in the end. */
+static int setup_tx_queue(struct pw_port *p)
+{
+	struct rte_eth_txconf tx = p->info.default_txconf;
+	uint16_t n = strncmp(p->driver, "net_virtio", 10) ? 0 : p->n_txd;
+
+	tx.offloads = 0; /* what the port was configured with */
+	for (; n > 64; n /= 2) {
+		tx.tx_free_thresh = (uint16_t)(n - 8);
+		if (rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx) == 0)
+			return 0;
+	}
+	tx.tx_free_thresh = p->info.default_txconf.tx_free_thresh;
+	return rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx);
+}
+
 static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	struct rte_mempool *rx_pool, struct pw_err *err)
 {
-	struct rte_eth_txconf tx = p->info.default_txconf;
 	struct rte_eth_rxconf rx = p->info.default_rxconf;
 	int r;
 
@@ -346,12 +383,7 @@ static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	if (r)
 		return pw_err_set(err, -r, "size the queues of %s: %s", p->spec.text, strerror(-r));
-	/* virtio frees nothing until so many descriptors are short: let it free with every burst,
-	 * so that the last pages of a session come back soon */
-	if (!strncmp(p->driver, "net_virtio", 10) && p->n_txd > 64)
-		tx.tx_free_thresh = (uint16_t)(p->n_txd - 8);
-	tx.offloads = 0; /* what the port was configured with */
-	r = rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx);
+	r = setup_tx_queue(p);
 	if (!r)
 		r = rte_eth_rx_queue_setup(p->id, 0, p->n_rxd, SOCKET_ID_ANY, &rx, rx_pool);
 	if (r)

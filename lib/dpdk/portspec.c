@@ -9,6 +9,8 @@
 
 #include "base/bytes.h"
 
+#define TPACKET_OVERHEAD 128 /* TPACKET2_HDRLEN and alignment, rounded up */
+
 struct short_form {
 	const char *prefix;
 	enum pw_port_kind kind;
@@ -141,10 +143,14 @@ char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len)
 
 uint32_t pw_portspec_af_packet_frame(uint32_t frame_bytes)
 {
-	const uint32_t tpacket_overhead = 128; /* TPACKET2_HDRLEN and alignment, rounded up */
-	uint32_t need = frame_bytes + tpacket_overhead;
+	uint32_t need = frame_bytes + TPACKET_OVERHEAD;
 
 	return need <= 2048 ? 2048 : (uint32_t)pw_align_up(need, 4096);
+}
+
+uint32_t pw_portspec_af_packet_max(uint32_t slot_bytes)
+{
+	return (uint32_t)pw_align_down(slot_bytes, 4096) - TPACKET_OVERHEAD;
 }
 
 /* af_packet wants frames that divide blocks, and drops silently what does not fit a frame. */

@@ -66,6 +66,8 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 
 /* Size of a slot in af_packet's rings that takes a frame of so many bytes. */
 uint32_t pw_portspec_af_packet_frame(uint32_t frame_bytes);
+/* The longest frame whose slot has at most so many bytes, 4096 or more. */
+uint32_t pw_portspec_af_packet_max(uint32_t slot_bytes);
 
 /* Never NULL: an unknown virtual driver is taken to reach only EAL memory (the safe guess), an
  * unknown PCI driver to do DMA. devargs (may be NULL) can change the answer (memif zero-copy). */

@@ -12,7 +12,6 @@
 #include "dpdk/rxburst.h"
 
 #define MBUF_CACHE 256
-#define VNET_HDR   12 /* virtio wants room for its own header beside the frame */
 
 struct pw_dpdk_rx {
 	struct pw_rxq q; /* first: the ops' path pointer is this struct */

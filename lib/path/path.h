@@ -20,7 +20,8 @@
 #include "wire/blocks.h"
 #include "wire/frame.h"
 
-#define PW_BURST 64 /* packets in one call, at most */
+#define PW_BURST         64                     /* packets in one call, at most */
+#define PW_SEND_SLEEP_NS (100 * 1000 * 1000ull) /* so often the stop flag is looked at */
 
 /* One object being sent: a file's window, how it is cut, and its packets' headers. */
 struct pw_tx_object {
@@ -50,6 +51,8 @@ struct pw_tx_counters {
 	uint64_t cpu_read_bytes;   /* payload bytes that pagewire's own code read (checksums) */
 	uint64_t full_polls;       /* send calls in which the driver took nothing */
 	uint64_t split_packets;    /* packets with one more segment (discontiguous pages) */
+	uint64_t zc_done;          /* kernel ways: zero-copy sends whose completion has come */
+	uint64_t zc_copied;        /* of zc_done: the kernel says that it copied after all */
 };
 
 struct pw_tx_ops {
@@ -59,7 +62,8 @@ struct pw_tx_ops {
 	/* Undoes attach. -EBUSY while packets are in flight (win->n_out): try again later, or after
 	 * the port is stopped. */
 	int (*detach)(void *path, struct pw_tx_object *obj);
-	/* Returns how many symbols were accepted, 0..b->n. Never blocks. */
+	/* Returns how many symbols were accepted, 0..b->n. A poll-mode path never blocks; a kernel way
+	 * may sleep in its call as its users' programs do, PW_SEND_SLEEP_NS at most. */
 	uint16_t (*send)(void *path, const struct pw_tx_burst *b);
 	/* One small packet copied whole (FDT, close): header template and payload. 1 or 0. */
 	uint16_t (*send_copy)(
@@ -68,9 +72,25 @@ struct pw_tx_ops {
 	void (*reap)(void *path);
 	/* false when the link or the peer is gone. Cold: a few times a second. */
 	bool (*alive)(void *path);
-	/* Payload mbufs in flight. */
+	/* May be NULL. What broke the path for good ("connection refused: nobody listens on
+	 * 10.0.0.1:4001"), else NULL. Asked when the path takes nothing; valid until close. */
+	const char *(*fault)(void *path);
+	/* Payload mbufs (kernel: datagrams) whose pages the path still reads. */
 	uint32_t (*outstanding)(void *path);
 	const struct pw_tx_counters *(*counters)(void *path);
+};
+
+/* A stream way: the file's own bytes into a connected stream socket. Blocking, as its users' programs
+ * are; PW_SEND_SLEEP_NS at most. */
+struct pw_stream_ops {
+	/* Sends bytes of the file from `offset` on, len at most. Returns how many the kernel took (> 0),
+	 * -EAGAIN when it slept for nothing or a signal came, -errno with err when the connection is
+	 * gone. */
+	int64_t (*send)(void *path, uint64_t offset, uint64_t len, struct pw_err *err);
+	/* Waits until the kernel has let go of the file's pages (zero-copy completions); -EAGAIN: not
+	 * yet, ask again. */
+	int (*drain)(void *path, struct pw_err *err);
+	const struct pw_tx_counters *(*counters)(void *path); /* packets: calls */
 };
 
 /* One received ALC packet (UDP payload), valid until release. */

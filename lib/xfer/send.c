@@ -235,6 +235,8 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 	if (r == 0 && !s->streaming) {
 		r = pw_send_pause(s, s->cfg.lead_ns, err);
 		s->streaming = true;
+		if (s->cfg.stretch)
+			s->cfg.stretch(s->cfg.stretch_ctx, true);
 		s->start_ns = pw_clock_ns();
 		s->pace.due_ns = (double)s->start_ns;
 		s->res->busy_cycles = pw_cycles();
@@ -281,6 +283,8 @@ static void stop_clock(struct pw_send *s)
 	spent = pw_cycles() - res->busy_cycles;
 	res->data_ns = pw_clock_ns() - s->start_ns;
 	res->busy_cycles = spent - pw_min_u64(spent, res->stall_cycles + res->pace_cycles);
+	if (s->cfg.stretch)
+		s->cfg.stretch(s->cfg.stretch_ctx, false);
 }
 
 int pw_send_create(struct pw_send **out, const struct pw_send_config *cfg, struct pw_err *err)

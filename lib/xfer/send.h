@@ -58,6 +58,10 @@ struct pw_send_config {
 	/* A few times a second; may be NULL. */
 	void (*tick)(void *ctx, const struct pw_send_status *st);
 	void *tick_ctx;
+	/* Around the stretch that data_ns tells the length of: true before its first symbol, false
+	 * when the driver has taken the last. May be NULL. */
+	void (*stretch)(void *ctx, bool starts);
+	void *stretch_ctx;
 	const struct pw_log *log;
 };
 

@@ -70,10 +70,13 @@ struct stall {
 
 static int stalled(struct pw_send *s, struct stall *st, struct pw_err *err)
 {
+	const char *fault = s->cfg.ops->fault ? s->cfg.ops->fault(s->cfg.path) : NULL;
 	uint64_t now;
 	int r;
 
-	if (++st->polls % STALL_POLLS)
+	if (fault)
+		return pw_err_set(err, ECONNABORTED, "send on %s: %s", s->cfg.path_text, fault);
+	if (++st->polls % STALL_POLLS && !s->cfg.ops->fault)
 		return 0;
 	now = pw_clock_ns();
 	if (st->since_ns == 0)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a bench was run on, as another lab would have to know it. */
+#ifndef PW_BENCH_ENV_H
+#define PW_BENCH_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PW_ENV_MAX 40
+
+struct pw_env_item {
+	char key[32];    /* "kernel", "cpu_model", "governor", "mitigations", "hugepages_2M" ... */
+	char value[512]; /* "" is "unknown" */
+};
+
+struct pw_env {
+	struct pw_env_item items[PW_ENV_MAX];
+	size_t n;
+};
+
+/* Reads /proc and /sys below root ("" = the host's): kernel, CPU model, CPUs, governor, turbo,
+ * mitigations, SMT, memory, hugepages, THP, NUMA nodes, hypervisor, clock source, lockdown, versions of
+ * pagewire, libc, liburing, DPDK (dpdk_version: "" without), date in UTC, git revision of the build.
+ * nic (may be NULL): driver, firmware, MTU, offloads. Never fails: what cannot be read is "". */
+void pw_env_read(struct pw_env *env, const char *root, const char *nic, const char *dpdk_version);
+void pw_env_add(struct pw_env *env, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+const char *pw_env_get(const struct pw_env *env, const char *key); /* NULL: not there */
+
+#endif

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "kernel/sockaddr.h"
 
 #define RCVBUF_DEFAULT (64u << 20)
 
@@ -27,28 +28,6 @@ static int find_interface(const char *name, unsigned int *index, struct pw_err *
 	return pw_err_set(err, ENODEV,
 		"listen on interface %s: there is none of that name; `ip -br link` lists them",
 		name);
-}
-
-static socklen_t to_sockaddr(
-	const struct pw_addr *a, unsigned int scope, struct sockaddr_storage *ss)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ss;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	if (a->family == 4) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(a->port);
-		memcpy(&v4->sin_addr, a->bytes, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(a->port);
-	memcpy(&v6->sin6_addr, a->bytes, 16);
-	/* Global addresses carry no scope. */
-	if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) || IN6_IS_ADDR_MULTICAST(&v6->sin6_addr))
-		v6->sin6_scope_id = scope;
-	return sizeof(*v6);
 }
 
 static int bind_error(const struct pw_addr *a, const char *name, int code, struct pw_err *err)
@@ -95,7 +74,7 @@ static int join(int fd, const struct pw_udprx_config *cfg, unsigned int index, c
 		    sizeof(off)) < 0 &&
 		errno != ENOPROTOOPT)
 		return pw_err_sys(err, errno, "join %s", name);
-	to_sockaddr(&cfg->listen, index, &group.gr_group);
+	pw_sockaddr_make(&cfg->listen, index, &group.gr_group);
 	if (setsockopt(fd, level, MCAST_JOIN_GROUP, &group, sizeof(group)) < 0)
 		return join_error(name, cfg->interface, errno, err);
 	return 0;
@@ -124,7 +103,7 @@ static int set_up(int fd, const struct pw_udprx_config *cfg, unsigned int index,
 {
 	bool multicast = pw_addr_is_multicast(&cfg->listen);
 	struct sockaddr_storage ss;
-	socklen_t len = to_sockaddr(&cfg->listen, index, &ss);
+	socklen_t len = pw_sockaddr_make(&cfg->listen, index, &ss);
 	char name[64];
 	int on = 1, ret;
 

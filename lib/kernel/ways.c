@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "kernel/ways.h"
+
+#include <string.h>
+
+const struct pw_way *const pw_ways[] = {
+	&pw_way_read_write,
+	NULL,
+};
+
+const struct pw_way *pw_way_find(const char *name)
+{
+	const struct pw_way *const *w;
+
+	for (w = pw_ways; *w; w++) {
+		if (strcmp((*w)->name, name) == 0)
+			return *w;
+	}
+	return NULL;
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The wires of the comparison. Namespaces have no name: they end with the processes that hold their
- * descriptors, whatever kills those.
+ * descriptors, whatever kills those. Programs that are started inherit the descriptors, by the same
+ * number, and so keep the wire until they end.
  *
  *   loopback  | source + sink, lo |                         TCP and UDP
  *   sink      | source, ifb, static neighbour |             nobody reads: the device counts
@@ -60,7 +61,9 @@ int pw_wire_sink_ready(struct pw_wire *w, struct pw_err *err);
 /* In a child, before threads: enter the namespace; -1: nothing. */
 int pw_wire_enter(int ns, struct pw_err *err);
 
-/* The device's own counters since it was made: what `sink` and `nic` deliver by. */
+/* The device's own counters since it was made: what `sink` and `nic` deliver by. Frames without FCS.
+ * sink: segments of a GSO train are counted one by one (by the queue before the device); nic: as the
+ * driver counts, some take a train for one. -EOPNOTSUPP: vhost, null. */
 struct pw_wire_count {
 	uint64_t packets;
 	uint64_t bytes;

@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -126,13 +128,38 @@ int pw_tcp_open(struct pw_tcp *t, const struct pw_way_config *cfg, struct pw_err
 		return ret;
 	}
 	t->win = cfg->win;
+	t->runs = cfg->win->runs;
 	t->chunk_bytes = cfg->chunk_bytes;
 	t->log = cfg->log;
 	return 0;
 }
 
+void pw_tcp_hold_sigpipe(struct pw_tcp *t)
+{
+	sigset_t pipe, old;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	if (pthread_sigmask(SIG_BLOCK, &pipe, &old) == 0)
+		t->sigpipe_held = !sigismember(&old, SIGPIPE);
+}
+
+static void release_sigpipe(void)
+{
+	const struct timespec now = {0};
+	sigset_t pipe;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	/* One at most is pending, and it is ours. */
+	sigtimedwait(&pipe, NULL, &now);
+	pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
+}
+
 void pw_tcp_close(struct pw_tcp *t)
 {
+	if (t->sigpipe_held)
+		release_sigpipe();
 	if (t->fd >= 0)
 		close(t->fd);
 	*t = (struct pw_tcp){.fd = -1};
@@ -151,6 +178,16 @@ int pw_tcp_error(const struct pw_tcp *t, int code, struct pw_err *err)
 			"meanwhile); send a copy of it",
 			t->peer);
 	return pw_err_sys(err, code, "send to %s", t->peer);
+}
+
+int pw_tcp_file_error(const struct pw_tcp *t, const char *call, int code, struct pw_err *err)
+{
+	if (code != EINVAL)
+		return pw_tcp_error(t, code, err);
+	return pw_err_set(err, code,
+		"send to %s: %s() takes no file on this file system (hugetlbfs is one such); send "
+		"a copy on tmpfs, ext4 or xfs",
+		t->peer, call);
 }
 
 int64_t pw_tcp_outcome(struct pw_tcp *t, ssize_t n, int code, struct pw_err *err)
@@ -174,20 +211,45 @@ int pw_tcp_ended(const struct pw_tcp *t, uint64_t offset, struct pw_err *err)
 
 uint64_t pw_tcp_span(struct pw_tcp *t, uint64_t offset, uint64_t len, const uint8_t **va)
 {
-	const struct pw_run *r = &t->win->runs[t->run];
+	const struct pw_run *r = &t->runs[t->run];
 	uint64_t skip;
 
 	assert(offset < t->win->len_bytes);
 	/* Bytes go in order: it is this run or the next; anything else starts over. */
 	if (offset < r->offset) {
 		t->run = 0;
-		r = t->win->runs;
+		r = t->runs;
 	}
 	for (; offset - r->offset >= r->len_bytes; r++)
 		t->run++;
 	skip = offset - r->offset;
 	*va = r->va + skip;
 	return pw_min_u64(len, r->len_bytes - skip);
+}
+
+int pw_tcp_open_path(void **path, const struct pw_way_config *cfg, struct pw_err *err)
+{
+	struct pw_tcp *t = calloc(1, sizeof(*t));
+	int ret;
+
+	*path = NULL;
+	if (!t)
+		return pw_err_sys(err, ENOMEM, "open a TCP socket");
+	ret = pw_tcp_open(t, cfg, err);
+	if (ret < 0) {
+		free(t);
+		return ret;
+	}
+	*path = t;
+	return 0;
+}
+
+void pw_tcp_close_path(void *path)
+{
+	if (!path)
+		return;
+	pw_tcp_close(path);
+	free(path);
 }
 
 int pw_tcp_no_drain(void *path, struct pw_err *err)

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "kernel/tcp_uring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define CHUNK_MAX    (1u << 30) /* a completion tells its length in 31 bits */
+#define CLOSE_MAX_NS PW_NS_PER_S
+
+int pw_tcp_uring_open(struct pw_tcp_uring *u, const struct pw_way_config *cfg,
+	const struct pw_uring_want *want, struct pw_err *err)
+{
+	int ret = pw_uring_open(&u->ring, want, err);
+
+	u->tcp.fd = -1;
+	if (ret < 0)
+		return ret;
+	u->ring_open = true;
+	return pw_tcp_open(&u->tcp, cfg, err);
+}
+
+/* A link's own completion; they come in the chain's order. */
+static int note_send(struct pw_tcp_uring *u, uint64_t link, int res, struct pw_err *err)
+{
+	u->n_flying--;
+	if (res > 0 && u->cut)
+		return pw_err_set(err, EIO,
+			"send to %s: the kernel sent chunks of a chain behind one that was cut "
+			"short; this stream is spoilt",
+			u->tcp.peer);
+	if (res > 0) {
+		u->tcp.c.packets++;
+		u->tcp.c.payload_bytes += (uint64_t)res;
+		u->moved += (uint64_t)res;
+	}
+	if (!u->cut && (res < 0 || (uint32_t)res < u->asked[link])) {
+		u->cut = true;
+		u->code = res < 0 ? -res : 0;
+	}
+	return 0;
+}
+
+static int reap(struct pw_tcp_uring *u, struct pw_err *err)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+	int ret = 0;
+
+	io_uring_for_each_cqe(&u->ring, head, cqe)
+	{
+		n++;
+		if (cqe->flags & IORING_CQE_F_NOTIF) {
+			u->n_notifs--;
+			u->tcp.c.zc_done++;
+			if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
+				u->tcp.c.zc_copied++;
+			continue;
+		}
+		if (cqe->flags & IORING_CQE_F_MORE)
+			u->n_notifs++;
+		if (ret == 0)
+			ret = note_send(u, cqe->user_data, cqe->res, err);
+	}
+	io_uring_cq_advance(&u->ring, n);
+	return ret;
+}
+
+static void make_chain(struct pw_tcp_uring *u, uint64_t offset, uint64_t len)
+{
+	struct io_uring_sqe *sqe = NULL;
+	uint64_t end = offset + len, piece;
+	const uint8_t *va;
+	uint32_t i;
+
+	for (i = 0; i < PW_TCP_URING_DEPTH && offset < end; i++) {
+		piece = pw_min_u64(end - offset, pw_min_u64(u->tcp.chunk_bytes, CHUNK_MAX));
+		piece = pw_tcp_span(&u->tcp, offset, piece, &va);
+		sqe = io_uring_get_sqe(&u->ring);
+		assert(sqe); /* the ring has DEPTH of them, and all are back */
+		u->prep(u, sqe, va, (uint32_t)piece);
+		sqe->flags |= IOSQE_IO_LINK;
+		io_uring_sqe_set_data64(sqe, i);
+		u->asked[i] = (uint32_t)piece;
+		offset += piece;
+	}
+	if (sqe)
+		sqe->flags &= (uint8_t)~IOSQE_IO_LINK;
+	u->n_flying = i;
+	u->cut = false;
+	u->next = offset;
+}
+
+static int sleep_on_ring(
+	struct pw_tcp_uring *u, uint32_t n, uint64_t timeout_ns, struct pw_err *err)
+{
+	int ret = pw_uring_wait(&u->ring, n, timeout_ns);
+
+	if (ret == 0 || ret == -EINTR)
+		return ret;
+	return pw_err_sys(err, -ret, "send to %s: wait for io_uring", u->tcp.peer);
+}
+
+/* Until the chain is done, deadline or a signal. */
+static int wait_chain(struct pw_tcp_uring *u, uint64_t deadline_ns, struct pw_err *err)
+{
+	uint64_t now = pw_clock_ns();
+	int waited = 0, ret;
+
+	for (; u->n_flying && now < deadline_ns && waited == 0; now = pw_clock_ns()) {
+		waited = sleep_on_ring(u, u->n_flying, deadline_ns - now, err);
+		if (waited < 0 && waited != -EINTR)
+			return waited;
+		ret = reap(u, err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* What stopped the last chain, if anything did. */
+static int chain_error(struct pw_tcp_uring *u, struct pw_err *err)
+{
+	int code = u->code;
+
+	u->code = 0;
+	if (code == 0)
+		return 0;
+	/* Pages in flight use up the memlock limit; it comes back with the notifications. */
+	if (code == ENOBUFS || code == ENOMEM) {
+		if (u->n_notifs == 0)
+			return pw_err_set(err, code,
+				"send to %s: no room for one zero-copy call; raise the memlock "
+				"limit (ulimit -l), or send fewer bytes in a call",
+				u->tcp.peer);
+		pw_tcp_uring_drain(u, NULL);
+		return -EAGAIN;
+	}
+	return pw_tcp_error(&u->tcp, code, err);
+}
+
+int64_t pw_tcp_uring_send(void *path, uint64_t offset, uint64_t len, struct pw_err *err)
+{
+	struct pw_tcp_uring *u = path;
+	uint64_t n;
+	int ret;
+
+	if (u->moved == 0 && u->n_flying == 0) {
+		ret = chain_error(u, err);
+		if (ret < 0)
+			return ret;
+		make_chain(u, offset, len);
+	}
+	if (u->moved == 0) {
+		ret = wait_chain(u, pw_clock_ns() + PW_SEND_SLEEP_NS, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (u->moved == 0)
+		return -EAGAIN;
+	n = pw_min_u64(u->moved, len);
+	u->moved -= n;
+	return (int64_t)n;
+}
+
+int pw_tcp_uring_drain(void *path, struct pw_err *err)
+{
+	struct pw_tcp_uring *u = path;
+	int ret = reap(u, err);
+
+	if (ret < 0 || (u->n_flying == 0 && u->n_notifs == 0))
+		return ret;
+	ret = sleep_on_ring(u, 1, PW_SEND_SLEEP_NS, err);
+	if (ret < 0 && ret != -EINTR)
+		return ret;
+	ret = reap(u, err);
+	if (ret < 0)
+		return ret;
+	return u->n_flying || u->n_notifs ? -EAGAIN : 0;
+}
+
+void pw_tcp_uring_close(struct pw_tcp_uring *u)
+{
+	uint64_t end = pw_clock_ns() + CLOSE_MAX_NS;
+
+	/* A send that waits for room fails when the socket is shut down; what is queued still goes
+	 * out. Else the kernel would read the file's pages after the caller has unmapped them. */
+	if (u->ring_open && u->n_flying)
+		shutdown(u->tcp.fd, SHUT_RDWR);
+	while (u->ring_open && u->n_flying && pw_clock_ns() < end) {
+		if (wait_chain(u, end, NULL) < 0)
+			break;
+	}
+	if (u->ring_open)
+		io_uring_queue_exit(&u->ring);
+	u->ring_open = false;
+	pw_tcp_close(&u->tcp);
+}

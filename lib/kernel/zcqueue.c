@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "kernel/zcqueue.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* wants struct timespec */
+
+#include "base/clock.h"
+
+/* Ends the loop below though completions come as fast as they are read. */
+#define REAP_MAX 1024
+
+int pw_zcqueue_enable(int fd, struct pw_err *err)
+{
+	int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0)
+		return 0;
+	if (errno == ENOPROTOOPT || errno == EOPNOTSUPP || errno == EINVAL)
+		return pw_err_set(err, EOPNOTSUPP,
+			"set SO_ZEROCOPY: this kernel has none (Linux 4.14 has TCP's, 5.0 UDP's)");
+	return pw_err_sys(err, errno, "set SO_ZEROCOPY");
+}
+
+static uint64_t note(struct msghdr *m, struct pw_tx_counters *c)
+{
+	struct sock_extended_err e;
+	struct cmsghdr *cm;
+	uint64_t n = 0;
+	uint32_t range;
+
+	for (cm = CMSG_FIRSTHDR(m); cm; cm = CMSG_NXTHDR(m, cm)) {
+		if (!(cm->cmsg_level == SOL_IP && cm->cmsg_type == IP_RECVERR) &&
+			!(cm->cmsg_level == SOL_IPV6 && cm->cmsg_type == IPV6_RECVERR))
+			continue;
+		memcpy(&e, CMSG_DATA(cm), sizeof(e));
+		if (e.ee_origin != SO_EE_ORIGIN_ZEROCOPY || e.ee_errno != 0)
+			continue;
+		range = e.ee_data - e.ee_info + 1; /* numbers wrap at 2^32 */
+		n += range;
+		if (e.ee_code & SO_EE_CODE_ZEROCOPY_COPIED)
+			c->zc_copied += range;
+	}
+	c->zc_done += n;
+	return n;
+}
+
+uint64_t pw_zcqueue_reap(int fd, struct pw_tx_counters *c)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[512];
+	} control;
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < REAP_MAX; i++) {
+		struct msghdr m = {
+			.msg_control = control.bytes,
+			.msg_controllen = sizeof(control.bytes),
+		};
+
+		/* Never sleeps, O_NONBLOCK or not. */
+		if (recvmsg(fd, &m, MSG_ERRQUEUE) < 0)
+			break;
+		n += note(&m, c);
+	}
+	return n;
+}
+
+void pw_zcqueue_wait(int fd, uint64_t timeout_ns)
+{
+	struct pollfd p = {.fd = fd};
+	struct timespec ts = {.tv_sec = (time_t)(timeout_ns / PW_NS_PER_S),
+		.tv_nsec = (long)(timeout_ns % PW_NS_PER_S)};
+
+	/* POLLERR comes without being asked for. POLLHUP too, and for good, when the connection
+	 * has ended: then look a hundred times a second. */
+	if (ppoll(&p, 1, &ts, NULL) > 0 && (p.revents & (POLLERR | POLLHUP)) == POLLHUP)
+		ppoll(NULL, 0, &(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+}

@@ -125,8 +125,11 @@ static void set_flow(struct pw_flow *flow, const char *src, const char *dst)
 static int bring_up(int ns, const char *name, const char *own, const char *peer,
 	const char *peer_mac, struct pw_err *err)
 {
-	int r = pw_wirenet_ip(ns, -1, err, "link set dev %s addrgenmode none up", name);
+	int r;
 
+	/* refused where the interface has no IPv6, which is as good */
+	pw_wirenet_ip(ns, -1, NULL, "link set dev %s addrgenmode none", name);
+	r = pw_wirenet_ip(ns, -1, err, "link set dev %s up", name);
 	if (r == 0)
 		r = pw_wirenet_ip(ns, -1, err, "addr add %s/24 dev %s", own, name);
 	if (r == 0)

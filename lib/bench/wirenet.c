@@ -121,9 +121,9 @@ static int refusal(const char *said)
 	static const struct {
 		const char *words;
 		int code;
-	} known[] = {{"not permitted", EPERM}, {"not supported", EOPNOTSUPP},
+	} known[] = {{"not permitted", EPERM}, {"Operation not supported", EOPNOTSUPP},
 		{"Unknown device type", EOPNOTSUPP}, {"Cannot find device", ENODEV},
-		{"File exists", EEXIST}, {"Invalid argument", EINVAL}};
+		{"Invalid argument", EINVAL}};
 	size_t i;
 
 	for (i = 0; i < PW_ARRAY_LEN(known); i++)
@@ -210,8 +210,8 @@ static int make(void *arg, struct pw_err *err)
 	return 0;
 }
 
-/* Without IPv6 in the kernel there is nothing to turn off; with a read-only /proc/sys interfaces
- * still get no link-local address (addrgenmode none). */
+/* Best effort: without IPv6 in the kernel there is nothing to turn off, and where /proc/sys is
+ * read-only interfaces are still kept from taking a link-local address (addrgenmode none). */
 static int quiet(void *arg, struct pw_err *err)
 {
 	static const char *const knobs[] = {"/proc/sys/net/ipv6/conf/all/disable_ipv6",

@@ -22,7 +22,7 @@ int pw_wirenet_call(
 
 /* Runs `ip ARGUMENTS` (words parted by one space, no shell) in ns. peer_ns: another namespace that
  * the arguments name as PW_WIRENET_PEER; -1: none. What ip says becomes the error: -EPERM,
- * -EOPNOTSUPP, -ENODEV, -EEXIST, -EINVAL where it can be told, else -EIO. */
+ * -EOPNOTSUPP, -ENODEV, -EINVAL where it can be told, else -EIO. */
 int pw_wirenet_ip(int ns, int peer_ns, struct pw_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PW_ENV_MAX 40
+#define PW_ENV_MAX 56
 
 struct pw_env_item {
 	char key[32];    /* "kernel", "cpu_model", "governor", "mitigations", "hugepages_2M" ... */
@@ -24,8 +24,11 @@ struct pw_env {
  * pagewire, libc, liburing, DPDK (dpdk_version: "" without), date in UTC, git revision of the build.
  * nic (may be NULL): driver, firmware, MTU, offloads. Never fails: what cannot be read is "". */
 void pw_env_read(struct pw_env *env, const char *root, const char *nic, const char *dpdk_version);
+/* A key that is there already gets the new value; beyond PW_ENV_MAX keys are dropped. */
 void pw_env_add(struct pw_env *env, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *pw_env_get(const struct pw_env *env, const char *key); /* NULL: not there */
+
+extern const char pw_env_revision[]; /* `git describe` of the build, "-dirty" with changes; "" */
 
 #endif

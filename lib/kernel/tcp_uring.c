@@ -24,25 +24,53 @@ int pw_tcp_uring_open(struct pw_tcp_uring *u, const struct pw_way_config *cfg,
 	return pw_tcp_open(&u->tcp, cfg, err);
 }
 
-/* A link's own completion; they come in the chain's order. */
-static int note_send(struct pw_tcp_uring *u, uint64_t link, int res, struct pw_err *err)
+/* A completion tells chain and link: notifications outlive their chain. */
+static uint64_t name_link(uint32_t chain, uint32_t link)
 {
-	u->n_flying--;
+	return (uint64_t)chain << 32 | link;
+}
+
+/* A link's own completion; they come in the chain's order. */
+static int note_send(struct pw_tcp_uring *u, const struct io_uring_cqe *cqe, struct pw_err *err)
+{
+	uint32_t link = (uint32_t)cqe->user_data;
+	int res = cqe->res;
+
 	if (res > 0 && u->cut)
 		return pw_err_set(err, EIO,
 			"send to %s: the kernel sent chunks of a chain behind one that was cut "
 			"short; this stream is spoilt",
 			u->tcp.peer);
-	if (res > 0) {
-		u->tcp.c.packets++;
-		u->tcp.c.payload_bytes += (uint64_t)res;
-		u->moved += (uint64_t)res;
-	}
-	if (!u->cut && (res < 0 || (uint32_t)res < u->asked[link])) {
+	if (!u->cut && (res < 0 || (uint32_t)res < u->links[link].asked)) {
 		u->cut = true;
 		u->code = res < 0 ? -res : 0;
 	}
+	/* One that failed or was cancelled has its notification, too: it is done with that. */
+	u->links[link].empty = res <= 0;
+	if (res <= 0 && (cqe->flags & IORING_CQE_F_MORE))
+		return 0;
+	u->n_flying--;
+	if (res <= 0)
+		return 0;
+	u->n_notifs += (cqe->flags & IORING_CQE_F_MORE) != 0;
+	u->tcp.c.packets++;
+	u->tcp.c.payload_bytes += (uint64_t)res;
+	u->moved += (uint64_t)res;
 	return 0;
+}
+
+static void note_notification(struct pw_tcp_uring *u, const struct io_uring_cqe *cqe)
+{
+	uint32_t link = (uint32_t)cqe->user_data;
+
+	if (cqe->user_data == name_link(u->chain, link) && u->links[link].empty) {
+		u->n_flying--;
+		return;
+	}
+	u->n_notifs--;
+	u->tcp.c.zc_done++;
+	if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
+		u->tcp.c.zc_copied++;
 }
 
 static int reap(struct pw_tcp_uring *u, struct pw_err *err)
@@ -54,17 +82,10 @@ static int reap(struct pw_tcp_uring *u, struct pw_err *err)
 	io_uring_for_each_cqe(&u->ring, head, cqe)
 	{
 		n++;
-		if (cqe->flags & IORING_CQE_F_NOTIF) {
-			u->n_notifs--;
-			u->tcp.c.zc_done++;
-			if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
-				u->tcp.c.zc_copied++;
-			continue;
-		}
-		if (cqe->flags & IORING_CQE_F_MORE)
-			u->n_notifs++;
-		if (ret == 0)
-			ret = note_send(u, cqe->user_data, cqe->res, err);
+		if (cqe->flags & IORING_CQE_F_NOTIF)
+			note_notification(u, cqe);
+		else if (ret == 0)
+			ret = note_send(u, cqe, err);
 	}
 	io_uring_cq_advance(&u->ring, n);
 	return ret;
@@ -77,6 +98,7 @@ static void make_chain(struct pw_tcp_uring *u, uint64_t offset, uint64_t len)
 	const uint8_t *va;
 	uint32_t i;
 
+	u->chain++;
 	for (i = 0; i < PW_TCP_URING_DEPTH && offset < end; i++) {
 		piece = pw_min_u64(end - offset, pw_min_u64(u->tcp.chunk_bytes, CHUNK_MAX));
 		piece = pw_tcp_span(&u->tcp, offset, piece, &va);
@@ -84,15 +106,15 @@ static void make_chain(struct pw_tcp_uring *u, uint64_t offset, uint64_t len)
 		assert(sqe); /* the ring has DEPTH of them, and all are back */
 		u->prep(u, sqe, va, (uint32_t)piece);
 		sqe->flags |= IOSQE_IO_LINK;
-		io_uring_sqe_set_data64(sqe, i);
-		u->asked[i] = (uint32_t)piece;
+		io_uring_sqe_set_data64(sqe, name_link(u->chain, i));
+		u->links[i].asked = (uint32_t)piece;
+		u->links[i].empty = false;
 		offset += piece;
 	}
 	if (sqe)
 		sqe->flags &= (uint8_t)~IOSQE_IO_LINK;
 	u->n_flying = i;
 	u->cut = false;
-	u->next = offset;
 }
 
 static int sleep_on_ring(
@@ -154,7 +176,9 @@ int64_t pw_tcp_uring_send(void *path, uint64_t offset, uint64_t len, struct pw_e
 		if (ret < 0)
 			return ret;
 		make_chain(u, offset, len);
+		u->expect = offset;
 	}
+	assert(offset == u->expect); /* bytes in flight cannot be taken back */
 	if (u->moved == 0) {
 		ret = wait_chain(u, pw_clock_ns() + PW_SEND_SLEEP_NS, err);
 		if (ret < 0)
@@ -164,6 +188,7 @@ int64_t pw_tcp_uring_send(void *path, uint64_t offset, uint64_t len, struct pw_e
 		return -EAGAIN;
 	n = pw_min_u64(u->moved, len);
 	u->moved -= n;
+	u->expect += n;
 	return (int64_t)n;
 }
 

@@ -101,27 +101,36 @@ int pw_uring_wait(struct io_uring *ring, unsigned int n, uint64_t timeout_ns)
 	return ret;
 }
 
-/* The flags are looked at before the descriptor is: -EINVAL or -EBADF, and nothing is sent. */
-bool pw_uring_reports_copies(struct io_uring *ring)
+static int take_cqe(struct io_uring *ring, struct io_uring_cqe *copy)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	struct io_uring_cqe *cqe;
-	char byte = 0;
-	bool known;
 	int ret;
 
-	if (!sqe)
-		return false;
-	io_uring_prep_send_zc(sqe, -1, &byte, 1, 0, IORING_SEND_ZC_REPORT_USAGE);
-	if (io_uring_submit(ring) < 0)
-		return false;
 	/* It does not sleep: its completion comes whatever signals do. */
 	do
 		ret = io_uring_wait_cqe(ring, &cqe);
 	while (ret == -EINTR);
 	if (ret < 0)
-		return false;
-	known = cqe->res == -EBADF;
+		return ret;
+	*copy = *cqe;
 	io_uring_cqe_seen(ring, cqe);
-	return known;
+	return 0;
+}
+
+/* The flags are looked at before the descriptor is: -EINVAL or -EBADF, and nothing is sent. */
+bool pw_uring_reports_copies(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe sent, notified;
+	char byte = 0;
+
+	if (!sqe)
+		return false;
+	io_uring_prep_send_zc(sqe, -1, &byte, 1, 0, IORING_SEND_ZC_REPORT_USAGE);
+	if (io_uring_submit(ring) < 0 || take_cqe(ring, &sent) < 0)
+		return false;
+	/* Even a send that failed is followed by a notification. */
+	if ((sent.flags & IORING_CQE_F_MORE) && take_cqe(ring, &notified) < 0)
+		return false;
+	return sent.res == -EBADF;
 }

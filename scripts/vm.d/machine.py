@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One guest: the QEMU command line, and the life of its process.
+
+The guest's output comes over virtio-serial ports that are socket pairs here. Each stream ends with
+a token, so that the end of the output is known without a power-off. QEMU dies with this process.
+"""
+import ctypes
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from image import HERE, Missing
+
+QEMU = "qemu-system-x86_64"
+STREAMS = ("out", "err", "status")
+CONSOLE_KEPT = 64 * 1024
+NIC_MODELS = {"virtio": "virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on",
+              "e1000": "e1000", "e1000e": "e1000e", "vmxnet3": "vmxnet3"}
+BACKENDS = {"user": "user", "hub": "hubport,hubid=0",
+            "tap": "tap,script=no,downscript=no,ifname={}",
+            "listen": "stream,server=on,addr.type=unix,addr.path={}",
+            "connect": "stream,server=off,addr.type=unix,addr.path={}"}
+
+
+class Broken(Exception):
+    """The guest or QEMU did not do what it should."""
+
+
+class TimedOut(Exception):
+    """The time limit came first."""
+
+
+def doubled(path):
+    """QEMU splits its options at commas; two of them stand for one."""
+    return path.replace(",", ",,")
+
+
+def nic(number, text):
+    """QEMU's options for --net TEXT; ValueError where TEXT is no network device."""
+    model, _, rest = text.partition(":")
+    backend, _, where = rest.partition(":")
+    options = []
+    if model in ("vhost-user", "vhost-user-server"):
+        if not rest:
+            raise ValueError(f"{model} needs the path of a socket: {model}:SOCKET")
+        server = ",server=on,wait=off" if model == "vhost-user-server" else ""
+        options += ["-chardev", f"socket,id=vhost{number},path={doubled(os.path.abspath(rest))}{server}"]
+        netdev, model = f"vhost-user,chardev=vhost{number}", "virtio"
+    elif model not in NIC_MODELS:
+        raise ValueError(f"no model of a NIC: {model}; there are {', '.join(NIC_MODELS)}, vhost-user")
+    else:
+        if (backend or "user") not in BACKENDS:
+            raise ValueError(f"nothing to connect a NIC to: {backend}; there are {', '.join(BACKENDS)}")
+        netdev = BACKENDS[backend or "user"]
+        if ("{}" in netdev) != bool(where):
+            raise ValueError(f"{text}: {'a name is missing' if not where else 'one name too many'}")
+        netdev = netdev.format(doubled(where if backend == "tap" else os.path.abspath(where)))
+    device = f"{NIC_MODELS[model]},netdev=net{number},mac=52:54:00:00:00:{number:02x}"
+    return [*options, "-netdev", f"{netdev},id=net{number}", "-device", f"{device},addr={0x10 + number:#x}"]
+
+
+def share(tag, path, writable):
+    mode = "" if writable else ",readonly=on"
+    return ["-fsdev", f"local,id={tag},path={doubled(path)},security_model=none,multidevs=remap{mode}",
+            "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
+
+
+def die_with_parent():
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+class Machine:
+    """config: what app's options say (see scripts/vm); image: an image.Image."""
+
+    def __init__(self, config, image, say):
+        self.config = config
+        self.image = image
+        self.say = say
+        self.token = f"--vm-{secrets.token_hex(16)}--\n".encode()
+        self.job = None
+        self.process = None
+        self.tails = {name: b"" for name in STREAMS}  # may be the start of the token
+        self.open = set(STREAMS)
+        self.status = b""
+        self.console = b""
+        self.qemu_says = b""
+
+    def write_job(self, command, environment):
+        job = tempfile.mkdtemp(prefix="pagewire-vm.")
+        self.job = job
+        files = {"command": command, "writable": self.config.writable,
+                 "environment": [f"{name}={value}" for name, value in environment.items()],
+                 "directory": [os.getcwd()]}
+        for name, values in files.items():
+            with open(os.path.join(job, name), "wb") as f:
+                f.write(b"".join(os.fsencode(value) + b"\0" for value in values))
+        flags = {"coldplug": self.config.net, "interactive": self.config.interactive}
+        for name, value in flags.items():
+            with open(os.path.join(job, name), "w", encoding="ascii") as f:
+                f.write("yes\n" if value else "")
+        with open(os.path.join(job, "token"), "wb") as f:
+            f.write(self.token)
+        shutil.copy(os.path.join(HERE, "guest"), job)
+
+    def arguments(self, fds):
+        c = self.config
+        accel = os.environ.get("VM_ACCEL", "tcg")
+        append = ["console=ttyS0 quiet loglevel=4 panic=-1 intel_iommu=on iommu=pt",
+                  f"hugepages={c.hugepages}" if c.hugepages else "", *c.append]
+        args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-machine", f"q35,accel={accel},kernel-irqchip=split,memory-backend=ram",
+                "-cpu", "host" if accel == "kvm" else "max,la57=off",
+                "-smp", str(c.cpus), "-m", c.mem,
+                "-object", f"memory-backend-memfd,id=ram,size={c.mem},share=on",
+                "-device", "intel-iommu,intremap=on,device-iotlb=on,aw-bits=48",
+                "-kernel", self.image.kernel, "-initrd", self.image.initrd,
+                "-append", " ".join(filter(None, append)),
+                "-device", "virtio-serial-pci",
+                "-chardev", f"socket,id=console,fd={fds['console']}", "-serial", "chardev:console"]
+        for name in STREAMS:
+            args += ["-chardev", f"socket,id={name},fd={fds[name]}",
+                     "-device", f"virtserialport,chardev={name},name={name}"]
+        if c.interactive:
+            args += ["-chardev", "stdio,id=terminal,signal=off", "-device", "virtconsole,chardev=terminal"]
+        args += share("host", "/", False) + share("job", self.job, False)
+        args += share("modules", self.image.modules, False)
+        for number, path in enumerate(c.writable):
+            args += share(f"share{number}", path, True)
+        for number, text in enumerate(c.net):
+            args += nic(number, text)
+        return args + c.qemu
+
+    def start(self):
+        ours, theirs = {}, {}
+        for name in (*STREAMS, "console"):
+            ours[name], theirs[name] = socket.socketpair()
+        try:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
+                self.arguments({name: s.fileno() for name, s in theirs.items()}),
+                stdin=None if self.config.interactive else subprocess.DEVNULL,
+                stdout=None if self.config.interactive else subprocess.DEVNULL,
+                stderr=subprocess.PIPE, pass_fds=[s.fileno() for s in theirs.values()],
+                preexec_fn=die_with_parent, start_new_session=not self.config.interactive)
+        except FileNotFoundError:
+            raise Missing(f"there is no {QEMU}; install qemu-system-x86") from None
+        finally:
+            for s in theirs.values():
+                s.close()
+        ours["qemu"] = self.process.stderr
+        return ours
+
+    def take(self, name, data):
+        """Passes on what has come, but for the token that ends a stream."""
+        if name == "console":
+            self.console = (self.console + data)[-CONSOLE_KEPT:]
+            return
+        if name == "qemu":
+            self.qemu_says = (self.qemu_says + data)[-CONSOLE_KEPT:]
+            return
+        data = self.tails[name] + data
+        if data.endswith(self.token):
+            data, self.tails[name] = data[:-len(self.token)], b""
+            self.open.discard(name)
+        else:
+            kept = next((n for n in range(min(len(self.token), len(data)), 0, -1)
+                         if self.token.startswith(data[-n:])), 0)
+            data, self.tails[name] = data[:len(data) - kept], data[len(data) - kept:]
+        if name == "status":
+            self.status += data
+        else:
+            stream = sys.stdout.buffer if name == "out" else sys.stderr.buffer
+            stream.write(data)
+            stream.flush()
+
+    def follow(self, sources, deadline):
+        """Until every stream has ended, or QEMU has."""
+        with selectors.DefaultSelector() as selector:
+            for name, source in sources.items():
+                selector.register(source, selectors.EVENT_READ, name)
+            done = set() if not self.config.interactive else {"out", "err"}
+            while self.open - done and selector.get_map():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimedOut
+                for key, _ in selector.select(left):
+                    data = os.read(key.fd, 1 << 16)
+                    if data:
+                        self.take(key.data, data)
+                    else:
+                        selector.unregister(key.fileobj)
+
+    def failure(self):
+        text = self.qemu_says.decode(errors="replace").strip()
+        console = self.console.decode(errors="replace").strip().splitlines()[-15:]
+        lines = ([f"{QEMU}: {text}"] if text else []) + console
+        return "\n".join(["the guest ended without a result", *lines])
+
+    def run(self, command, environment):
+        """The exit status of the command in the guest."""
+        deadline = time.monotonic() + self.config.timeout
+        sources = {}
+        try:
+            self.write_job(command, environment)
+            sources = self.start()
+            self.follow(sources, deadline)
+            if not self.status.strip().isdigit():
+                raise Broken(self.failure())
+            if self.config.verbose:
+                self.say(self.qemu_says.decode(errors="replace"))
+            return int(self.status)
+        finally:
+            self.stop()
+            for source in sources.values():
+                source.close()
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.job is not None:
+            shutil.rmtree(self.job, ignore_errors=True)

@@ -41,14 +41,12 @@ static int note_send(struct pw_tcp_uring *u, const struct io_uring_cqe *cqe, str
 			"send to %s: the kernel sent chunks of a chain behind one that was cut "
 			"short; this stream is spoilt",
 			u->tcp.peer);
-	if (!u->cut && (res < 0 || (uint32_t)res < u->links[link].asked)) {
+	if (!u->cut && (res < 0 || (uint32_t)res < u->asked[link])) {
 		u->cut = true;
 		u->code = res < 0 ? -res : 0;
+		u->empty_chain = u->chain;
+		u->empty_link = res > 0 ? link + 1 : link;
 	}
-	/* One that failed or was cancelled has its notification, too: it is done with that. */
-	u->links[link].empty = res <= 0;
-	if (res <= 0 && (cqe->flags & IORING_CQE_F_MORE))
-		return 0;
 	u->n_flying--;
 	if (res <= 0)
 		return 0;
@@ -63,10 +61,10 @@ static void note_notification(struct pw_tcp_uring *u, const struct io_uring_cqe 
 {
 	uint32_t link = (uint32_t)cqe->user_data;
 
-	if (cqe->user_data == name_link(u->chain, link) && u->links[link].empty) {
-		u->n_flying--;
+	/* One that failed or was cancelled has a notification all the same, announced by
+	 * IORING_CQE_F_MORE or not, that says "copied" of nothing. */
+	if (cqe->user_data == name_link(u->empty_chain, link) && link >= u->empty_link)
 		return;
-	}
 	u->n_notifs--;
 	u->tcp.c.zc_done++;
 	if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
@@ -107,8 +105,7 @@ static void make_chain(struct pw_tcp_uring *u, uint64_t offset, uint64_t len)
 		u->prep(u, sqe, va, (uint32_t)piece);
 		sqe->flags |= IOSQE_IO_LINK;
 		io_uring_sqe_set_data64(sqe, name_link(u->chain, i));
-		u->links[i].asked = (uint32_t)piece;
-		u->links[i].empty = false;
+		u->asked[i] = (uint32_t)piece;
 		offset += piece;
 	}
 	if (sqe)

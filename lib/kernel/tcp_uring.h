@@ -27,12 +27,10 @@ struct pw_tcp_uring {
 	/* Prepares the send of len bytes at va, which lie in tcp.runs[tcp.run]. */
 	void (*prep)(
 		struct pw_tcp_uring *u, struct io_uring_sqe *sqe, const uint8_t *va, uint32_t len);
-	struct {
-		uint32_t asked; /* bytes */
-		bool empty;     /* moved none: its notification tells nothing */
-	} links[PW_TCP_URING_DEPTH];
-	uint32_t chain;    /* number of the chain, modulo 2^32 */
-	uint32_t n_flying; /* links that are not done */
+	uint32_t asked[PW_TCP_URING_DEPTH]; /* bytes of each link of the chain */
+	uint32_t chain;                     /* number of the chain, modulo 2^32 */
+	uint32_t n_flying;                  /* links whose completion is due */
+	uint32_t empty_chain, empty_link;   /* this link and those behind it moved nothing */
 	bool cut;          /* a link was short or failed: none behind it may move data */
 	int code;          /* what stopped the chain, a positive errno, or 0 */
 	uint64_t expect;   /* offset of the first byte not yet returned by send */

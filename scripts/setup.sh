@@ -6,7 +6,7 @@ set -eu
 
 # build
 packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
-libxml2-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev libmnl-dev"
+libxml2-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev libmnl-dev libxdp-dev"
 # run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py)
 packages="$packages dpdk dpdk-dev iproute2 kmod"
 # tests, fuzzing and the comparison

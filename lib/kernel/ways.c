@@ -11,6 +11,10 @@ const struct pw_way *const pw_ways[] = {
 	&pw_way_msg_zerocopy,
 	&pw_way_uring_send,
 	&pw_way_uring_send_zc,
+	&pw_way_packet_send,
+	&pw_way_packet_tx_ring,
+	&pw_way_xdp_copy,
+	&pw_way_xdp_zerocopy,
 	NULL,
 };
 

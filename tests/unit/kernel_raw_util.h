@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the frame ways' tests share: a veth pair in a network of the test's own, objects in memory,
+ * and a socket at the far end that sees every frame.
+ *
+ *   way --> pwtx ======== pwrx --> AF_PACKET socket
+ */
+#ifndef PW_TESTS_KERNEL_RAW_UTIL_H
+#define PW_TESTS_KERNEL_RAW_UTIL_H
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "kernel/way.h"
+#include "wire/alc.h"
+
+#define TX     "pwtx"
+#define RX     "pwrx"
+#define TX_MAC "02:00:00:00:00:01"
+#define RX_MAC "02:00:00:00:00:02"
+
+/* NULL, or why there is no network of our own */
+static const char *no_net = "not asked";
+
+__attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...)
+{
+	char cmd[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, args);
+	va_end(args);
+	if (system(cmd) != 0)
+		fail_msg("%s", cmd);
+}
+
+static inline void make_net(void)
+{
+	if (unshare(CLONE_NEWNET) < 0)
+		no_net = "no network namespace of our own (not root)";
+	else if (system("ip link add " TX " type veth peer name " RX " && ip link del " TX) != 0)
+		no_net = "no veth pair (needs ip)";
+	/* No neighbour discovery between our frames */
+	else if (system("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6") != 0)
+		no_net = "cannot write /proc/sys";
+	else
+		no_net = NULL;
+}
+
+/* A fresh pair; what was set or added to the one before is gone. */
+static inline void need_link(unsigned int mtu)
+{
+	if (no_net) {
+		print_message("# skipped: %s\n", no_net);
+		skip();
+	}
+	if (if_nametoindex(TX))
+		sh("ip link del " TX);
+	sh("ip link add " TX " address " TX_MAC " mtu %u type veth peer name " RX " address " RX_MAC
+	   " mtu %u && ip link set " TX " up && ip link set " RX " up",
+		mtu, mtu);
+}
+
+enum { VLAN = 1, IPV6 = 2 };
+
+static inline struct pw_flow make_flow(unsigned int kind)
+{
+	struct pw_flow f = {.vlan = kind & VLAN ? 42 : PW_VLAN_NONE, .ttl = 9, .dscp = 10};
+	bool v6 = kind & IPV6;
+	struct pw_err err = {0};
+
+	if (pw_mac_parse("src", TX_MAC, f.src_mac, &err) < 0 ||
+		pw_mac_parse("dst", RX_MAC, f.dst_mac, &err) < 0 ||
+		pw_addr_parse("src", v6 ? "fd00::9" : "10.9.0.9", 4000, &f.src, &err) < 0 ||
+		pw_addr_parse("dst", v6 ? "fd00::2" : "10.9.0.2", 4001, &f.dst, &err) < 0)
+		fail_msg("%s", err.msg);
+	return f;
+}
+
+static inline struct pw_way_config make_config(const struct pw_flow *flow, uint32_t mtu)
+{
+	return (struct pw_way_config){
+		.flow = *flow,
+		.interface = TX,
+		.mtu = mtu,
+		.frame_bytes = mtu + pw_frame_l2_len(flow),
+		.batch = PW_BURST,
+	};
+}
+
+static inline void *open_way(const struct pw_way *way, const struct pw_way_config *cfg)
+{
+	struct pw_err err = {0};
+	void *path;
+	int r = way->open(&path, cfg, &err);
+
+	if (r == -EOPNOTSUPP || r == -EPERM) {
+		print_message("# skipped: %s\n", err.msg);
+		skip();
+	}
+	if (r < 0)
+		fail_msg("%s", err.msg);
+	return path;
+}
+
+/* An object whose window consists of several runs, none of them next to another. */
+struct object {
+	struct pw_tx_object o;
+	struct pw_window win;
+	struct pw_run runs[3];
+	uint8_t *data; /* all of it, as it has to arrive */
+};
+
+static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
+{
+	uint8_t *part;
+
+	if (from >= to)
+		return;
+	part = malloc(to - from); /* exact: one byte beyond is an error that ASan sees */
+	assert_non_null(part);
+	memcpy(part, ob->data + from, to - from);
+	ob->runs[ob->win.n_runs++] = (struct pw_run){
+		.va = part, .iova = PW_IOVA_NONE, .offset = from, .len_bytes = to - from};
+}
+
+/* Runs end at cut[0] and cut[1] as far as the object reaches. */
+static inline void object_make(struct object *ob, const struct pw_flow *flow, uint64_t len,
+	uint32_t symbol_len, const uint64_t cut[2])
+{
+	const struct pw_alc_hdr hdr = {.tsi = 7, .toi = 3};
+	uint64_t a = pw_min_u64(cut[0], len), b = pw_min_u64(cut[1], len), i;
+	uint8_t alc[PW_ALC_HDR_MAX];
+	size_t alc_len = pw_alc_build(alc, &hdr, false);
+	struct pw_err err = {0};
+
+	memset(ob, 0, sizeof(*ob));
+	ob->data = malloc(len + 1);
+	assert_non_null(ob->data);
+	for (i = 0; i < len; i++)
+		ob->data[i] = (uint8_t)((i * 0x9e3779b97f4a7c15ull) >> 56);
+	ob->win.runs = ob->runs;
+	ob->win.len_bytes = len;
+	object_run(ob, 0, a);
+	object_run(ob, a, b);
+	object_run(ob, b, len);
+	ob->o.win = &ob->win;
+	ob->o.toi = 3;
+	if (pw_blocks_init(&ob->o.blocks, len, symbol_len, 100, &err) < 0)
+		fail_msg("%s", err.msg);
+	pw_frame_template(&ob->o.tmpl, flow, alc, alc_len, (uint16_t)symbol_len, false);
+	pw_frame_template(&ob->o.tmpl_last, flow, alc, alc_len,
+		(uint16_t)(len ? (len - 1) % symbol_len + 1 : symbol_len), false);
+}
+
+static inline void object_drop(struct object *ob)
+{
+	uint32_t i;
+
+	for (i = 0; i < ob->win.n_runs; i++)
+		free((void *)(uintptr_t)ob->runs[i].va);
+	free(ob->data);
+}
+
+/* Every frame that reaches the far end */
+static inline int open_sink(void)
+{
+	const struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+		.sll_protocol = htobe16(ETH_P_ALL),
+		.sll_ifindex = (int)if_nametoindex(RX)};
+	const struct timeval patience = {.tv_sec = 2};
+	const int on = 1, size = 64 << 20;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(bind(fd, (const struct sockaddr *)&ll, sizeof(ll)), 0);
+	return fd;
+}
+
+/* The kernel takes a VLAN tag out of the frame; it is put back. -1: none came. */
+static inline ssize_t take_frame(int fd, uint8_t *buf, size_t room, int flags)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	} ctrl;
+	struct iovec iov = {buf + PW_VLAN_LEN, room - PW_VLAN_LEN};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &ctrl,
+		.msg_controllen = sizeof(ctrl)};
+	struct tpacket_auxdata aux = {0};
+	struct cmsghdr *c;
+	ssize_t n = recvmsg(fd, &msg, flags);
+
+	if (n < 0)
+		return -1;
+	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA)
+			memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+	if (!(aux.tp_status & TP_STATUS_VLAN_VALID)) {
+		memmove(buf, buf + PW_VLAN_LEN, (size_t)n);
+		return n;
+	}
+	memmove(buf, buf + PW_VLAN_LEN, 12);
+	pw_be16_store(buf + 12, aux.tp_vlan_tpid);
+	pw_be16_store(buf + 14, aux.tp_vlan_tci);
+	return n + PW_VLAN_LEN;
+}
+
+/* buf[len] is the template with this FEC payload ID, and the payload behind it. */
+static inline void assert_frame(uint8_t *buf, ssize_t len, const struct pw_frame_tmpl *t,
+	uint32_t fec_id, const uint8_t *payload, size_t payload_len)
+{
+	uint8_t want[PW_FRAME_HDR_MAX];
+	struct pw_frame_view v;
+
+	if (len < 0)
+		fail_msg("frame %08x did not come", fec_id);
+	assert_int_equal(len, t->len + payload_len);
+	assert_int_equal(pw_frame_parse(buf, (size_t)len, true, &v), PW_FRAME_OK);
+	assert_int_equal(v.checksum_present, v.dst.family == 6);
+	memcpy(want, t->bytes, t->len);
+	pw_be32_store(want + t->len - 4, fec_id);
+	memset(buf + t->alc_off - 2, 0, 2); /* the checksum, which was verified above */
+	assert_memory_equal(buf, want, t->len);
+	if (payload_len) /* a NULL payload is none */
+		assert_memory_equal(buf + t->len, payload, payload_len);
+}
+
+/* Takes the burst's first n frames off the wire. */
+static inline void take_burst(
+	int fd, const struct object *ob, const struct pw_tx_burst *b, uint16_t n)
+{
+	static uint8_t buf[70000];
+	uint64_t offset = b->offset;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		uint32_t len =
+			(uint32_t)pw_min_u64(ob->o.blocks.symbol_len, ob->win.len_bytes - offset);
+
+		assert_frame(buf, take_frame(fd, buf, sizeof(buf), 0),
+			len == ob->o.tmpl.payload_len ? &ob->o.tmpl : &ob->o.tmpl_last,
+			((uint32_t)b->sbn << 16 | b->esi) + i, ob->data + offset, len);
+		offset += len;
+	}
+}
+
+static inline void assert_quiet(int fd)
+{
+	static uint8_t buf[70000];
+
+	assert_int_equal(take_frame(fd, buf, sizeof(buf), MSG_DONTWAIT), -1);
+}
+
+/* The burst that begins with symbol `index`, of n at most. */
+static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uint16_t n)
+{
+	const struct pw_blocks *bl = &ob->o.blocks;
+	uint32_t sbn, esi;
+
+	pw_blocks_locate(bl, index, &sbn, &esi);
+	return (struct pw_tx_burst){
+		.obj = &ob->o,
+		.offset = index * bl->symbol_len,
+		.sbn = (uint16_t)sbn,
+		.esi = (uint16_t)esi,
+		.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(bl, sbn) - esi),
+	};
+}
+
+#endif

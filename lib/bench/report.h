@@ -9,7 +9,7 @@
 #include "bench/result.h"
 
 /* Terminal: groups by wire, fits 100 columns, the best of each column marked with '*', skipped and
- * void rows with reasons under it, each wire's caveat. setup: one more column. */
+ * void rows with reasons under it, each wire's caveat. setup: what it costs, below each table. */
 void pw_table_print(FILE *out, const struct pw_bench_result *r, bool setup);
 /* pagewire.bench/1; docs/bench.schema.json has its schema. NULL without memory. */
 json_t *pw_result_json(const struct pw_bench_result *r);

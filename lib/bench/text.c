@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Length of the UTF-8 sequence at s; 0: it is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *s)
+{
+	size_t i, n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (s[0] > 0xf4)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+json_t *pw_json_text(const char *s)
+{
+	char *clean;
+	json_t *j;
+	size_t i, n;
+
+	if (!s)
+		return json_null();
+	clean = strdup(s);
+	if (!clean)
+		return NULL;
+	for (i = 0; clean[i]; i += n) {
+		n = utf8_length((const unsigned char *)clean + i);
+		if (n == 0)
+			clean[i] = '?';
+		n = n ? n : 1;
+	}
+	j = json_string(clean);
+	free(clean);
+	return j;
+}
+
+json_t *pw_json_reason(const char *s)
+{
+	return pw_json_text(s && *s ? s : NULL);
+}
+
+json_t *pw_json_number(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+void pw_json_put(json_t *object, const char *key, json_t *v, bool *failed)
+{
+	if (json_object_set_new(object, key, v))
+		*failed = true;
+}
+
+static const char *entity(char c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+void pw_html_text(FILE *out, const char *s)
+{
+	size_t n;
+
+	for (; *s; s += n) {
+		n = utf8_length((const unsigned char *)s);
+		if (n == 0 || (unsigned char)*s < ' ' || *s == 0x7f) {
+			fputc('?', out);
+			n = 1;
+		} else if (entity(*s)) {
+			fputs(entity(*s), out);
+		} else {
+			fwrite(s, 1, n, out);
+		}
+	}
+}

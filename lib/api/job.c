@@ -291,6 +291,7 @@ static int open_window(void *ctx, struct pw_window *w, const char *path, struct 
 		r = pw_hugefile_open(w, path, hint, err);
 	else
 		r = pw_pagecache_open(w, path, hint, err);
+	w->populate = w->populate && !job->no_populate;
 	if (r == 0)
 		job->va_next = (job->va_next + pw_align_up(w->map_bytes, 1ull << 30)) % VA_RANGE;
 	return r;
@@ -325,6 +326,8 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.stopped = job->stopped,
 		.tick = job->tick,
 		.tick_ctx = job->tick_ctx,
+		.stretch = job->stretch,
+		.stretch_ctx = job->stretch_ctx,
 		.log = job->log,
 	};
 

@@ -50,6 +50,9 @@ struct pw_job {
 	bool (*stopped)(void);                                    /* may be NULL */
 	void (*tick)(void *ctx, const struct pw_send_status *st); /* may be NULL */
 	void *tick_ctx;
+	void (*stretch)(void *ctx, bool starts); /* may be NULL, see xfer/send.h */
+	void *stretch_ctx;
+	bool no_populate; /* leave the page cache's pages to be faulted in while they go */
 
 	struct pw_portspec spec;
 	struct pw_flow flow;

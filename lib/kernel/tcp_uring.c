@@ -21,6 +21,7 @@ int pw_tcp_uring_open(struct pw_tcp_uring *u, const struct pw_way_config *cfg,
 	if (ret < 0)
 		return ret;
 	u->ring_open = true;
+	u->depth = PW_TCP_URING_DEPTH;
 	return pw_tcp_open(&u->tcp, cfg, err);
 }
 
@@ -30,23 +31,33 @@ static uint64_t name_link(uint32_t chain, uint32_t link)
 	return (uint64_t)chain << 32 | link;
 }
 
-/* A link's own completion; they come in the chain's order. */
+/* This link and those behind it have moved nothing, or must not have. */
+static void cut_chain(struct pw_tcp_uring *u, uint32_t link)
+{
+	if (!u->cut || link < u->empty_link)
+		u->empty_link = link;
+	u->empty_chain = u->chain;
+	u->cut = true;
+}
+
+/* A link's own completion. Those of a chain that the kernel refuses as a whole may come in any
+ * order: the culprit has its reason, the others are cancelled. */
 static int note_send(struct pw_tcp_uring *u, const struct io_uring_cqe *cqe, struct pw_err *err)
 {
 	uint32_t link = (uint32_t)cqe->user_data;
 	int res = cqe->res;
 
-	if (res > 0 && u->cut)
+	if (res > 0 && u->cut && link >= u->empty_link)
 		return pw_err_set(err, EIO,
 			"send to %s: the kernel sent chunks of a chain behind one that was cut "
 			"short; this stream is spoilt",
 			u->tcp.peer);
-	if (!u->cut && (res < 0 || (uint32_t)res < u->asked[link])) {
-		u->cut = true;
-		u->code = res < 0 ? -res : 0;
-		u->empty_chain = u->chain;
-		u->empty_link = res > 0 ? link + 1 : link;
-	}
+	if (res <= 0)
+		cut_chain(u, link);
+	else if ((uint32_t)res < u->asked[link])
+		cut_chain(u, link + 1);
+	if (res < 0 && res != -ECANCELED)
+		u->code = -res;
 	u->n_flying--;
 	if (res <= 0)
 		return 0;
@@ -97,7 +108,7 @@ static void make_chain(struct pw_tcp_uring *u, uint64_t offset, uint64_t len)
 	uint32_t i;
 
 	u->chain++;
-	for (i = 0; i < PW_TCP_URING_DEPTH && offset < end; i++) {
+	for (i = 0; i < u->depth && offset < end; i++) {
 		piece = pw_min_u64(end - offset, pw_min_u64(u->tcp.chunk_bytes, CHUNK_MAX));
 		piece = pw_tcp_span(&u->tcp, offset, piece, &va);
 		sqe = io_uring_get_sqe(&u->ring);
@@ -141,6 +152,24 @@ static int wait_chain(struct pw_tcp_uring *u, uint64_t deadline_ns, struct pw_er
 	return 0;
 }
 
+/* Pages in flight, and those of a whole chain before it starts, use up the memlock limit. What
+ * flies comes back; a shorter chain needs less. */
+static int no_buffers(struct pw_tcp_uring *u, int code, struct pw_err *err)
+{
+	if (u->n_notifs) {
+		pw_tcp_uring_drain(u, NULL);
+		return -EAGAIN;
+	}
+	if (u->depth > 1) {
+		u->depth /= 2;
+		return -EAGAIN;
+	}
+	return pw_err_set(err, code,
+		"send to %s: no room for one zero-copy call; raise the memlock limit (ulimit -l), "
+		"or send fewer bytes in a call",
+		u->tcp.peer);
+}
+
 /* What stopped the last chain, if anything did. */
 static int chain_error(struct pw_tcp_uring *u, struct pw_err *err)
 {
@@ -149,16 +178,8 @@ static int chain_error(struct pw_tcp_uring *u, struct pw_err *err)
 	u->code = 0;
 	if (code == 0)
 		return 0;
-	/* Pages in flight use up the memlock limit; it comes back with the notifications. */
-	if (code == ENOBUFS || code == ENOMEM) {
-		if (u->n_notifs == 0)
-			return pw_err_set(err, code,
-				"send to %s: no room for one zero-copy call; raise the memlock "
-				"limit (ulimit -l), or send fewer bytes in a call",
-				u->tcp.peer);
-		pw_tcp_uring_drain(u, NULL);
-		return -EAGAIN;
-	}
+	if (code == ENOBUFS || code == ENOMEM)
+		return no_buffers(u, code, err);
 	return pw_tcp_error(&u->tcp, code, err);
 }
 

@@ -28,6 +28,7 @@ struct pw_tcp_uring {
 	void (*prep)(
 		struct pw_tcp_uring *u, struct io_uring_sqe *sqe, const uint8_t *va, uint32_t len);
 	uint32_t asked[PW_TCP_URING_DEPTH]; /* bytes of each link of the chain */
+	uint32_t depth;                     /* links in a chain, at most */
 	uint32_t chain;                     /* number of the chain, modulo 2^32 */
 	uint32_t n_flying;                  /* links whose completion is due */
 	uint32_t empty_chain, empty_link;   /* this link and those behind it moved nothing */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/way.h"
+
+static void every_way_is_found_by_its_name(void **state)
+{
+	const struct pw_way *const *w;
+
+	(void)state;
+	assert_non_null(pw_ways[0]);
+	for (w = pw_ways; *w; w++)
+		assert_ptr_equal(pw_way_find((*w)->name), *w);
+	assert_null(pw_way_find(""));
+	assert_null(pw_way_find("read"));
+	assert_null(pw_way_find("Sendfile"));
+}
+
+static void every_way_is_whole(void **state)
+{
+	const struct pw_way *const *w;
+
+	(void)state;
+	for (w = pw_ways; *w; w++) {
+		assert_true(strlen((*w)->summary) > 0);
+		assert_null(strchr((*w)->summary, '\n'));
+		assert_non_null((*w)->open);
+		assert_non_null((*w)->close);
+		/* one table, the one of its kind */
+		assert_int_equal((*w)->stream != NULL, (*w)->kind == PW_WAY_STREAM);
+		assert_int_equal((*w)->packets != NULL, (*w)->kind != PW_WAY_STREAM);
+		(*w)->close(NULL);
+	}
+}
+
+static void kinds_stand_together(void **state)
+{
+	const struct pw_way *const *w;
+
+	(void)state;
+	for (w = pw_ways + 1; *w; w++)
+		assert_true((*w)->kind >= w[-1]->kind);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_way_is_found_by_its_name),
+		cmocka_unit_test(every_way_is_whole),
+		cmocka_unit_test(kinds_stand_together),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

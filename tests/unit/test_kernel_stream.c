@@ -179,6 +179,7 @@ static void a_window_of_several_runs_arrives_in_order(void **state)
 
 static void a_slow_reader_gets_everything(void **state)
 {
+	const struct pw_way *way = *state;
 	struct server s = {.rcvbuf = 8192, .wait_ms = 700};
 	struct pw_way_config cfg;
 	struct pw_window win;
@@ -186,10 +187,12 @@ static void a_slow_reader_gets_everything(void **state)
 
 	open_file(&win, (8 << 20) + 13);
 	cfg = stream_config(&s, &win, 1 << 20);
-	deliver(*state, &win, 0, &cfg, &s, &sent);
+	deliver(way, &win, 0, &cfg, &s, &sent);
 	/* nothing fits for 700 ms, and no call sleeps as long as that */
 	assert_true(sent.n_again > 0);
 	assert_true(sent.n_again < 1000);
+	/* an io_uring's MSG_WAITALL hides them */
+	assert_int_equal(sent.n_short > 0, way->name[0] != 'u');
 	pw_window_close(&win);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,10 +175,12 @@ static void a_closed_wire_leaves_nothing(void **state)
 	}
 }
 
+/* Until it is killed, by a failed test's end at the latest. */
 static void hold_a_wire(int report)
 {
 	struct pw_wire w;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (pw_wire_open(&w, PW_WIRE_VETH, NULL, NULL, 1500, "/tmp", NULL) == 0 &&
 		write(report, &w, sizeof(w)) == sizeof(w))
 		for (;;)

@@ -82,11 +82,16 @@ static void ring_kick(void *path)
 }
 
 /* The kernel takes slots in order: when it has the last one filled, it has all. */
-static void kick_leftovers(struct tx_ring *r)
+static bool has_leftovers(const struct tx_ring *r)
 {
 	uint32_t last = r->next ? r->next - 1 : r->n_slots - 1;
 
-	if (!r->t.fault[0] && status(slot(r, last)) == TP_STATUS_SEND_REQUEST)
+	return status(slot(r, last)) == TP_STATUS_SEND_REQUEST;
+}
+
+static void kick_leftovers(struct tx_ring *r)
+{
+	if (!r->t.fault[0] && has_leftovers(r))
 		ring_kick(r);
 }
 
@@ -97,10 +102,10 @@ static bool ring_wait(void *path)
 	kick_leftovers(r);
 	if (is_free(r) || r->t.fault[0])
 		return is_free(r);
-	pw_rawtx_wait_writable(&r->t);
-	kick_leftovers(r);
-	if (!is_free(r)) /* the qdisc is full: the socket can take more, but sends nothing */
+	if (has_leftovers(r)) /* the qdisc is full: no event tells when it is not */
 		pw_rawtx_nap();
+	else
+		pw_rawtx_wait_writable(&r->t);
 	return is_free(r);
 }
 

@@ -89,7 +89,8 @@ int pw_rawtx_packet_socket(struct pw_rawtx *t, const struct pw_way_config *cfg, 
 
 void pw_rawtx_grow_sndbuf(struct pw_rawtx *t, uint64_t bytes)
 {
-	int want = (int)pw_min_u64(bytes, INT_MAX / 2);
+	/* The kernel grants twice that, and calls the socket writable below a half of the grant. */
+	int want = (int)pw_min_u64(bytes / 2, INT_MAX / 2);
 
 	/* Only CAP_NET_ADMIN goes beyond wmem_max; with less the queue is shorter, that is all. */
 	if (setsockopt(t->fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) < 0)

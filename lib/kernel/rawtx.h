@@ -42,7 +42,8 @@ int pw_rawtx_packet_socket(struct pw_rawtx *t, const struct pw_way_config *cfg, 
 /* Says why a socket was refused: what the host lacks, or what else went wrong. */
 int pw_rawtx_refused(const struct pw_rawtx *t, const char *what, int code, struct pw_err *err);
 
-/* Lets `bytes` of packets wait below the socket, if the host allows it. */
+/* Lets `bytes` of packets wait below the socket, if the host allows it; pw_rawtx_wait_writable()
+ * sleeps until half of them have left. */
 void pw_rawtx_grow_sndbuf(struct pw_rawtx *t, uint64_t bytes);
 
 /* After a call that sends failed with code: true when another try may succeed; false when the path

@@ -18,12 +18,16 @@ static void way_close(void *path)
 	(void)path; /* open never gave one */
 }
 
+/* Nobody gets a path to call them with. */
+static const struct pw_tx_ops ops = {.name = "xdp"};
+
 const struct pw_way pw_way_xdp_copy = {
 	.name = "xdp_copy",
 	.summary = "AF_XDP copy mode (not in this build)",
 	.kind = PW_WAY_FRAME,
 	.open = way_open,
 	.close = way_close,
+	.packets = &ops,
 };
 
 const struct pw_way pw_way_xdp_zerocopy = {
@@ -32,4 +36,5 @@ const struct pw_way pw_way_xdp_zerocopy = {
 	.kind = PW_WAY_FRAME,
 	.open = way_open,
 	.close = way_close,
+	.packets = &ops,
 };

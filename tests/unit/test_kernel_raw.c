@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "kernel_raw_util.h"
 
+#include <sys/mman.h>
+
 static const struct pw_way *find(const char *name)
 {
 	const struct pw_way *way = pw_way_find(name);
@@ -183,6 +185,17 @@ static void jumbo_frames_arrive(void **state)
 	line_close(&l);
 }
 
+static void the_longest_ip_packets_arrive(void **state)
+{
+	static const uint64_t cut[2] = {100001, 100002};
+	struct line l;
+
+	need_link(65535);
+	l = line_open(find(*state), 0, 65535, 8, false);
+	one_object(&l, 65535 - 44, 40 * 65491 + 1, cut, 8);
+	line_close(&l);
+}
+
 static void control_packets_arrive(void **state)
 {
 	const struct pw_way *way = find(*state);
@@ -293,6 +306,35 @@ static void an_interface_deleted_is_a_fault(void **state)
 static void a_smaller_mtu_is_a_fault(void **state)
 {
 	broken_in_the_middle(find(*state), "ip link set " TX " mtu 1300", "MTU of " TX);
+}
+
+/* Where the kernel reads the page, there is no SIGBUS that the session could see. */
+static void a_truncated_file_is_a_fault(void **state)
+{
+	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
+	const struct pw_way *way = find("packet_send");
+	struct pw_flow flow = make_flow(0);
+	struct pw_way_config cfg = make_config(&flow, 1500);
+	int fd = memfd_create("gone", MFD_CLOEXEC);
+	struct object ob;
+	void *path, *map;
+	const uint8_t *was;
+
+	(void)state;
+	need_link(1500);
+	path = open_way(way, &cfg);
+	object_make(&ob, &flow, 65536, 1408, whole);
+	assert_int_equal(ftruncate(fd, 65536), 0);
+	map = mmap(NULL, 65536, PROT_READ, MAP_SHARED, fd, 0);
+	assert_true(map != MAP_FAILED);
+	was = ob.runs[0].va;
+	ob.runs[0].va = map;
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_broken(way, path, &ob, "truncated");
+	ob.runs[0].va = was;
+	object_drop(&ob);
+	munmap(map, 65536);
+	close(fd);
 }
 
 /* The interface is up, the cable is not. */
@@ -524,10 +566,12 @@ int main(void)
 		EACH_WAY(frames_arrive_byte_for_byte),
 		EACH_WAY(bursts_of_any_length_arrive),
 		EACH_WAY(jumbo_frames_arrive),
+		EACH_WAY(the_longest_ip_packets_arrive),
 		EACH_WAY(control_packets_arrive),
 		EACH_WAY(an_interface_set_down_is_a_fault),
 		EACH_WAY(an_interface_deleted_is_a_fault),
 		EACH_PACKET_WAY(a_smaller_mtu_is_a_fault),
+		cmocka_unit_test(a_truncated_file_is_a_fault),
 		EACH_WAY(a_lost_carrier_is_seen),
 		EACH_WAY(packets_beyond_the_mtu_are_refused),
 		EACH_PACKET_WAY(a_full_queue_loses_nothing),

@@ -290,4 +290,52 @@ static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uin
 	};
 }
 
+static inline const struct pw_way *find(const char *name)
+{
+	const struct pw_way *way = pw_way_find(name);
+
+	assert_non_null(way);
+	assert_int_equal(way->kind, PW_WAY_FRAME);
+	return way;
+}
+
+/* Sends the object in bursts of changing length and compares each frame; returns how many. */
+static inline uint64_t deliver(
+	const struct pw_way *way, void *path, int fd, struct object *ob, uint16_t burst)
+{
+	const uint64_t n_symbols = ob->o.blocks.n_symbols;
+	uint64_t at = 0, end = pw_clock_ns() + 20 * PW_NS_PER_S;
+	struct pw_err err = {0};
+
+	if (way->packets->attach(path, &ob->o, &err) < 0)
+		fail_msg("%s", err.msg);
+	while (at < n_symbols && pw_clock_ns() < end) {
+		struct pw_tx_burst b =
+			burst_at(ob, at, burst ? burst : (uint16_t)(1 + at * 7 % PW_BURST));
+		uint16_t n = way->packets->send(path, &b);
+
+		assert_in_range(n, 0, b.n);
+		if (way->packets->fault(path))
+			fail_msg("%s", way->packets->fault(path));
+		way->packets->reap(path);
+		take_burst(fd, ob, &b, n);
+		at += n;
+	}
+	assert_int_equal(at, n_symbols);
+	assert_quiet(fd);
+	assert_int_equal(way->packets->outstanding(path), 0);
+	assert_int_equal(way->packets->detach(path, &ob->o), 0);
+	return n_symbols;
+}
+
+static inline struct CMUnitTest row(const char *name, CMUnitTestFunction f, const char *way)
+{
+	return (struct CMUnitTest){name, f, NULL, NULL, (void *)(uintptr_t)way};
+}
+
+#define ROW(f, way) row(#f ": " way, f, way)
+/* Those that obey the MTU and the qdisc; AF_XDP goes past both. */
+#define EACH_PACKET_WAY(f) ROW(f, "packet_send"), ROW(f, "packet_tx_ring")
+#define EACH_WAY(f)        EACH_PACKET_WAY(f), ROW(f, "xdp_copy")
+
 #endif

@@ -174,7 +174,6 @@ static void a_session_ends_when_its_interface_goes(void **state)
 static int make_dirs(void **state)
 {
 	(void)state;
-	ticks_left = 0;
 	dir_make(dir, sizeof(dir));
 	return mkdir(in_dir(dir, "src"), 0700) || mkdir(in_dir(dir, "out"), 0700);
 }
@@ -186,16 +185,6 @@ static int drop_dirs(void **state)
 	return 0;
 }
 
-static struct CMUnitTest row(const char *name, CMUnitTestFunction f, const char *way)
-{
-	return (struct CMUnitTest){name, f, make_dirs, drop_dirs, (void *)(uintptr_t)way};
-}
-
-#define EACH_WAY(f)                                              \
-	row(#f ": packet_send", f, "packet_send"),               \
-		row(#f ": packet_tx_ring", f, "packet_tx_ring"), \
-		row(#f ": xdp_copy", f, "xdp_copy")
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,5 +193,5 @@ int main(void)
 	};
 
 	make_net();
-	return cmocka_run_group_tests_name("kernel_raw_session", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kernel_raw_session", tests, make_dirs, drop_dirs);
 }

@@ -88,7 +88,7 @@ void pw_classic_print(
 		if (!rows[i].skipped[0])
 			print_row(out, &rows[i]);
 		else
-			fprintf(out, "%-12s\n", pw_classic_textbook[rows[i].way].label);
+			fprintf(out, "%s\n", pw_classic_textbook[rows[i].way].label);
 		print_remarks(out, &rows[i]);
 	}
 	fputc('\n', out);

@@ -30,7 +30,7 @@ const struct pw_metric_info pw_metrics[PW_N_METRICS] = {
 		"Page faults taken in user mode: each is a mode switch and back."},
 	[PW_M_KERNEL_FAULTS] = {"kernel_faults_per_mb", "kernel faults", "/MB", 1, PW_BETTER_LOW,
 		"Page faults taken inside a system call: costly, but no mode switch more."},
-	[PW_M_SWITCHES] = {"mode_switches_per_mb", "mode switches", "/MB", 1, PW_BETTER_LOW,
+	[PW_M_SWITCHES] = {"mode_switches_per_mb", "switches", "/MB", 1, PW_BETTER_LOW,
 		"Crossings between user mode and the kernel: 2 x system calls + 2 x user faults."},
 	[PW_M_VOLUNTARY] = {"voluntary_switches_per_mb", "voluntary", "/MB", 1, PW_BETTER_NONE,
 		"Context switches because the sender had to wait."},

@@ -70,26 +70,6 @@ struct table {
 	bool marks[N_COLUMNS];
 };
 
-static void choose_goodput_unit(struct table *t)
-{
-	static const struct {
-		double scale;
-		const char *name;
-	} units[] = {{1e-9, "Gb/s"}, {1e-6, "Mb/s"}, {1e-3, "kb/s"}, {1, "bit/s"}};
-	double most = 0;
-	size_t i;
-
-	for (i = t->g.first; i < t->g.end; i++)
-		if (t->r->rows[i].sum[PW_M_GOODPUT].n)
-			most = fmax(most, t->r->rows[i].sum[PW_M_GOODPUT].median);
-	for (i = 0; i + 1 < PW_ARRAY_LEN(units) && most > 0 && most * units[i].scale < 1; i++)
-		;
-	if (most <= 0)
-		i = 0;
-	t->goodput_scale = units[i].scale;
-	t->goodput_unit = units[i].name;
-}
-
 /* The widest of the group's medians, lows or highs, so that brackets stand in line. */
 static int goodput_width(const struct table *t, size_t offset)
 {
@@ -101,7 +81,7 @@ static int goodput_width(const struct table *t, size_t offset)
 		const struct pw_summary *s = &t->r->rows[i].sum[PW_M_GOODPUT];
 		double v = *(const double *)((const char *)s + offset);
 
-		n = (int)strlen(pw_view_number(text, sizeof(text), v * t->goodput_scale));
+		n = (int)strlen(pw_view_short(text, sizeof(text), v * t->goodput_scale, 2));
 		most = n > most ? n : most;
 	}
 	return most;
@@ -116,9 +96,9 @@ static void fill_goodput(const struct table *t, const struct pw_row *row, char *
 		snprintf(cell, CELL, row->n_samples ? "void" : "-");
 		return;
 	}
-	pw_view_number(median, sizeof(median), s->median * t->goodput_scale);
-	pw_view_number(low, sizeof(low), s->low * t->goodput_scale);
-	pw_view_number(high, sizeof(high), s->high * t->goodput_scale);
+	pw_view_short(median, sizeof(median), s->median * t->goodput_scale, 2);
+	pw_view_short(low, sizeof(low), s->low * t->goodput_scale, 2);
+	pw_view_short(high, sizeof(high), s->high * t->goodput_scale, 2);
 	snprintf(cell, CELL, "%*.8s [%*.8s, %*.8s]",
 		goodput_width(t, offsetof(struct pw_summary, median)), median,
 		goodput_width(t, offsetof(struct pw_summary, low)), low,
@@ -263,7 +243,7 @@ static int label_width(const struct table *t, enum pw_metric m)
 		if (t->r->rows[i].sum[m].n && n > most)
 			most = n;
 	}
-	return most < 48 ? most : 48;
+	return most < 36 ? most : 36;
 }
 
 static void draw_pollers(FILE *out, const struct table *t)
@@ -321,7 +301,7 @@ static void print_table(
 	t.lines = calloc(pw_group_n_ran(r, g), sizeof(*t.lines));
 	if (!t.lines)
 		return;
-	choose_goodput_unit(&t);
+	t.goodput_unit = pw_group_goodput_unit(r, g, &t.goodput_scale);
 	for (i = g->first; i < g->end; i++)
 		if (!r->rows[i].skipped[0])
 			fill_line(&t, &r->rows[i], &t.lines[t.n++]);

@@ -77,6 +77,25 @@ bool pw_group_is_best(const struct pw_bench_result *r, const struct pw_group *g,
 	return differ && strcmp(own, best_text) == 0;
 }
 
+const char *pw_group_goodput_unit(
+	const struct pw_bench_result *r, const struct pw_group *g, double *scale)
+{
+	static const struct {
+		double scale;
+		const char *name;
+	} units[] = {{1e-9, "Gb/s"}, {1e-6, "Mb/s"}, {1e-3, "kb/s"}, {1, "bit/s"}};
+	double most = 0;
+	size_t i;
+
+	for (i = g->first; i < g->end; i++)
+		if (r->rows[i].sum[PW_M_GOODPUT].n)
+			most = fmax(most, r->rows[i].sum[PW_M_GOODPUT].median);
+	for (i = 0; i + 1 < PW_ARRAY_LEN(units) && most > 0 && most * units[i].scale < 1; i++)
+		;
+	*scale = units[i].scale;
+	return units[i].name;
+}
+
 /* v rounded to three significant digits; *decimals: how many of them stand behind the point. */
 static double round_to_three(double v, int *decimals)
 {

@@ -27,6 +27,10 @@ size_t pw_group_n_ran(const struct pw_bench_result *r, const struct pw_group *g)
 bool pw_group_is_best(const struct pw_bench_result *r, const struct pw_group *g,
 	const struct pw_row *row, enum pw_metric m);
 
+/* A unit in which the group's best goodput is a short number: value * scale. */
+const char *pw_group_goodput_unit(
+	const struct pw_bench_result *r, const struct pw_group *g, double *scale);
+
 /* Three significant digits in at most 6 characters, "-" for what is no number: "0.0371", "38.0",
  * "12,300", "123k", "4.10M", "3e-05". Returns buf. */
 char *pw_view_number(char *buf, size_t len, double v);

@@ -21,36 +21,51 @@ double pw_classic_switches(const struct pw_classic_row *row)
 	return 2 * row->syscalls + 2 * row->user_faults;
 }
 
+/* Counts are whole: "2", not "2.00". */
+static char *format_count(char *buf, size_t len, double v)
+{
+	if (v >= 0 && v < 1000 && v == floor(v))
+		snprintf(buf, len, "%.0f", v);
+	else
+		pw_view_number(buf, len, v);
+	return buf;
+}
+
+static void print_headings(FILE *out)
+{
+	fprintf(out, "\n%-12s  %-34s  %-18s\n", "", "copies of a byte",
+		"mode switches = 2 x (calls + user faults)");
+	fprintf(out, "%-12s  %-8s  %-13s  %8s   %8s  %6s  %6s  %6s  %13s\n", "way", "textbook",
+		"by CPU + DMA", "CPU here", "textbook", "here", "calls", "faults",
+		"in-call faults");
+}
+
 static void print_row(FILE *out, const struct pw_classic_row *row)
 {
 	const struct pw_classic_textbook *t = &pw_classic_textbook[row->way];
 	char copies[32], switches[32], syscalls[32], user[32], kernel[32];
 
-	fprintf(out, "%-12s  %-8s  %-6s + %-4s  %8s    %8u  %8s  = 2 x (%s + %s)  %8s\n", t->label,
-		t->copies, t->cpu, t->dma, pw_view_number(copies, sizeof(copies), row->copies),
-		t->switches, pw_view_number(switches, sizeof(switches), pw_classic_switches(row)),
-		pw_view_number(syscalls, sizeof(syscalls), row->syscalls),
-		pw_view_number(user, sizeof(user), row->user_faults),
-		pw_view_number(kernel, sizeof(kernel), row->kernel_faults));
+	fprintf(out, "%-12s  %-8s  %-6s + %-4s  %8s   %8u  %6s  %6s  %6s  %14s\n", t->label,
+		t->copies, t->cpu, t->dma, pw_view_short(copies, sizeof(copies), row->copies, 2),
+		t->switches, format_count(switches, sizeof(switches), pw_classic_switches(row)),
+		format_count(syscalls, sizeof(syscalls), row->syscalls),
+		format_count(user, sizeof(user), row->user_faults),
+		format_count(kernel, sizeof(kernel), row->kernel_faults));
 }
 
-static void print_why(FILE *out, const char *what, const char *why)
-{
-	char first[80];
-
-	if (!why[0])
-		return;
-	snprintf(first, sizeof(first), "%*s%s", INDENT, "", what);
-	pw_view_wrap(out, first, INDENT, why);
-}
-
+/* What was called, and why the figures differ from the textbook's. */
 static void print_remarks(FILE *out, const struct pw_classic_row *row)
 {
-	if (row->skipped[0]) {
-		print_why(out, "skipped: ", row->skipped);
+	const char *calls = row->calls ? row->calls : "";
+	const char *why = row->skipped[0] ? row->skipped : row->reason;
+	char text[2 * PW_ERR_MAX], first[INDENT + 1];
+
+	snprintf(text, sizeof(text), "%.200s%s%s%s", calls, *calls && *why ? "; " : "",
+		row->skipped[0] ? "skipped: " : "", why);
+	if (!text[0])
 		return;
-	}
-	print_why(out, "", row->reason);
+	snprintf(first, sizeof(first), "%*s", INDENT, "");
+	pw_view_wrap(out, first, INDENT, text);
 }
 
 /* A reason that two rows share is said once. */
@@ -81,9 +96,7 @@ void pw_classic_print(
 	size_t i;
 
 	pw_view_wrap(out, "", 0, title);
-	fprintf(out, "\n%-12s  %-33s    %s\n", "", "copies of a byte", "mode switches");
-	fprintf(out, "%-12s  %-8s  %-13s  %8s    %8s  %8s  = 2 x (calls + user faults)\n", "way",
-		"textbook", "by CPU + DMA", "CPU here", "textbook", "here");
+	print_headings(out);
 	for (i = 0; i < n_rows; i++) {
 		if (!rows[i].skipped[0])
 			print_row(out, &rows[i]);
@@ -97,7 +110,9 @@ void pw_classic_print(
 		"The textbook's copies are those of a cold file through a NIC: one DMA copy from "
 		"the disk, one to the NIC. DMA copies are not measured. Here: CPU copies per "
 		"payload "
-		"byte on the sender's side (BPF), and crossings between user mode and the kernel.");
+		"byte on the sender's side (BPF), and crossings between user mode and the kernel; "
+		"a "
+		"page fault inside a call is no crossing more.");
 }
 
 static json_t *row_json(const struct pw_classic_row *row, bool *failed)

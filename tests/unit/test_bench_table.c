@@ -333,9 +333,9 @@ static void the_textbook_stands_beside_what_was_counted(void **state)
 	BENCH_CAPTURE(text, pw_classic_print(out, rows, 4, "64 KiB, page cache warm"));
 	fits(text);
 	has_line(text, "read + write", " 4 ");
-	has_line(text, "read + write", "= 2 x (2.00 + 0)");
+	has_line(text, "read + write", "4       2       0               0");
 	has_line(text, "read + write", " 2.00  ");
-	has_line(text, "              the kernel faults", "a block of pages");
+	has_line(text, "              mmap, write; the kernel faults", "a block of pages");
 	has_line(text, "sendfile", "3 or 2");
 	has_line(text, "              skipped: no DPDK", "in this build");
 	has_line(text, "copies not measured: ", "lockdown refuses BPF");

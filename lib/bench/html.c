@@ -52,10 +52,12 @@ static const char head[] =
 	"figure svg { display: block; width: 100%; max-width: 1040px; height: auto; }\n"
 	"figcaption { font-size: 13px; max-width: 62em; }\n"
 	"details { margin: .6em 0; }\nsummary { cursor: pointer; }\n"
-	"@media print {\n"
+	"@page { size: A4; margin: 12mm; }\n@media print {\n"
 	"  body { font-size: 10pt; margin: 0; max-width: none; padding: 0; }\n"
-	"  table { font-size: 7.5pt; }\n  th, td { padding: .15em .35em; }\n"
-	"  figure, table, h2, h3 { break-inside: avoid; }\n  h2, h3 { break-after: avoid; }\n"
+	"  table { font-size: 6.8pt; }\n  th, td { padding: .15em .35em; }\n"
+	"  thead th { white-space: normal; }\n"
+	"  figure, table, h2, h3, h4 { break-inside: avoid; }\n  h2, h3, h4 { break-after: avoid; "
+	"}\n"
 	"  .scroll { overflow: visible; }\n}\n"
 	"</style>\n</head>\n<body>\n";
 

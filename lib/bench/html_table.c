@@ -195,7 +195,7 @@ void pw_html_expected(FILE *out, const struct pw_bench_result *r, const struct p
 {
 	size_t i;
 
-	fputs("<details><summary>What each way is expected to copy here, and why</summary>\n"
+	fputs("<details open><summary>What each way is expected to copy here, and why</summary>\n"
 	      "<table><thead><tr><th scope=\"col\">way</th><th scope=\"col\">CPU</th>"
 	      "<th scope=\"col\">DMA</th><th scope=\"col\" class=\"text\">because</th></tr></thead>"
 	      "<tbody>\n",

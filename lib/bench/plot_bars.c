@@ -338,7 +338,7 @@ static void draw_switches(struct figure *f, int left)
 	fprintf(s,
 		"EOD\n"
 		"set logscale x\nset xrange [%g:%g]\nset xtics autofreq\n"
-		"set format x '%%.0s%%c'\n"
+		"set format x '%%g'\n"
 		"set xlabel 'mode switches per MB (log scale; 0 at the edge)'"
 		" tc rgb '#333333' offset 0,0.2\n"
 		"plot NaN, $switches using (%g):1:($2-%g):(0) with vectors nohead lw 1.4 lc rgb "

@@ -322,7 +322,7 @@ static void draw_switches(struct figure *f, int left)
 		most = fmax(most, v);
 	}
 	/* a decade below the least, so that its line can be seen; zeros stand at the edge */
-	from = most > 0 ? pow(10, floor(log10(least)) - 0.7) : 0.1;
+	from = most > 0 ? pow(10, floor(log10(least)) - 0.7) : 0.07;
 	pw_plot_panel(f->p, left, PW_PLOT_WIDTH - RIGHT_PX, f->top, f->bottom);
 	set_lines(f, false);
 	fputs("$switches << EOD\n", s);

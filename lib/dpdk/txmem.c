@@ -134,6 +134,44 @@ static void va_is_iova(struct pw_window *win)
 		win->runs[i].iova = (uintptr_t)win->runs[i].va;
 }
 
+/*
+ * A virtio device behind an IOMMU may be DPDK's vhost: its IOTLB joins entries whose IOVAs follow on
+ * each other without a look at where they lead, and then copies from beyond the first page what
+ * belongs to the second. Nobody else notices, because an mbuf of a mempool lies within one page.
+ */
+static int split_at_pages(struct pw_window *win, struct pw_err *err)
+{
+	/* a run may begin and end within a page */
+	uint64_t n = win->len_bytes / win->page_bytes + 2ull * win->n_runs;
+	struct pw_run *v = NULL;
+	uint32_t i, made = 0;
+
+	if (n <= UINT32_MAX)
+		v = calloc(n, sizeof(*v));
+	if (!v)
+		return pw_err_set(err, ENOMEM, "split %" PRIu64 " bytes at pages: out of memory",
+			win->len_bytes);
+	for (i = 0; i < win->n_runs; i++) {
+		struct pw_run rest = win->runs[i];
+
+		while (rest.len_bytes > 0) {
+			uint64_t in_page = win->page_bytes - (uintptr_t)rest.va % win->page_bytes;
+			uint64_t len = pw_min_u64(in_page, rest.len_bytes);
+
+			v[made] = rest;
+			v[made++].len_bytes = len;
+			rest.va += len;
+			rest.iova += len;
+			rest.offset += len;
+			rest.len_bytes -= len;
+		}
+	}
+	free(win->runs);
+	win->runs = v;
+	win->n_runs = made;
+	return 0;
+}
+
 static int split_runs(struct pw_window *win, struct pw_err *err)
 {
 	struct runs out = {0};
@@ -251,11 +289,14 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		va_is_iova(win);
 	else
 		r = split_runs(win, err);
-	if (r || win->pages == PW_PAGES_STAGE)
-		return r; /* EAL has mapped its own memory */
-	if (tx->vfio)
-		return map_runs(tx, obj, false, err);
-	return tx->eal.iova_va ? map_runs(tx, obj, true, err) : 0;
+	if (r == 0 && win->pages != PW_PAGES_STAGE && (tx->vfio || tx->eal.iova_va))
+		r = map_runs(tx, obj, !tx->vfio, err); /* EAL has mapped its own memory */
+	if (r == 0 && tx->eal.iova_va && !strcmp(tx->port.driver, "net_virtio")) {
+		r = split_at_pages(win, err);
+		if (r)
+			pw_txmem_detach(tx, obj);
+	}
+	return r;
 }
 
 void pw_txmem_detach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj)

@@ -13,6 +13,7 @@
 #define TICK_NS        100000000ull   /* progress */
 #define ALIVE_NS       1000000000ull  /* a receiver that waits while we read hears of us so often */
 #define STALL_POLLS    512            /* empty polls between two looks at the clock */
+#define ALIVE_GAP_NS   10000000ull    /* between two questions whether the peer is there */
 #define LINK_GRACE_NS  500000000ull   /* a link may flap this long */
 #define STALL_LIMIT_NS 30000000000ull /* a live peer that takes nothing this long is stuck */
 #define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
@@ -65,6 +66,7 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 struct stall {
 	uint64_t polls;
 	uint64_t since_ns;
+	uint64_t asked_ns; /* last question whether the peer is there: a system call for some */
 	uint64_t down_ns;
 };
 
@@ -80,15 +82,18 @@ static int stalled(struct pw_send *s, struct stall *st, struct pw_err *err)
 		return 0;
 	now = pw_clock_ns();
 	if (st->since_ns == 0)
-		st->since_ns = now;
+		st->since_ns = st->asked_ns = now;
 	s->cfg.ops->reap(s->cfg.path);
 	r = pw_send_look(s, now, PW_SEND_SENDING, err);
 	if (r)
 		return r;
-	if (s->cfg.ops->alive(s->cfg.path))
-		st->down_ns = 0;
-	else if (st->down_ns == 0)
-		st->down_ns = now;
+	if (now - st->asked_ns >= ALIVE_GAP_NS) {
+		st->asked_ns = now;
+		if (s->cfg.ops->alive(s->cfg.path))
+			st->down_ns = 0;
+		else if (st->down_ns == 0)
+			st->down_ns = now;
+	}
 	if (st->down_ns && now - st->down_ns > LINK_GRACE_NS)
 		return pw_err_set(err, ENOLINK,
 			"send on %s: its link went down, the peer is gone; start the receiver and "

@@ -26,7 +26,7 @@ enum pw_meter_source {
 	PW_METER_SYSCALLS, /* perf tracepoint raw_syscalls:sys_enter */
 	PW_METER_FAULTS,   /* perf tracepoints exceptions:page_fault_user and _kernel */
 	PW_METER_HARDWARE, /* perf cycles, instructions, LLC misses */
-	PW_METER_COPIES,   /* BPF fexit */
+	PW_METER_COPIES,   /* BPF at the kernel's functions */
 	PW_METER_N_SOURCES
 };
 

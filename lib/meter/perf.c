@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "meter/perf.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "meter/kernfs.h"
+
+#define N_HARDWARE (PW_PERF_N_EVENTS - PW_PERF_CYCLES)
+
+/* What io_uring's kernel threads (SQPOLL, io-wq) count as: they are made with CLONE_THREAD by a thread
+ * of ours, so they inherit the events and share its CPU clock. They burn cycles and take kernel
+ * faults, but enter no system call. */
+static int open_event(struct perf_event_attr *attr, int group)
+{
+	attr->size = sizeof(*attr);
+	attr->inherit = 1;
+	attr->inherit_thread = 1; /* programs that we start are not our work */
+	return (int)syscall(SYS_perf_event_open, attr, 0, -1, group, PERF_FLAG_FD_CLOEXEC);
+}
+
+static bool is_refusal(int code)
+{
+	return code == EPERM || code == EACCES;
+}
+
+/* perf_event_open()'s, or that of tracefs. */
+static void say_why(char *why, const char *what, int code)
+{
+	const char *mend = "";
+
+	if (*why)
+		return; /* the first reason stands for both kinds of faults */
+	if (is_refusal(code))
+		mend = "; run as root, or with CAP_PERFMON (counters: sysctl "
+		       "kernel.perf_event_paranoid=1 is enough)";
+	else if (code == ENOENT)
+		mend = ": this kernel has no such event; use one that has";
+	if (code == ENOENT)
+		snprintf(why, PW_ERR_MAX, "perf %s%s", what, mend);
+	else
+		snprintf(why, PW_ERR_MAX, "perf %s: %s%s", what, strerror(code), mend);
+}
+
+static int open_tracepoint(const char *system, const char *name, char *why)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .disabled = 1};
+	char what[64];
+	int id = pw_kernfs_tracepoint_id(system, name), fd;
+
+	snprintf(what, sizeof(what), "%s:%s", system, name);
+	if (id < 0) {
+		say_why(why, what, -id);
+		return -1;
+	}
+	attr.config = (uint64_t)id;
+	fd = open_event(&attr, -1);
+	if (fd < 0)
+		say_why(why, what, errno);
+	return fd;
+}
+
+static void say_why_hardware(char *why, const char *what, int code)
+{
+	if (*why)
+		return;
+	if (is_refusal(code))
+		say_why(why, what, code);
+	else
+		snprintf(why, PW_ERR_MAX,
+			"perf %s: the CPU shows no such counter (%s), as in most virtual machines; "
+			"run "
+			"on the machine itself",
+			what, strerror(code));
+}
+
+/* One group, so that all are counted over the same time. */
+static void open_hardware(struct pw_perf *p)
+{
+	static const struct {
+		uint64_t config;
+		const char *name;
+	} counters[N_HARDWARE] = {
+		{PERF_COUNT_HW_CPU_CYCLES, "cycles"},
+		{PERF_COUNT_HW_INSTRUCTIONS, "instructions"},
+		{PERF_COUNT_HW_CACHE_MISSES, "LLC misses"},
+	};
+	int i;
+
+	for (i = 0; i < N_HARDWARE; i++) {
+		struct perf_event_attr attr = {
+			.type = PERF_TYPE_HARDWARE,
+			.config = counters[i].config,
+			.disabled = i == 0,
+			.read_format =
+				PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
+		};
+		int *fd = &p->fd[PW_PERF_CYCLES + i];
+
+		*fd = open_event(&attr, i ? p->fd[PW_PERF_CYCLES] : -1);
+		if (*fd < 0)
+			say_why_hardware(p->why[PW_METER_HARDWARE], counters[i].name, errno);
+		if (p->fd[PW_PERF_CYCLES] < 0)
+			return;
+	}
+}
+
+void pw_perf_open(struct pw_perf *p)
+{
+	char *why = p->why[PW_METER_FAULTS];
+	int i;
+
+	memset(p->why, 0, sizeof(p->why));
+	for (i = 0; i < PW_PERF_N_EVENTS; i++)
+		p->fd[i] = -1;
+	p->fd[PW_PERF_SYSCALLS] =
+		open_tracepoint("raw_syscalls", "sys_enter", p->why[PW_METER_SYSCALLS]);
+	/* The software event of page faults, which needs no privilege, cannot tell the two apart. */
+	p->fd[PW_PERF_USER_FAULTS] = open_tracepoint("exceptions", "page_fault_user", why);
+	p->fd[PW_PERF_KERNEL_FAULTS] = open_tracepoint("exceptions", "page_fault_kernel", why);
+	open_hardware(p);
+}
+
+void pw_perf_close(struct pw_perf *p)
+{
+	int i;
+
+	for (i = PW_PERF_N_EVENTS - 1; i >= 0; i--)
+		if (p->fd[i] >= 0)
+			close(p->fd[i]);
+}
+
+/* Of the threads' events, too. */
+static void turn(const struct pw_perf *p, enum pw_perf_event event, bool on)
+{
+	if (p->fd[event] >= 0)
+		ioctl(p->fd[event], on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
+}
+
+void pw_perf_prepare(struct pw_perf *p)
+{
+	turn(p, PW_PERF_CYCLES, true);
+	turn(p, PW_PERF_USER_FAULTS, true);
+	turn(p, PW_PERF_KERNEL_FAULTS, true);
+}
+
+void pw_perf_start(struct pw_perf *p)
+{
+	turn(p, PW_PERF_SYSCALLS, true);
+}
+
+void pw_perf_stop(struct pw_perf *p)
+{
+	turn(p, PW_PERF_SYSCALLS, false);
+}
+
+void pw_perf_end(struct pw_perf *p)
+{
+	turn(p, PW_PERF_USER_FAULTS, false);
+	turn(p, PW_PERF_KERNEL_FAULTS, false);
+	turn(p, PW_PERF_CYCLES, false);
+}
+
+static uint64_t read_tracepoint(int fd)
+{
+	uint64_t value;
+
+	return fd >= 0 && read(fd, &value, sizeof(value)) == sizeof(value) ? value : PW_UNMEASURED;
+}
+
+static uint64_t read_counter(int fd, struct pw_perf_sums *s)
+{
+	uint64_t v[3]; /* value, ns enabled, ns running */
+
+	if (fd < 0 || read(fd, v, sizeof(v)) != sizeof(v))
+		return PW_UNMEASURED;
+	s->enabled_ns = v[1]; /* the whole group's */
+	s->running_ns = v[2];
+	return v[0];
+}
+
+void pw_perf_read(const struct pw_perf *p, struct pw_perf_sums *s)
+{
+	int i;
+
+	s->enabled_ns = s->running_ns = 0;
+	for (i = 0; i < PW_PERF_CYCLES; i++)
+		s->value[i] = read_tracepoint(p->fd[i]);
+	for (; i < PW_PERF_N_EVENTS; i++)
+		s->value[i] = read_counter(p->fd[i], s);
+}
+
+static uint64_t difference(
+	const struct pw_perf_sums *from, const struct pw_perf_sums *to, enum pw_perf_event event)
+{
+	if (from->value[event] == PW_UNMEASURED || to->value[event] == PW_UNMEASURED)
+		return PW_UNMEASURED;
+	return to->value[event] - from->value[event];
+}
+
+/* Counters that others wanted, too, ran part of the time. */
+static uint64_t scaled(
+	const struct pw_perf_sums *from, const struct pw_perf_sums *to, enum pw_perf_event event)
+{
+	uint64_t enabled_ns = to->enabled_ns - from->enabled_ns;
+	uint64_t running_ns = to->running_ns - from->running_ns;
+	uint64_t value = difference(from, to, event);
+
+	if (value == PW_UNMEASURED || running_ns >= enabled_ns)
+		return value;
+	return running_ns ? (uint64_t)((double)value * (double)enabled_ns / (double)running_ns)
+			  : PW_UNMEASURED;
+}
+
+void pw_perf_difference(
+	const struct pw_perf_sums *from, const struct pw_perf_sums *to, struct pw_reading *r)
+{
+	r->syscalls = difference(from, to, PW_PERF_SYSCALLS);
+	/* The call that turned it off was entered while it was on; the one that turned it on was
+	 * not. Nothing of the meter's runs between. */
+	if (r->syscalls != PW_UNMEASURED)
+		r->syscalls = r->syscalls ? r->syscalls - 1 : PW_UNMEASURED;
+	r->user_faults = difference(from, to, PW_PERF_USER_FAULTS);
+	r->kernel_faults = difference(from, to, PW_PERF_KERNEL_FAULTS);
+	r->cycles = scaled(from, to, PW_PERF_CYCLES);
+	r->instructions = scaled(from, to, PW_PERF_INSTRUCTIONS);
+	r->llc_misses = scaled(from, to, PW_PERF_LLC_MISSES);
+}

@@ -204,7 +204,9 @@ class Machine:
 
     def failure(self):
         text = self.qemu_says.decode(errors="replace").strip()
-        console = self.console.decode(errors="replace").strip().splitlines()[-15:]
+        console = self.console.decode(errors="replace").strip().splitlines()
+        panics = [n for n, line in enumerate(console) if "Kernel panic" in line]
+        console = console[panics[-1]:] if panics else console[-15:]
         try:
             how = f"{QEMU} ended with {self.process.wait(1)}"
         except subprocess.TimeoutExpired:

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the guest's kernel is there for: an IOMMU, hugepages, BPF, drivers."""
+from guest import Guest
+from harness import check, equal
+
+
+def test_the_guest_has_an_iommu_hugepages_and_btf(t):
+    p = Guest(t, "sh", "-c", "ls /sys/kernel/iommu_groups | wc -l; wc -c </sys/kernel/btf/vmlinux; "
+              "cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages; "
+              "ls -d /sys/kernel/tracing/events/raw_syscalls /sys/fs/bpf",
+              options=("--hugepages", "40")).ends_with(0)
+    lines = p.out.split()
+    check(int(lines[0]) > 0, "no IOMMU groups")
+    check(int(lines[1]) > 1000000, "no BTF")
+    equal(lines[2], "40", "free hugepages")
+
+
+def test_doctor_finds_the_guest_in_order(t):
+    p = Guest(t, "pagewire", "doctor", options=("--hugepages", "64")).ends_with(0)
+    check("iommu" in p.out and "0 fail" in p.out, p.describe())
+
+
+def test_every_kind_of_nic_has_its_driver_and_can_be_taken_by_vfio(t):
+    show = 'for d in /sys/bus/pci/devices/0000:00:1[0-3].0; do readlink $d/driver; done'
+    nics = [o for kind in ("virtio", "e1000", "e1000e", "vmxnet3") for o in ("--net", f"{kind}:hub")]
+    p = Guest(t, "sh", "-c", show + "; ls /sys/class/net | grep -c eth", options=nics).ends_with(0)
+    drivers = [line.rpartition("/")[2] for line in p.out.split()]
+    equal(drivers[:5], ["virtio-pci", "e1000", "e1000e", "vmxnet3", "4"], "the kernel's drivers")
+    p = Guest(t, "sh", "-c", show, options=[*nics, "--driver", "vfio-pci"]).ends_with(0)
+    equal([line.rpartition("/")[2] for line in p.out.split()], ["vfio-pci"] * 4, "drivers")

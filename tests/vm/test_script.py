@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""scripts/vm itself: status and output come back, and it ends and cleans up whatever happens."""
+import hashlib
+import os
+import signal
+
+from guest import SCRIPT, Guest, alive, children, end_by
+from harness import check, equal, poll_until
+
+
+def test_status_and_both_streams_come_back_apart(t):
+    p = Guest(t, "sh", "-c", "uname -r; echo words >&2; exit 7").ends_with(7)
+    check(p.out.rstrip().endswith("-amd64"), f"uname -r printed {p.out!r}")
+    equal(p.err, "words\n", "standard error")
+
+
+def test_bytes_and_arguments_arrive_unchanged(t):
+    """8 MiB of every byte value through the port; arguments with blanks, quotes, newlines."""
+    data = os.urandom(8 << 20)
+    with open(t.path("data file"), "wb") as f:
+        f.write(data)
+    awkward = ["a  b", "'\"$x`", "two\nlines", ""]
+    p = Guest(t, "sh", "-c", 'cat "$1"; shift; printf "<%s>" "$@" >&2', "sh", "data file",
+              *awkward).ends_with(0)
+    with open(p.out_path, "rb") as f:
+        equal(hashlib.sha256(f.read()).hexdigest(), hashlib.sha256(data).hexdigest(), "digest")
+    equal(p.err, "".join(f"<{a}>" for a in awkward), "the arguments")
+
+
+def test_the_guest_changes_only_what_it_may(t):
+    own, shared = t.file("own", 10), t.mkdir("shared")
+    before = os.stat(own).st_mtime_ns
+    Guest(t, "sh", "-c", "echo x >own && echo y >new && echo z >shared/made && cat own new",
+          options=("--writable", shared)).ends_with(0)
+    equal((os.path.getsize(own), os.stat(own).st_mtime_ns), (10, before), "the host's file")
+    check(not os.path.exists(t.path("new")), "the guest made a file on the host")
+    equal(open(os.path.join(shared, "made"), encoding="ascii").read(), "z\n", "the shared file")
+
+
+def test_a_command_that_hangs_is_ended_with_124(t):
+    g = Guest(t, "sleep", "1000", limit=4)
+    poll_until(lambda: children(g.p.pid), 10, "QEMU")
+    qemu = list(children(g.p.pid))
+    p = g.ends_with(124)
+    check("time limit of 4 s" in p.err, f"message: {p.err!r}")
+    check(not any(map(alive, qemu)), "QEMU lives on")
+
+
+def test_what_the_command_leaves_running_does_not_hold_the_end(t):
+    p = Guest(t, "sh", "-c", "sleep 1000 & echo started").ends_with(0)
+    equal(p.out, "started\n", "output")
+
+
+def test_a_panic_is_told_from_a_status(t):
+    p = Guest(t, "sh", "-c", "echo c >/proc/sysrq-trigger; sleep 100").ends_with(125)
+    check("ended without a result" in p.err and "sysrq triggered crash" in p.err,
+          f"message: {p.err!r}")
+
+
+def interrupted(t, number, code):
+    g = Guest(t, "sleep", "1000")
+    poll_until(lambda: children(g.p.pid), 10, "QEMU")
+    qemu = list(children(g.p.pid))
+    end_by(g.p, number)
+    equal(g.p.code, code, "exit code")
+    check(not any(map(alive, qemu)), "QEMU lives on")
+    equal(os.listdir(t.path("tmp")), [], "left in TMPDIR")
+
+
+def test_a_signal_leaves_nothing(t):
+    interrupted(t, signal.SIGTERM, 143)
+
+
+def test_qemu_dies_even_when_the_script_is_killed(t):
+    g = Guest(t, "sleep", "1000")
+    poll_until(lambda: children(g.p.pid), 10, "QEMU")
+    qemu = list(children(g.p.pid))
+    end_by(g.p, signal.SIGKILL)
+    poll_until(lambda: not any(map(alive, qemu)), 5, "the end of QEMU")
+
+
+def test_a_missing_qemu_is_77_and_named(t):
+    t.need_tool("qemu-system-x86_64")
+    empty = t.mkdir("bin")
+    os.symlink(os.path.realpath("/usr/bin/python3"), os.path.join(empty, "python3"))
+    t.env["PATH"] = empty
+    for tool in ("apt-cache", "apt-get", "dpkg-deb", "tar"):
+        os.symlink(f"/usr/bin/{tool}", os.path.join(empty, tool))
+    p = t.spawn("/usr/bin/python3", SCRIPT, "run", "--", "true").ends_with(77)
+    check("no qemu-system-x86_64" in p.err, f"message: {p.err!r}")
+
+
+def test_options_that_make_no_sense_are_usage_errors(t):
+    for options in (("--net", "ne2k"), ("--net", "virtio:tap"), ("--net", "vhost-user"),
+                    ("--writable", "/nowhere"), ("--pagewire", "/nowhere")):
+        p = t.spawn(SCRIPT, "run", *options, "--", "true").wait()
+        check(p.code == 2, f"{options}: {p.describe()}")

@@ -31,6 +31,8 @@ bool pw_progress_due(const struct pw_progress *p, uint64_t now_ns);
 /* loss: fraction or a negative number for "unknown"; total 0: unknown. */
 void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, const char *verb, uint64_t bytes,
 	uint64_t total_bytes, uint64_t packets, double loss);
+/* The same with a line of the caller's. */
+void pw_progress_say(struct pw_progress *p, uint64_t now_ns, const char *line);
 void pw_progress_end(struct pw_progress *p); /* wipes the line */
 
 /* Prints err on standard error, "pagewire: error: ..." and returns the exit code for it:

@@ -76,12 +76,25 @@ static size_t append_eta(char *line, size_t n, const struct pw_progress *p, uint
 	return append(line, n, ", ETA %s", buf);
 }
 
+void pw_progress_say(struct pw_progress *p, uint64_t now_ns, const char *line)
+{
+	if (!p->enabled)
+		return;
+	if (p->tty)
+		fprintf(stderr, "\r%.*s\033[K", (int)terminal_width() - 1, line);
+	else
+		fprintf(stderr, "pagewire: %s\n", line);
+	fflush(stderr);
+	p->drawn = true;
+	p->last_ns = now_ns;
+}
+
 void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, const char *verb, uint64_t bytes,
 	uint64_t total_bytes, uint64_t packets, double loss)
 {
 	double seconds = (double)(now_ns - p->last_ns) / 1e9;
 	char line[LINE_MAX], rate[32], pps[32];
-	size_t n = 0, width;
+	size_t n = 0;
 
 	if (!p->enabled || seconds <= 0.0)
 		return;
@@ -95,15 +108,7 @@ void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, const char *verb, 
 	n = append_eta(line, n, p, now_ns, bytes, total_bytes);
 	if (loss >= 0.0)
 		n = append(line, n, ", loss %.2f %%", loss * 100.0);
-	if (p->tty) {
-		width = terminal_width() - 1;
-		fprintf(stderr, "\r%.*s\033[K", (int)(n < width ? n : width), line);
-	} else {
-		fprintf(stderr, "pagewire: %s\n", line);
-	}
-	fflush(stderr);
-	p->drawn = true;
-	p->last_ns = now_ns;
+	pw_progress_say(p, now_ns, line);
 	p->last_bytes = bytes;
 	p->last_packets = packets;
 }

@@ -267,7 +267,7 @@ static void read_last_words(const struct child *c, char *buf, size_t len)
 	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
 		text[--n] = 0;
 	line = strrchr(text, '\n');
-	snprintf(buf, len, "%s", line ? line + 1 : text);
+	snprintf(buf, len, "%.*s", (int)len - 1, line ? line + 1 : text);
 }
 
 static void release(struct run *r)

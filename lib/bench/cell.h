@@ -72,6 +72,11 @@ struct pw_cell_end {
 	char last_words[200];               /* of a child that failed: the last line it wrote */
 };
 
+/* The sender's and the receiver's CPU: the first two of the list (NULL: of those allowed), or the same
+ * one, with a warning, where there is no other. */
+int pw_cell_cpus(
+	const char *cores, const struct pw_log *log, int *source, int *sink, struct pw_err *err);
+
 /* Runs a cell. 0 and *end, whatever the children's fate; -errno when they could not be started, or
  * -ECANCELED. Children never outlive this call. */
 int pw_cell_run(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_err *err);

@@ -131,29 +131,28 @@ static int parse_mtus(const char *list, uint32_t *mtus, size_t *n, struct pw_err
 	return r;
 }
 
-/* The sender's and the receiver's CPU: two, or the same one where there is no other. */
-static int choose_cpus(struct pw_bench *b, struct pw_err *err)
+int pw_cell_cpus(
+	const char *cores, const struct pw_log *log, int *source, int *sink, struct pw_err *err)
 {
 	cpu_set_t set;
 	int cpu, r;
 
-	b->source_cpu = b->sink_cpu = -1;
-	r = b->opt.cores ? pw_cpu_list_parse("--core", b->opt.cores, &set, err)
-			 : pw_cpu_allowed(-1, &set, err);
+	*source = *sink = -1;
+	r = cores ? pw_cpu_list_parse("--core", cores, &set, err) : pw_cpu_allowed(-1, &set, err);
 	if (r)
 		return r;
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &set))
 			continue;
-		if (b->source_cpu < 0)
-			b->source_cpu = cpu;
-		else if (b->sink_cpu < 0)
-			b->sink_cpu = cpu;
+		if (*source < 0)
+			*source = cpu;
+		else if (*sink < 0)
+			*sink = cpu;
 	}
-	if (b->sink_cpu < 0) {
-		b->sink_cpu = b->source_cpu;
-		pw_warn(b->opt.log, "one CPU for sender and receiver: pollers starve each other; "
-				    "give two with --core");
+	if (*sink < 0) {
+		*sink = *source;
+		pw_warn(log, "one CPU for sender and receiver: pollers starve each other; give two "
+			     "with --core");
 	}
 	return 0;
 }
@@ -331,7 +330,7 @@ int pw_bench_plan(struct pw_bench *b, bool *usage, struct pw_err *err)
 	r = r ? r : split("--wires", o->wires ? o->wires : p->wires, &wires, err);
 	r = r ? r : parse_sizes(b, o->sizes ? o->sizes : p->sizes, sizes, &n_sizes, err);
 	r = r ? r : parse_mtus(o->mtus ? o->mtus : p->mtus, mtus, &n_mtus, err);
-	r = r ? r : choose_cpus(b, err);
+	r = r ? r : pw_cell_cpus(o->cores, o->log, &b->source_cpu, &b->sink_cpu, err);
 	if (r)
 		return r;
 	*usage = false;

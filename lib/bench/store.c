@@ -152,14 +152,17 @@ static void look_for_hugepages(
 static int make_one(struct pw_store *s, struct pw_store_file *f, uint32_t i, const uint8_t *bytes,
 	const char *cold_dir, struct pw_err *err)
 {
+	char path[sizeof(f->tmpfs)];
 	int r = pw_digest_buffer(PW_DIGEST_XXH3_128, bytes, f->len_bytes, &f->digest, err);
 
-	snprintf(f->tmpfs, sizeof(f->tmpfs), "%s/tmpfs/file%u", s->dir, i);
+	snprintf(path, sizeof(path), "%s/tmpfs/file%u", s->dir, i);
+	memcpy(f->tmpfs, path, sizeof(path));
 	if (r == 0)
-		r = write_file(f->tmpfs, bytes, f->len_bytes, err);
+		r = write_file(path, bytes, f->len_bytes, err);
 	if (r == 0 && s->huge) {
-		snprintf(f->huge, sizeof(f->huge), "%s/huge/file%u", s->dir, i);
-		r = write_huge(f->huge, bytes, f->len_bytes, err);
+		snprintf(path, sizeof(path), "%s/huge/file%u", s->dir, i);
+		memcpy(f->huge, path, sizeof(path));
+		r = write_huge(path, bytes, f->len_bytes, err);
 	}
 	if (r == 0 && cold_dir) {
 		snprintf(

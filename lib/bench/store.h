@@ -31,7 +31,7 @@ struct pw_store_file {
 struct pw_store {
 	char dir[64]; /* the work directory */
 	bool own_mounts;
-	bool huge;             /* hugetlbfs is mounted, with room for files and EAL */
+	bool huge;                 /* hugetlbfs is mounted, with room for files and EAL */
 	char huge_why[PW_ERR_MAX]; /* when not: why, and the mend */
 	struct pw_store_file files[PW_STORE_SIZES];
 	uint32_t n_files;
@@ -39,8 +39,8 @@ struct pw_store {
 
 /* Makes a file of each size, or copies the user's (then n_sizes is 1 and sizes[0] its length). Fewer
  * places when the host has no hugepages or we are not root. */
-int pw_store_make(struct pw_store *s, const uint64_t *sizes, uint32_t n_sizes, const char *user_file,
-	const char *cold_dir, uint64_t eal_bytes, struct pw_err *err);
+int pw_store_make(struct pw_store *s, const uint64_t *sizes, uint32_t n_sizes,
+	const char *user_file, const char *cold_dir, uint64_t eal_bytes, struct pw_err *err);
 
 /* Writes back and drops the file's pages from the page cache. */
 int pw_store_drop(const char *path, struct pw_err *err);

@@ -14,6 +14,7 @@
 #define PW_BENCH_TEXTBOOK_H
 
 #include "bench/cell.h"
+#include "bench/classic.h"
 #include "bench/store.h"
 #include "meter/meter.h"
 
@@ -39,5 +40,10 @@ struct pw_textbook_end {
 /* path: a file of PW_TEXTBOOK_BYTES in the page cache (not on hugetlbfs). */
 int pw_textbook_measure(enum pw_textbook_way way, const char *path, struct pw_textbook_end *end,
 	struct pw_err *err);
+
+/* The whole table into rows[PW_TEXTBOOK_ROWS]; what cannot run is skipped in its row. Returns how many
+ * rows there are. The store's first file has PW_TEXTBOOK_BYTES. */
+#define PW_TEXTBOOK_ROWS 5
+size_t pw_textbook_rows(const struct pw_store *store, struct pw_classic_row *rows);
 
 #endif

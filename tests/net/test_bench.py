@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`pagewire bench`: every way delivers the file, what breaks is said, nothing is left behind.
+
+No figure of speed is tested. The bench's namespaces have no names, its file systems are mounted in a
+namespace of their own: what is compared before and after are the inodes of all namespaces.
+"""
+import csv
+import io
+import json
+import os
+import signal
+import time
+
+from harness import HERE, Skip, check, equal, poll_until
+
+SYMBOL = 1440  # bytes of a file in a packet at MTU 1500, IPv4
+ODD_SIZES = ["0", "1B", f"{SYMBOL - 1}B", f"{SYMBOL}B", f"{SYMBOL + 1}B", "4095B", "4096B", "100001B"]
+FAST = ["--rounds", "1", "--stretch", "5ms", "--no-evidence", "--rate", "800Mbit/s", "--json"]
+
+
+def namespaces():
+    """Inodes of network and mount namespaces that some process is in."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        for kind in ("net", "mnt"):
+            try:
+                found.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
+            except OSError:
+                continue
+    return found
+
+
+def work_directories():
+    return {name for where in ("/tmp", "/dev/shm") if os.path.isdir(where)
+            for name in os.listdir(where) if name.startswith("pagewire-bench.")}
+
+
+class Clean:
+    """Nothing of a bench is left: processes (harness), namespaces, interfaces, work directories."""
+
+    def __init__(self, directories=True):
+        self.directories = directories
+
+    def __enter__(self):
+        self.before = namespaces(), os.listdir("/sys/class/net"), work_directories()
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            return
+        poll_until(lambda: namespaces() <= self.before[0], 10, "namespaces gone")
+        equal(sorted(os.listdir("/sys/class/net")), sorted(self.before[1]), "interfaces")
+        if self.directories:
+            equal(work_directories(), self.before[2], "work directories")
+
+
+def bench(t, *args, code=0, seconds=120):
+    return t.run("bench", *args, seconds=seconds).ends_with(code, seconds).json
+
+
+def check_rows(result, may_lose=()):
+    """Every row that ran has valid samples, whose bytes are the file's. Their labels."""
+    ran = set()
+    for row in result["rows"]:
+        where = f"{row['label']} on {row['wire']}, {row['file_bytes']} bytes"
+        if row["skipped"]:
+            continue
+        ran.add(row["label"])
+        check(row["samples"], f"{where}: no sample")
+        for sample in row["samples"]:
+            check(not sample["void"], f"{where}: {sample['void']}")
+            if row["file_bytes"] == 0 or row["wire"] in ("sink", "null"):
+                continue
+            if row["wire"] in may_lose:
+                check(sample["proof"] in ("digest", "compared"), f"{where}: {sample['proof']}")
+            else:
+                equal(sample["proof"], "digest", where)
+    return ran
+
+
+def labels(result):
+    return {row["label"] for row in result["rows"]}
+
+
+def need_ran(result, names):
+    """These ran: a host of these tests has all that they need."""
+    reasons = {row["label"]: row["skipped"] for row in result["rows"] if row["skipped"]}
+    for name in names:
+        check(name not in reasons, f"{name} was skipped: {reasons.get(name)}")
+
+
+TCP = ["read_write", "mmap_write", "sendfile", "splice", "msg_zerocopy", "uring_send",
+       "uring_send_zc"]
+UDP = ["udp_read_send", "udp_mmap_sendmsg", "udp_sendmmsg", "udp_gso", "udp_zerocopy",
+       "uring_udp_zc"]
+RAW = ["packet_send", "packet_tx_ring", "xdp_copy"]
+
+
+def test_every_kernel_way_delivers_odd_sizes_on_loopback(t):
+    t.need_root()
+    with Clean():
+        result = bench(t, "--wires", "loopback", "--sizes", ",".join(ODD_SIZES), *FAST)
+    need_ran(result, TCP + UDP)
+    equal(check_rows(result), set(TCP + UDP), "ways that ran")
+
+
+def test_every_kernel_way_delivers_on_veth(t):
+    t.need_root()
+    with Clean():
+        result = bench(t, "--wires", "veth", "--ways", ",".join(TCP + UDP + RAW),
+                       "--sizes", f"1B,{SYMBOL + 1}B,1000001B", *FAST)
+    need_ran(result, TCP + UDP + RAW)
+    check_rows(result)
+
+
+def test_jumbo_frames_go_on_veth(t):
+    t.need_root()
+    with Clean():
+        result = bench(t, "--wires", "veth", "--ways", "udp_gso,udp_sendmmsg,packet_tx_ring",
+                       "--mtu", "9000", "--sizes", "1000001B", *FAST)
+    need_ran(result, ["udp_gso", "udp_sendmmsg", "packet_tx_ring"])
+    check_rows(result)
+
+
+def test_kernel_ways_are_drained_from_a_tap(t):
+    t.need_root()
+    with Clean():
+        result = bench(t, "--wires", "tap", "--ways", "udp_sendmmsg,udp_gso,packet_send",
+                       "--sizes", "100001B", *FAST)
+    need_ran(result, ["udp_sendmmsg", "packet_send"])
+    check_rows(result, may_lose=("tap",))
+
+
+def test_the_bypass_delivers_with_every_provider(t):
+    t.need_hugepages()
+    with Clean():
+        result = bench(t, "--wires", "vhost,null", "--sizes", f"{SYMBOL + 1}B,1000001B",
+                       "--rounds", "1", "--stretch", "5ms", "--no-evidence", "--json")
+    need_ran(result, ["dpdk_vhost/hugefile", "dpdk_vhost/pagecache", "dpdk_virtio_user/stage",
+                      "dpdk_null/hugefile", "dpdk_null/pagecache", "dpdk_null/stage"])
+    check_rows(result)
+    for row in result["rows"]:
+        if row["label"] == "dpdk_null/hugefile":
+            equal(row["summary"]["own_copies_per_byte"]["median"], 0.0, "copies of our own")
+
+
+def test_the_bypass_runs_on_ordinary_pages_without_hugepages(t):
+    t.need_root()
+    with Clean():
+        result = bench(t, "--wires", "vhost", "--ways", "dpdk_vhost/pagecache", "--no-huge",
+                       "--sizes", "100001B", "--rounds", "1", "--stretch", "5ms", "--no-evidence",
+                       "--json")
+    check_rows(result)
+
+
+def test_the_sink_counts_what_the_ways_sent(t):
+    t.need_root()
+    with Clean():
+        result = bench(t, "--wires", "sink", "--ways", ",".join(UDP + RAW[:2]), "--sizes",
+                       "1000001B", *FAST)
+    check_rows(result)
+    for row in result["rows"]:
+        if not row["skipped"]:
+            equal(row["samples"][-1]["proof"], "counted", row["label"])
+            equal(row["summary"]["loss"]["median"], 0.0, f"{row['label']}: loss")
+
+
+def test_a_users_file_and_a_cold_one_are_measured(t):
+    t.need_root()
+    file = t.file("own.bin", 300_007)
+    with Clean():
+        result = bench(t, file, "--wires", "loopback", "--ways", "sendfile,mmap_write,udp_gso",
+                       "--cold", "--dir", t.dir, *FAST)
+    equal(check_rows(result), {"sendfile", "mmap_write", "udp_gso"}, "ways that ran")
+    equal({(r["cold"], r["file_bytes"]) for r in result["rows"]}, {(False, 300_007), (True, 300_007)},
+          "rows")
+    equal([n for n in os.listdir(t.dir) if n.startswith("pagewire-bench")], [], "files left")
+
+
+def test_system_calls_are_counted_as_the_way_makes_them(t):
+    t.need_root()
+    result = bench(t, "--wires", "loopback", "--ways", "mmap_write,read_write,sendfile",
+                   "--sizes", "1MiB", *FAST)
+    rows = {row["label"]: row for row in result["rows"]}
+    if rows["mmap_write"]["summary"]["syscalls_per_mb"]["median"] is None:
+        raise Skip(rows["mmap_write"]["not_measured"]["syscalls_per_mb"])
+    per_mib = {k: r["summary"]["syscalls_per_mb"]["median"] * 1.048576 for k, r in rows.items()}
+    # 16 calls of 64 KiB, twice that with read(); a short write may add some
+    check(16 <= per_mib["mmap_write"] < 20, per_mib)
+    check(32 <= per_mib["read_write"] < 40, per_mib)
+    check(per_mib["sendfile"] < 17, per_mib)
+
+
+def test_the_json_holds_to_its_schema_and_the_csv_has_every_sample(t):
+    t.need_root()
+    args = ["--wires", "loopback", "--ways", "sendfile,udp_gso", "--sizes", "100001B", "--rounds", "3",
+            "--stretch", "5ms", "--no-evidence"]
+    result = bench(t, *args, "--json")
+    try:
+        import jsonschema
+    except ImportError:
+        raise Skip("needs python3-jsonschema") from None
+    with open(os.path.join(HERE, "..", "..", "docs", "bench.schema.json"), encoding="utf-8") as f:
+        jsonschema.validate(result, json.load(f))
+    p = t.run("bench", *args, "--csv").ends_with(0)
+    lines = list(csv.DictReader(io.StringIO(p.out)))
+    equal(len(lines), 2 * (1 + 3), "samples in the CSV")
+    equal({line["round"] for line in lines}, {"0", "1", "2", "3"}, "rounds")
+
+
+def test_a_report_is_written_whole(t):
+    t.need_root()
+    t.need_tool("gnuplot")
+    out = t.path("report")
+    p = t.run("bench", "--wires", "loopback", "--ways", "sendfile,read_write", "--sizes", "1MiB",
+              "--rounds", "2", "--stretch", "5ms", "--no-evidence", "--report", out).ends_with(0)
+    check("sendfile" in p.out and "Gb/s" in p.out, p.out)
+    with open(os.path.join(out, "report.html"), encoding="utf-8") as f:
+        page = f.read()
+    check("<svg" in page and "sendfile" in page, "no plot in report.html")
+    check("src=\"http" not in page and "href=\"http" not in page.replace("http://www.w3.org", ""),
+          "report.html refers to the network")
+    with open(os.path.join(out, "result.json"), encoding="utf-8") as f:
+        json.load(f)
+    check(os.path.getsize(os.path.join(out, "samples.csv")) > 100, "samples.csv")
+
+
+def test_the_textbooks_table_counts_its_calls(t):
+    t.need_root()
+    with Clean():
+        p = t.run("bench", "--classic").ends_with(0)
+    for word in ("read", "mmap", "sendfile", "bypass"):
+        check(word in p.out, p.out)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(n) for n in f.read().split()]
+
+
+LONG = ["--wires", "veth", "--ways", "udp_gso,read_write", "--sizes", "1MiB", "--rounds", "50",
+        "--stretch", "300ms", "--no-evidence"]
+
+
+def test_an_interrupted_bench_prints_what_it_has_and_leaves_nothing(t):
+    t.need_root()
+    with Clean():
+        p = t.start("bench", *LONG, "--json")
+        poll_until(lambda: len(children(p.pid)) == 2, 20, "a cell")
+        time.sleep(0.2)
+        p.signal(signal.SIGINT)
+        p.ends_with(3, 15)
+    check("interrupted" in p.err, p.err)
+    equal(len(p.json["rows"]), 2, "rows")
+
+
+def test_a_killed_bench_leaves_no_process_and_no_namespace(t):
+    t.need_root()
+    before = work_directories()
+    with Clean(directories=False):
+        p = t.start("bench", *LONG)
+        poll_until(lambda: len(children(p.pid)) == 2, 20, "a cell")
+        p.signal(signal.SIGKILL)
+        p.wait(10)
+    for name in work_directories() - before:  # an empty one: its file systems are gone
+        os.rmdir(f"/tmp/{name}/tmpfs")
+        os.rmdir(f"/tmp/{name}/huge")
+        os.rmdir(f"/tmp/{name}")
+
+
+def test_a_cell_whose_process_dies_is_void_and_said(t):
+    t.need_root()
+    with Clean():
+        p = t.start("bench", "--wires", "veth", "--ways", "read_write", "--sizes", "1MiB", "--rounds",
+                    "2", "--stretch", "1s", "--no-evidence", "--json")
+        sink, _ = poll_until(lambda: len(children(p.pid)) == 2 and children(p.pid), 20, "a cell")
+        os.kill(sink, signal.SIGKILL)
+        p.ends_with(3, 40)
+    void = [s["void"] for row in p.json["rows"] for s in row["samples"] if s["void"]]
+    equal(len(void), 1, "void samples")
+    check("died" in void[0] or "went away" in void[0], void[0])
+
+
+def test_wrong_usage_is_named(t):
+    for words, args in ((["--ways", "udp_gos"], ["--ways", "udp_gos"]),
+                        (["wire", "cable"], ["--wires", "cable"]),
+                        (["--sizes", "12"], ["--sizes", "12"]),
+                        (["--to"], ["--wires", "nic:lo"]),
+                        (["--json", "--csv"], ["--json", "--csv"]),
+                        (["--quick"], ["--quick", "--full"])):
+        p = t.run("bench", *args).ends_with(2)
+        for word in words:
+            check(word in p.err, f"no {word!r} in {p.err!r}")
+        equal(p.out, "", "stdout")
+
+
+def test_every_way_is_listed_with_its_wires(t):
+    p = t.run("bench", "--list").ends_with(0)
+    for name in TCP + UDP + RAW + ["dpdk_vhost/hugefile"]:
+        check(name in p.out, f"{name} is not listed")

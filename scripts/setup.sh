@@ -12,7 +12,7 @@ libbpf-dev bpftool"
 packages="$packages dpdk dpdk-dev iproute2 kmod gnuplot-nox"
 # tests, fuzzing and the comparison
 packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3
-mandoc python3 python3-jsonschema openssl binutils procps util-linux mount git"
+mandoc python3 python3-jsonschema qemu-system-x86 openssl binutils procps util-linux mount git"
 
 missing=
 for p in $packages; do

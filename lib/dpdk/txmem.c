@@ -135,9 +135,10 @@ static void va_is_iova(struct pw_window *win)
 }
 
 /*
- * A virtio device behind an IOMMU may be DPDK's vhost: its IOTLB joins entries whose IOVAs follow on
- * each other without a look at where they lead, and then copies from beyond the first page what
- * belongs to the second. Nobody else notices, because an mbuf of a mempool lies within one page.
+ * An IOMMU translates each page on its own, and a segment may cross pages where IOVAs follow on each
+ * other. Emulated devices do not all know: DPDK's vhost joins IOTLB entries without a look at where
+ * they lead and copies the wrong bytes, QEMU's e1000e and vmxnet3 drop the packet. No other program
+ * notices, because an mbuf of a mempool lies within one page. One segment more in each page is cheap.
  */
 static int split_at_pages(struct pw_window *win, struct pw_err *err)
 {
@@ -291,7 +292,7 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		r = split_runs(win, err);
 	if (r == 0 && win->pages != PW_PAGES_STAGE && (tx->vfio || tx->eal.iova_va))
 		r = map_runs(tx, obj, !tx->vfio, err); /* EAL has mapped its own memory */
-	if (r == 0 && tx->eal.iova_va && !strcmp(tx->port.driver, "net_virtio")) {
+	if (r == 0 && tx->eal.iova_va && tx->vfio) {
 		r = split_at_pages(win, err);
 		if (r)
 			pw_txmem_detach(tx, obj);

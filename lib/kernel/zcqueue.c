@@ -27,7 +27,7 @@ int pw_zcqueue_enable(int fd, struct pw_err *err)
 	return pw_err_sys(err, errno, "set SO_ZEROCOPY");
 }
 
-static uint64_t note(struct msghdr *m, struct pw_tx_counters *c)
+static uint64_t note(struct msghdr *m, struct pw_tx_counters *c, pw_zcqueue_fn *done, void *ctx)
 {
 	struct sock_extended_err e;
 	struct cmsghdr *cm;
@@ -45,12 +45,14 @@ static uint64_t note(struct msghdr *m, struct pw_tx_counters *c)
 		n += range;
 		if (e.ee_code & SO_EE_CODE_ZEROCOPY_COPIED)
 			c->zc_copied += range;
+		if (done)
+			done(ctx, e.ee_info, e.ee_data);
 	}
 	c->zc_done += n;
 	return n;
 }
 
-uint64_t pw_zcqueue_reap(int fd, struct pw_tx_counters *c)
+uint64_t pw_zcqueue_each(int fd, struct pw_tx_counters *c, pw_zcqueue_fn *done, void *ctx)
 {
 	union {
 		struct cmsghdr align;
@@ -68,9 +70,14 @@ uint64_t pw_zcqueue_reap(int fd, struct pw_tx_counters *c)
 		/* Never sleeps, O_NONBLOCK or not. */
 		if (recvmsg(fd, &m, MSG_ERRQUEUE) < 0)
 			break;
-		n += note(&m, c);
+		n += note(&m, c, done, ctx);
 	}
 	return n;
+}
+
+uint64_t pw_zcqueue_reap(int fd, struct pw_tx_counters *c)
+{
+	return pw_zcqueue_each(fd, c, NULL, NULL);
 }
 
 void pw_zcqueue_wait(int fd, uint64_t timeout_ns)

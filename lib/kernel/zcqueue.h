@@ -18,6 +18,9 @@
 int pw_zcqueue_enable(int fd, struct pw_err *err);
 /* Reads what waits into c->zc_done and c->zc_copied; returns how many completions came. */
 uint64_t pw_zcqueue_reap(int fd, struct pw_tx_counters *c);
+/* The same, and hands on each range of numbers, the last one included. */
+typedef void pw_zcqueue_fn(void *ctx, uint32_t first, uint32_t last);
+uint64_t pw_zcqueue_each(int fd, struct pw_tx_counters *c, pw_zcqueue_fn *done, void *ctx);
 /* Sleeps until something waits, timeout_ns or a signal. */
 void pw_zcqueue_wait(int fd, uint64_t timeout_ns);
 

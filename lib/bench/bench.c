@@ -14,6 +14,7 @@
 
 #define WARM_UP_BYTES  (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */
 #define EVIDENCE_BYTES (8ull << 20)
+#define EVIDENCE_RUNS  2
 #define PASSES_MAX     1000000
 #define KERNEL_CELL_NS (PW_NS_PER_S / 3)     /* beside the stretch: processes, digest, quiet time */
 #define BYPASS_CELL_NS (PW_NS_PER_S * 5 / 4) /* EAL starts twice */
@@ -65,16 +66,18 @@ static void note_why(struct pw_bench *b, size_t row, const struct pw_source_end 
 	}
 }
 
-static int measure(struct pw_bench *b, size_t i, uint32_t round, bool evidence, struct pw_err *err)
+static int measure(
+	struct pw_bench *b, size_t i, uint32_t round, unsigned int meter, struct pw_err *err)
 {
 	struct pw_bench_cell *c = &b->cells[i];
 	struct pw_row *row = &b->result.rows[i];
 	struct pw_cell cell = c->cell;
+	const bool evidence = meter != PW_METER_TIMING;
 	struct pw_cell_end end;
 	struct pw_sample *s;
 	int r = 0;
 
-	cell.copies = evidence;
+	cell.meter = meter;
 	if (c->cold || round == 0 || evidence)
 		cell.passes = c->cold || !cell.file_bytes
 				      ? 1
@@ -124,37 +127,52 @@ static int run_round(struct pw_bench *b, uint32_t round, struct pw_random *rando
 	for (i = 0; r == 0 && i < b->result.n_rows; i++, (*done)++) {
 		tell(b, *done, total, order[i]);
 		if (!b->result.rows[order[i]].skipped[0])
-			r = measure(b, order[i], round, false, err);
+			r = measure(b, order[i], round, PW_METER_TIMING, err);
 	}
 	return r;
 }
 
-/* A row a run under the BPF meter, until it says that it cannot work here. */
+/* A run of each row that counts its calls, then one that counts its copies, until BPF has said that it
+ * cannot work here. */
 static int run_evidence(struct pw_bench *b, uint64_t *done, uint64_t total, struct pw_err *err)
 {
-	size_t i, k;
+	static const unsigned int meters[EVIDENCE_RUNS] = {PW_METER_CALLS, 1u << PW_METER_COPIES};
+	const size_t n = b->result.n_rows;
+	uint32_t k;
+	size_t i;
 	int r = 0;
 
-	for (i = 0; r == 0 && i < b->result.n_rows && !b->why[PW_METER_COPIES][0]; i++, (*done)++) {
-		tell(b, *done, total, i);
-		if (!b->result.rows[i].skipped[0])
-			r = measure(b, i, (uint32_t)b->opt.rounds + 1, true, err);
+	for (i = 0; r == 0 && i < EVIDENCE_RUNS * n; i++, (*done)++) {
+		k = (uint32_t)(i / n);
+		tell(b, *done, total, i % n);
+		if (b->result.rows[i % n].skipped[0] || (k && b->why[PW_METER_COPIES][0]))
+			continue;
+		r = measure(b, i % n, (uint32_t)b->opt.rounds + 1 + k, meters[k], err);
 	}
-	for (k = 0; k < b->result.n_rows; k++) {
+	for (i = 0; i < n; i++) {
 		if (b->why[PW_METER_COPIES][0])
-			b->result.rows[k].not_measured[PW_M_COPIES] = b->why[PW_METER_COPIES];
-		if (b->cells[k].cell.way->unseen_copy)
-			b->result.rows[k].not_measured[PW_M_COPIES] =
+			b->result.rows[i].not_measured[PW_M_COPIES] = b->why[PW_METER_COPIES];
+		if (b->cells[i].cell.way->unseen_copy)
+			b->result.rows[i].not_measured[PW_M_COPIES] =
 				"the driver's rte_memcpy is inlined: no probe sees it";
 	}
 	return r;
+}
+
+static void leave_out(struct pw_row *row)
+{
+	int m;
+
+	for (m = 0; m < PW_N_METRICS; m++)
+		if (pw_metric_is_evidence((enum pw_metric)m))
+			row->not_measured[m] = "left out (--no-evidence)";
 }
 
 int pw_bench_run(struct pw_bench *b, struct pw_err *err)
 {
 	const size_t n = b->result.n_rows;
 	const uint64_t start = pw_clock_ns();
-	const uint64_t total = n * (b->opt.rounds + 1 + !b->opt.no_evidence);
+	const uint64_t total = n * (b->opt.rounds + 1 + (b->opt.no_evidence ? 0 : EVIDENCE_RUNS));
 	size_t *order = malloc((n + 1) * sizeof(*order));
 	struct pw_random random;
 	uint64_t done = 0;
@@ -173,6 +191,8 @@ int pw_bench_run(struct pw_bench *b, struct pw_err *err)
 	}
 	if (r == 0 && !b->opt.no_evidence)
 		r = run_evidence(b, &done, total, err);
+	for (i = 0; b->opt.no_evidence && i < n; i++)
+		leave_out(&b->result.rows[i]);
 	free(order);
 	b->result.seconds = (double)(pw_clock_ns() - start) * 1e-9;
 	pw_result_summarize(&b->result);
@@ -196,7 +216,7 @@ uint64_t pw_bench_estimate_ns(const struct pw_bench *b)
 			ns += b->opt.stretch_ns +
 			      (b->result.rows[i].bypass ? BYPASS_CELL_NS : KERNEL_CELL_NS) +
 			      (b->result.rows[i].file_bytes >> 20) * (PW_NS_PER_S >> 11);
-	return ns * (b->opt.rounds + 1);
+	return ns * (b->opt.rounds + 1 + (b->opt.no_evidence ? 0 : EVIDENCE_RUNS));
 }
 
 static void record_taps(struct pw_bench *b)

@@ -5,7 +5,7 @@
  *
  *   plan     rows, files, wires                     usage errors end here
  *   run      round 0 (warm-up, discarded: it also finds how many passes fill the stretch)
- *            rounds 1..N, then one evidence run a row under the BPF meter where it works
+ *            rounds 1..N, then two evidence runs a row, which count calls and copies
  *   result   samples and their summaries
  */
 #ifndef PW_BENCH_BENCH_H

@@ -16,6 +16,9 @@
 #include "meter/meter.h"
 #include "wire/fdt.h"
 
+/* What does not slow down what is timed. */
+#define PW_METER_TIMING (1u << PW_METER_HARDWARE)
+
 struct pw_cell {
 	const struct pw_bench_way *way;
 	const struct pw_wire *wire;
@@ -28,8 +31,9 @@ struct pw_cell {
 	uint64_t passes;      /* over the file */
 	struct pw_rate rate;
 	bool populate; /* page tables filled before the stretch; false: the way pays for its faults */
-	bool copies;   /* load the BPF meter: an evidence run */
-	bool no_huge; /* EAL memory on ordinary pages */
+	unsigned int
+		meter; /* 1 << enum pw_meter_source; other than PW_METER_TIMING: an evidence run */
+	bool no_huge;  /* EAL memory on ordinary pages */
 	bool sqpoll;
 	bool qdisc_bypass;
 	int source_cpu, sink_cpu; /* -1: any */

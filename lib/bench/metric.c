@@ -63,3 +63,9 @@ char *pw_metric_format(char *buf, size_t len, enum pw_metric m, double value)
 {
 	return pw_view_number(buf, len, value * pw_metrics[m].scale);
 }
+
+bool pw_metric_is_evidence(enum pw_metric m)
+{
+	return m == PW_M_COPIES || m == PW_M_SYSCALLS || m == PW_M_USER_FAULTS ||
+	       m == PW_M_KERNEL_FAULTS || m == PW_M_SWITCHES;
+}

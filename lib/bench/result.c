@@ -25,7 +25,7 @@ static bool is_valid(const struct pw_sample *s)
 /* A sample's number for metric m, NaN where it has none to give. */
 static double value_of(const struct pw_sample *s, enum pw_metric m)
 {
-	return is_valid(s) && s->evidence == (m == PW_M_COPIES) ? s->v[m] : NAN;
+	return is_valid(s) && s->evidence == pw_metric_is_evidence(m) ? s->v[m] : NAN;
 }
 
 static const struct pw_row *find_baseline(const struct pw_bench_result *r, const struct pw_row *row)

@@ -28,8 +28,8 @@ const char *pw_proof_name(enum pw_proof p);
 struct pw_sample {
 	double v[PW_N_METRICS];
 	uint32_t round; /* 0 = warm-up, left out of the summaries */
-	bool evidence;  /* ran under the BPF meter, which slows the kernel: only PW_M_COPIES of it
-			   enters the summaries, and PW_M_COPIES of no other */
+	bool evidence; /* ran under a meter that slows the kernel: only what pw_metric_is_evidence() says of it
+			   enters the summaries, and of no other */
 	enum pw_proof proof;
 	char void_why[PW_ERR_MAX]; /* "" = valid; a wrong digest, a crash, a deadline */
 };

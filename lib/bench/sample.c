@@ -115,7 +115,7 @@ void pw_cell_sample(const struct pw_cell *cell, const struct pw_cell_end *end, s
 	for (i = 0; i < PW_N_METRICS; i++)
 		s->v[i] = NAN;
 	s->void_why[0] = 0;
-	s->evidence = cell->copies;
+	s->evidence = cell->meter != PW_METER_TIMING;
 	s->proof = end->has_sink                      ? end->sink.proof
 		   : cell->wire->kind == PW_WIRE_SINK ? PW_PROOF_COUNTED
 						      : PW_PROOF_NONE;

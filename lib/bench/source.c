@@ -203,7 +203,7 @@ void pw_source_run(const struct pw_cell *cell, uint64_t born_ns, struct pw_sourc
 	const char *why;
 	int i;
 
-	end->result = pw_meter_open(&s.meter, cell->copies, NULL, &end->err);
+	end->result = pw_meter_open(&s.meter, cell->meter, NULL, &end->err);
 	if (end->result)
 		return;
 	for (i = 0; i < PW_METER_N_SOURCES; i++) {

@@ -74,7 +74,7 @@ static void say_why(const struct pw_meter *m, enum pw_meter_source source, char 
 	snprintf(buf, len, "%s", why ? why : "");
 }
 
-static int one_run(enum pw_textbook_way way, const char *path, bool copies,
+static int one_run(enum pw_textbook_way way, const char *path, unsigned int want,
 	struct pw_textbook_end *end, struct pw_err *err)
 {
 	struct timeval limit = {.tv_sec = 5};
@@ -89,7 +89,7 @@ static int one_run(enum pw_textbook_way way, const char *path, bool copies,
 	memset(buffer, 0xa5, PW_TEXTBOOK_BYTES); /* the buffer's own first touch is not the way's */
 	r = connect_ourselves(fds, err);
 	if (r == 0)
-		r = pw_meter_open(&m, copies, NULL, err);
+		r = pw_meter_open(&m, want, NULL, err);
 	if (r)
 		return r;
 	setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -102,7 +102,7 @@ static int one_run(enum pw_textbook_way way, const char *path, bool copies,
 	if (!same_bytes(file, fds[1], buffer, other))
 		return pw_err_set(
 			err, EBADMSG, "send %s by the textbook: other bytes arrived", path);
-	if (copies) {
+	if (want & 1u << PW_METER_COPIES) {
 		end->copied_bytes = reading.copied_bytes;
 		say_why(m, PW_METER_COPIES, end->why_copies, sizeof(end->why_copies));
 	} else {
@@ -118,9 +118,9 @@ static void run_child(enum pw_textbook_way way, const char *path, int fd)
 {
 	struct pw_textbook_end end = {.copied_bytes = PW_UNMEASURED};
 
-	end.result = one_run(way, path, false, &end, &end.err);
+	end.result = one_run(way, path, PW_METER_CALLS, &end, &end.err);
 	if (end.result == 0)
-		end.result = one_run(way, path, true, &end, &end.err);
+		end.result = one_run(way, path, 1u << PW_METER_COPIES, &end, &end.err);
 	end.verified = end.result == 0;
 	_exit(write(fd, &end, sizeof(end)) == (ssize_t)sizeof(end) ? 0 : 1);
 }

@@ -93,7 +93,7 @@ static void by_cell(struct pw_classic_row *row, struct pw_cell *cell)
 	snprintf(row->switches_why, sizeof(row->switches_why), "%s",
 		end.source.why[PW_METER_SYSCALLS][0] ? end.source.why[PW_METER_SYSCALLS]
 						     : end.source.why[PW_METER_FAULTS]);
-	cell->copies = true;
+	cell->meter = 1u << PW_METER_COPIES;
 	r = pw_cell_run(cell, &end, &err);
 	own = (double)end.source.counters.cpu_copied_bytes / (double)cell->file_bytes;
 	row->copies =
@@ -129,6 +129,7 @@ static void bypass(struct pw_classic_row *row, const struct pw_store *store, con
 		.batch = PW_BURST,
 		.passes = 1,
 		.populate = true,
+		.meter = PW_METER_CALLS,
 		.no_huge = !store->huge,
 		.deadline_ns = DEADLINE_NS,
 	};

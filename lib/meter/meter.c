@@ -37,7 +37,7 @@ static void rehearse(struct pw_meter *m)
 }
 
 int pw_meter_open(
-	struct pw_meter **meter, bool want_copies, const struct pw_log *log, struct pw_err *err)
+	struct pw_meter **meter, unsigned int want, const struct pw_log *log, struct pw_err *err)
 {
 	struct pw_meter *m = calloc(1, sizeof(*m));
 	int i;
@@ -46,8 +46,8 @@ int pw_meter_open(
 	if (!m)
 		return pw_err_sys(err, ENOMEM, "open the meter");
 	m->proc_stat = pw_ticks_open();
-	pw_perf_open(&m->perf);
-	if (want_copies && pw_copies_open(&m->copies, log, m->why_copies)) {
+	pw_perf_open(&m->perf, want);
+	if (want & 1u << PW_METER_COPIES && pw_copies_open(&m->copies, log, m->why_copies)) {
 		pw_meter_close(m);
 		return pw_err_sys(err, ENOMEM, "load the meter's BPF programs");
 	}

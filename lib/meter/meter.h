@@ -62,10 +62,12 @@ struct pw_reading {
 
 struct pw_meter; /* opaque */
 
-/* want_copies: load the BPF programs too; they slow the kernel, so evidence and timing are separate
- * runs. A source that is refused is no error; only -ENOMEM is. */
+/* What is wanted, 1 << enum pw_meter_source. All but the CPU's own counters slow down what they count
+ * (a system call under its tracepoint takes twice as long): what a stretch cost and how long it took are
+ * measured in separate runs. A source that is refused is no error; only -ENOMEM is. */
+#define PW_METER_CALLS (1u << PW_METER_SYSCALLS | 1u << PW_METER_FAULTS)
 int pw_meter_open(
-	struct pw_meter **m, bool want_copies, const struct pw_log *log, struct pw_err *err);
+	struct pw_meter **m, unsigned int want, const struct pw_log *log, struct pw_err *err);
 /* NULL when the source works (or was not wanted), else one line: "lockdown refuses BPF ...". */
 const char *pw_meter_why(const struct pw_meter *m, enum pw_meter_source source);
 void pw_meter_start(struct pw_meter *m);

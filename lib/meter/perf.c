@@ -111,7 +111,7 @@ static void open_hardware(struct pw_perf *p)
 	}
 }
 
-void pw_perf_open(struct pw_perf *p)
+void pw_perf_open(struct pw_perf *p, unsigned int want)
 {
 	char *why = p->why[PW_METER_FAULTS];
 	int i;
@@ -119,12 +119,17 @@ void pw_perf_open(struct pw_perf *p)
 	memset(p->why, 0, sizeof(p->why));
 	for (i = 0; i < PW_PERF_N_EVENTS; i++)
 		p->fd[i] = -1;
-	p->fd[PW_PERF_SYSCALLS] =
-		open_tracepoint("raw_syscalls", "sys_enter", p->why[PW_METER_SYSCALLS]);
+	if (want & 1u << PW_METER_SYSCALLS)
+		p->fd[PW_PERF_SYSCALLS] =
+			open_tracepoint("raw_syscalls", "sys_enter", p->why[PW_METER_SYSCALLS]);
 	/* The software event of page faults, which needs no privilege, cannot tell the two apart. */
-	p->fd[PW_PERF_USER_FAULTS] = open_tracepoint("exceptions", "page_fault_user", why);
-	p->fd[PW_PERF_KERNEL_FAULTS] = open_tracepoint("exceptions", "page_fault_kernel", why);
-	open_hardware(p);
+	if (want & 1u << PW_METER_FAULTS) {
+		p->fd[PW_PERF_USER_FAULTS] = open_tracepoint("exceptions", "page_fault_user", why);
+		p->fd[PW_PERF_KERNEL_FAULTS] =
+			open_tracepoint("exceptions", "page_fault_kernel", why);
+	}
+	if (want & 1u << PW_METER_HARDWARE)
+		open_hardware(p);
 }
 
 void pw_perf_close(struct pw_perf *p)

@@ -31,8 +31,8 @@ struct pw_perf {
 	char why[PW_METER_COPIES][PW_ERR_MAX]; /* by enum pw_meter_source; "" = it works */
 };
 
-/* Never fails; what is refused says why. All events are off. */
-void pw_perf_open(struct pw_perf *p);
+/* want: 1 << enum pw_meter_source. Never fails; what is refused says why. All events are off. */
+void pw_perf_open(struct pw_perf *p, unsigned int want);
 void pw_perf_close(struct pw_perf *p);
 
 /* System calls apart, because each of these functions makes some: pw_perf_start() makes one last call,

@@ -17,7 +17,10 @@ static inline struct pw_meter *open_meter(bool want_copies)
 	struct pw_meter *m = NULL;
 	struct pw_err err = {0};
 
-	if (pw_meter_open(&m, want_copies, NULL, &err))
+	const unsigned int want = PW_METER_CALLS | 1u << PW_METER_HARDWARE |
+				  (want_copies ? 1u << PW_METER_COPIES : 0);
+
+	if (pw_meter_open(&m, want, NULL, &err))
 		fail_msg("%s", err.msg);
 	return m;
 }

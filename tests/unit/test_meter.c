@@ -317,7 +317,8 @@ static int measure_unprivileged(void)
 	int i, ok = 1;
 
 	if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534) ||
-		pw_meter_open(&m, true, NULL, NULL))
+		pw_meter_open(&m, PW_METER_CALLS | 1u << PW_METER_HARDWARE | 1u << PW_METER_COPIES,
+			NULL, NULL))
 		return 2;
 	pw_meter_start(m);
 	spin(1000000);

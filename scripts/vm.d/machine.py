@@ -116,7 +116,7 @@ class Machine:
     def arguments(self, fds):
         c = self.config
         accel = os.environ.get("VM_ACCEL", "tcg")
-        # KVM's interrupt remapping needs it; under tcg it sends vhost down KVM's path, to a crash
+        # interrupt remapping under KVM needs it
         irqchip = ",kernel-irqchip=split" if accel == "kvm" else ""
         append = ["console=ttyS0 quiet loglevel=4 panic=-1 intel_iommu=on iommu=pt",
                   f"hugepages={c.hugepages}" if c.hugepages else "", *c.append]

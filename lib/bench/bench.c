@@ -12,12 +12,14 @@
 #include "base/clock.h"
 #include "bench/benchint.h"
 
-#define WARM_UP_BYTES  (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */
-#define EVIDENCE_BYTES (8ull << 20)
-#define EVIDENCE_RUNS  2
-#define PASSES_MAX     1000000
-#define KERNEL_CELL_NS (PW_NS_PER_S / 3)     /* beside the stretch: processes, digest, quiet time */
-#define BYPASS_CELL_NS (PW_NS_PER_S * 5 / 4) /* EAL starts twice */
+#define WARM_UP_BYTES   (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */
+#define WARM_UP_PASSES  256
+#define EVIDENCE_BYTES  (8ull << 20)
+#define EVIDENCE_PASSES 4096
+#define EVIDENCE_RUNS   2
+#define PASSES_MAX      1000000
+#define KERNEL_CELL_NS  (PW_NS_PER_S / 3) /* beside the stretch: processes, digest, quiet time */
+#define BYPASS_CELL_NS  (PW_NS_PER_S * 5 / 4) /* EAL starts twice */
 
 static struct pw_sample *new_sample(struct pw_row *row, struct pw_err *err)
 {
@@ -66,6 +68,17 @@ static void note_why(struct pw_bench *b, size_t row, const struct pw_source_end 
 	}
 }
 
+/* Enough to tell a speed, or calls per MB; the file's size decides, not the way. */
+static uint64_t few_passes(const struct pw_bench_cell *c, bool evidence)
+{
+	uint64_t bytes = evidence ? EVIDENCE_BYTES : WARM_UP_BYTES;
+	uint64_t most = evidence ? EVIDENCE_PASSES : WARM_UP_PASSES;
+
+	if (c->cold || !c->cell.file_bytes)
+		return 1;
+	return pw_max_u64(1, pw_min_u64(most, bytes / c->cell.file_bytes));
+}
+
 static int measure(
 	struct pw_bench *b, size_t i, uint32_t round, unsigned int meter, struct pw_err *err)
 {
@@ -79,10 +92,7 @@ static int measure(
 
 	cell.meter = meter;
 	if (c->cold || round == 0 || evidence)
-		cell.passes = c->cold || !cell.file_bytes
-				      ? 1
-				      : pw_max_u64(1, (evidence ? EVIDENCE_BYTES : WARM_UP_BYTES) /
-							      cell.file_bytes);
+		cell.passes = few_passes(c, evidence);
 	if (c->cold)
 		r = pw_store_drop(cell.file, err);
 	if (r == 0)

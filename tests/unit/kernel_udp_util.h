@@ -274,7 +274,7 @@ static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uin
 }
 
 /* Until the kernel has let go of all pages. */
-static inline void settle(const struct pw_way *way, void *path)
+static inline void let_go(const struct pw_way *way, void *path)
 {
 	uint64_t end = pw_clock_ns() + 5 * PW_NS_PER_S;
 
@@ -295,7 +295,7 @@ static inline void attach(const struct pw_way *way, void *path, struct object *o
 
 static inline void detach(const struct pw_way *way, void *path, struct object *ob)
 {
-	settle(way, path);
+	let_go(way, path);
 	assert_int_equal(ob->win.n_out, 0);
 	assert_int_equal(way->packets->detach(path, &ob->o), 0);
 }

@@ -2,6 +2,8 @@
 /* What the datagram ways send, datagram by datagram. */
 #include "kernel_udp_util.h"
 
+#include <inttypes.h>
+
 static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
 
 /* An open way and the socket at its other end */
@@ -260,6 +262,74 @@ static void groups_are_sent_to_on_the_interface_named(void **state)
 	close(fd);
 }
 
+/* /proc/net/dev shows the namespace that we are in. */
+static void read_received(const char *name, uint64_t *bytes, uint64_t *packets)
+{
+	FILE *f = fopen("/proc/net/dev", "re");
+	char line[512], *p;
+	bool found = false;
+
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof(line), f)) {
+		p = line + strspn(line, " ");
+		found = strncmp(p, name, strlen(name)) == 0 &&
+			sscanf(p + strlen(name), ": %" SCNu64 " %" SCNu64, bytes, packets) == 2;
+	}
+	fclose(f);
+	assert_true(found);
+}
+
+/* The comparison's sink: an ifb drops what it is sent, and nobody has to copy. */
+static void a_sink_gets_the_pages_themselves(void **state)
+{
+	const struct pw_way *way = find_way(*state);
+	struct pw_flow flow = make_flow(false);
+	uint64_t at, bytes, packets, end;
+	struct pw_way_config cfg;
+	struct pw_tx_counters c;
+	struct object ob;
+	void *path;
+
+	need_net();
+	if (system("ip link add pwifb type ifb 2>/dev/null && "
+		   "echo 1 > /proc/sys/net/ipv6/conf/pwifb/disable_ipv6 && "
+		   "ip link set pwifb up && "
+		   "ip addr add 10.9.0.1/24 dev pwifb && "
+		   "ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev pwifb") != 0) {
+		print_message("# skipped: no ifb\n");
+		skip();
+	}
+	assert_int_equal(pw_addr_parse("dst", "10.9.0.2", PORT, &flow.dst, NULL), 0);
+	flow.src = (struct pw_addr){0};
+	cfg = make_config(&flow);
+	path = open_way(way, &cfg);
+	object_make(&ob, &flow, 3000 * 1440 + 5, 1440, whole);
+	attach(way, path, &ob);
+	end = pw_clock_ns() + 10 * PW_NS_PER_S;
+	for (at = 0; at < 3001 && pw_clock_ns() < end;) {
+		struct pw_tx_burst b = burst_at(&ob, at, PW_BURST);
+
+		at += way->packets->send(path, &b);
+	}
+	detach(way, path, &ob);
+	c = *way->packets->counters(path);
+	way->close(path);
+	assert_int_equal(c.packets, 3001);
+	assert_int_equal(c.zc_done > 0, is_zerocopy(way));
+	assert_int_equal(c.zc_copied, 0);
+	read_received("pwifb", &bytes, &packets);
+	/* a train passes uncut, with one header of Ethernet, IP and UDP */
+	assert_int_equal(bytes, ob.win.len_bytes + 3001u * (ob.o.tmpl.len - ob.o.tmpl.alc_off) +
+					packets * ob.o.tmpl.alc_off);
+	if (strcmp(way->name, "udp_gso") == 0)
+		assert_in_range(packets, 1, 3001 / 16);
+	else if (strcmp(way->name, "udp_zerocopy") == 0)
+		assert_int_equal(packets, c.zc_done);
+	else
+		assert_int_equal(packets, 3001);
+	object_drop(&ob);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +340,7 @@ int main(void)
 		EACH_WAY(control_packets_arrive_whole),
 		EACH_WAY(the_flow_is_obeyed),
 		EACH_WAY(a_source_port_that_is_taken_is_no_obstacle),
+		EACH_WAY(a_sink_gets_the_pages_themselves),
 		EACH_WAY(groups_are_sent_to_on_the_interface_named),
 	};
 

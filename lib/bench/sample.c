@@ -29,7 +29,7 @@ static double delivered(const struct pw_cell *cell, const struct pw_cell_end *en
 		return (double)end->sink.bytes;
 	if (cell->wire->kind == PW_WIRE_NULL)
 		return sent;
-	return sent * fmin(1.0, ratio((double)(end->after.packets - end->before.packets),
+	return sent * fmin(1.0, ratio((double)pw_wire_between(&end->before, &end->after).packets,
 					(double)c->packets));
 }
 

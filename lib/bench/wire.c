@@ -165,7 +165,8 @@ static int open_loopback(struct pw_wire *w, const struct request *req, struct pw
 	return pw_wirenet_ip(w->source_ns, -1, err, "link set dev lo mtu %u", w->mtu);
 }
 
-/* An ifb has no set-address call: its MAC is given when it is made. Other devices do not do: a
+/* An ifb has no set-address call: its MAC is given when it is made; its queue is as long as an Ethernet
+ * device's, not the 32 that it would have. Other devices do not do: a
  * bridge without ports has no carrier, so its queue drops every frame uncounted. */
 static int open_sink(struct pw_wire *w, const struct request *req, struct pw_err *err)
 {
@@ -176,7 +177,8 @@ static int open_sink(struct pw_wire *w, const struct request *req, struct pw_err
 	if (r)
 		return r;
 	r = pw_wirenet_ip(w->source_ns, -1, &why,
-		"link add %s address " SOURCE_MAC " mtu %u type ifb", SINK_IF, w->mtu);
+		"link add %s address " SOURCE_MAC " mtu %u txqueuelen 1000 type ifb", SINK_IF,
+		w->mtu);
 	if (r == -EOPNOTSUPP)
 		return pw_err_set(err, EOPNOTSUPP,
 			"open wire sink: this kernel makes no ifb device (%.80s); modprobe ifb",
@@ -319,6 +321,18 @@ int pw_wire_enter(int ns, struct pw_err *err)
 	return 0;
 }
 
+struct pw_wire_count pw_wire_between(
+	const struct pw_wire_count *before, const struct pw_wire_count *after)
+{
+	return (struct pw_wire_count){
+		.packets = pw_max_u64(after->packets - before->packets,
+			after->queue_packets - before->queue_packets),
+		.bytes = pw_max_u64(
+			after->bytes - before->bytes, after->queue_bytes - before->queue_bytes),
+		.dropped = after->dropped - before->dropped,
+	};
+}
+
 int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_err *err)
 {
 	struct pw_wirelink_count link;
@@ -337,8 +351,10 @@ int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_er
 	if (w->kind == PW_WIRE_SINK) {
 		/* an ifb has received what it is sent; packets may go past the queue, trains are
 		 * counted uncut behind it */
-		c->packets = pw_max_u64(link.rx_packets, link.qdisc_packets);
-		c->bytes = pw_max_u64(link.rx_bytes, link.qdisc_bytes);
+		c->packets = link.rx_packets;
+		c->bytes = link.rx_bytes;
+		c->queue_packets = link.qdisc_packets;
+		c->queue_bytes = link.qdisc_bytes;
 		c->dropped += link.qdisc_dropped;
 	}
 	return 0;

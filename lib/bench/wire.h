@@ -68,7 +68,11 @@ struct pw_wire_count {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t dropped;
+	uint64_t queue_packets, queue_bytes; /* sink: of the queue, which some ways go past */
 };
+/* What came between two readings: a way is counted whole by the device or by its queue. */
+struct pw_wire_count pw_wire_between(
+	const struct pw_wire_count *before, const struct pw_wire_count *after);
 int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_err *err);
 
 /* True when a packet tap (tcpdump, lldpd: ETH_P_ALL) hears the source's namespace: every way would

@@ -109,12 +109,13 @@ void assert_interface(
 
 struct pw_wire_count count(const struct pw_wire *w)
 {
+	const struct pw_wire_count none = {0};
 	struct pw_wire_count c;
 	struct pw_err err = {0};
 
 	if (pw_wire_count(w, &c, &err))
 		fail_msg("%s", err.msg);
-	return c;
+	return pw_wire_between(&none, &c);
 }
 
 /* The status of a child that does fn(arg) and returns 0 when all is as it should be. */

@@ -107,6 +107,18 @@ static void a_sink_counts_every_datagram(void **state)
 	pw_wire_close(&w);
 }
 
+/* Trains are counted by the queue, frames that go past it by the device: neither hides the other. */
+static void counts_between_readings_are_the_larger_difference(void **state)
+{
+	const struct pw_wire_count before = {.packets = 10, .queue_packets = 440};
+	const struct pw_wire_count trains = {.packets = 20, .queue_packets = 880};
+	const struct pw_wire_count past = {.packets = 25, .queue_packets = 440};
+
+	(void)state;
+	assert_int_equal(pw_wire_between(&before, &trains).packets, 440);
+	assert_int_equal(pw_wire_between(&before, &past).packets, 15);
+}
+
 static void a_sink_counts_the_segments_of_trains(void **state)
 {
 	static const uint8_t train[40 * 1000];
@@ -383,6 +395,7 @@ int main(void)
 		cmocka_unit_test(veth_has_two_ends_in_two_namespaces),
 		cmocka_unit_test(a_wire_is_quiet),
 		cmocka_unit_test(a_sink_counts_every_datagram),
+		cmocka_unit_test(counts_between_readings_are_the_larger_difference),
 		cmocka_unit_test(a_sink_counts_the_segments_of_trains),
 		cmocka_unit_test(a_sink_counts_frames_that_bypass_the_queue),
 		cmocka_unit_test(a_sink_takes_pages_without_a_copy),

@@ -230,11 +230,15 @@ static inline void take_symbol(int fd, struct object *ob)
 	static uint8_t buf[70000];
 	const struct pw_frame_tmpl *t;
 	uint8_t want[PW_FRAME_HDR_MAX];
-	ssize_t n = recv(fd, buf, sizeof(buf), 0);
+	uint16_t hdr_len = (uint16_t)(ob->o.tmpl.len - ob->o.tmpl.alc_off);
 	uint32_t fec_id, len;
 	uint64_t index;
-	uint16_t hdr_len = (uint16_t)(ob->o.tmpl.len - ob->o.tmpl.alc_off);
+	ssize_t n;
 
+	/* io_uring's completions interrupt a sleep, and one with SO_RCVTIMEO is not taken up again. */
+	do
+		n = recv(fd, buf, sizeof(buf), 0);
+	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		fail_msg("a datagram did not come");
 	assert_true(n > hdr_len);

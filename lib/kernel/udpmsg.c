@@ -46,18 +46,17 @@ static uint32_t count_pieces(const struct iovec *iov, uint16_t n, uint64_t page_
 
 static void set_segment(struct pw_udpmsg *m, uint16_t bytes)
 {
-	struct cmsghdr *c = &m->ctrl.align;
+	struct cmsghdr *c;
 
-	m->msg.msg_control = NULL;
-	m->msg.msg_controllen = 0;
+	m->msg.msg_control = m->n > 1 ? m->ctrl : NULL;
+	m->msg.msg_controllen = m->n > 1 ? sizeof(m->ctrl) : 0;
 	if (m->n == 1)
 		return;
+	c = CMSG_FIRSTHDR(&m->msg);
 	c->cmsg_level = SOL_UDP;
 	c->cmsg_type = UDP_SEGMENT;
 	c->cmsg_len = CMSG_LEN(sizeof(bytes));
 	memcpy(CMSG_DATA(c), &bytes, sizeof(bytes));
-	m->msg.msg_control = m->ctrl.bytes;
-	m->msg.msg_controllen = sizeof(m->ctrl.bytes);
 }
 
 void pw_udpmsg_fill(struct pw_udpmsg *m, const struct pw_udpmsg_room *room, struct pw_symbols *walk,

@@ -34,10 +34,7 @@ struct pw_udpmsg {
 	uint8_t *headers; /* PW_ALC_HDR_MAX a datagram, aligned to it: none lies on two pages */
 	uint16_t n;       /* datagrams */
 	uint16_t pieces;  /* of pages that zero copy would refer to */
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(uint16_t))];
-	} ctrl;
+	_Alignas(struct cmsghdr) char ctrl[CMSG_SPACE(sizeof(uint16_t))];
 };
 
 /* iov[room.iovs] and headers[room.datagrams * PW_ALC_HDR_MAX] are the caller's, and belong to m

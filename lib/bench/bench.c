@@ -242,6 +242,21 @@ static void record_taps(struct pw_bench *b)
 				b->wires[i].text, who);
 }
 
+static void record_host(struct pw_bench *b)
+{
+	struct pw_env *env = &b->result.env;
+	const char *nic = NULL;
+	size_t i;
+
+	for (i = 0; i < b->n_wires; i++)
+		if (b->wires[i].kind == PW_WIRE_NIC)
+			nic = b->wires[i].source_if;
+	pw_env_read(env, "", nic, pw_bypass_version());
+	pw_env_add(env, "sender_cpu", "%d", b->source_cpu);
+	pw_env_add(env, "receiver_cpu", "%d", b->sink_cpu);
+	pw_env_add(env, "file_on_hugetlbfs", "%s", b->store.huge ? "yes" : b->store.huge_why);
+}
+
 int pw_bench_create(
 	struct pw_bench **out, const struct pw_bench_options *o, bool *usage, struct pw_err *err)
 {
@@ -261,6 +276,7 @@ int pw_bench_create(
 	b->result.baseline = b->opt.baseline;
 	b->result.seed = b->opt.seed;
 	record_taps(b);
+	record_host(b);
 	*out = b;
 	return 0;
 }

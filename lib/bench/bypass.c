@@ -7,6 +7,7 @@
 #include "api/job.h"
 #include "base/clock.h"
 #include "bench/cell.h"
+#include "dpdk/eal.h"
 #include "dpdk/rx.h"
 
 #define LEAD_NS 50000000ull /* the peer's queues come up a moment after the link */
@@ -89,6 +90,11 @@ void pw_source_bypass(struct pw_stretch *s)
 	s->end->poller = true;
 	s->end->result = run_job(&job, cell, s->end);
 	pw_job_finish(&job);
+}
+
+const char *pw_bypass_version(void)
+{
+	return pw_dpdk_version();
 }
 
 static void close_path(void *path)

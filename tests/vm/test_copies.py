@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Copies, counted by BPF in the guest's kernel and held against what its source says.
+
+The expectations are the bench's own table (lib/bench/way.c). A header is copied with its payload, so
+a datagram of 1440 bytes counts some 1 % more than its file bytes; a way may be told apart from its
+neighbour by a whole copy.
+"""
+import json
+
+from guest import Guest
+from harness import check, equal
+
+SLACK = 0.15  # copies per payload byte: headers, and the page that a short frame linearizes
+
+STREAMS = ["read_write", "mmap_write", "sendfile", "splice", "msg_zerocopy", "uring_send_zc"]
+PACKETS = ["udp_read_send", "udp_sendmmsg", "udp_gso", "udp_zerocopy", "packet_send",
+           "packet_tx_ring", "xdp_copy"]
+BYPASS = ["dpdk_null/hugefile"]
+
+
+def bench(t, *args, options=()):
+    # the status is 3 where a sample was void: the rows say so better
+    p = Guest(t, "sh", "-c", 'ip link set lo up; pagewire bench "$@" --json', "sh", *args,
+              options=options, limit=180).result()
+    check(p.code in (0, 3), p.describe())
+    return p.json
+
+
+def test_the_textbooks_copies_are_two_one_and_none(t):
+    result = bench(t, "--classic", options=("--hugepages", "260"))
+    rows = [(row["way"], row["skipped"], row["cpu_copies_per_byte"]) for row in result["rows"]]
+    for (way, skipped, copies), want in zip(rows, (2, 1, 0, 0, 0)):
+        check(skipped is None, f"{way}: {skipped}")
+        check(copies is not None, f"{way}: {json.dumps(result['rows'][0], indent=1)}")
+        check(abs(copies - want) < 0.01, f"{way}: {copies} copies, wanted {want}")
+    equal([row["system_calls"] for row in result["rows"]][:3], [2, 2, 1], "system calls")
+
+
+def check_copies(result, names):
+    seen = set()
+    for row in result["rows"]:
+        where = f"{row['label']} on {row['wire']}"
+        check(row["skipped"] is None, f"{where}: {row['skipped']}")
+        copies = row["summary"]["cpu_copies_per_byte"]["median"]
+        want = row["expected"]["cpu_copies_per_byte"]
+        check(copies is not None, f"{where}: {row['not_measured']} {row['samples'][-1]['void']}")
+        check(abs(copies - want) < SLACK, f"{where}: {copies} copies, expected {want}")
+        seen.add(row["label"])
+    equal(seen, set(names), "ways")
+
+
+def test_streams_copy_as_often_as_the_kernels_source_says(t):
+    result = bench(t, "--wires", "loopback", "--ways", ",".join(STREAMS), "--sizes", "1MiB", "--rounds",
+                   "1", "--stretch", "1ms")
+    check_copies(result, STREAMS)
+
+
+def test_packets_and_the_bypass_copy_as_often_as_the_source_says(t):
+    result = bench(t, "--wires", "sink,null", "--ways", ",".join(PACKETS + BYPASS), "--sizes",
+                   "1MiB", "--rounds", "1", "--stretch", "1ms", options=("--hugepages", "260"))
+    check_copies(result, PACKETS + BYPASS)

@@ -101,6 +101,9 @@ static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 		if (!send_message(z, b->obj->win))
 			break;
 		n = (uint16_t)(n + m->n);
+		/* What is left is offered again with more behind it: trains stay long. */
+		if (b->n - n < m->n)
+			break;
 	}
 	pw_udptx_account(&z->t, b, n);
 	return n;

@@ -163,6 +163,9 @@ uint16_t pw_udptx_send_msgs(struct pw_udptx *t, struct pw_udpmsg *m,
 			break;
 		}
 		n = (uint16_t)(n + m->n);
+		/* What is left is offered again with more behind it: trains stay long. */
+		if (b->n - n < m->n)
+			break;
 	}
 	pw_udptx_account(t, b, n);
 	return n;

@@ -276,6 +276,7 @@ static void closing_with_pages_out_is_bounded(void **state)
 	struct pw_tx_burst b;
 	struct object ob;
 	uint64_t start;
+	uint16_t n;
 	void *path;
 
 	need_net();
@@ -286,8 +287,8 @@ static void closing_with_pages_out_is_bounded(void **state)
 	path = open_way(way, &cfg);
 	object_make(&ob, &flow, 60 * 1440, 1440, whole);
 	attach(way, path, &ob);
-	b = burst_at(&ob, 0, 60);
-	assert_int_equal(way->packets->send(path, &b), 60);
+	for (n = 0; n < 60; n = (uint16_t)(n + way->packets->send(path, &b)))
+		b = burst_at(&ob, n, PW_BURST);
 	start = pw_clock_ns();
 	way->close(path);
 	assert_true(pw_clock_ns() - start < 3 * PW_NS_PER_S / 2);

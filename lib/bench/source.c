@@ -194,7 +194,10 @@ static void run_kernel(struct pw_stretch *s)
 		end->result = stream(s, &cfg, &end->err);
 	else
 		end->result = packets(s, &cfg, &end->err);
-	end->lacking = is_lacking(end->result) && !end->start_ns;
+	/* a way that breaks before the kernel took one symbol does not work here (GSO without checksum
+	 * offload, frames beyond what the driver takes) */
+	end->lacking = (is_lacking(end->result) && !end->start_ns) ||
+		       (end->result == -ECONNABORTED && end->counters.payload_bytes == 0);
 }
 
 void pw_source_run(const struct pw_cell *cell, uint64_t born_ns, struct pw_source_end *end)

@@ -33,6 +33,10 @@ int pw_sysfs_read_link(const struct pw_sysroot *root, char *buf, size_t len, con
 bool pw_sysfs_exists(const struct pw_sysroot *root, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* One write of the text as it stands: the kernel acts on it at once. 0 or what it refused with. */
+int pw_sysfs_write(const struct pw_sysroot *root, const char *text, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Calls each for the entries of a directory, in order of their names, without "." and "..", or for
  * the lines of a file, without newline. A non-zero return of each ends it and is returned. */
 int pw_sysfs_each_entry(const struct pw_sysroot *root, const char *path,

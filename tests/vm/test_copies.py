@@ -6,9 +6,10 @@ a datagram of 1440 bytes counts some 1 % more than its file bytes; a way may be 
 neighbour by a whole copy.
 """
 import json
+import os
 
 from guest import Guest
-from harness import check, equal
+from harness import Skip, check, equal
 
 SLACK = 0.15  # copies per payload byte: headers, and the page that a short frame linearizes
 
@@ -24,6 +25,14 @@ def bench(t, *args, options=()):
               options=options, limit=180).result()
     check(p.code in (0, 3), p.describe())
     return p.json
+
+
+def test_the_meter_reads_known_numbers_of_copies_exactly(t):
+    program = os.path.join(os.path.dirname(t.binary), "../tests/unit/test_meter_copies")
+    if not os.path.exists(program):
+        raise Skip(f"no {program}: the build has no tests, or no BPF")
+    p = Guest(t, "sh", "-c", f"ip link set lo up; exec {program}").result()
+    check(p.code == 0 and "[  PASSED  ]" in p.out + p.err, p.describe())
 
 
 def test_the_textbooks_copies_are_two_one_and_none(t):

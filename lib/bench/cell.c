@@ -53,6 +53,20 @@ static void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* A poller binds its own thread; its driver's threads shall run elsewhere. */
+static bool source_polls(const struct pw_cell *cell)
+{
+	return !cell->way->kernel;
+}
+
+/* DPDK receives on vhost and from a tap that the kernel sends into; elsewhere a socket does, whoever
+ * sends. */
+static bool sink_polls(const struct pw_cell *cell)
+{
+	return cell->wire->kind == PW_WIRE_VHOST ||
+	       (cell->wire->kind == PW_WIRE_TAP && cell->way->kernel);
+}
+
 /* Dies with the bench; a signal from the terminal is the bench's to answer. */
 static void become_child(const struct pw_cell *cell, int words_fd, int cpu)
 {
@@ -62,9 +76,7 @@ static void become_child(const struct pw_cell *cell, int words_fd, int cpu)
 	signal(SIGPIPE, SIG_IGN);
 	if (!cell->verbose)
 		dup2(words_fd, STDERR_FILENO);
-	/* a poller binds its own thread, its driver's threads shall run elsewhere */
-	if (cell->way->kernel)
-		pin(cpu);
+	pin(cpu);
 }
 
 static void write_end(int fd, const void *end, size_t size)
@@ -86,7 +98,7 @@ static void run_source(struct run *r, int fd, uint64_t born_ns)
 
 	close(r->done[1]);
 	close(r->ready[0]);
-	become_child(cell, r->source.words_fd, cell->source_cpu);
+	become_child(cell, r->source.words_fd, source_polls(cell) ? -1 : cell->source_cpu);
 	if (!end)
 		_exit(1);
 	end->result = pw_wire_enter(cell->wire->source_ns, &end->err);
@@ -103,7 +115,7 @@ static void run_sink(struct run *r, int fd)
 
 	close(r->done[1]);
 	close(r->ready[0]);
-	become_child(cell, r->sink.words_fd, cell->sink_cpu);
+	become_child(cell, r->sink.words_fd, sink_polls(cell) ? -1 : cell->sink_cpu);
 	if (!end)
 		_exit(1);
 	end->result = pw_wire_enter(cell->wire->sink_ns, &end->err);

@@ -248,6 +248,19 @@ def test_an_interrupted_bench_prints_what_it_has_and_leaves_nothing(t):
     equal(len(p.json["rows"]), 2, "rows")
 
 
+def test_the_receiver_is_bound_to_its_cpu_whoever_sends(t):
+    t.need_hugepages()
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise Skip("needs two CPUs")
+    for way in ("udp_sendmmsg", "dpdk_af_packet/hugefile"):
+        p = t.start("bench", "--wires", "veth", "--ways", way, "--sizes", "1MiB", "--rounds", "1",
+                    "--stretch", "300ms", "--no-evidence", "--json")
+        sink = poll_until(lambda: len(children(p.pid)) == 2 and children(p.pid), 20, "a cell")[0]
+        equal(os.sched_getaffinity(sink), {cpus[1]}, f"CPUs of the receiver of {way}")
+        p.ends_with(0, 40)
+
+
 def test_a_killed_bench_leaves_no_process_and_no_namespace(t):
     t.need_root()
     before = work_directories()

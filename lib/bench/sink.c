@@ -129,7 +129,7 @@ static int receive(struct pw_sink_path *path, int done, const struct pw_cell *ce
 {
 	const uint64_t start = pw_clock_ns();
 	struct pw_rx_view views[VIEWS];
-	uint64_t quiet = start, now;
+	uint64_t quiet = start, placed, now;
 	unsigned int polls = 0;
 	int i, n;
 
@@ -137,12 +137,14 @@ static int receive(struct pw_sink_path *path, int done, const struct pw_cell *ce
 		n = path->ops->burst(path->path, views, VIEWS, SLEEP_NS);
 		if (n < 0)
 			return pw_err_sys(&end->err, -n, "receive by %s", path->ops->name);
+		placed = end->packets;
 		for (i = 0; i < n; i++)
 			place(b, &views[i], end);
 		if (n > 0) {
 			path->ops->release(path->path);
 			quiet = pw_clock_ns();
-			if (end->packets) {
+			/* what closes the session may come long after the last byte */
+			if (end->packets > placed) {
 				end->last_ns = quiet;
 				end->first_ns = end->first_ns ? end->first_ns : quiet;
 			}
@@ -152,8 +154,11 @@ static int receive(struct pw_sink_path *path, int done, const struct pw_cell *ce
 		if (!path->sleeps && ++polls % LOOK_POLLS)
 			continue;
 		now = pw_clock_ns();
-		if (now - start > cell->deadline_ns || (now - quiet > QUIET_NS && is_closed(done)))
+		if (now - quiet > QUIET_NS && is_closed(done))
 			return 0;
+		if (now - start > cell->deadline_ns)
+			return pw_err_set(&end->err, ETIMEDOUT,
+				"receive by %s: the source did not end in time", path->ops->name);
 	}
 }
 

@@ -40,10 +40,9 @@ static void explain(struct pw_classic_row *row)
  * few times around it: no call where the vDSO can do it. */
 static void explain_bypass(struct pw_classic_row *row, const struct pw_source_end *src)
 {
-	const char *before =
-		src->page_in_copies ? "read into EAL memory before the pass: that copy is counted, "
-				      "its calls are not"
-				    : "mapped before the pass: those calls are not counted";
+	const char *before = src->page_in_copies
+				     ? "read into EAL memory before the pass: one copy, not counted"
+				     : "mapped before the pass: those calls are not counted";
 	char source[64];
 	bool calls = row->syscalls > 0 &&
 		     pw_sysfs_read(NULL, source, sizeof(source),
@@ -113,8 +112,7 @@ static void by_cell(struct pw_classic_row *row, struct pw_cell *cell)
 						     : end.source.why[PW_METER_FAULTS]);
 	if (!run_cell(row, cell, 1u << PW_METER_COPIES, &end))
 		return;
-	own = (double)end.source.counters.cpu_copied_bytes / (double)cell->file_bytes +
-	      end.source.page_in_copies;
+	own = (double)end.source.counters.cpu_copied_bytes / (double)cell->file_bytes;
 	row->copies = count(end.source.reading.copied_bytes) / (double)cell->file_bytes + own;
 	snprintf(row->copies_why, sizeof(row->copies_why), "%s", end.source.why[PW_METER_COPIES]);
 	explain_bypass(row, &end.source);

@@ -77,6 +77,19 @@ static int check_ways(const struct pw_bench *b, const struct list *l, struct pw_
 	return 0;
 }
 
+/* A row's own name: a ratio is to one row of each table. */
+static int check_baseline(const struct pw_bench *b, struct pw_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_ways; i++)
+		if (b->opt.baseline && !strcmp(b->ways[i].label, b->opt.baseline))
+			return 0;
+	return pw_err_set(err, EINVAL,
+		"use --baseline %s: there is no such row; `pagewire bench --list` names them",
+		b->opt.baseline ? b->opt.baseline : "");
+}
+
 static bool is_chosen(const struct list *l, const struct pw_bench_way *w)
 {
 	size_t i;
@@ -134,16 +147,26 @@ static int parse_mtus(const char *list, uint32_t *mtus, size_t *n, struct pw_err
 int pw_cell_cpus(
 	const char *cores, const struct pw_log *log, int *source, int *sink, struct pw_err *err)
 {
-	cpu_set_t set;
+	cpu_set_t set, allowed;
+	char list[128];
 	int cpu, r;
 
 	*source = *sink = -1;
-	r = cores ? pw_cpu_list_parse("--core", cores, &set, err) : pw_cpu_allowed(-1, &set, err);
+	r = pw_cpu_allowed(-1, &allowed, err);
+	if (r == 0)
+		r = cores ? pw_cpu_list_parse("--core", cores, &set, err) : 0;
 	if (r)
 		return r;
+	if (!cores)
+		set = allowed;
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &set))
 			continue;
+		if (!CPU_ISSET(cpu, &allowed))
+			return pw_err_set(err, EINVAL,
+				"use --core %s: CPU %d is not one that this process may run on; "
+				"name two of %s",
+				cores, cpu, pw_cpu_list_format(&allowed, list, sizeof(list)));
 		if (*source < 0)
 			*source = cpu;
 		else if (*sink < 0)
@@ -327,6 +350,7 @@ int pw_bench_plan(struct pw_bench *b, bool *usage, struct pw_err *err)
 	b->n_ways = pw_bench_ways(b->ways);
 	r = way_list ? split("--ways", way_list, &ways, err) : 0;
 	r = r ? r : check_ways(b, &ways, err);
+	r = r ? r : check_baseline(b, err);
 	r = r ? r : split("--wires", o->wires ? o->wires : p->wires, &wires, err);
 	r = r ? r : parse_sizes(b, o->sizes ? o->sizes : p->sizes, sizes, &n_sizes, err);
 	r = r ? r : parse_mtus(o->mtus ? o->mtus : p->mtus, mtus, &n_mtus, err);

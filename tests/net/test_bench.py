@@ -294,6 +294,9 @@ def test_wrong_usage_is_named(t):
                         (["--sizes", "12"], ["--sizes", "12"]),
                         (["--to"], ["--wires", "nic:lo"]),
                         (["--json", "--csv"], ["--json", "--csv"]),
+                        (["--core", "1023", "may run"], ["--core", "0,1023"]),
+                        (["--baseline", "udp_gos"], ["--baseline", "udp_gos"]),
+                        (["--baseline", "dpdk_null"], ["--baseline", "dpdk_null"]),
                         (["--quick"], ["--quick", "--full"])):
         p = t.run("bench", *args).ends_with(2)
         for word in words:

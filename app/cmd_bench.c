@@ -95,10 +95,22 @@ static char *command_line(char *buf, size_t len)
 	return buf;
 }
 
+/* What the textbook's table has no use for. */
+static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands *ops)
+{
+	const struct pw_bench_options *b = &o->bench;
+
+	return ops->n || b->wires || b->ways || b->sizes || b->mtus || b->rounds || b->stretch_ns ||
+	       b->to || b->cores || o->cold || o->setup || o->report || o->csv;
+}
+
 static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, struct pw_err *err)
 {
 	if (o->quick + o->full + o->classic > 1)
 		return pw_err_set(err, EINVAL, "use one of --quick, --full and --classic");
+	if (o->classic && asks_for_rows(o, ops))
+		return pw_err_set(err, EINVAL,
+			"--classic measures one thing; of the other options it takes --json");
 	if (o->json && o->csv)
 		return pw_err_set(err, EINVAL, "use --json or --csv, not both");
 	if (ops->n > 1)

@@ -295,6 +295,8 @@ def test_wrong_usage_is_named(t):
                         (["--to"], ["--wires", "nic:lo"]),
                         (["--json", "--csv"], ["--json", "--csv"]),
                         (["--core", "1023", "may run"], ["--core", "0,1023"]),
+                        (["--classic"], ["--classic", "--csv"]),
+                        (["--classic"], ["--classic", "--sizes", "1MiB"]),
                         (["--baseline", "udp_gos"], ["--baseline", "udp_gos"]),
                         (["--baseline", "dpdk_null"], ["--baseline", "dpdk_null"]),
                         (["--quick"], ["--quick", "--full"])):

@@ -180,8 +180,10 @@ static int run_bench(
 	struct pw_err err = {0};
 	char duration[32];
 	bool usage = false;
-	int r = pw_bench_create(&b, opt, &usage, &err), code;
+	int r = o->report ? pw_report_prepare(o->report, &err) : 0, code;
 
+	if (r == 0)
+		r = pw_bench_create(&b, opt, &usage, &err);
 	if (r)
 		return usage ? pw_cli_usage("bench", &err) : pw_cli_fail_open(&err);
 	pw_progress_init(&progress, ctx->is_tty, o->progress);

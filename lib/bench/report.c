@@ -70,14 +70,22 @@ free_path:
 	return ret;
 }
 
+int pw_report_prepare(const char *dir, struct pw_err *err)
+{
+	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
+		return pw_err_sys(err, errno, "make the directory %s", dir);
+	if (access(dir, W_OK | X_OK) != 0)
+		return pw_err_sys(err, errno, "write to %s", dir);
+	return 0;
+}
+
 /* Raw data first: without gnuplot it is there all the same. */
 int pw_report_write(const struct pw_bench_result *r, const char *dir, struct pw_err *err)
 {
-	int ret;
+	int ret = pw_report_prepare(dir, err);
 
-	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-		return pw_err_sys(err, errno, "make the directory %s", dir);
-	ret = write_file(r, dir, "result.json", put_json, err);
+	if (ret == 0)
+		ret = write_file(r, dir, "result.json", put_json, err);
 	if (ret == 0)
 		ret = write_file(r, dir, "samples.csv", put_csv, err);
 	if (ret == 0)

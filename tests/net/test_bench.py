@@ -219,6 +219,14 @@ def test_a_report_is_written_whole(t):
     check(os.path.getsize(os.path.join(out, "samples.csv")) > 100, "samples.csv")
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(t):
+    for where in ("/proc/none", t.file("report-is-a-file", 1)):
+        p = t.run("bench", "--wires", "loopback", "--ways", "sendfile", "--sizes", "1MiB", "--report",
+                  os.path.join(where, "report")).ends_with(1)
+        check("report" in p.err and "rows" not in p.err, p.err)
+        equal(p.out, "", "stdout")
+
+
 def test_the_textbooks_table_counts_its_calls(t):
     t.need_root()
     with Clean():

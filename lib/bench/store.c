@@ -16,6 +16,7 @@
 #include "page/digest.h"
 #include "page/window.h"
 #include "sys/hugepages.h"
+#include "sys/limits.h"
 
 #define WORK_TEMPLATE "/tmp/pagewire-bench.XXXXXX"
 #define HUGE_PAGE     (2ull << 20)
@@ -117,7 +118,12 @@ static int make_places(struct pw_store *s, struct pw_err *err)
 	snprintf(path, sizeof(path), "%s/huge", s->dir);
 	if (mkdir(path, 0700))
 		return pw_err_sys(err, errno, "make %s", path);
-	if (s->own_mounts && s->huge && mount("pagewire", path, "hugetlbfs", 0, "pagesize=2M")) {
+	if (s->huge && !s->own_mounts) {
+		s->huge = false;
+		snprintf(s->huge_why, sizeof(s->huge_why),
+			"hugetlbfs cannot be mounted: run with CAP_SYS_ADMIN");
+	}
+	if (s->huge && mount("pagewire", path, "hugetlbfs", 0, "pagesize=2M")) {
 		s->huge = false;
 		snprintf(s->huge_why, sizeof(s->huge_why), "hugetlbfs cannot be mounted: %s",
 			strerror(errno));
@@ -149,6 +155,24 @@ static void look_for_hugepages(
 			(unsigned long long)have, (unsigned long long)(need / HUGE_PAGE));
 }
 
+/* The bytes in a buffer, the files on tmpfs; later the receiver has a buffer, too. An overcommitted
+ * malloc() would not refuse, and the kernel end somebody's process. */
+static int check_memory(
+	const uint64_t *sizes, uint32_t n_sizes, uint64_t largest, struct pw_err *err)
+{
+	uint64_t need = largest, have = pw_memory_available(NULL);
+	uint32_t i;
+
+	for (i = 0; i < n_sizes; i++)
+		need += sizes[i];
+	if (have && need > have)
+		return pw_err_set(err, ENOMEM,
+			"make the files: they want %llu MiB of memory, %llu are available; measure "
+			"smaller ones",
+			(unsigned long long)(need >> 20), (unsigned long long)(have >> 20));
+	return 0;
+}
+
 static int make_one(struct pw_store *s, struct pw_store_file *f, uint32_t i, const uint8_t *bytes,
 	const char *cold_dir, struct pw_err *err)
 {
@@ -168,6 +192,8 @@ static int make_one(struct pw_store *s, struct pw_store_file *f, uint32_t i, con
 		snprintf(
 			f->disk, sizeof(f->disk), "%s/pagewire-bench-%d-%u", cold_dir, getpid(), i);
 		r = write_file(f->disk, bytes, f->len_bytes, err);
+		if (r == 0)
+			r = pw_store_drop(f->disk, err);
 	}
 	return r;
 }
@@ -181,10 +207,13 @@ int pw_store_make(struct pw_store *s, const uint64_t *sizes, uint32_t n_sizes,
 	int r;
 
 	memset(s, 0, sizeof(*s));
-	look_for_hugepages(s, sizes, n_sizes, eal_bytes);
-	r = make_places(s, err);
 	for (i = 0; i < n_sizes; i++)
 		largest = pw_max_u64(largest, sizes[i]);
+	r = check_memory(sizes, n_sizes, largest, err);
+	if (r)
+		return r;
+	look_for_hugepages(s, sizes, n_sizes, eal_bytes);
+	r = make_places(s, err);
 	bytes = r ? NULL : malloc(largest + 8);
 	if (r == 0 && !bytes)
 		r = pw_err_set(err, ENOMEM, "make a file of %llu bytes: out of memory",
@@ -202,16 +231,65 @@ int pw_store_make(struct pw_store *s, const uint64_t *sizes, uint32_t n_sizes,
 	return r;
 }
 
+/* Pages of the file that are in memory. */
+static int count_resident(int fd, size_t *n, size_t *n_pages)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *in = NULL;
+	void *map = MAP_FAILED;
+	struct stat st;
+	size_t i;
+	int r;
+
+	*n = *n_pages = 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size == 0)
+		return 0;
+	*n_pages = pw_div_ceil((uint64_t)st.st_size, page);
+	in = malloc(*n_pages);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (in && map != MAP_FAILED && mincore(map, (size_t)st.st_size, in) == 0)
+		r = 0;
+	else
+		r = in ? -errno : -ENOMEM;
+	for (i = 0; r == 0 && i < *n_pages; i++)
+		*n += in[i] & 1;
+	if (map != MAP_FAILED)
+		munmap(map, (size_t)st.st_size);
+	free(in);
+	return r;
+}
+
+static int drop(int fd, const char *path, struct pw_err *err)
+{
+	size_t n, n_pages;
+	int r;
+
+	fdatasync(fd);
+	r = -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (r == 0)
+		r = count_resident(fd, &n, &n_pages);
+	if (r)
+		return pw_err_sys(err, -r, "drop the pages of %s", path);
+	/* advice that a file system in memory does not take */
+	if (n > n_pages / 100)
+		return pw_err_set(err, EBUSY,
+			"drop the pages of %s: %zu of %zu stay in memory; use --dir on a disk's "
+			"file system",
+			path, n, n_pages);
+	return 0;
+}
+
 int pw_store_drop(const char *path, struct pw_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
 
 	if (fd < 0)
 		return pw_err_sys(err, errno, "drop the pages of %s", path);
-	fdatasync(fd);
-	r = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	r = drop(fd, path, err);
 	close(fd);
-	return r ? pw_err_sys(err, r, "drop the pages of %s", path) : 0;
+	return r;
 }
 
 void pw_store_remove(struct pw_store *s)

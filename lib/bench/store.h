@@ -42,7 +42,7 @@ struct pw_store {
 int pw_store_make(struct pw_store *s, const uint64_t *sizes, uint32_t n_sizes,
 	const char *user_file, const char *cold_dir, uint64_t eal_bytes, struct pw_err *err);
 
-/* Writes back and drops the file's pages from the page cache. */
+/* Writes back and drops the file's pages from the page cache; -EBUSY when they do not go. */
 int pw_store_drop(const char *path, struct pw_err *err);
 
 void pw_store_remove(struct pw_store *s); /* accepts a zeroed one */

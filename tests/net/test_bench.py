@@ -171,6 +171,30 @@ def test_a_users_file_and_a_cold_one_are_measured(t):
     equal([n for n in os.listdir(t.dir) if n.startswith("pagewire-bench")], [], "files left")
 
 
+def test_a_cold_file_in_memory_is_refused(t):
+    t.need_root()
+    with Clean():
+        p = t.run("bench", "--wires", "loopback", "--ways", "sendfile", "--sizes", "1MiB", "--cold",
+                  "--dir", "/dev/shm").ends_with(1)
+    check("stay in memory" in p.err and "--dir" in p.err, p.err)
+    equal([n for n in os.listdir("/dev/shm") if n.startswith("pagewire-bench")], [], "files left")
+
+
+def test_files_beyond_the_memory_are_refused(t):
+    with open("/proc/meminfo", encoding="ascii") as f:
+        total_kib = next(int(line.split()[1]) for line in f if line.startswith("MemTotal"))
+    p = t.run("bench", "--wires", "loopback", "--ways", "sendfile", "--sizes", f"{total_kib}KiB")
+    check("available" in p.ends_with(77).err, p.err)
+
+
+def test_without_the_right_to_mount_the_file_is_on_ordinary_pages(t):
+    t.need_root()
+    t.need_tool("setpriv")
+    p = t.spawn("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", t.binary, "bench",
+                "--wires", "loopback", "--ways", "sendfile", *FAST).ends_with(0)
+    check("cannot be mounted" in p.err or "free" in p.err, p.err)
+
+
 def test_system_calls_are_counted_as_the_way_makes_them(t):
     t.need_root()
     result = bench(t, "--wires", "loopback", "--ways", "mmap_write,read_write,sendfile",

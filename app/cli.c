@@ -19,12 +19,15 @@ static void on_stop(int sig)
 void pw_stop_install(void)
 {
 	/* RESETHAND: whoever presses ^C twice means it. No RESTART: sleeping calls shall return. */
-	struct sigaction sa = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction sa = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND}, old;
 
 	stop_signal = 0;
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	/* A terminal that goes away; nohup wants it ignored, and keeps it so. */
+	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
 	/* Drivers write to sockets whose peer may be gone. */
 	sa.sa_handler = SIG_IGN;
 	sa.sa_flags = 0;

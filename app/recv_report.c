@@ -156,7 +156,9 @@ static void print_text(const struct pw_recv_run *run)
 
 	print_files(run->recv);
 	if (run->end == PW_RECV_END_INTERRUPTED)
-		printf("interrupted by %s\n", pw_stop_signal() == SIGTERM ? "SIGTERM" : "SIGINT");
+		printf("interrupted by %s\n", pw_stop_signal() == SIGTERM  ? "SIGTERM"
+					      : pw_stop_signal() == SIGHUP ? "SIGHUP"
+									   : "SIGINT");
 	print_totals(&f, pw_recv_counters(run->recv));
 	if (gaps)
 		print_repair(run, gaps);

@@ -72,6 +72,7 @@ static void become_child(const struct pw_cell *cell, int words_fd, int cpu)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	if (!cell->verbose)

@@ -268,16 +268,25 @@ LONG = ["--wires", "veth", "--ways", "udp_gso,read_write", "--sizes", "1MiB", "-
         "--stretch", "300ms", "--no-evidence"]
 
 
-def test_an_interrupted_bench_prints_what_it_has_and_leaves_nothing(t):
-    t.need_root()
+def interrupt(t, how):
     with Clean():
         p = t.start("bench", *LONG, "--json")
         poll_until(lambda: len(children(p.pid)) == 2, 20, "a cell")
         time.sleep(0.2)
-        p.signal(signal.SIGINT)
+        p.signal(how)
         p.ends_with(3, 15)
     check("interrupted" in p.err, p.err)
     equal(len(p.json["rows"]), 2, "rows")
+
+
+def test_an_interrupted_bench_prints_what_it_has_and_leaves_nothing(t):
+    t.need_root()
+    interrupt(t, signal.SIGINT)
+
+
+def test_a_bench_whose_terminal_goes_away_leaves_nothing(t):
+    t.need_root()
+    interrupt(t, signal.SIGHUP)
 
 
 def test_the_receiver_is_bound_to_its_cpu_whoever_sends(t):

@@ -19,6 +19,19 @@ static const char *digest_name(const struct pw_job *job)
 	return names[job->opt->digest];
 }
 
+/* One a file where addresses are virtual; by physical ones, as many as its pages have gaps. */
+static void print_dma_maps(const struct pw_job *job)
+{
+	if (job->traits->reach != PW_REACH_DMA)
+		return;
+	if (!job->info.dma_maps || job->n_in_place == 0)
+		printf(", no DMA map");
+	else if (job->info.iova_va)
+		printf(", %zu DMA map%s", job->n_in_place, job->n_in_place == 1 ? "" : "s");
+	else
+		printf(", DMA maps by page");
+}
+
 static void print_pages(const struct pw_job *job)
 {
 	printf("pages: %s%s, %s", pw_pages_name(job->first_pages),
@@ -26,9 +39,11 @@ static void print_pages(const struct pw_job *job)
 	/* a stage's own copy depends on O_DIRECT: the summary tells */
 	if (job->first_pages != PW_PAGES_STAGE)
 		printf(", 0 copies");
-	if (job->tx)
-		printf(", IOVA %s, EAL memory on %s", job->info.iova_va ? "VA" : "PA",
-			job->info.huge ? "hugepages" : "ordinary pages");
+	if (job->tx) {
+		printf(", IOVA %s", job->info.iova_va ? "VA" : "PA");
+		print_dma_maps(job);
+		printf(", EAL memory on %s", job->info.huge ? "hugepages" : "ordinary pages");
+	}
 	putchar('\n');
 }
 
@@ -123,7 +138,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		s > 0 ? (double)c->packets / s : 0.0, "rate_asked", rate_asked(&job->opt->rate),
 		"rate_achieved_bps", s > 0 ? (double)c->wire_bytes * 8 / s : 0.0,
 		"busy_cycles_per_packet", busy_per_packet(job, c));
-	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:b}",
+	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:I, s:b}",
 		"port", job->opt->port, "driver", job->info.driver, "pages",
 		pw_pages_name(res->pages), "in_place", res->pages != PW_PAGES_STAGE,
 		"page_in_copies", res->page_in_copies, "cpu_copies_per_byte",
@@ -131,7 +146,8 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		"cpu_reads_per_byte", per_byte(c->cpu_read_bytes, c->payload_bytes),
 		"port_copies_per_byte", job->traits->copies, "multi_segment",
 		job->info.multi_segment, "iova_mode", job->info.iova_va ? "va" : "pa", "dma_maps",
-		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "huge", job->info.huge);
+		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "iova_runs",
+		(json_int_t)pw_dpdk_tx_n_iova_runs(job->tx), "huge", job->info.huge);
 	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest", digest_name(job), "tsi",
 		(json_int_t)job->opt->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
 		(json_int_t)job->opt->mtu);

@@ -103,6 +103,8 @@ static int plan_pages(struct pw_job *job, struct pw_err *err)
 		job->mixed_pages |= pages != job->first_pages;
 		if (pages == PW_PAGES_STAGE)
 			job->stage_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
+		else
+			job->n_in_place += f->len_bytes > 0;
 	}
 	job->stage_bytes = pw_dpdk_stage_bytes(job->stage_bytes);
 	return 0;

@@ -357,13 +357,20 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 
 /* virtio frees nothing until so many descriptors are short: let it free with every burst, so that
  * the last pages of a session come back soon. The ring's true size is the device's and not told; a
- * threshold beyond it is refused, so smaller ones are tried, and the default in the end. */
+ * threshold beyond it is refused, so smaller ones are tried, and the default in the end.
+ *
+ * The em driver frees a packet only when its slot comes round again, but tells what is done with: of
+ * every packet, where each asks the device to report (RS). */
 static int setup_tx_queue(struct pw_port *p)
 {
 	struct rte_eth_txconf tx = p->info.default_txconf;
 	uint16_t n = strncmp(p->driver, "net_virtio", 10) ? 0 : p->n_txd;
 
 	tx.offloads = 0; /* what the port was configured with */
+	if (!strcmp(p->driver, "net_e1000_em")) {
+		tx.tx_rs_thresh = 1;
+		p->tells_done = true;
+	}
 	for (; n > 64; n /= 2) {
 		tx.tx_free_thresh = (uint16_t)(n - 8);
 		if (rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx) == 0)
@@ -415,6 +422,13 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 	if (!transmit && rte_eth_promiscuous_enable(p->id))
 		rte_eth_allmulticast_enable(p->id);
 	return 0;
+}
+
+/* The descriptor before the tail is the last one that was handed over. */
+bool pw_port_tx_done(const struct pw_port *p)
+{
+	return p->tells_done &&
+	       rte_eth_tx_descriptor_status(p->id, 0, p->n_txd - 1) == RTE_ETH_TX_DESC_DONE;
 }
 
 bool pw_port_link_up(const struct pw_port *p)

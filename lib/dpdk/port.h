@@ -22,6 +22,7 @@ struct pw_port {
 	bool is_pci;
 	bool multi_segs;   /* chains may be sent */
 	bool csum_offload; /* UDP checksums by the port, enabled */
+	bool tells_done;   /* pw_port_tx_done() has an answer */
 	uint16_t n_txd, n_rxd;
 	int node;
 	bool started;
@@ -40,6 +41,9 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 int pw_port_wait_link(
 	const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 bool pw_port_link_up(const struct pw_port *p);
+/* True when the device has read all that was handed over, whether the driver has freed it or not;
+ * false also where the driver cannot tell. */
+bool pw_port_tx_done(const struct pw_port *p);
 /* Stops: drivers give back the mbufs they hold, here or in close. */
 void pw_port_stop(struct pw_port *p);
 /* Stops and closes; completed mbufs come back to their pools. Accepts a port that is not open. */

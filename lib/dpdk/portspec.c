@@ -64,6 +64,18 @@ static bool is_pci_address(const char *s)
 	return s[i] == '\0' || s[i] == ',';
 }
 
+/* vhost:PATH,iommu=1: the peer's virtio device is behind an IOMMU of its guest. */
+static void take_iommu(struct pw_portspec *spec)
+{
+	static const char option[] = ",iommu=1";
+	size_t len = strlen(spec->target), n = sizeof(option) - 1;
+
+	if (spec->kind != PW_PORT_VHOST || len <= n || strcmp(spec->target + len - n, option))
+		return;
+	spec->target[len - n] = '\0';
+	spec->iommu = true;
+}
+
 static int check_target(
 	const struct pw_portspec *spec, const struct short_form *form, struct pw_err *err)
 {
@@ -72,8 +84,11 @@ static int check_target(
 			spec->text, form->prefix, form->target);
 	if (strchr(spec->target, ','))
 		return pw_err_set(err, EINVAL,
-			"read --port '%s': a comma would end the devargs; use another name",
-			spec->text);
+			"read --port '%s': a comma would end the devargs; use another name%s",
+			spec->text,
+			spec->kind == PW_PORT_VHOST ? " (vhost:PATH,iommu=1 for a guest with an "
+						      "IOMMU)"
+						    : "");
 	if (pw_portspec_is_socket(spec) &&
 		strlen(spec->target) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return pw_err_set(err, ENAMETOOLONG,
@@ -99,6 +114,7 @@ int pw_portspec_parse(const char *s, struct pw_portspec *spec, struct pw_err *er
 			continue;
 		spec->kind = form->kind;
 		strcpy(spec->target, s + strlen(form->prefix));
+		take_iommu(spec);
 		return check_target(spec, form, err);
 	}
 	strcpy(spec->target, s);
@@ -176,7 +192,8 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 		n = snprintf(buf, len, "%s", t);
 		break;
 	case PW_PORT_VHOST:
-		n = snprintf(buf, len, "net_vhost%u,iface=%s,queues=1", index, t);
+		n = snprintf(buf, len, "net_vhost%u,iface=%s,queues=1%s", index, t,
+			spec->iommu ? ",iommu-support=1" : "");
 		break;
 	case PW_PORT_VIRTIO_USER:
 		n = snprintf(buf, len, "net_virtio_user%u,path=%s,queues=1,queue_size=%u", index, t,

@@ -2,7 +2,7 @@
 /*
  * PORT, the short form of a port, and what is known of each driver's reach. Pure: no DPDK calls.
  *
- *   0000:3b:00.0     a PCI function               vhost:PATH        vhost-user, we own the socket
+ *   0000:3b:00.0     a PCI function               vhost:PATH[,iommu=1]  vhost-user, our socket
  *   virtio-user:PATH connects to that socket      memif:PATH        shared memory packet interface
  *   af_packet:IF  af_xdp:IF  tap:IF  pcap:FILE  null               and any raw devargs
  */
@@ -35,6 +35,7 @@ struct pw_portspec {
 	char text[PW_PORT_MAX];   /* as the user wrote it */
 	char target[PW_PORT_MAX]; /* PCI address (with its arguments), path, interface, devargs, or
 				     "" */
+	bool iommu;               /* vhost: the guest may have an IOMMU */
 };
 
 /* Which memory a driver's transmitter can take payload from. */

@@ -44,7 +44,8 @@ static int make_pools(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, s
 	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
 	struct pw_txq *q = &tx->q;
 
-	tx->rx_pool = pool(tx, "pw_rx", xdp ? XDP_MBUFS : n_txd + 2 * MBUF_CACHE, 0, frame_room);
+	/* two rings' worth: vmxnet3 fills two for a queue, and receives nothing when none is left */
+	tx->rx_pool = pool(tx, "pw_rx", xdp ? XDP_MBUFS : 2 * (n_txd + MBUF_CACHE), 0, frame_room);
 	q->hdr_pool = pool(tx, "pw_hdr", n, 0, RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
 	q->pay_pool = pool(tx, "pw_pay", n, sizeof(struct pw_payload_priv), 0);
 	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
@@ -133,6 +134,7 @@ void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info)
 	info->csum_offload = tx->port.csum_offload;
 	info->huge = tx->eal.huge;
 	info->iova_va = tx->eal.iova_va;
+	info->dma_maps = tx->port.traits->reach == PW_REACH_DMA && (tx->vfio || tx->eal.iova_va);
 	info->va_hint = tx->port.traits->reach == PW_REACH_DMA ? DMA_VA_HINT : NULL;
 }
 
@@ -149,6 +151,11 @@ void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6)
 uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx)
 {
 	return tx->n_dma_maps;
+}
+
+uint32_t pw_dpdk_tx_n_iova_runs(const struct pw_dpdk_tx *tx)
+{
+	return tx->n_iova_runs;
 }
 
 static void *stage_alloc(void *ctx, size_t len, size_t align)
@@ -249,6 +256,8 @@ static uint32_t ops_outstanding(void *path)
 {
 	struct pw_dpdk_tx *tx = path;
 
+	if (tx->q.n_pending == 0 && pw_port_tx_done(&tx->port))
+		return 0;
 	return rte_mempool_in_use_count(tx->q.pay_pool) +
 	       (tx->port.multi_segs ? 0 : tx->q.n_pending);
 }

@@ -25,6 +25,7 @@ struct pw_dpdk_tx_info {
 	bool csum_offload;
 	bool huge;
 	bool iova_va;
+	bool dma_maps; /* files in place are mapped for the device, each */
 	uint32_t
 		max_symbol; /* payload bytes a packet can carry behind a header of 0; by the port */
 	void *va_hint;      /* where file mappings should lie for the device, or NULL */
@@ -54,7 +55,9 @@ int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const s
 enum pw_csum { PW_CSUM_NONE, PW_CSUM_OFFLOAD, PW_CSUM_SOFTWARE };
 void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6);
 
+/* Made since open: maps for the device, and runs of windows that are contiguous for it. */
 uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx);
+uint32_t pw_dpdk_tx_n_iova_runs(const struct pw_dpdk_tx *tx);
 
 /* Stops the port, which gives every mbuf back, and ends EAL. Windows may be closed once this
  * returns, or after detach. Accepts NULL. */

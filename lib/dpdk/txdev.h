@@ -15,6 +15,7 @@ struct pw_dpdk_tx {
 	struct rte_mempool *rx_pool;
 	bool vfio;           /* a PCI function bound to vfio-pci */
 	uint32_t n_dma_maps; /* made since open */
+	uint32_t n_iova_runs;
 	const struct pw_log *log;
 };
 

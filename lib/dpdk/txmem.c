@@ -297,6 +297,7 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		if (r)
 			pw_txmem_detach(tx, obj);
 	}
+	tx->n_iova_runs += r ? 0 : win->n_runs;
 	return r;
 }
 

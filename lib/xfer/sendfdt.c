@@ -134,7 +134,7 @@ void pw_send_alive(struct pw_send *s)
 int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 {
 	const struct pw_tx_ops *ops = s->cfg.ops;
-	uint64_t start = pw_clock_ns(), now = start, end;
+	uint64_t start = pw_clock_ns(), now = start, end, gap;
 	uint64_t n = 0;
 	int r;
 
@@ -149,7 +149,10 @@ int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 		r = send_fdt_packets(s, true, 1, err);
 		if (r)
 			return r == -ENOLINK ? 0 : r;
-		r = pw_send_pause(s, n < CLOSE_PACKETS ? CLOSE_GAP_NS : DRAIN_GAP_NS, NULL);
+		gap = n < CLOSE_PACKETS ? CLOSE_GAP_NS : DRAIN_GAP_NS;
+		if (n >= CLOSE_PACKETS && s->pace.on) /* a driver may ask for a ring full of them */
+			gap = pw_max_u64(gap, pw_pace_wait(&s->pace, pw_clock_ns()));
+		r = pw_send_pause(s, pw_min_u64(gap, DRAIN_NS), NULL);
 		n++;
 		now = pw_clock_ns();
 	}

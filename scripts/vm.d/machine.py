@@ -23,6 +23,7 @@ STREAMS = ("out", "err", "status")
 CONSOLE_KEPT = 64 * 1024
 NIC_MODELS = {"virtio": "virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on",
               "e1000": "e1000", "e1000e": "e1000e", "vmxnet3": "vmxnet3"}
+IOMMU = ["-device", "intel-iommu,intremap=on,device-iotlb=on,aw-bits=48"]
 BACKENDS = {"user": "user", "hub": "hubport,hubid=0",
             "tap": "tap,script=no,downscript=no,ifname={}",
             "listen": "stream,server=on,addr.type=unix,addr.path={}",
@@ -42,7 +43,7 @@ def doubled(path):
     return path.replace(",", ",,")
 
 
-def nic(number, text):
+def nic(number, text, iommu=True):
     """QEMU's options for --net TEXT; ValueError where TEXT is no network device."""
     model, _, rest = text.partition(":")
     backend, _, where = rest.partition(":")
@@ -63,7 +64,8 @@ def nic(number, text):
         if ("{}" in netdev) != bool(where):
             raise ValueError(f"{text}: {'a name is missing' if not where else 'one name too many'}")
         netdev = netdev.format(doubled(where if backend == "tap" else os.path.abspath(where)))
-    device = f"{NIC_MODELS[model]},netdev=net{number},mac=52:54:00:00:00:{number:02x}{hints}"
+    model = NIC_MODELS[model] if iommu else NIC_MODELS[model].replace("=on,ats=on", "=off")
+    device = f"{model},netdev=net{number},mac=52:54:00:00:00:{number:02x}{hints}"
     return [*options, "-netdev", f"{netdev},id=net{number}", "-device", f"{device},addr={0x10 + number:#x}"]
 
 
@@ -118,14 +120,15 @@ class Machine:
         accel = os.environ.get("VM_ACCEL", "tcg")
         # interrupt remapping under KVM needs it
         irqchip = ",kernel-irqchip=split" if accel == "kvm" else ""
-        append = ["console=ttyS0 quiet loglevel=4 panic=-1 intel_iommu=on iommu=pt",
+        append = ["console=ttyS0 quiet loglevel=4 panic=-1",
+                  "intel_iommu=on iommu=pt" if c.iommu else "",
                   f"hugepages={c.hugepages}" if c.hugepages else "", *c.append]
         args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-machine", f"q35,accel={accel}{irqchip},memory-backend=ram",
                 "-cpu", "host" if accel == "kvm" else "max,la57=off",
                 "-smp", str(c.cpus), "-m", c.mem,
                 "-object", f"memory-backend-memfd,id=ram,size={c.mem},share=on",
-                "-device", "intel-iommu,intremap=on,device-iotlb=on,aw-bits=48",
+                *(IOMMU if c.iommu else []),
                 "-kernel", self.image.kernel, "-initrd", self.image.initrd,
                 "-append", " ".join(filter(None, append)),
                 "-device", "virtio-serial-pci",
@@ -140,7 +143,7 @@ class Machine:
         for number, path in enumerate(c.writable):
             args += share(f"share{number}", path, True)
         for number, text in enumerate(c.net):
-            args += nic(number, text)
+            args += nic(number, text, c.iommu)
         return args + c.qemu
 
     def start(self):

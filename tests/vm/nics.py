@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs in a guest: sends a file from hugetlbfs through one NIC after the other, then receives it
+through each. The first argument is a JSON object; results go to standard output as another.
+
+    file     the file on the host; its copy lies on hugetlbfs as /dev/hugepages/NAME
+    scatter  put it on pages of which none follows on the one before
+    steps    a list of {"send": OPTIONS} and {"recv": OPTIONS, "out": DIR, "send": OPTIONS or null};
+             the receiver is started first
+"""
+import ctypes
+import filecmp
+import json
+import mmap
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+
+HUGE = 2 << 20
+MOUNT = "/dev/hugepages"
+FREE = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+STEP_SECONDS = 45
+
+
+def say(text):
+    print(f"{time.monotonic():6.2f} {text}", file=sys.stderr, flush=True)
+
+
+def stage(path):
+    subprocess.run(["pagewire", "stage", path, "--to", MOUNT], check=True, stdout=sys.stderr)
+    return os.path.join(MOUNT, os.path.basename(path))
+
+
+def stage_scattered(path):
+    """Takes every page of the pool, gives every other one back, and stages the file on those."""
+    with open(FREE, encoding="ascii") as f:
+        fillers = [os.path.join(MOUNT, f"filler{n}") for n in range(int(f.read()))]
+    for name in fillers:
+        with open(name, "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, HUGE)
+    for name in fillers[::2]:
+        os.unlink(name)
+    staged = stage(path)
+    for name in fillers[1::2]:
+        os.unlink(name)
+    return staged
+
+
+def physical_addresses(path):
+    """Of each huge page of the file, from pagemap."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
+                          ctypes.c_int, ctypes.c_long]
+    found = []
+    with open(path, "rb") as f, open("/proc/self/pagemap", "rb", 0) as pagemap:
+        size = os.path.getsize(path)
+        start = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, f.fileno(), 0)
+        for address in range(start, start + size, HUGE):
+            ctypes.string_at(address, 1)  # the page is there
+            pagemap.seek(address // 4096 * 8)
+            entry, = struct.unpack("<Q", pagemap.read(8))
+            found.append((entry & ((1 << 55) - 1)) * 4096)
+    return found
+
+
+def words(file, options):
+    return ["pagewire", "send", file, "--core", "1", *options]
+
+
+def result(process, out, err):
+    return {"code": process.returncode, "out": out.decode(errors="replace"),
+            "err": err.decode(errors="replace")}
+
+
+def send(file, options):
+    with subprocess.Popen(words(file, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        try:
+            return result(p, *p.communicate(timeout=STEP_SECONDS))
+        except subprocess.TimeoutExpired:
+            p.kill()
+            return result(p, *p.communicate())
+
+
+def receive(file, step):
+    """The receiver's result, and the sender's where it runs here, too."""
+    shutil.rmtree(step["out"], ignore_errors=True)
+    os.makedirs(step["out"])
+    options = ["--out", step["out"], "--core", "0", "--json", *step["recv"]]
+    with open("/tmp/recv.err", "wb+") as said, subprocess.Popen(
+            ["pagewire", "recv", *options], stdout=subprocess.PIPE, stderr=said) as p:
+        end = time.monotonic() + STEP_SECONDS
+        while b"receiving on" not in open("/tmp/recv.err", "rb").read() and p.poll() is None:
+            if time.monotonic() > end:
+                p.kill()
+            time.sleep(0.05)
+        sent = send(file, step["send"]) if step["send"] else None
+        try:
+            out = p.communicate(timeout=STEP_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out = p.communicate()[0]
+        said.seek(0)
+        got = result(p, out, said.read())
+    arrived = os.path.join(step["out"], os.path.basename(file))
+    got["same"] = os.path.exists(arrived) and filecmp.cmp(file, arrived, shallow=False)
+    shutil.rmtree(step["out"])
+    return {"recv": got, "send": sent}
+
+
+def main():
+    job = json.loads(sys.argv[1])
+    file = (stage_scattered if job["scatter"] else stage)(job["file"])
+    results = []
+    for step in job["steps"]:
+        say(" ".join(step.get("recv") or step["send"]))
+        results.append(receive(file, step) if "recv" in step else {"send": send(file, step["send"])})
+    say("done")
+    json.dump({"physical": physical_addresses(file), "steps": results}, sys.stdout)
+
+
+main()

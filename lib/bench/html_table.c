@@ -64,7 +64,7 @@ static void put_goodput(FILE *out, const struct pw_bench_result *r, const struct
 
 	pw_group_goodput_unit(r, g, &scale);
 	if (!s->n) {
-		fprintf(out, "<td>%s</td><td></td>", row->n_samples ? "void" : "–");
+		fprintf(out, "<td>%s</td><td></td>", pw_row_has_void(row) ? "void" : "–");
 		return;
 	}
 	put_number(out, pw_view_number(text, sizeof(text), s->median * scale),

@@ -100,7 +100,7 @@ static void draw_goodput(struct figure *f, int right)
 				strtoul(pw_plot_colours[pw_view_family(row)] + 1, NULL, 16),
 				pw_view_number(number, sizeof(number), v->median * scale));
 		else
-			fprintf(s, "%d 0 0 0 0 %s\n", line, row->n_samples ? "void" : "-");
+			fprintf(s, "%d 0 0 0 0 %s\n", line, pw_row_has_void(row) ? "void" : "-");
 	}
 	fprintf(s,
 		"EOD\n"

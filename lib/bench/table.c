@@ -87,16 +87,6 @@ static int goodput_width(const struct table *t, size_t offset)
 	return most;
 }
 
-static bool has_void(const struct pw_row *row)
-{
-	size_t i;
-
-	for (i = 0; i < row->n_samples; i++)
-		if (row->samples[i].void_why[0])
-			return true;
-	return false;
-}
-
 static void fill_goodput(const struct table *t, const struct pw_row *row, char *cell)
 {
 	const struct pw_summary *s = &row->sum[PW_M_GOODPUT];
@@ -104,7 +94,7 @@ static void fill_goodput(const struct table *t, const struct pw_row *row, char *
 
 	if (!s->n) {
 		/* an interrupted bench may have a warm-up and nothing more */
-		snprintf(cell, CELL, "%s", has_void(row) ? "void" : "-");
+		snprintf(cell, CELL, "%s", pw_row_has_void(row) ? "void" : "-");
 		return;
 	}
 	pw_view_short(median, sizeof(median), s->median * t->goodput_scale, 2);

@@ -18,6 +18,16 @@ const char *pw_view_env(const struct pw_bench_result *r, const char *key)
 	return "";
 }
 
+bool pw_row_has_void(const struct pw_row *row)
+{
+	size_t i;
+
+	for (i = 0; i < row->n_samples; i++)
+		if (row->samples[i].void_why[0])
+			return true;
+	return false;
+}
+
 bool pw_group_next_wire(const struct pw_bench_result *r, struct pw_group *g)
 {
 	g->first = g->end;

@@ -50,6 +50,9 @@ const char *pw_view_proof(const struct pw_row *row);
 	"compared with the file; count: a device's counters, nobody read the bytes; none: nobody " \
 	"can tell"
 
+/* Not the same as a row without figures: an interrupted bench may have warmed it up only. */
+bool pw_row_has_void(const struct pw_row *row);
+
 /* "" = unknown. */
 const char *pw_view_env(const struct pw_bench_result *r, const char *key);
 

@@ -47,6 +47,10 @@ static const struct pw_opt options[] = {
 	{"dir", 0, PW_OPT_STRING, O(dir), "DIR", "where cold files lie", 0, 0, NULL},
 	{"to", 't', PW_OPT_STRING, B(to), "ADDR[:PORT]",
 		"nic: where a remote pagewire recv listens", 0, 0, NULL},
+	{"rebind", 0, PW_OPT_FLAG, B(rebind), NULL,
+		"nic: let dpdk_pci take the interface's device from the kernel for each of its "
+		"runs; it is given back with its addresses and routes",
+		0, 0, NULL},
 	{"core", 0, PW_OPT_STRING, B(cores), "LIST",
 		"the sender's CPU and the receiver's; default: the first two allowed", 0, 0, NULL},
 	{"rate", 'r', PW_OPT_RATE, B(rate), "RATE", "packet ways send no faster than this", 0, 0,

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/benchint.h"
+#include "bench/rebind.h"
 
 #define WARM_UP_BYTES   (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */
 #define WARM_UP_PASSES  256
@@ -19,6 +20,7 @@
 #define EVIDENCE_RUNS   2
 #define PASSES_MAX      1000000
 #define KERNEL_CELL_NS  (PW_NS_PER_S / 3) /* beside the stretch: processes, digest, quiet time */
+#define REBIND_NS       (2 * PW_NS_PER_S)
 #define BYPASS_CELL_NS  (PW_NS_PER_S * 5 / 4) /* EAL starts twice */
 
 static struct pw_sample *new_sample(struct pw_row *row, struct pw_err *err)
@@ -79,6 +81,41 @@ static uint64_t few_passes(const struct pw_bench_cell *c, bool evidence)
 	return pw_max_u64(1, pw_min_u64(most, bytes / c->cell.file_bytes));
 }
 
+static bool is_lacking(const struct pw_cell_end *end)
+{
+	return (end->source.result && end->source.lacking) ||
+	       (end->sink.result && end->sink.lacking);
+}
+
+/* On the NIC itself: the kernel gives it away for as long as the cell takes. What it would not give is
+ * not measured; what does not come back as it was ends the bench. */
+static int run_on_device(struct pw_cell *cell, struct pw_cell_end *end, struct pw_err *err)
+{
+	struct pw_err lost = {0};
+	struct pw_rebind rb;
+	int r, back;
+
+	memset(end, 0, sizeof(*end));
+	if (cell->stopped && cell->stopped())
+		return pw_err_set(err, ECANCELED, "interrupted");
+	cell->stopped = pw_rebind_interrupted;
+	end->source.result = pw_rebind_take(&rb, cell->wire->source_if, &end->source.err);
+	end->source.lacking = end->source.result != 0;
+	r = end->source.result ? 0 : pw_cell_run(cell, end, err);
+	back = pw_rebind_give_back(&rb, &lost);
+	if (!back)
+		return r;
+	*err = lost;
+	return back;
+}
+
+static int run_cell(struct pw_cell *cell, struct pw_cell_end *end, struct pw_err *err)
+{
+	if (cell->way->takes_device && !cell->wire->bifurcated)
+		return run_on_device(cell, end, err);
+	return pw_cell_run(cell, end, err);
+}
+
 static int measure(
 	struct pw_bench *b, size_t i, uint32_t round, unsigned int meter, struct pw_err *err)
 {
@@ -96,14 +133,14 @@ static int measure(
 	if (c->cold)
 		r = pw_store_drop(cell.file, err);
 	if (r == 0)
-		r = pw_cell_run(&cell, &end, err);
+		r = run_cell(&cell, &end, err);
 	if (r)
 		return r;
 	/* what ran in the warm-up has all that it needs: that breaks, and is void */
 	if (row->n_samples)
 		end.source.lacking = end.sink.lacking = false;
 	note_why(b, i, &end.source);
-	if ((end.source.result && end.source.lacking) || (end.sink.result && end.sink.lacking)) {
+	if (is_lacking(&end)) {
 		snprintf(row->skipped, sizeof(row->skipped), "%s",
 			end.sink.result && end.sink.lacking ? end.sink.err.msg
 							    : end.source.err.msg);
@@ -228,6 +265,7 @@ uint64_t pw_bench_estimate_ns(const struct pw_bench *b)
 		if (!b->result.rows[i].skipped[0])
 			ns += b->opt.stretch_ns +
 			      (b->result.rows[i].bypass ? BYPASS_CELL_NS : KERNEL_CELL_NS) +
+			      (b->cells[i].cell.way->takes_device ? REBIND_NS : 0) +
 			      (b->result.rows[i].file_bytes >> 20) * (PW_NS_PER_S >> 11);
 	return ns * (b->opt.rounds + 1 + (b->opt.no_evidence ? 0 : EVIDENCE_RUNS));
 }

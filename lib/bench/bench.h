@@ -29,6 +29,7 @@ struct pw_bench_options {
 	const char *cores;    /* "0,1": sender's and receiver's CPU; NULL: the first two allowed */
 	uint64_t rounds, stretch_ns, seed, batch, chunk_bytes;
 	struct pw_rate rate;
+	bool rebind; /* nic: the bypass may take the device from the kernel's driver */
 	bool no_evidence, no_huge, sqpoll, qdisc_bypass, verbose;
 	const struct pw_log *log;
 	bool (*stopped)(void);

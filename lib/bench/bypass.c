@@ -20,9 +20,10 @@ static void name_port(const struct pw_cell *cell, const char *prefix, char *buf,
 	bool whole = w->kind == PW_WIRE_NULL; /* "null" has no target */
 
 	snprintf(buf, len, "%s%s", prefix,
-		whole       ? ""
-		: by_socket ? w->socket
-			    : (w->source_if[0] ? w->source_if : w->sink_if));
+		whole                     ? ""
+		: cell->way->takes_device ? w->pci
+		: by_socket               ? w->socket
+					  : (w->source_if[0] ? w->source_if : w->sink_if));
 }
 
 static void name_cpu(int cpu, char *buf, size_t len)

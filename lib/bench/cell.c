@@ -13,11 +13,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 #define POLL_MS     50
+#define SETTLE_NS   (100 * 1000 * 1000ull) /* without a frame: the NIC's queues are empty */
+#define SETTLE_STEP (2 * 1000 * 1000)
 #define SINK_GRACE  (3 * PW_NS_PER_S) /* for the digest, once the source has ended */
 #define LAST_WORDS  4096
 #define NS_PER_GIB  (4 * PW_NS_PER_S) /* the same, per GiB of the file */
@@ -310,6 +313,34 @@ static bool wants_sink(const struct pw_cell *cell)
 	       cell->wire->kind != PW_WIRE_NIC;
 }
 
+/* A device that no interface of the kernel shows has no counters here. */
+static bool counts(const struct pw_cell *cell)
+{
+	return cell->wire->kind == PW_WIRE_SINK ||
+	       (cell->wire->kind == PW_WIRE_NIC && !cell->way->takes_device);
+}
+
+/* What the kernel took may wait in queues still, or be counted when the NIC says that it has gone. */
+static int count_after(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_err *err)
+{
+	const struct timespec pause = {.tv_nsec = SETTLE_STEP};
+	uint64_t since = pw_clock_ns(), last = 0, n;
+	int r;
+
+	while ((r = pw_wire_count(cell->wire, &end->after, err)) == 0) {
+		n = end->after.packets - end->before.packets; /* not the queue's: it is ahead */
+		if (cell->wire->kind != PW_WIRE_NIC || n >= end->source.counters.packets)
+			break;
+		if (n != last)
+			since = pw_clock_ns();
+		else if (pw_clock_ns() - since > SETTLE_NS)
+			break;
+		last = n;
+		nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
 static int run_sink_first(struct run *r, struct pw_cell_end *end, struct pw_err *err)
 {
 	struct pw_wire *wire = (struct pw_wire *)r->cell->wire;
@@ -343,14 +374,13 @@ int pw_cell_run(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_e
 		.ready = {-1, -1},
 		.done = {-1, -1},
 	};
-	bool counts = cell->wire->kind == PW_WIRE_SINK || cell->wire->kind == PW_WIRE_NIC;
 	int ret = 0;
 
 	memset(end, 0, sizeof(*end));
 	if (pipe2(r.ready, O_CLOEXEC) < 0 || pipe2(r.done, O_CLOEXEC) < 0)
 		ret = pw_err_sys(err, errno, "start a cell");
 	end->has_sink = wants_sink(cell);
-	if (ret == 0 && counts)
+	if (ret == 0 && counts(cell))
 		ret = pw_wire_count(cell->wire, &end->before, err);
 	if (ret == 0 && end->has_sink)
 		ret = run_sink_first(&r, end, err);
@@ -358,8 +388,8 @@ int pw_cell_run(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_e
 		ret = start(&r, &r.source, ROLE_SOURCE, err);
 	if (ret == 0)
 		ret = await_ends(&r, err);
-	if (ret == 0 && counts)
-		ret = pw_wire_count(cell->wire, &end->after, err);
+	if (ret == 0 && counts(cell))
+		ret = count_after(cell, end, err);
 	if (end->source.result)
 		read_last_words(&r.source, end->last_words, sizeof(end->last_words));
 	else if (end->sink.result)

@@ -39,6 +39,16 @@ const char *pw_env_get(const struct pw_env *env, const char *key)
 	return item ? item->value : NULL;
 }
 
+const char *pw_env_caveat(const struct pw_env *env)
+{
+	const char *hypervisor = pw_env_get(env, "hypervisor");
+
+	/* what QEMU's CPUID leaf 0x40000000 says without KVM */
+	if (!hypervisor || strcmp(hypervisor, "TCGTCGTCGTCG") != 0)
+		return NULL;
+	return "emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only";
+}
+
 void pw_env_add(struct pw_env *env, const char *key, const char *fmt, ...)
 {
 	struct pw_env_item *item = find(env, key);

@@ -28,6 +28,8 @@ void pw_env_read(struct pw_env *env, const char *root, const char *nic, const ch
 void pw_env_add(struct pw_env *env, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *pw_env_get(const struct pw_env *env, const char *key); /* NULL: not there */
+/* What a reader must know beside every figure of this host, or NULL: an emulated CPU keeps no time. */
+const char *pw_env_caveat(const struct pw_env *env);
 
 extern const char pw_env_revision[]; /* `git describe` of the build, "-dirty" with changes; "" */
 

@@ -88,6 +88,8 @@ static void put_title(FILE *out, const struct pw_bench_result *r)
 		r->profile ? r->profile : "-", r->rounds, r->seconds, r->seed);
 	put_paragraph(out, "<p>", text, "");
 	put_paragraph(out, "<code>", r->baseline ? r->baseline : "-", "</code>.</p>");
+	if (pw_env_caveat(&r->env))
+		put_paragraph(out, "<p><b>", pw_env_caveat(&r->env), ".</b></p>");
 	put_paragraph(out, "<pre>", r->command ? r->command : "", "</pre>");
 }
 

@@ -29,6 +29,11 @@ static json_t *sample_json(const struct pw_sample *s, bool *failed)
 	pw_json_put(o, "round", json_integer(s->round), failed);
 	pw_json_put(o, "evidence", json_boolean(s->evidence), failed);
 	pw_json_put(o, "proof", json_string(pw_proof_name(s->proof)), failed);
+	pw_json_put(o, "packets_sent", json_integer((json_int_t)s->packets_sent), failed);
+	pw_json_put(o, "packets_counted",
+		s->proof == PW_PROOF_COUNTED ? json_integer((json_int_t)s->packets_counted)
+					     : json_null(),
+		failed);
 	pw_json_put(o, "void", pw_json_reason(s->void_why), failed);
 	pw_json_put(o, "values", values, failed);
 	return o;

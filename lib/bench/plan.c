@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/benchint.h"
+#include "bench/rebind.h"
 #include "sys/cpu.h"
 
 #define EAL_BYTES   (2 * (96ull << 20)) /* two processes' pools */
@@ -200,6 +201,23 @@ static const char *place_file(struct pw_bench *b, struct pw_bench_cell *c,
 	return path;
 }
 
+/* Why the bypass cannot have the NIC itself. */
+static void check_device(const struct pw_bench *b, const struct pw_wire *wire, struct pw_row *row)
+{
+	struct pw_err why = {0};
+
+	if (!wire->pci[0] && wire->source_if[0])
+		pw_err_set(&why, EOPNOTSUPP, "%s is no PCI device", wire->source_if);
+	else if (wire->pci[0] && !wire->bifurcated && !b->opt.rebind)
+		pw_err_set(&why, EPERM,
+			"it takes %s from the kernel for each of its runs and gives it back; allow "
+			"that with --rebind",
+			wire->source_if);
+	else if (wire->pci[0] && !wire->bifurcated)
+		pw_rebind_check(wire->source_if, &why);
+	snprintf(row->skipped, sizeof(row->skipped), "%s", why.msg);
+}
+
 static int add_row(struct pw_bench *b, const struct pw_bench_way *w, const struct pw_wire *wire,
 	const struct pw_store_file *f, bool cold, struct pw_err *err)
 {
@@ -250,6 +268,8 @@ static int add_row(struct pw_bench *b, const struct pw_bench_way *w, const struc
 		.cold = cold,
 		.expected = pw_bench_expect(w, wire->kind, cold)};
 	c->cell.file = place_file(b, c, f, row->skipped, sizeof(row->skipped));
+	if (w->takes_device && !row->skipped[0])
+		check_device(b, wire, row);
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 
 /* How the receiver knows that the bytes are the file's. */
 enum pw_proof {
-	PW_PROOF_NONE,     /* nothing arrived anywhere: null, a remote receiver */
+	PW_PROOF_NONE,     /* nobody but the driver counted: null, a NIC without the kernel */
 	PW_PROOF_DIGEST,   /* every byte arrived, XXH3-128 equals the file's */
 	PW_PROOF_COMPARED, /* with loss: all that arrived was compared with the file */
 	PW_PROOF_COUNTED,  /* a device's counters; nobody read the bytes */
@@ -31,6 +31,9 @@ struct pw_sample {
 	bool evidence; /* ran under a meter that slows the kernel: only what pw_metric_is_evidence() says of it
 			   enters the summaries, and of no other */
 	enum pw_proof proof;
+	uint64_t
+		packets_sent; /* that kernel or driver accepted, file tables included; stream ways: 0 */
+	uint64_t packets_counted;  /* PW_PROOF_COUNTED: by the device or its queue */
 	char void_why[PW_ERR_MAX]; /* "" = valid; a wrong digest, a crash, a deadline */
 };
 

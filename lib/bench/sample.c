@@ -27,7 +27,7 @@ static double delivered(const struct pw_cell *cell, const struct pw_cell_end *en
 
 	if (end->has_sink)
 		return (double)end->sink.bytes;
-	if (cell->wire->kind == PW_WIRE_NULL)
+	if (cell->wire->kind == PW_WIRE_NULL || cell->way->takes_device)
 		return sent;
 	return sent * fmin(1.0, ratio((double)pw_wire_between(&end->before, &end->after).packets,
 					(double)c->packets));
@@ -116,9 +116,12 @@ void pw_cell_sample(const struct pw_cell *cell, const struct pw_cell_end *end, s
 		s->v[i] = NAN;
 	s->void_why[0] = 0;
 	s->evidence = cell->meter != PW_METER_TIMING;
-	s->proof = end->has_sink                      ? end->sink.proof
-		   : cell->wire->kind == PW_WIRE_SINK ? PW_PROOF_COUNTED
-						      : PW_PROOF_NONE;
+	s->proof = end->has_sink                                                 ? end->sink.proof
+		   : cell->wire->kind == PW_WIRE_NULL || cell->way->takes_device ? PW_PROOF_NONE
+										 : PW_PROOF_COUNTED;
+	s->packets_sent = stream ? 0 : c->packets;
+	if (s->proof == PW_PROOF_COUNTED)
+		s->packets_counted = pw_wire_between(&end->before, &end->after).packets;
 	judge(cell, end, arrived, s);
 	if (s->void_why[0] || !src->start_ns)
 		return;
@@ -129,7 +132,7 @@ void pw_cell_sample(const struct pw_cell *cell, const struct pw_cell_end *end, s
 			ratio((double)(end->has_sink ? end->sink.packets : c->packets) *
 					(end->has_sink ? 1 : ratio(arrived, sent)) * 1e9,
 				ns);
-	if (!stream && cell->wire->kind != PW_WIRE_NULL && cell->wire->kind != PW_WIRE_NIC)
+	if (!stream && cell->wire->kind != PW_WIRE_NULL && !cell->way->takes_device)
 		s->v[PW_M_LOSS] = fmax(0, 1 - ratio(arrived, sent));
 	s->v[PW_M_SETUP] = (double)src->setup_ns * 1e-9;
 	s->v[PW_M_SETUP_GOODPUT] = ratio(arrived * 8e9, ns + (double)src->setup_ns);

@@ -363,6 +363,8 @@ static void print_title(FILE *out, const struct pw_bench_result *r)
 	snprintf(text, sizeof(text), "%s%s%s%s%u rounds in random order, %.0f s", cpu,
 		*cpu ? ", " : "", kernel, *kernel ? "; " : "", r->rounds, r->seconds);
 	pw_view_wrap(out, "", 0, text);
+	if (pw_env_caveat(&r->env))
+		pw_view_wrap(out, "", 0, pw_env_caveat(&r->env));
 }
 
 static void print_legend(FILE *out, const struct pw_bench_result *r)

@@ -48,7 +48,7 @@ const char *pw_view_proof(const struct pw_row *row);
 #define PW_VIEW_PROOFS                                                                             \
 	"full: every byte arrived and the digest is the file's; part: all that arrived was "       \
 	"compared with the file; count: a device's counters, nobody read the bytes; none: nobody " \
-	"can tell"
+	"but the driver can tell"
 
 /* Not the same as a row without figures: an interrupted bench may have warmed it up only. */
 bool pw_row_has_void(const struct pw_row *row);

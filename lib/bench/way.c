@@ -63,6 +63,21 @@ static const struct pw_bench_way bypass[] = {
 		.port = "af_xdp:",
 		.pages = PW_PAGES_HUGEFILE,
 		.wires = ON(VETH) | ON(NIC)},
+	{.name = "dpdk_pci",
+		.label = "dpdk_pci/hugefile",
+		.summary = "the NIC's poll-mode driver on vfio-pci: DMA from the file's pages "
+			   "(--rebind)",
+		.port = "",
+		.pages = PW_PAGES_HUGEFILE,
+		.wires = ON(NIC),
+		.takes_device = true},
+	{.name = "dpdk_pci",
+		.label = "dpdk_pci/stage",
+		.summary = "the same, with the file staged in EAL memory",
+		.port = "",
+		.pages = PW_PAGES_STAGE,
+		.wires = ON(NIC),
+		.takes_device = true},
 };
 
 static unsigned int wires_of(enum pw_way_kind kind)
@@ -145,6 +160,7 @@ static const struct expectation {
 		"the driver's rte_memcpy into the ring; skb_copy_ubufs where the frame is looped "
 		"back"},
 	{"dpdk_af_packet", ANY, 1, 1, "the driver's rte_memcpy into the ring; no probe sees it"},
+	{"dpdk_pci", ANY, 0, 1, "the NIC's DMA reads the file's pages"},
 	{"dpdk_af_xdp", ANY, 2, 1, "one linear mbuf a packet; xsk_build_skb -> skb_store_bits"},
 };
 

@@ -21,7 +21,8 @@ struct pw_bench_way {
 	const char *sink_port;       /* bypass on vhost: the receiver's prefix */
 	enum pw_pages pages;         /* bypass: the provider */
 	unsigned int wires;          /* 1 << enum pw_wire_kind, where it can run */
-	bool unseen_copy; /* the driver copies payload where no probe sees it: not measured */
+	bool takes_device; /* bypass on a NIC's PCI function, which the kernel's driver gives away */
+	bool unseen_copy;  /* the driver copies payload where no probe sees it: not measured */
 };
 
 #define PW_BENCH_WAYS_MAX 48

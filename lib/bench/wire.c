@@ -74,7 +74,9 @@ static const struct kind {
 	[PW_WIRE_NULL] = {"null", 65535, open_null,
 		"nothing leaves: what pagewire itself costs without a device"},
 	[PW_WIRE_NIC] = {"nic", UINT32_MAX, open_nic,
-		"the receiver is another host; what this host counts has left it, not arrived"},
+		"the receiver is another host: the device's counters tell what left, not what "
+		"arrived; "
+		"of dpdk_pci nobody here counts but its driver"},
 };
 
 const char *pw_wire_name(enum pw_wire_kind k)
@@ -348,6 +350,12 @@ int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_er
 	c->packets = link.tx_packets;
 	c->bytes = link.tx_bytes;
 	c->dropped = link.tx_dropped;
+	if (w->kind == PW_WIRE_NIC) {
+		/* what the queue let go, in segments; where there is no queue, or a way goes past
+		 * it, the device's count stands */
+		c->queue_packets = link.qdisc_packets;
+		c->queue_bytes = link.qdisc_bytes;
+	}
 	if (w->kind == PW_WIRE_SINK) {
 		/* an ifb has received what it is sent; packets may go past the queue, trains are
 		 * counted uncut behind it */

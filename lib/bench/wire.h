@@ -10,7 +10,7 @@
  *   tap       | source, pwt | ==fd== DPDK net_tap, sink     one namespace
  *   vhost     | source | == unix socket == | sink |         no namespace: DPDK on both ends
  *   null      | source |                                    no wire: what pagewire itself costs
- *   nic:NAME  | source, NAME | ---- a remote pagewire recv
+ *   nic:NAME  | source, NAME | ---- a remote pagewire recv  or, taken from the kernel, its PCI function
  */
 #ifndef PW_BENCH_WIRE_H
 #define PW_BENCH_WIRE_H
@@ -42,6 +42,8 @@ struct pw_wire {
 	char sink_if[16];    /* tap: the sink's device, which the sink makes */
 	struct pw_flow flow; /* complete: addresses, UDP port, MACs, ttl */
 	char socket[96];     /* vhost: the unix socket's path */
+	char pci[16];        /* nic: its PCI function, "" = none */
+	bool bifurcated;     /* nic: its poll-mode driver works beside the kernel's */
 };
 
 const char *pw_wire_name(enum pw_wire_kind k); /* "loopback" */
@@ -62,13 +64,13 @@ int pw_wire_sink_ready(struct pw_wire *w, struct pw_err *err);
 int pw_wire_enter(int ns, struct pw_err *err);
 
 /* The device's own counters since it was made: what `sink` and `nic` deliver by. Frames without FCS.
- * sink: segments of a GSO train are counted one by one (by the queue before the device); nic: as the
- * driver counts, some take a train for one. -EOPNOTSUPP: vhost, null. */
+ * Segments of a GSO train are counted one by one by the queue before the device; some drivers take a
+ * train for one. -EOPNOTSUPP: vhost, null. */
 struct pw_wire_count {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t dropped;
-	uint64_t queue_packets, queue_bytes; /* sink: of the queue, which some ways go past */
+	uint64_t queue_packets, queue_bytes; /* of the queue, which some ways go past */
 };
 /* What came between two readings: a way is counted whole by the device or by its queue. */
 struct pw_wire_count pw_wire_between(

@@ -2,7 +2,6 @@
 #include "bench/wirelink.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/gen_stats.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
@@ -13,9 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bench/netlink.h"
 #include "bench/wirenet.h"
-
-#define BUF_BYTES 32768 /* the kernel's largest dump message */
 
 static uint8_t family_of(const struct pw_addr *a)
 {
@@ -31,58 +29,7 @@ static int open_socket(void *arg, struct pw_err *err)
 {
 	struct mnl_socket **nl = arg;
 
-	*nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!*nl)
-		return pw_err_sys(err, errno, "open a netlink socket");
-	if (mnl_socket_bind(*nl, 0, MNL_SOCKET_AUTOPID) == 0)
-		return 0;
-	mnl_socket_close(*nl);
-	return pw_err_sys(err, errno, "bind a netlink socket");
-}
-
-/* Sends the request and hands every answer to cb. -errno as the kernel gave it. */
-static int ask(struct mnl_socket *nl, struct nlmsghdr *request, mnl_cb_t cb, void *ctx)
-{
-	char buf[BUF_BYTES];
-	ssize_t n;
-	int r = MNL_CB_OK;
-
-	request->nlmsg_flags |= NLM_F_REQUEST;
-	request->nlmsg_seq = 1;
-	if (mnl_socket_sendto(nl, request, request->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(nl), cb, ctx);
-	}
-	return r < 0 ? -errno : 0;
-}
-
-struct attrs {
-	const struct nlattr **by_type; /* [max + 1] */
-	uint16_t max;
-};
-
-static int gather(const struct nlattr *a, void *ctx)
-{
-	const struct attrs *attrs = ctx;
-
-	if (mnl_attr_get_type(a) <= attrs->max)
-		attrs->by_type[mnl_attr_get_type(a)] = a;
-	return MNL_CB_OK;
-}
-
-/* The first len bytes of an attribute's value; false when it is not there or shorter. */
-static bool get(const struct nlattr *a, void *value, size_t len)
-{
-	if (!a || mnl_attr_get_payload_len(a) < len)
-		return false;
-	memcpy(value, mnl_attr_get_payload(a), len);
-	return true;
+	return pw_netlink_open(nl, err);
 }
 
 struct counting {
@@ -93,16 +40,16 @@ struct counting {
 static int take_link(const struct nlmsghdr *msg, void *ctx)
 {
 	const struct nlattr *tb[IFLA_STATS64 + 1] = {NULL};
-	struct attrs attrs = {.by_type = tb, .max = IFLA_STATS64};
+	struct pw_netlink_attrs attrs = {.by_type = tb, .max = IFLA_STATS64};
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(msg);
 	struct counting *counting = ctx;
 	struct pw_wirelink_count *c = counting->c;
 	struct rtnl_link_stats64 s = {0};
 
-	mnl_attr_parse(msg, sizeof(*info), gather, &attrs);
+	mnl_attr_parse(msg, sizeof(*info), pw_netlink_gather, &attrs);
 	counting->index = info->ifi_index;
 	/* later kernels append fields, earlier ones lack them */
-	get(tb[IFLA_STATS64], &s, offsetof(struct rtnl_link_stats64, multicast));
+	pw_netlink_get(tb[IFLA_STATS64], &s, offsetof(struct rtnl_link_stats64, multicast));
 	c->rx_packets = s.rx_packets;
 	c->rx_bytes = s.rx_bytes;
 	c->tx_packets = s.tx_packets;
@@ -114,32 +61,32 @@ static int take_link(const struct nlmsghdr *msg, void *ctx)
 static void take_qdisc_stats(const struct nlattr *stats, struct pw_wirelink_count *c)
 {
 	const struct nlattr *tb[TCA_STATS_PKT64 + 1] = {NULL};
-	struct attrs attrs = {.by_type = tb, .max = TCA_STATS_PKT64};
+	struct pw_netlink_attrs attrs = {.by_type = tb, .max = TCA_STATS_PKT64};
 	struct gnet_stats_basic basic = {0};
 	struct gnet_stats_queue queue = {0};
 
-	mnl_attr_parse_nested(stats, gather, &attrs);
+	mnl_attr_parse_nested(stats, pw_netlink_gather, &attrs);
 	/* without the padding at its end, which the kernel does not send */
-	get(tb[TCA_STATS_BASIC], &basic,
+	pw_netlink_get(tb[TCA_STATS_BASIC], &basic,
 		offsetof(struct gnet_stats_basic, packets) + sizeof(basic.packets));
-	get(tb[TCA_STATS_QUEUE], &queue, sizeof(queue));
+	pw_netlink_get(tb[TCA_STATS_QUEUE], &queue, sizeof(queue));
 	c->qdisc_packets = basic.packets;
 	c->qdisc_bytes = basic.bytes;
 	c->qdisc_dropped = queue.drops;
 	/* sent when 32 bits do not hold the count */
-	get(tb[TCA_STATS_PKT64], &c->qdisc_packets, sizeof(c->qdisc_packets));
+	pw_netlink_get(tb[TCA_STATS_PKT64], &c->qdisc_packets, sizeof(c->qdisc_packets));
 }
 
 static int take_qdisc(const struct nlmsghdr *msg, void *ctx)
 {
 	const struct nlattr *tb[TCA_STATS2 + 1] = {NULL};
-	struct attrs attrs = {.by_type = tb, .max = TCA_STATS2};
+	struct pw_netlink_attrs attrs = {.by_type = tb, .max = TCA_STATS2};
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(msg);
 	const struct counting *counting = ctx;
 
 	if (tc->tcm_ifindex != counting->index || tc->tcm_parent != TC_H_ROOT)
 		return MNL_CB_OK;
-	mnl_attr_parse(msg, sizeof(*tc), gather, &attrs);
+	mnl_attr_parse(msg, sizeof(*tc), pw_netlink_gather, &attrs);
 	if (tb[TCA_STATS2])
 		take_qdisc_stats(tb[TCA_STATS2], counting->c);
 	return MNL_CB_OK;
@@ -157,7 +104,7 @@ static int count(struct mnl_socket *nl, const char *name, struct counting *count
 	info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
 	mnl_attr_put_strz(msg, IFLA_IFNAME, name);
-	r = ask(nl, msg, take_link, counting);
+	r = pw_netlink_ask(nl, msg, take_link, counting);
 	if (r)
 		return r;
 	msg = mnl_nlmsg_put_header(buf);
@@ -166,7 +113,7 @@ static int count(struct mnl_socket *nl, const char *name, struct counting *count
 	tc = mnl_nlmsg_put_extra_header(msg, sizeof(*tc));
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = counting->index;
-	return ask(nl, msg, take_qdisc, counting);
+	return pw_netlink_ask(nl, msg, take_qdisc, counting);
 }
 
 int pw_wirelink_count(int ns, const char *name, struct pw_wirelink_count *c, struct pw_err *err)
@@ -189,16 +136,16 @@ int pw_wirelink_count(int ns, const char *name, struct pw_wirelink_count *c, str
 static int take_route(const struct nlmsghdr *msg, void *ctx)
 {
 	const struct nlattr *tb[RTA_VIA + 1] = {NULL};
-	struct attrs attrs = {.by_type = tb, .max = RTA_VIA};
+	struct pw_netlink_attrs attrs = {.by_type = tb, .max = RTA_VIA};
 	const struct rtmsg *rt = mnl_nlmsg_get_payload(msg);
 	struct pw_wirelink_route *route = ctx;
 	uint8_t family = rt->rtm_family == AF_INET ? 4 : 6;
 
-	mnl_attr_parse(msg, sizeof(*rt), gather, &attrs);
+	mnl_attr_parse(msg, sizeof(*rt), pw_netlink_gather, &attrs);
 	route->local = rt->rtm_type == RTN_LOCAL;
 	route->gateway = tb[RTA_GATEWAY] || tb[RTA_VIA];
-	get(tb[RTA_OIF], &route->index, sizeof(route->index));
-	if (get(tb[RTA_PREFSRC], route->src.bytes, family == 4 ? 4 : 16))
+	pw_netlink_get(tb[RTA_OIF], &route->index, sizeof(route->index));
+	if (pw_netlink_get(tb[RTA_PREFSRC], route->src.bytes, family == 4 ? 4 : 16))
 		route->src.family = family;
 	return MNL_CB_STOP;
 }
@@ -221,7 +168,7 @@ int pw_wirelink_route(
 	rt->rtm_family = family_of(dst);
 	rt->rtm_dst_len = (uint8_t)(addr_len(dst) * 8);
 	mnl_attr_put(msg, RTA_DST, addr_len(dst), dst->bytes);
-	r = ask(nl, msg, take_route, route);
+	r = pw_netlink_ask(nl, msg, take_route, route);
 	mnl_socket_close(nl);
 	return r ? pw_err_sys(
 			   err, -r, "find the route to %s", pw_addr_format(text, sizeof(text), dst))
@@ -239,7 +186,7 @@ static int take_neigh(const struct nlmsghdr *msg, void *ctx)
 {
 	const uint16_t usable = NUD_REACHABLE | NUD_PERMANENT | NUD_STALE | NUD_DELAY | NUD_PROBE;
 	const struct nlattr *tb[NDA_LLADDR + 1] = {NULL};
-	struct attrs attrs = {.by_type = tb, .max = NDA_LLADDR};
+	struct pw_netlink_attrs attrs = {.by_type = tb, .max = NDA_LLADDR};
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(msg);
 	struct asking *q = ctx;
 	uint8_t dst[16];
@@ -247,10 +194,10 @@ static int take_neigh(const struct nlmsghdr *msg, void *ctx)
 	if ((unsigned int)nd->ndm_ifindex != q->index || nd->ndm_family != family_of(q->addr) ||
 		!(nd->ndm_state & usable))
 		return MNL_CB_OK;
-	mnl_attr_parse(msg, sizeof(*nd), gather, &attrs);
-	if (get(tb[NDA_DST], dst, addr_len(q->addr)) &&
+	mnl_attr_parse(msg, sizeof(*nd), pw_netlink_gather, &attrs);
+	if (pw_netlink_get(tb[NDA_DST], dst, addr_len(q->addr)) &&
 		memcmp(dst, q->addr->bytes, addr_len(q->addr)) == 0 &&
-		get(tb[NDA_LLADDR], q->mac, 6))
+		pw_netlink_get(tb[NDA_LLADDR], q->mac, 6))
 		q->found = true;
 	return MNL_CB_OK;
 }
@@ -258,21 +205,15 @@ static int take_neigh(const struct nlmsghdr *msg, void *ctx)
 int pw_wirelink_neigh(
 	unsigned int index, const struct pw_addr *addr, uint8_t mac[6], struct pw_err *err)
 {
-	char buf[256], text[64];
-	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+	char text[64];
 	struct asking q = {.index = index, .addr = addr, .mac = mac};
 	struct mnl_socket *nl;
-	struct ndmsg *nd;
 	int r;
 
 	r = open_socket(&nl, err);
 	if (r)
 		return r;
-	msg->nlmsg_type = RTM_GETNEIGH;
-	msg->nlmsg_flags = NLM_F_DUMP;
-	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
-	nd->ndm_family = family_of(addr);
-	r = ask(nl, msg, take_neigh, &q);
+	r = pw_netlink_dump(nl, RTM_GETNEIGH, family_of(addr), take_neigh, &q);
 	mnl_socket_close(nl);
 	if (r == 0 && !q.found)
 		r = -ENOENT;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "bench/wirelink.h"
 #include "sys/netif.h"
+#include "sys/pci.h"
 
 #define RESOLVE_NS   (3 * PW_NS_PER_S) /* the kernel asks three times, a second apart */
 #define POLL_NS      (10 * 1000 * 1000)
@@ -100,14 +101,17 @@ static int resolve(
 		pw_addr_multicast_mac(to, mac);
 		return 0;
 	}
-	provoke(to);
-	while ((r = pw_wirelink_neigh(netif->index, to, mac, err)) == -ENOENT) {
+	r = pw_wirelink_neigh(netif->index, to, mac, err);
+	if (r == -ENOENT)
+		provoke(to);
+	while (r == -ENOENT) {
 		if (pw_clock_ns() > deadline)
 			return pw_err_set(err, EHOSTUNREACH,
 				"open wire nic:%s: nobody answers for %s; is the receiver's host "
 				"up and on this link?",
 				netif->name, pw_addr_format(text, sizeof(text), to));
 		nanosleep(&pause, NULL);
+		r = pw_wirelink_neigh(netif->index, to, mac, err);
 	}
 	return r;
 }
@@ -134,6 +138,8 @@ int pw_wirenic_open(struct pw_wire *w, const char *nic, const struct pw_addr *to
 	if (r)
 		return r;
 	snprintf(w->source_if, sizeof(w->source_if), "%s", netif.name);
+	snprintf(w->pci, sizeof(w->pci), "%s", netif.pci);
+	w->bifurcated = pw_pci_driver_is_bifurcated(netif.driver);
 	w->mtu = mtu ? mtu : netif.mtu;
 	memcpy(w->flow.src_mac, netif.mac, sizeof(w->flow.src_mac));
 	w->flow.src = route.src;

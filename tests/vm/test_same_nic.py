@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The bench on one NIC: the kernel's ways, then the bypass on the same device, given back after each run.
+
+    guest                                                    host
+    lab0, virtio_net       --+
+                             +-- 0000:00:10.0 -- QEMU -- vhost-user: dpdk-testpmd counts
+    net_virtio on vfio-pci --+
+
+What the bench says it sent must be what testpmd received, to the packet: IPv6 is off and the neighbour
+permanent, so nobody else sends.
+"""
+import json
+
+from guest import Guest
+from harness import check, equal
+from test_testpmd import Testpmd
+
+WAYS = ["udp_sendmmsg", "udp_gso", "packet_tx_ring", "dpdk_pci/hugefile"]
+
+# Interface and device; what a test does follows.
+SETUP = r"""
+modprobe vfio-pci || exit 77
+dev=/sys/bus/pci/devices/0000:00:10.0
+ip link set eth0 name lab0 mtu 1480
+echo 1 >/proc/sys/net/ipv6/conf/lab0/disable_ipv6
+ip addr add 10.9.0.1/24 dev lab0
+ip addr add 10.9.5.1/28 dev lab0 label lab0:x
+ip link set lab0 up
+ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 nud permanent dev lab0
+ip route add 10.77.0.0/16 via 10.9.0.2 dev lab0 metric 7 src 10.9.5.1
+ip route add 10.78.0.0/16 dev lab0 table 42
+until ip link show lab0 | grep -q 'LOWER_UP.*state UP' && ! ip link show lab0 | grep -q noop; do sleep 0.1; done
+state() {
+    printf '{"driver": "%s", "override": "%s", "link": ' $(basename $(readlink $dev/driver)) $(cat $dev/driver_override)
+    ip -j -d addr show dev lab0; echo ', "routes": '; ip -j route show table all dev lab0
+    echo ', "neighbours": '; ip -j neigh show dev lab0; echo '}'
+}
+bench() { pagewire bench --wires nic:lab0 --to 10.9.0.2 --mtu 1480 --sizes 1MiB --stretch 1ms --json "$@"; }
+"""
+
+
+def documents(text):
+    """The JSON documents that a guest printed one after the other."""
+    decoder, found = json.JSONDecoder(), []
+    text = text.lstrip()
+    while text:
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:].lstrip()
+    return found
+
+
+def same_state(before, after):
+    def comparable(state):
+        state = json.loads(json.dumps(state))
+        del state["link"][0]["ifindex"]
+        return state
+    equal(comparable(after), comparable(before), "the interface after it was given back")
+    equal(before["driver"], "virtio-pci", "driver")
+
+
+def run(t, sock, script, limit=150):
+    p = Guest(t, "bash", "-c", SETUP + script, options=("--net", f"vhost-user:{sock}", "--hugepages", "300"),
+              limit=limit).ends_with(0)
+    return documents(p.out), p
+
+
+def left(result):
+    """Packets that left the NIC: by the device's counters, of the bypass by what the driver took. The
+    kernel's queue may have dropped some before (fq_codel does, where frames wait for 5 ms)."""
+    return sum(sample["packets_sent"] if row["bypass"] else sample["packets_counted"]
+               for row in result["rows"] for sample in row["samples"])
+
+
+def sink(t):
+    sock = t.path("w.sock")
+    return sock, Testpmd(t, f"net_vhost0,iface={sock},iommu-support=1", "rxonly")
+
+
+def test_kernel_and_bypass_send_by_the_same_nic_and_the_sink_counts_both(t):
+    sock, testpmd = sink(t)
+    with testpmd as peer:
+        peer.start()
+        (before, result, after), p = run(t, sock, f"""
+state
+bench --rebind --ways {','.join(WAYS)} --rounds 2 --no-evidence || exit
+state
+echo -n x >/dev/udp/10.9.0.2/9
+sleep 1
+""")
+        counted = peer.rx_packets()
+    same_state(before, after)
+    equal({row["label"] for row in result["rows"]}, set(WAYS), "ways")
+    for row in result["rows"]:
+        where = row["label"]
+        check(row["skipped"] is None, f"{where}: {row['skipped']}")
+        check([s for s in row["samples"] if s["round"] in (1, 2)], f"{where}: no samples")
+        for sample in row["samples"]:
+            check(not sample["void"], f"{where}: {sample['void']}")
+            equal(sample["proof"], "none" if row["bypass"] else "counted", f"{where}: proof")
+            check(sample["packets_sent"] > 728, f"{where}: {sample['packets_sent']} packets")
+        check(row["summary"]["goodput_bps"]["median"] > 0, f"{where}: no goodput")
+    equal(result["env"]["hypervisor"], "TCGTCGTCGTCG", "hypervisor")
+    equal(counted, left(result) + 1, f"testpmd's packets, bench's and one datagram's\n{p.describe()}")

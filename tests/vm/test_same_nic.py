@@ -35,7 +35,10 @@ state() {
     ip -j -d addr show dev lab0; echo ', "routes": '; ip -j route show table all dev lab0
     echo ', "neighbours": '; ip -j neigh show dev lab0; echo '}'
 }
-bench() { pagewire bench --wires nic:lab0 --to 10.9.0.2 --mtu 1480 --sizes 1MiB --stretch 1ms --json "$@"; }
+args="--wires nic:lab0 --to 10.9.0.2 --mtu 1480 --sizes 1MiB --json --no-evidence"
+bench() { pagewire bench $args --stretch 1ms "$@"; }
+bypass="--ways dpdk_pci/hugefile --rounds 1 --rebind"
+taken() { until [ "$(basename "$(readlink $dev/driver)")" = vfio-pci ]; do sleep 0.1; done; }
 """
 
 
@@ -83,7 +86,7 @@ def test_kernel_and_bypass_send_by_the_same_nic_and_the_sink_counts_both(t):
         peer.start()
         (before, result, after), p = run(t, sock, f"""
 state
-bench --rebind --ways {','.join(WAYS)} --rounds 2 --no-evidence || exit
+bench --rebind --ways {','.join(WAYS)} --rounds 2 || exit
 state
 echo -n x >/dev/udp/10.9.0.2/9
 sleep 1
@@ -102,3 +105,52 @@ sleep 1
         check(row["summary"]["goodput_bps"]["median"] > 0, f"{where}: no goodput")
     equal(result["env"]["hypervisor"], "TCGTCGTCGTCG", "hypervisor")
     equal(counted, left(result) + 1, f"testpmd's packets, bench's and one datagram's\n{p.describe()}")
+
+
+def test_what_cannot_be_given_back_is_not_taken_and_the_reason_named(t):
+    sock, testpmd = sink(t)
+    with testpmd:
+        (before, *results, after), _ = run(t, sock, """
+state
+bench --ways dpdk_pci/hugefile
+ip route add default via 10.9.0.2 dev lab0
+bench $bypass
+ip route del default
+ip link add link lab0 name lab0.5 type vlan id 5
+bench $bypass
+ip link del lab0.5
+rmmod vfio-pci
+bench $bypass
+state
+""")
+    same_state(before, after)
+    reasons = [row["skipped"] for result in results for row in result["rows"]]
+    equal(len(reasons), 4, "rows")
+    for reason, words in zip(reasons, ("--rebind", "default route", "lab0.5 stands on it",
+                                       "modprobe vfio-pci")):
+        check(words in (reason or ""), f"no {words!r} in {reason!r}")
+
+
+def test_an_interrupted_bench_and_one_whose_source_dies_give_the_nic_back(t):
+    sock, testpmd = sink(t)
+    with testpmd as peer:
+        peer.start()
+        (before, interrupted, code, between, bereft, end, after), _ = run(t, sock, """
+state
+pagewire bench $args $bypass --stretch 30s &
+taken; sleep 1
+kill -INT $!
+wait $!; echo $?
+state
+pagewire bench $args $bypass --stretch 1ms &
+taken; sleep 0.5
+pkill -KILL -P $!
+wait $!; echo $?
+state
+""")
+    same_state(before, between)
+    same_state(before, after)
+    equal((code, end), (3, 3), "exit codes")
+    equal(interrupted["rows"][0]["skipped"], None, "interrupted row")
+    void = [sample["void"] for sample in bereft["rows"][0]["samples"]]
+    check(len(void) == 2 and "died" in (void[0] or "") and not void[1], f"samples: {void}")

@@ -78,6 +78,21 @@ static uint8_t operstate(const struct nlmsghdr *msg)
 	return state;
 }
 
+static void save_ipv6(const struct nlattr *spec, struct pw_ifstate *s)
+{
+	const struct nlattr *families[AF_INET6 + 1] = {NULL};
+	const struct nlattr *tb[IFLA_INET6_ADDR_GEN_MODE + 1] = {NULL};
+	struct pw_netlink_attrs by_family = {.by_type = families, .max = AF_INET6};
+	struct pw_netlink_attrs attrs = {.by_type = tb, .max = IFLA_INET6_ADDR_GEN_MODE};
+
+	if (spec)
+		mnl_attr_parse_nested(spec, pw_netlink_gather, &by_family);
+	if (families[AF_INET6])
+		mnl_attr_parse_nested(families[AF_INET6], pw_netlink_gather, &attrs);
+	s->has_ipv6 =
+		pw_netlink_get(tb[IFLA_INET6_ADDR_GEN_MODE], &s->ipv6_mode, sizeof(s->ipv6_mode));
+}
+
 static int save_link(const struct nlmsghdr *msg, void *ctx)
 {
 	const struct nlattr *tb[IFLA_XDP + 1] = {NULL};
@@ -104,6 +119,7 @@ static int save_link(const struct nlmsghdr *msg, void *ctx)
 	pw_netlink_get(tb[IFLA_MTU], &s->mtu, sizeof(s->mtu));
 	pw_netlink_get(tb[IFLA_TXQLEN], &s->queue_len, sizeof(s->queue_len));
 	pw_netlink_get(tb[IFLA_ADDRESS], s->mac, sizeof(s->mac));
+	save_ipv6(tb[IFLA_AF_SPEC], s);
 	s->up = info->ifi_flags & IFF_UP;
 	s->operstate = operstate(msg);
 	return MNL_CB_OK;
@@ -191,10 +207,18 @@ static int save_all(struct saving *sv)
 	return r;
 }
 
+static bool is_ipv6_off(const char *name)
+{
+	long long off = 0;
+
+	return pw_sysfs_read_number(NULL, &off, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name) ==
+		       0 &&
+	       off;
+}
+
 int pw_ifstate_save(struct pw_ifstate *s, const char *name, struct pw_err *err)
 {
 	struct saving sv = {.s = s, .err = err};
-	long long off = 0;
 	int r, tries = TRIES;
 
 	memset(s, 0, sizeof(*s));
@@ -249,21 +273,38 @@ static struct nlmsghdr *put_link(const struct restoring *rs, char *buf, bool up)
 	return msg;
 }
 
+static void restore_ipv6(struct restoring *rs)
+{
+	const struct pw_ifstate *s = rs->s;
+	char buf[256];
+	struct nlmsghdr *msg = put_link(rs, buf, false);
+	struct nlattr *spec = mnl_attr_nest_start(msg, IFLA_AF_SPEC);
+	struct nlattr *inet6 = mnl_attr_nest_start(msg, AF_INET6);
+
+	mnl_attr_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, s->ipv6_mode);
+	mnl_attr_nest_end(msg, inet6);
+	mnl_attr_nest_end(msg, spec);
+	note(rs, pw_netlink_ask(rs->nl, msg, NULL, NULL), "how IPv6 addresses are made");
+	if (is_ipv6_off(s->name) != s->ipv6_off)
+		note(rs,
+			pw_sysfs_write(NULL, s->ipv6_off ? "1" : "0",
+				"/proc/sys/net/ipv6/conf/%s/disable_ipv6", s->name),
+			"the state of IPv6");
+}
+
 /* Older kernels rename only what is down, drivers take a MAC or MTU then. */
 static void restore_link(struct restoring *rs, const char *now)
 {
 	const struct pw_ifstate *s = rs->s;
-	char buf[256], path[80];
+	char buf[256];
 	struct pw_netif netif;
 	struct nlmsghdr *msg = put_link(rs, buf, false);
 
 	if (strcmp(now, s->name) != 0)
 		mnl_attr_put_strz(msg, IFLA_IFNAME, s->name);
 	note(rs, pw_netlink_ask(rs->nl, msg, NULL, NULL), "the name");
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", s->name);
-	if (pw_sysfs_exists(NULL, "%s", path))
-		note(rs, pw_sysfs_write(NULL, s->ipv6_off ? "1" : "0", "%s", path),
-			"the state of IPv6");
+	if (s->has_ipv6)
+		restore_ipv6(rs);
 	msg = put_link(rs, buf, s->up);
 	mnl_attr_put_u32(msg, IFLA_MTU, s->mtu);
 	mnl_attr_put_u32(msg, IFLA_TXQLEN, s->queue_len);

@@ -26,6 +26,8 @@ struct pw_ifstate {
 	uint8_t mac[6];
 	uint8_t operstate; /* RFC 2863: up, down, unknown */
 	bool up, ipv6_off;
+	uint8_t ipv6_mode; /* how link-local addresses are made */
+	bool has_ipv6;
 	char *messages; /* struct nlmsghdr after struct nlmsghdr, aligned */
 	size_t len, room;
 };

@@ -229,8 +229,7 @@ int pw_ifstate_save(struct pw_ifstate *s, const char *name, struct pw_err *err)
 	do
 		r = save_all(&sv);
 	while (r == -EINTR && --tries);
-	if (pw_sysfs_read_number(NULL, &off, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name) == 0)
-		s->ipv6_off = off != 0;
+	s->ipv6_off = is_ipv6_off(name);
 	if (r == 0)
 		return 0;
 	pw_ifstate_finish(s);

@@ -17,17 +17,26 @@ static void shell(const char *command)
 		fail_msg("%s", command);
 }
 
+/* The kernel notes the link's state a moment after the interface is up. */
+static void settle(void)
+{
+	shell("for i in $(seq 100); do ip -o link show pwi0 | grep -Eq 'state (UP|DOWN)' && exit "
+	      "0; "
+	      "sleep 0.05; done; exit 1");
+}
+
 /* What ip shows of pwi0, the index and what counts down left out. */
 static void look(char *buf, size_t len)
 {
-	FILE *f =
-		popen("{ ip -d addr show dev pwi0; ip route show table all dev pwi0; "
-		      "ip -6 route show table all dev pwi0; ip neigh show dev pwi0 nud permanent; "
-		      "cat /proc/sys/net/ipv6/conf/pwi0/disable_ipv6; } 2>&1 | "
-		      "sed 's/^[0-9]*: //; s/@if[0-9]*//; s/link-netnsid.*//; s/ linkdown//'",
-			"r");
+	FILE *f;
 	size_t n;
 
+	settle();
+	f = popen("{ ip -d addr show dev pwi0; ip route show table all dev pwi0; "
+		  "ip -6 route show table all dev pwi0; ip neigh show dev pwi0 nud permanent; "
+		  "cat /proc/sys/net/ipv6/conf/pwi0/disable_ipv6; } 2>&1 | "
+		  "sed 's/^[0-9]*: //; s/@if[0-9]*//; s/link-netnsid.*//; s/ linkdown//'",
+		"r");
 	assert_non_null(f);
 	n = fread(buf, 1, len - 1, f);
 	buf[n] = '\0';

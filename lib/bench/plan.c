@@ -18,7 +18,7 @@
 #define LIST_MAX    512
 #define MTU_MIN     576
 #define MTU_MAX     65535
-#define QUICK_BYTES "64MiB"
+#define QUICK_BYTES "32MiB"
 
 /* What a profile measures when the lists are not given. */
 static const struct profile {
@@ -26,10 +26,11 @@ static const struct profile {
 	uint64_t rounds, stretch_ns;
 } profiles[] = {
 	{"quick", "loopback,veth,sink,vhost,null",
-		"read_write,mmap_write,sendfile,msg_zerocopy,uring_send_zc,udp_read_send,"
-		"udp_sendmmsg,udp_gso,packet_tx_ring,xdp_copy,dpdk_null/hugefile,"
-		"dpdk_vhost/hugefile,dpdk_virtio_user/stage,dpdk_af_packet/hugefile",
-		QUICK_BYTES, "1500", 5, 200000000},
+		"read_write@loopback,mmap_write@loopback,sendfile@loopback,msg_zerocopy@loopback,"
+		"udp_read_send,udp_sendmmsg@loopback,udp_gso,sendfile@veth,packet_tx_ring@veth,"
+		"xdp_copy@veth,dpdk_af_packet/hugefile@veth,udp_zerocopy@sink,packet_tx_ring@sink,"
+		"dpdk_vhost/hugefile,dpdk_virtio_user/stage,dpdk_null/hugefile",
+		QUICK_BYTES, "1500", 5, 150000000},
 	{"full", "loopback,veth,sink,tap,vhost,null", NULL, "4KiB,64KiB,1MiB,64MiB,1GiB",
 		"1500,9000", 10, 1000000000},
 };
@@ -56,9 +57,27 @@ static int split(const char *what, const char *s, struct list *l, struct pw_err 
 	return l->n ? 0 : pw_err_set(err, EINVAL, "read %s '%s': name at least one", what, s);
 }
 
-static bool matches(const struct pw_bench_way *w, const char *name)
+/* An item is a way's name or label, and may end in @WIRE: only there. wire NULL: any. */
+static bool matches(const struct pw_bench_way *w, const char *item, const char *wire)
 {
-	return !strcmp(w->name, name) || !strcmp(w->label, name);
+	const char *at = strchr(item, '@');
+	size_t len = at ? (size_t)(at - item) : strlen(item);
+
+	if (at && wire && strcmp(at + 1, wire))
+		return false;
+	return (strlen(w->name) == len && !strncmp(w->name, item, len)) ||
+	       (strlen(w->label) == len && !strncmp(w->label, item, len));
+}
+
+static bool is_wire(const char *item)
+{
+	const char *at = strchr(item, '@');
+	int i;
+
+	for (i = 0; at && i < PW_WIRE_N; i++)
+		if (!strcmp(at + 1, pw_wire_name((enum pw_wire_kind)i)))
+			return true;
+	return !at;
 }
 
 /* Every name in --ways must be one. */
@@ -67,8 +86,11 @@ static int check_ways(const struct pw_bench *b, const struct list *l, struct pw_
 	size_t i, k;
 
 	for (i = 0; i < l->n; i++) {
-		for (k = 0; k < b->n_ways && !matches(&b->ways[k], l->items[i]);)
+		for (k = 0; k < b->n_ways && !matches(&b->ways[k], l->items[i], NULL);)
 			k++;
+		if (!is_wire(l->items[i]))
+			return pw_err_set(err, EINVAL,
+				"use --ways %s: there is no such wire behind the @", l->items[i]);
 		if (k == b->n_ways)
 			return pw_err_set(err, EINVAL,
 				"use --ways %s: there is no such way; `pagewire bench --list` "
@@ -91,12 +113,12 @@ static int check_baseline(const struct pw_bench *b, struct pw_err *err)
 		b->opt.baseline ? b->opt.baseline : "");
 }
 
-static bool is_chosen(const struct list *l, const struct pw_bench_way *w)
+static bool is_chosen(const struct list *l, const struct pw_bench_way *w, enum pw_wire_kind wire)
 {
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
-		if (matches(w, l->items[i]))
+		if (matches(w, l->items[i], pw_wire_name(wire)))
 			return true;
 	return l->n == 0;
 }
@@ -281,7 +303,7 @@ static int add_group(struct pw_bench *b, const struct list *ways, const struct p
 	int r = 0;
 
 	for (i = 0; r == 0 && i < b->n_ways; i++)
-		if (b->ways[i].wires & 1u << wire->kind && is_chosen(ways, &b->ways[i]))
+		if (b->ways[i].wires & 1u << wire->kind && is_chosen(ways, &b->ways[i], wire->kind))
 			r = add_row(b, &b->ways[i], wire, f, cold, err);
 	return r;
 }

@@ -38,11 +38,12 @@ static void explain(struct pw_classic_row *row)
 
 /* What a lecture does not draw: the pages are there before the pass. And the session reads the clock a
  * few times around it: no call where the vDSO can do it. */
-static void explain_bypass(struct pw_classic_row *row, const struct pw_source_end *src)
+static void explain_bypass(struct pw_classic_row *row, const struct pw_source_end *src, bool staged)
 {
-	const char *before = src->page_in_copies
-				     ? "read into EAL memory before the pass: one copy, not counted"
-				     : "mapped before the pass: those calls are not counted";
+	const char *before =
+		src->page_in_copies ? "read into EAL memory before the pass: one copy, counted"
+		: staged ? "read into EAL memory before the pass, by the disk's DMA (O_DIRECT)"
+			 : "mapped before the pass: those calls are not counted";
 	char source[64];
 	bool calls = row->syscalls > 0 &&
 		     pw_sysfs_read(NULL, source, sizeof(source),
@@ -112,10 +113,11 @@ static void by_cell(struct pw_classic_row *row, struct pw_cell *cell)
 						     : end.source.why[PW_METER_FAULTS]);
 	if (!run_cell(row, cell, 1u << PW_METER_COPIES, &end))
 		return;
-	own = (double)end.source.counters.cpu_copied_bytes / (double)cell->file_bytes;
+	own = (double)end.source.counters.cpu_copied_bytes / (double)cell->file_bytes +
+	      end.source.page_in_copies;
 	row->copies = count(end.source.reading.copied_bytes) / (double)cell->file_bytes + own;
 	snprintf(row->copies_why, sizeof(row->copies_why), "%s", end.source.why[PW_METER_COPIES]);
-	explain_bypass(row, &end.source);
+	explain_bypass(row, &end.source, cell->way->pages == PW_PAGES_STAGE);
 }
 
 static const struct pw_bench_way *find_way(
@@ -151,7 +153,8 @@ static void bypass(struct pw_classic_row *row, const struct pw_store *store, con
 	};
 	bool in_place = cell.way->pages == PW_PAGES_HUGEFILE;
 
-	cell.file = in_place ? f->huge : f->tmpfs;
+	/* staged from a disk where there is one: O_DIRECT is the textbook's first DMA */
+	cell.file = in_place ? f->huge : f->disk[0] ? f->disk : f->tmpfs;
 	if (in_place && !store->huge) {
 		snprintf(row->skipped, sizeof(row->skipped), "%s", store->huge_why);
 		return;

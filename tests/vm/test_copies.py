@@ -38,7 +38,8 @@ def test_the_meter_reads_known_numbers_of_copies_exactly(t):
 def test_the_textbooks_copies_are_two_one_and_none(t):
     result = bench(t, "--classic", options=("--hugepages", "260"))
     rows = [(row["way"], row["skipped"], row["cpu_copies_per_byte"]) for row in result["rows"]]
-    for (way, skipped, copies), want in zip(rows, (2, 1, 0, 0, 0)):
+    # the guest has no disk: what is staged comes from memory, by one copy
+    for (way, skipped, copies), want in zip(rows, (2, 1, 0, 1, 0)):
         check(skipped is None, f"{way}: {skipped}")
         check(copies is not None, f"{way}: {json.dumps(result['rows'][0], indent=1)}")
         check(abs(copies - want) < 0.01, f"{way}: {copies} copies, wanted {want}")

@@ -32,8 +32,8 @@ void pw_doctor_dpdk_memory(struct pw_doctor_job *job)
 	job->eal_bytes = pw_align_up(job->eal_bytes, 2u << 20);
 	if (!job->has_port || !job->file || job->file_err.code)
 		return;
-	if (pw_dpdk_choose_pages(
-		    job->traits, PW_PAGES_AUTO, job->on_hugetlbfs, job->file, &job->pages, NULL))
+	if (pw_dpdk_choose_pages(job->traits, PW_PAGES_AUTO, job->on_hugetlbfs, false, job->file,
+		    &job->pages, NULL))
 		job->pages = PW_PAGES_AUTO;
 	if (job->pages == PW_PAGES_STAGE && job->file_bytes)
 		job->stage_bytes = pw_dpdk_stage_bytes(pw_dpdk_stage_file_bytes(job->file_bytes));

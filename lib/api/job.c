@@ -83,8 +83,8 @@ static int choose_pages(
 
 	if (r)
 		return r;
-	return pw_dpdk_choose_pages(
-		job->traits, (enum pw_pages)job->opt->pages, huge, path, chosen, err);
+	return pw_dpdk_choose_pages(job->traits, (enum pw_pages)job->opt->pages, huge,
+		job->readonly_maps, path, chosen, err);
 }
 
 static int plan_pages(struct pw_job *job, struct pw_err *err)
@@ -119,6 +119,8 @@ static int plan_port(struct pw_job *job, struct pw_err *err)
 		return r;
 	pw_portspec_driver(&job->spec, driver, sizeof(driver));
 	job->traits = pw_driver_traits(driver, job->spec.kind == PW_PORT_PCI, job->spec.target);
+	job->readonly_maps = job->opt->pages == PW_PAGES_PAGECACHE &&
+			     pw_dpdk_can_readonly(&job->spec, (enum pw_iova)job->opt->iova);
 	return 0;
 }
 
@@ -246,6 +248,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		.stage_bytes = job->stage_bytes,
 		.no_huge = o->no_huge,
 		.iova = (enum pw_iova)o->iova,
+		.readonly_maps = job->readonly_maps,
 		.queue_size = (uint32_t)o->queue_size,
 		.wait_ns = o->wait_ns,
 		/* offload in a virtual device is the CPU's work again, hidden in its driver */

@@ -61,7 +61,8 @@ struct pw_job {
 	const struct pw_driver_traits *traits;
 	enum pw_pages first_pages; /* of the first file */
 	bool mixed_pages;
-	size_t n_in_place; /* files with bytes that no stage copies */
+	bool readonly_maps; /* the page cache, for a device */
+	size_t n_in_place;  /* files with bytes that no stage copies */
 	uint64_t stage_bytes;
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */

@@ -24,6 +24,7 @@
 
 #define MAX_ARGS  64
 #define ARG_BYTES 320
+#define NO_DEVICE "ffffffff:ff:1f.7" /* an address that cannot be: an empty list would allow all */
 
 /* EAL's command line as it grows. Strings live here: EAL keeps pointers into argv. */
 struct args {
@@ -211,9 +212,14 @@ static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	if (!given(cfg, "--telemetry"))
 		add(a, "--no-telemetry");
 	add(a, "--log-level=*:%s", cfg->verbose ? "info" : "warning");
-	if (cfg->iova != PW_IOVA_AUTO || (spec->kind != PW_PORT_PCI && !given(cfg, "--iova-mode")))
+	if (cfg->readonly_maps)
+		add(a, "--iova-mode=va");
+	else if (cfg->iova != PW_IOVA_AUTO ||
+		 (spec->kind != PW_PORT_PCI && !given(cfg, "--iova-mode")))
 		add(a, "--iova-mode=%s", cfg->iova == PW_IOVA_PA ? "pa" : "va");
-	if (spec->kind == PW_PORT_PCI)
+	if (cfg->readonly_maps) /* none yet: the device's container is made first, see vfio.h */
+		add(a, "--allow=" NO_DEVICE);
+	else if (spec->kind == PW_PORT_PCI)
 		add(a, "--allow=%s", spec->target);
 	else if (!given(cfg, "--no-pci") && !given(cfg, "-a") && !given(cfg, "--allow"))
 		add(a, "--no-pci");

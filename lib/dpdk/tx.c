@@ -77,12 +77,23 @@ static void init_queue(struct pw_dpdk_tx *tx)
 	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(q->rearm_hdr));
 }
 
+static int open_readonly(struct pw_dpdk_tx *tx, const struct pw_portspec *spec, struct pw_err *err)
+{
+	char address[PW_PCI_ADDR_LEN];
+	int r = pw_pci_normalize(spec->target, address);
+
+	return r ? pw_err_set(err, -r, "use %s: no PCI address", spec->text)
+		 : pw_vfio_open(&tx->readonly, address, err);
+}
+
 static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, struct pw_err *err)
 {
 	int r;
 
 	r = pw_eal_start(&tx->eal, cfg, spec, tx->log, err);
+	if (!r && cfg->readonly_maps)
+		r = open_readonly(tx, spec, err);
 	if (!r)
 		r = pw_port_open(&tx->port, spec, cfg, true, &tx->eal, err);
 	if (!r)
@@ -311,5 +322,6 @@ void pw_dpdk_tx_close(struct pw_dpdk_tx *tx)
 		rte_mempool_free(tx->q.copy_pool);
 	rte_mempool_free(tx->rx_pool);
 	pw_eal_stop(&tx->eal);
+	pw_vfio_close(&tx->readonly);
 	free(tx);
 }

@@ -37,9 +37,14 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **tx, const struct pw_dpdk_config *cfg,
 void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info);
 
 /* Which provider fits this port: AUTO is resolved by where the file lies, a forced one that cannot
- * work is refused with the reason (-EINVAL). Pure, usable before open. */
+ * work is refused with the reason (-EINVAL). readonly: the device can be given the page cache, see
+ * pw_dpdk_can_readonly(). Pure, usable before open. */
 int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages asked,
-	bool on_hugetlbfs, const char *path, enum pw_pages *chosen, struct pw_err *err);
+	bool on_hugetlbfs, bool readonly, const char *path, enum pw_pages *chosen,
+	struct pw_err *err);
+
+/* May config.readonly_maps be asked for? A PCI function on vfio-pci, not by physical addresses. */
+bool pw_dpdk_can_readonly(const struct pw_portspec *spec, enum pw_iova iova);
 
 /* EAL memory for the stage provider. */
 struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx);

@@ -7,14 +7,16 @@
 #include "dpdk/port.h"
 #include "dpdk/tx.h"
 #include "dpdk/txburst.h"
+#include "dpdk/vfio.h"
 
 struct pw_dpdk_tx {
 	struct pw_txq q; /* first: the ops' path pointer is this struct */
 	struct pw_eal eal;
 	struct pw_port port;
 	struct rte_mempool *rx_pool;
-	bool vfio;           /* a PCI function bound to vfio-pci */
-	uint32_t n_dma_maps; /* made since open */
+	struct pw_vfio readonly; /* open: files are mapped for reading only */
+	bool vfio;               /* a PCI function bound to vfio-pci */
+	uint32_t n_dma_maps;     /* made since open */
 	uint32_t n_iova_runs;
 	const struct pw_log *log;
 };

@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "dpdk/txdev.h"
+#include "sys/pci.h"
 
 #define SYS_PAGE      4096u /* pagemap's granule */
 #define PAGEMAP_BATCH 16384 /* entries a read: 64 MiB of address space */
@@ -35,7 +36,7 @@ struct runs {
 struct dma_map {
 	struct pw_run *runs; /* as mapped; n of them */
 	uint32_t n;
-	bool extmem;
+	bool extmem; /* else VFIO */
 };
 
 static int runs_add(struct runs *r, const struct pw_run *run)
@@ -198,6 +199,10 @@ static void unmap(struct pw_dpdk_tx *tx, struct dma_map *map)
 	for (i = 0; i < map->n; i++) {
 		void *va = (void *)(uintptr_t)map->runs[i].va;
 
+		if (tx->readonly.open) {
+			pw_vfio_unmap(&tx->readonly, map->runs[i].iova, map->runs[i].len_bytes);
+			continue;
+		}
 		if (!map->extmem) {
 			rte_vfio_container_dma_unmap(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)va,
 				map->runs[i].iova, map->runs[i].len_bytes);
@@ -215,6 +220,8 @@ static int map_one(struct pw_dpdk_tx *tx, const struct pw_run *run, uint64_t pag
 {
 	void *va = (void *)(uintptr_t)run->va;
 
+	if (tx->readonly.open)
+		return pw_vfio_map(&tx->readonly, va, run->iova, run->len_bytes);
 	if (!extmem)
 		return rte_vfio_container_dma_map(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)va,
 			       run->iova, run->len_bytes)
@@ -283,7 +290,7 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 	/* pw_dpdk_choose_pages() has refused this already; a caller of the library may not have
 	 * asked */
 	r = pw_dpdk_choose_pages(tx->port.traits, win->pages, win->pages == PW_PAGES_HUGEFILE,
-		tx->port.spec.text, &(enum pw_pages){0}, err);
+		tx->readonly.open, tx->port.spec.text, &(enum pw_pages){0}, err);
 	if (r)
 		return r;
 	if (tx->eal.iova_va)
@@ -308,8 +315,14 @@ void pw_txmem_detach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj)
 	obj->path_priv = NULL;
 }
 
+bool pw_dpdk_can_readonly(const struct pw_portspec *spec, enum pw_iova iova)
+{
+	return spec->kind == PW_PORT_PCI && iova != PW_IOVA_PA && pw_pci_is_vfio(spec->target);
+}
+
 int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages asked,
-	bool on_hugetlbfs, const char *path, enum pw_pages *chosen, struct pw_err *err)
+	bool on_hugetlbfs, bool readonly, const char *path, enum pw_pages *chosen,
+	struct pw_err *err)
 {
 	enum pw_pages fit = on_hugetlbfs ? PW_PAGES_HUGEFILE : PW_PAGES_PAGECACHE;
 
@@ -323,11 +336,11 @@ int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages as
 			"success for packets that never arrive; use --pages stage",
 			pw_pages_name(*chosen), path,
 			traits->driver[0] ? traits->driver : traits->copy_why);
-	if (traits->reach == PW_REACH_DMA && *chosen == PW_PAGES_PAGECACHE)
+	if (traits->reach == PW_REACH_DMA && *chosen == PW_PAGES_PAGECACHE && !readonly)
 		return pw_err_set(err, EINVAL,
-			"use --pages pagecache for %s: VFIO pins pages for writing and the page "
-			"cache refuses; "
-			"use --pages stage, or put the file on hugetlbfs with `pagewire stage`",
+			"use --pages pagecache for %s: a device takes it only through vfio-pci, by "
+			"virtual addresses; use --pages stage, or put the file on hugetlbfs with "
+			"`pagewire stage`",
 			path);
 	if (*chosen == PW_PAGES_HUGEFILE && !on_hugetlbfs)
 		return pw_err_set(err, EINVAL,

@@ -310,8 +310,8 @@ static void a_port_that_reaches_only_eal_memory_refuses_mapped_files(void **stat
 		assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), -EINVAL);
 		assert_non_null(strstr(err.msg, "--pages stage"));
 	}
-	assert_int_equal(
-		pw_dpdk_choose_pages(f->tx->port.traits, PW_PAGES_AUTO, true, "x", &chosen, &err),
+	assert_int_equal(pw_dpdk_choose_pages(f->tx->port.traits, PW_PAGES_AUTO, true, false, "x",
+				 &chosen, &err),
 		0);
 	assert_int_equal(chosen, PW_PAGES_STAGE);
 	f->win.pages = pages;

@@ -6,7 +6,8 @@ through each. The first argument is a JSON object; results go to standard output
     file     the file on the host; its copy lies on hugetlbfs as /dev/hugepages/NAME
     scatter  put it on pages of which none follows on the one before
     steps    a list of {"send": OPTIONS} and {"recv": OPTIONS, "out": DIR, "send": OPTIONS or null};
-             the receiver is started first
+             the receiver is started first. "from": "hugetlbfs" (unless given), "tmpfs", "ext4".
+             "memlock": BYTES may be locked, and no privilege helps
 """
 import ctypes
 import filecmp
@@ -67,8 +68,24 @@ def physical_addresses(path):
     return found
 
 
-def words(file, options):
-    return ["pagewire", "send", file, "--core", "1", *options]
+def copies(path):
+    """The file on other file systems, by their names."""
+    image, mount = "/dev/shm/ext4.img", "/tmp/ext4"
+    for module in ("loop", "ext4"):
+        subprocess.run(["modprobe", module], check=True)
+    with open(image, "wb") as f:
+        f.truncate(64 << 20)
+    os.makedirs(mount)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, mount], check=True)
+    return {"tmpfs": shutil.copy(path, "/dev/shm"), "ext4": shutil.copy(path, mount)}
+
+
+def words(file, step):
+    limit = []
+    if "memlock" in step:
+        limit = ["setpriv", "--bounding-set", "-ipc_lock", "prlimit", f"--memlock={step['memlock']}"]
+    return [*limit, "pagewire", "send", file, "--core", "1", *step["send"]]
 
 
 def result(process, out, err):
@@ -76,8 +93,8 @@ def result(process, out, err):
             "err": err.decode(errors="replace")}
 
 
-def send(file, options):
-    with subprocess.Popen(words(file, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+def send(file, step):
+    with subprocess.Popen(words(file, step), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         try:
             return result(p, *p.communicate(timeout=STEP_SECONDS))
         except subprocess.TimeoutExpired:
@@ -97,7 +114,7 @@ def receive(file, step):
             if time.monotonic() > end:
                 p.kill()
             time.sleep(0.05)
-        sent = send(file, step["send"]) if step["send"] else None
+        sent = send(file, step) if step["send"] else None
         try:
             out = p.communicate(timeout=STEP_SECONDS)[0]
         except subprocess.TimeoutExpired:
@@ -113,13 +130,15 @@ def receive(file, step):
 
 def main():
     job = json.loads(sys.argv[1])
-    file = (stage_scattered if job["scatter"] else stage)(job["file"])
+    files = {"hugetlbfs": (stage_scattered if job["scatter"] else stage)(job["file"])}
+    files.update(copies(job["file"]))
     results = []
     for step in job["steps"]:
         say(" ".join(step.get("recv") or step["send"]))
-        results.append(receive(file, step) if "recv" in step else {"send": send(file, step["send"])})
+        file = files[step.get("from", "hugetlbfs")]
+        results.append(receive(file, step) if "recv" in step else {"send": send(file, step)})
     say("done")
-    json.dump({"physical": physical_addresses(file), "steps": results}, sys.stdout)
+    json.dump({"physical": physical_addresses(files["hugetlbfs"]), "steps": results}, sys.stdout)
 
 
 main()

@@ -7,6 +7,8 @@ the guest's hugetlbfs in place through each, and arrives through each.
     11.0  e1000, 12.0 e1000e, 13.0 vmxnet3 -> QEMU's user network - pagewire recv, a socket each
     14.0  net_virtio <- QEMU <- vhost-user ------------------------ pagewire send
     15.0  e1000, 16.0 e1000e, 17.0 vmxnet3 on one hub: one sends, another receives
+
+Ordinary files leave in place, too, where the device may be given the page cache: tmpfs and ext4.
 """
 import json
 import os
@@ -31,11 +33,11 @@ def address(number):
     return f"0000:00:{0x10 + number:02x}.0"
 
 
-def receivers(t, iommu):
-    """Of the host; for each the options of the guest's sender."""
+def receivers(t, iommu, n):
+    """The first n of the host; for each the options of the guest's sender."""
     found = [(t.recv("--port", f"vhost:{t.path('to')}{iommu}", "--out", t.mkdir("in0"), "--timeout", WAIT),
               ["--to", "239.77.0.1", "--rate", "200Mbit/s"])]
-    for number in (1, 2, 3):
+    for number in range(1, n):
         port = t.free_udp_port()
         found.append((t.recv("--listen", f"127.0.0.1:{port}", "--out", t.mkdir(f"in{number}"),
                              "--timeout", WAIT),
@@ -46,14 +48,18 @@ def receivers(t, iommu):
     return found
 
 
-def steps(senders):
-    """What the guest does: the files come to hugetlbfs and to a tmpfs."""
+def steps(senders, origins):
+    """What the guest does: the files come to hugetlbfs and to a tmpfs, and from there."""
     made = [{"send": [*options, "--port", address(n), "--json"]} for n, (_, options) in enumerate(senders)]
     made.append({"recv": ["--port", address(4), "--timeout", WAIT], "out": "/dev/hugepages/in", "send": None})
-    for n, (source, sink) in enumerate(((5, 6), (6, 7), (7, 5))):
-        made.append({"recv": ["--port", address(sink), "--timeout", WAIT],
-                     "out": "/dev/hugepages/in" if n else "/dev/shm/in",
-                     "send": ["--port", address(source), "--to", "239.77.0.1", "--rate", "50Mbit/s"]})
+    for origin, (source, sink) in zip(origins, ((5, 6), (6, 7), (7, 5))):
+        options = [] if origin == "hugetlbfs" else ["--pages", "pagecache"]
+        made.append({"recv": ["--port", address(sink), "--timeout", WAIT], "from": origin,
+                     "out": "/dev/hugepages/in" if options else "/dev/shm/in",
+                     "send": ["--port", address(source), "--to", "239.77.0.1", "--rate", "50Mbit/s", *options]})
+    # less than EAL's pools and the file: only the map of the file fails
+    made.append({"send": ["--port", address(5), "--to", "239.77.0.1", "--pages", "pagecache"],
+                 "from": "tmpfs", "memlock": 62 << 20})
     return made
 
 
@@ -67,7 +73,7 @@ def check_sent(step, name, want):
     check(SYMBOLS < got["packets"] < SYMBOLS + CONTROL_PACKETS, f"{where}: {got['packets']} packets")
 
 
-def check_received(step, name, line):
+def check_received(step, name, line=""):
     got, sent = step["recv"], step["send"]
     check(got["code"] == 0 and got["same"], f"{name} received: {step}")
     result = json.loads(got["out"])
@@ -76,49 +82,54 @@ def check_received(step, name, line):
         check(sent["code"] == 0 and line in sent["out"], f"{line!r} is not in {sent}")
 
 
-def run_in_guest(t, options, scatter, iommu):
-    """The guest's report; everything that it sent has arrived."""
+def run_in_guest(t, options, iommu, n_receivers, origins, scatter=False):
+    """The guest's report by step; everything that it sent has arrived."""
     t.need_hugepages()
     original = t.file("a.bin", SIZE)
-    rx = receivers(t, iommu)
+    rx = receivers(t, iommu, n_receivers)
     tx = t.send("--port", f"vhost:{t.path('from')}{iommu}", "--to", "239.77.0.1", "--wait", WAIT, "--lead",
                 "2s", "--rate", "100Mbit/s", "--pages", "pagecache", original)
     poll_until(lambda: os.path.exists(t.path("from")) or not tx.running, 30, "the sender")
-    job = {"file": original, "scatter": scatter, "steps": steps(rx)}
+    job = {"file": original, "scatter": scatter, "steps": steps(rx, origins)}
     nets = [word for model, _ in NICS for word in ("--net", model.format(t.dir))]
     p = Guest(t, IN_GUEST, json.dumps(job), options=(*options, *nets, "--hugepages", "200"), limit=LIMIT).ends_with(0)
     report = p.json
     for (process, _), step, (model, _) in zip(rx, report["steps"], NICS):
         process.wait()
         check(process.code == 0, f"{model}: {step}\n{process.describe()}")
-    for number in range(4):
+    for number in range(n_receivers):
         t.same(original, t.path(f"in{number}", "a.bin"))
     tx.ends_with(0)
     return report
 
 
-def check_report(report, want, line):
-    for step, (model, driver) in zip(report["steps"][:4], NICS):
+def check_report(report, want, lines, refusal):
+    *sent, virtio, e1000e, vmxnet3, e1000, last = report["steps"]
+    for step, (model, driver) in zip(sent, NICS):
         check_sent(step, model, want | {"driver": driver})
-    for step, name in zip(report["steps"][4:8], ("virtio", "e1000e", "vmxnet3", "e1000")):
+    check_received(virtio, "virtio")
+    for step, name, line in zip((e1000e, vmxnet3, e1000), ("e1000e", "vmxnet3", "e1000"), lines):
         check_received(step, name, line)
+    last = last["send"]
+    check(last["code"] == 1 and refusal in last["err"], f"{refusal!r} is not in {last}")
 
 
 IN_PLACE = {"pages": "hugefile", "in_place": True, "page_in_copies": 0, "cpu_copies_per_byte": 0.0}
 
 
 def test_vfio_by_virtual_addresses(t):
-    report = run_in_guest(t, ("--driver", "vfio-pci"), False, ",iommu=1")
+    report = run_in_guest(t, ("--driver", "vfio-pci"), ",iommu=1", 4, ("tmpfs", "ext4", "hugetlbfs"))
+    cached = "pages: pagecache, in place, 0 copies, IOVA VA, 1 DMA map, "
     check_report(report, IN_PLACE | {"iova_mode": "va", "dma_maps": 1, "split_packets": BOUNDARIES},
-                 "pages: hugefile, in place, 0 copies, IOVA VA, 1 DMA map, ")
+                 (cached, cached, "pages: hugefile, in place, 0 copies, IOVA VA, 1 DMA map, "), "raise memlock")
 
 
 def test_uio_by_physical_addresses_of_scattered_pages(t):
     """No huge page of the file follows on the one before: a symbol across the boundary must be cut."""
-    report = run_in_guest(t, ("--driver", "uio_pci_generic", "--no-iommu"), True, "")
+    report = run_in_guest(t, ("--driver", "uio_pci_generic", "--no-iommu"), "", 1, ("hugetlbfs",) * 3, True)
     pages = report["physical"]
     equal(len(pages), BOUNDARIES + 1, "pages")
     check(all(b != a + (2 << 20) for a, b in zip(pages, pages[1:])), f"they follow: {pages}")
     check_report(report, IN_PLACE | {"iova_mode": "pa", "dma_maps": 0, "iova_runs": BOUNDARIES + 1,
                                      "split_packets": BOUNDARIES},
-                 "pages: hugefile, in place, 0 copies, IOVA PA, no DMA map, ")
+                 ("pages: hugefile, in place, 0 copies, IOVA PA, no DMA map, ",) * 3, "only through vfio-pci")

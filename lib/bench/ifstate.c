@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/bytes.h"
-#include "bench/netlink.h"
 #include "sys/netif.h"
+#include "sys/netlink.h"
 #include "sys/sysfs.h"
 
 #define TRIES 5 /* a dump that something changed under is refused by EINTR */

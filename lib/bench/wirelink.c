@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bench/netlink.h"
 #include "bench/wirenet.h"
+#include "sys/netlink.h"
 
 static uint8_t family_of(const struct pw_addr *a)
 {

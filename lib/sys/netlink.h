@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests to the kernel's rtnetlink, in the network namespace of the calling thread. */
-#ifndef PW_BENCH_NETLINK_H
-#define PW_BENCH_NETLINK_H
+#ifndef PW_SYS_NETLINK_H
+#define PW_SYS_NETLINK_H
 
 #include <libmnl/libmnl.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "bench/netlink.h"
+#include "sys/netlink.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>

@@ -53,6 +53,9 @@ static const struct pw_opt options[] = {
 		32768, NULL},
 	{"wait", 0, PW_OPT_DURATION, O(wait_ns), "DURATION",
 		"how long to wait for a vhost socket to appear", 0, 0, NULL},
+	{"link-grace", 0, PW_OPT_DURATION, O(link_grace_ns), "DURATION",
+		"how long the link of --port, or its peer, may be gone before that is the end", 0, 0,
+		NULL},
 	{"progress", 0, PW_OPT_FLAG, O(progress), NULL,
 		"report progress even when standard error is no terminal", 0, 0, NULL},
 	{"json", 0, PW_OPT_FLAG, O(json), NULL, "print the result as JSON", 0, 0, NULL},
@@ -65,6 +68,7 @@ static const struct pw_recv_options defaults = {
 	.rcvbuf = 64u << 20,
 	.mtu = 1500,
 	.wait_ns = 30 * PW_NS_PER_S,
+	.link_grace_ns = PW_NS_PER_S / 2,
 };
 
 static int check(struct pw_recv_run *run, struct pw_err *err)

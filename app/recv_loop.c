@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
 #include "app/recv_run.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -19,6 +21,7 @@ struct loop {
 	uint64_t taken;         /* the session's packets when heard_ns was set */
 	uint64_t heard_ns;      /* the session's last packet, or the start */
 	uint64_t alive_ns;      /* when the path was last asked */
+	uint64_t gone_ns;       /* since when its peer is gone; 0 = it is there */
 };
 
 /* Packets of our session: strangers and noise shall not keep the receiver waiting. */
@@ -68,7 +71,23 @@ static bool peer_gone(struct loop *l, const struct pw_recv_status *st, uint64_t 
 	if (!st->session_seen || now - l->alive_ns < ALIVE_NS)
 		return false;
 	l->alive_ns = now;
-	return !l->run->path.ops->alive(l->run->path.path);
+	if (l->run->path.ops->alive(l->run->path.path))
+		l->gone_ns = 0;
+	else if (l->gone_ns == 0)
+		l->gone_ns = now;
+	return l->gone_ns && now - l->gone_ns >= l->run->opt->link_grace_ns;
+}
+
+/* The path is broken for good. */
+static bool broken(struct loop *l, struct pw_err *err)
+{
+	const struct pw_recv_path *path = &l->run->path;
+	const char *fault = path->ops->fault ? path->ops->fault(path->path) : NULL;
+
+	if (!fault)
+		return false;
+	pw_err_set(err, ENODEV, "receive on %s: %s", l->run->opt->port, fault);
+	return true;
 }
 
 /* With --expect, another session may bring the rest. */
@@ -86,7 +105,7 @@ static void drain(struct loop *l)
 }
 
 /* Looks up from the packets; false ends the loop and says why. */
-static bool look(struct loop *l)
+static bool look(struct loop *l, struct pw_err *err)
 {
 	struct pw_recv_run *run = l->run;
 	uint64_t now = pw_clock_ns(), timeout_ns = run->opt->timeout_ns;
@@ -107,6 +126,8 @@ static bool look(struct loop *l)
 		return false;
 	if (st.fatal)
 		run->end = PW_RECV_END_FATAL;
+	else if (broken(l, err))
+		run->end = PW_RECV_END_PATH;
 	else if (pw_stop_requested())
 		run->end = PW_RECV_END_INTERRUPTED;
 	else if (timeout_ns && now - l->heard_ns >= timeout_ns)
@@ -139,7 +160,7 @@ void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err)
 		/* An empty poll of a path that sleeps took a while: time to look. */
 		if (++polls % look_after && !(run->path.sleeps && n == 0))
 			continue;
-		if (!look(&l))
+		if (!look(&l, err))
 			break;
 	}
 	if (run->end == PW_RECV_END_PEER_GONE)

@@ -16,7 +16,7 @@
 struct pw_recv_options {
 	const char *port, *listen, *out, *interface, *gaps, *core;
 	uint64_t expect, timeout_ns, tsi, max_size, max_files, rcvbuf, mtu, memory, queue_size,
-		wait_ns;
+		wait_ns, link_grace_ns;
 	int iova;
 	bool discard, force, resume, no_huge, progress, json;
 };

@@ -326,6 +326,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.loops = o->loops,
 		.fdt_interval_ns = o->fdt_interval_ns,
 		.lead_ns = o->lead_ns,
+		.link_grace_ns = o->link_grace_ns,
 		.open_window = open_window,
 		.ctx = job,
 		.stopped = job->stopped,

@@ -27,7 +27,7 @@ enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST
 struct pw_job_options {
 	const char *port, *to, *from, *to_mac, *gaps, *core;
 	uint64_t vlan, ttl, dscp, mtu, symbol, loops, tsi, queue_size, memory_bytes;
-	uint64_t fdt_interval_ns, lead_ns, wait_ns;
+	uint64_t fdt_interval_ns, lead_ns, wait_ns, link_grace_ns;
 	struct pw_rate rate;
 	int pages;        /* enum pw_pages */
 	int digest;       /* enum pw_job_digest */
@@ -42,6 +42,7 @@ struct pw_job_options {
 	{                                                                                   \
 		.vlan = PW_JOB_NO_VLAN, .mtu = 1500, .tsi = 1, .loops = 1,                  \
 		.fdt_interval_ns = 1000000000, .lead_ns = 50000000, .wait_ns = 30000000000, \
+		.link_grace_ns = PW_SEND_LINK_GRACE_NS,                                     \
 	}
 
 struct pw_job {

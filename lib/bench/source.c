@@ -130,6 +130,7 @@ static int run_session(struct pw_stretch *s, const struct pw_way_config *way_cfg
 		.loops = cell->passes,
 		.fdt_interval_ns = FDT_NS,
 		.lead_ns = remote ? REMOTE_LEAD_NS : 0,
+		.link_grace_ns = PW_SEND_LINK_GRACE_NS,
 		.open_window = open_window,
 		.ctx = s,
 		.stretch = pw_stretch_hook,

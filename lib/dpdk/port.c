@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "sys/netif.h"
+#include "sys/pci.h"
 
 #define RETRY_US       50000 /* between two attempts to connect */
 #define PROBE_AGAIN_NS (2 * PW_NS_PER_S)
@@ -329,6 +330,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	p->id = RTE_MAX_ETHPORTS;
 	p->spec = *spec;
 	p->is_pci = spec->kind == PW_PORT_PCI;
+	p->log = eal->log;
 	r = prepare_target(p, cfg, transmit, eal->log, err);
 	if (!r)
 		r = probe(p, cfg, transmit, eal, err);
@@ -341,6 +343,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	snprintf(p->driver, sizeof(p->driver), "%s", p->info.driver_name);
 	p->traits = pw_driver_traits(p->driver, p->is_pci, p->devargs);
 	choose_offloads(p, cfg, transmit, &conf);
+	conf.intr_conf.rmv = !!(*p->info.dev_flags & RTE_ETH_DEV_INTR_RMV);
 	conf.rxmode.mtu = 0; /* set_mtu() does it: drivers differ in what they make of this one */
 	r = rte_eth_dev_configure(p->id, 1, 1, &conf);
 	if (r)
@@ -417,6 +420,8 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 			"start %s: %s; see `pagewire doctor --port %s`", p->spec.text,
 			driver_reason(r), p->spec.text);
 	p->started = true;
+	pw_loss_watch(&p->loss, p->id, p->is_pci ? rte_dev_name(p->info.device) : NULL,
+		p->is_pci && pw_pci_is_vfio(p->spec.target), p->log);
 	/* multicast groups and --to-mac may not be ours: take what comes. Drivers without a filter
 	 * answer ENOTSUP and deliver everything anyway. */
 	if (!transmit && rte_eth_promiscuous_enable(p->id))
@@ -439,6 +444,11 @@ bool pw_port_link_up(const struct pw_port *p)
 	if (rte_eth_link_get_nowait(p->id, &link))
 		return true;
 	return link.link_status == RTE_ETH_LINK_UP;
+}
+
+const char *pw_port_fault(const struct pw_port *p)
+{
+	return pw_loss_text(&p->loss);
 }
 
 int pw_port_wait_link(const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
@@ -471,6 +481,8 @@ void pw_port_close(struct pw_port *p)
 	if (p->id >= RTE_MAX_ETHPORTS || !p->traits)
 		return;
 	pw_port_stop(p);
+	pw_loss_unwatch(&p->loss);
 	rte_eth_dev_close(p->id);
+	pw_loss_unguard(&p->loss);
 	p->id = RTE_MAX_ETHPORTS;
 }

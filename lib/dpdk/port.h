@@ -9,6 +9,7 @@
 
 #include "dpdk/config.h"
 #include "dpdk/eal.h"
+#include "dpdk/loss.h"
 #include "dpdk/portspec.h"
 
 struct pw_port {
@@ -26,6 +27,8 @@ struct pw_port {
 	uint16_t n_txd, n_rxd;
 	int node;
 	bool started;
+	struct pw_loss loss;
+	const struct pw_log *log;
 };
 
 /* Data room of an mbuf that holds a whole frame of this MTU, headroom included, and that the port's
@@ -41,6 +44,8 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 int pw_port_wait_link(
 	const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 bool pw_port_link_up(const struct pw_port *p);
+/* What has taken the port away for good, for an error message, or NULL. */
+const char *pw_port_fault(const struct pw_port *p);
 /* True when the device has read all that was handed over, whether the driver has freed it or not;
  * false also where the driver cannot tell. */
 bool pw_port_tx_done(const struct pw_port *p);

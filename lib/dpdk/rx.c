@@ -105,6 +105,11 @@ static bool ops_alive(void *path)
 	return pw_port_link_up(&((struct pw_dpdk_rx *)path)->port);
 }
 
+static const char *ops_fault(void *path)
+{
+	return pw_port_fault(&((struct pw_dpdk_rx *)path)->port);
+}
+
 static const struct pw_rx_counters *ops_counters(void *path)
 {
 	struct pw_dpdk_rx *rx = path;
@@ -120,6 +125,7 @@ const struct pw_rx_ops pw_dpdk_rx_ops = {
 	.burst = ops_burst,
 	.release = ops_release,
 	.alive = ops_alive,
+	.fault = ops_fault,
 	.counters = ops_counters,
 };
 

@@ -263,6 +263,11 @@ static bool ops_alive(void *path)
 	return pw_port_link_up(&((struct pw_dpdk_tx *)path)->port);
 }
 
+static const char *ops_fault(void *path)
+{
+	return pw_port_fault(&((struct pw_dpdk_tx *)path)->port);
+}
+
 static uint32_t ops_outstanding(void *path)
 {
 	struct pw_dpdk_tx *tx = path;
@@ -286,6 +291,8 @@ const struct pw_tx_ops pw_dpdk_tx_ops = {
 	.send_copy = ops_send_copy,
 	.reap = ops_reap,
 	.alive = ops_alive,
+	.fault = ops_fault,
+	.polls = true,
 	.outstanding = ops_outstanding,
 	.counters = ops_counters,
 };

@@ -57,6 +57,9 @@ struct pw_tx_counters {
 
 struct pw_tx_ops {
 	const char *name;
+	/* send() never sleeps, and while the link is down the device may drop what it takes: alive() is
+	 * asked while packets flow, too. */
+	bool polls;
 	/* Makes obj->win reachable (DMA map, IOVAs); refuses with a reason where it can't be. */
 	int (*attach)(void *path, struct pw_tx_object *obj, struct pw_err *err);
 	/* Undoes attach. -EBUSY while packets are in flight (win->n_out): try again later, or after
@@ -73,7 +76,8 @@ struct pw_tx_ops {
 	/* false when the link or the peer is gone. Cold: a few times a second. */
 	bool (*alive)(void *path);
 	/* May be NULL. What broke the path for good ("connection refused: nobody listens on
-	 * 10.0.0.1:4001"), else NULL. Asked when the path takes nothing; valid until close. */
+	 * 10.0.0.1:4001"), else NULL. Asked whenever the clock is looked at, and when the path takes
+	 * nothing; cheap; valid until close. */
 	const char *(*fault)(void *path);
 	/* Payload mbufs (kernel: datagrams) whose pages the path still reads. */
 	uint32_t (*outstanding)(void *path);
@@ -116,6 +120,8 @@ struct pw_rx_ops {
 	/* Gives the last burst's buffers back. */
 	void (*release)(void *path);
 	bool (*alive)(void *path);
+	/* As in pw_tx_ops; may be NULL. */
+	const char *(*fault)(void *path);
 	const struct pw_rx_counters *(*counters)(void *path);
 };
 

@@ -22,7 +22,8 @@
 #include "wire/fdt.h"
 #include "xfer/files.h"
 
-#define PW_SEND_GROUP 64 /* files in one FDT instance, and windows open at once (twice that) */
+#define PW_SEND_LINK_GRACE_NS 500000000ull
+#define PW_SEND_GROUP         64 /* files in one FDT instance, and windows open at once (twice that) */
 
 enum pw_send_phase { PW_SEND_READING, PW_SEND_SENDING, PW_SEND_CLOSING };
 
@@ -50,7 +51,8 @@ struct pw_send_config {
 	struct pw_rate rate;
 	uint64_t loops; /* 0 = until stopped */
 	uint64_t fdt_interval_ns;
-	uint64_t lead_ns; /* between the first FDT and the first symbol */
+	uint64_t lead_ns;       /* between the first FDT and the first symbol */
+	uint64_t link_grace_ns; /* a link, or a peer, may be gone for so long */
 	/* Opens a file's window with the provider that was chosen. */
 	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
 	void *ctx;

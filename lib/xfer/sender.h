@@ -27,6 +27,8 @@ struct pw_send {
 	uint64_t next_tick_ns;
 	uint64_t next_fdt_ns;
 	uint64_t next_alive_ns; /* reading: when a sign of life is due */
+	uint64_t asked_ns;      /* when the path was last asked whether its link is up */
+	uint64_t down_ns;       /* since when it is not; 0 = it is */
 	uint64_t bytes_done;
 	uint64_t bytes_total;
 	uint64_t n_calls; /* bursts since the last look at the clock */

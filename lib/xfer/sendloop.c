@@ -13,8 +13,8 @@
 #define TICK_NS        100000000ull   /* progress */
 #define ALIVE_NS       1000000000ull  /* a receiver that waits while we read hears of us so often */
 #define STALL_POLLS    512            /* empty polls between two looks at the clock */
-#define ALIVE_GAP_NS   10000000ull    /* between two questions whether the peer is there */
-#define LINK_GRACE_NS  500000000ull   /* a link may flap this long */
+#define LINK_LOOK_NS   250000000ull   /* between two looks at the link: some drivers ask firmware */
+#define LINK_GAP_NS    10000000ull    /* the same, while it is down or no packet goes */
 #define STALL_LIMIT_NS 30000000000ull /* a live peer that takes nothing this long is stuck */
 #define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
 
@@ -36,11 +36,46 @@ static int say_lost(const struct pw_send *s, struct pw_err *err)
 		name);
 }
 
+/* What has broken the path for good, or a link that is down for longer than it may flap. */
+static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, struct pw_err *err)
+{
+	const struct pw_tx_ops *ops = s->cfg.ops;
+	const char *fault = ops->fault ? ops->fault(s->cfg.path) : NULL;
+	bool soon = stalled_ns >= LINK_GAP_NS || s->down_ns;
+
+	if (fault)
+		return pw_err_set(err, ECONNABORTED, "send on %s: %s", s->cfg.path_text, fault);
+	if (now_ns - s->asked_ns < (soon ? LINK_GAP_NS : LINK_LOOK_NS))
+		return 0;
+	s->asked_ns = now_ns;
+	if (ops->alive(s->cfg.path)) {
+		if (s->down_ns)
+			pw_info(s->cfg.log, "the link of %s is up again", s->cfg.path_text);
+		s->down_ns = 0;
+	} else if (s->down_ns == 0) {
+		pw_info(s->cfg.log, "the link of %s is down", s->cfg.path_text);
+		s->down_ns = now_ns;
+	}
+	if (s->down_ns == 0 || now_ns - s->down_ns <= s->cfg.link_grace_ns)
+		return 0;
+	return pw_err_set(err, ENOLINK,
+		"send on %s: its link went down, the peer is gone; start the receiver and send "
+		"again",
+		s->cfg.path_text);
+}
+
 int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err)
 {
 	struct pw_send_status st;
+	int r;
 
 	s->n_calls = 0;
+	/* before the pages: a lost device's are guarded, too */
+	if (s->cfg.ops->polls && s->streaming) {
+		r = check_path(s, now_ns, 0, err);
+		if (r)
+			return r;
+	}
 	if (pw_guard_any_lost())
 		return say_lost(s, err);
 	if (now_ns >= s->next_tick_ns && s->cfg.tick) {
@@ -66,39 +101,29 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 struct stall {
 	uint64_t polls;
 	uint64_t since_ns;
-	uint64_t asked_ns; /* last question whether the peer is there: a system call for some */
-	uint64_t down_ns;
 };
 
 static int stalled(struct pw_send *s, struct stall *st, struct pw_err *err)
 {
-	const char *fault = s->cfg.ops->fault ? s->cfg.ops->fault(s->cfg.path) : NULL;
 	uint64_t now;
 	int r;
 
-	if (fault)
-		return pw_err_set(err, ECONNABORTED, "send on %s: %s", s->cfg.path_text, fault);
-	if (++st->polls % STALL_POLLS && !s->cfg.ops->fault)
+	if (++st->polls % STALL_POLLS && s->cfg.ops->polls)
 		return 0;
 	now = pw_clock_ns();
-	if (st->since_ns == 0)
-		st->since_ns = st->asked_ns = now;
+	if (st->since_ns == 0) {
+		st->since_ns = now;
+		if (!s->cfg.ops->polls)
+			s->down_ns = 0; /* nobody has looked since the last stall */
+	}
 	s->cfg.ops->reap(s->cfg.path);
-	r = pw_send_look(s, now, PW_SEND_SENDING, err);
+	r = check_path(s, now, now - st->since_ns, err);
+	if (r == 0)
+		r = pw_send_look(s, now, PW_SEND_SENDING, err);
 	if (r)
 		return r;
-	if (now - st->asked_ns >= ALIVE_GAP_NS) {
-		st->asked_ns = now;
-		if (s->cfg.ops->alive(s->cfg.path))
-			st->down_ns = 0;
-		else if (st->down_ns == 0)
-			st->down_ns = now;
-	}
-	if (st->down_ns && now - st->down_ns > LINK_GRACE_NS)
-		return pw_err_set(err, ENOLINK,
-			"send on %s: its link went down, the peer is gone; start the receiver and "
-			"send again",
-			s->cfg.path_text);
+	if (s->down_ns)
+		st->since_ns = now;
 	if (now - st->since_ns > STALL_LIMIT_NS)
 		return pw_err_set(err, ETIMEDOUT,
 			"send on %s: it took no packet for %d s; see what the receiver waits for",
@@ -184,6 +209,18 @@ static int hand_over(
 	return *n ? 0 : r;
 }
 
+/* What would go now is lost, and not even the driver might tell. */
+static int wait_for_link(struct pw_send *s, struct pw_err *err)
+{
+	uint64_t start = pw_cycles();
+	int r = 0;
+
+	while (r == 0 && s->down_ns)
+		r = pw_send_pause(s, LINK_GAP_NS, err);
+	s->res->stall_cycles += pw_cycles() - start;
+	return r;
+}
+
 /* Clock, FDT repetition, progress: every LOOK_BURSTS bursts, or every burst when paced. */
 static int between_bursts(struct pw_send *s, struct pw_err *err)
 {
@@ -199,6 +236,10 @@ static int between_bursts(struct pw_send *s, struct pw_err *err)
 	}
 	now = pw_clock_ns();
 	r = pw_send_look(s, now, PW_SEND_SENDING, err);
+	if (r == 0 && s->down_ns && s->cfg.ops->polls) {
+		r = wait_for_link(s, err);
+		now = pw_clock_ns();
+	}
 	if (r == 0 && now >= s->next_fdt_ns)
 		r = pw_send_fdt(s, false, err);
 	return r;

@@ -55,6 +55,7 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 	struct pw_files files = {0};
 	struct pw_send_result result = {0};
 	struct pw_send_config cfg = {
+		.link_grace_ns = PW_SEND_LINK_GRACE_NS,
 		.ops = way->packets,
 		.path = path,
 		.path_text = way->name,

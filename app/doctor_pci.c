@@ -219,7 +219,7 @@ static void check_driver(const struct pw_doctor_host *host, const struct pw_doct
 	struct pw_doctor_report *report)
 {
 	const struct pw_pci_dev *d = &job->pci;
-	char other[PW_PCI_ADDR_LEN];
+	char others[PW_PCI_GROUP_LEN];
 
 	if (!job->has_port) {
 		list_nics(host, report);
@@ -231,12 +231,12 @@ static void check_driver(const struct pw_doctor_host *host, const struct pw_doct
 			"%s stays with %s, DPDK works beside it", d->addr, d->driver);
 	} else if (pw_pci_driver_is_vfio(d->driver)) {
 		if (d->iommu_group >= 0 &&
-			pw_pci_group_busy(host->root, d->iommu_group, d->addr, other)) {
+			pw_pci_group_busy(host->root, d->iommu_group, d->addr, others)) {
 			pw_doctor_say(report, PW_DOCTOR_FAIL, "nic.driver",
 				"%s is bound to %s, but %s in its IOMMU group %d is not: VFIO "
 				"opens whole groups",
-				d->addr, d->driver, other, d->iommu_group);
-			pw_doctor_mend(report, "dpdk-devbind.py --bind=vfio-pci %s", other);
+				d->addr, d->driver, others, d->iommu_group);
+			pw_doctor_mend(report, "dpdk-devbind.py --bind=vfio-pci %s", others);
 		} else {
 			pw_doctor_say(report, PW_DOCTOR_OK, "nic.driver", "%s is bound to %s",
 				d->addr, d->driver);

@@ -5,13 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sys/iommu.h"
+
 #define DEVICES "/sys/bus/pci/devices"
 #define DRIVERS "/sys/bus/pci/drivers"
+
+int pw_bind_check_group(const struct pw_sysroot *root, const struct pw_pci_dev *dev,
+	const char *driver, bool bare, struct pw_err *err)
+{
+	char others[PW_PCI_GROUP_LEN];
+
+	if (dev->iommu_group < 0 && bare)
+		return 0;
+	if (dev->iommu_group < 0)
+		return pw_err_set(err, EOPNOTSUPP,
+			"bind %s to %s: it has no IOMMU group; turn the IOMMU on (pagewire doctor: "
+			"iommu)",
+			dev->addr, driver);
+	if (pw_pci_group_busy(root, dev->iommu_group, dev->addr, others))
+		return pw_err_set(err, EBUSY,
+			"bind %s to %s: its IOMMU group %d is shared with others that have "
+			"drivers; "
+			"dpdk-devbind.py --bind=%s %s",
+			dev->addr, driver, dev->iommu_group, driver, others);
+	return 0;
+}
+
+static bool is_noiommu_set(const struct pw_sysroot *root)
+{
+	struct pw_iommu iommu;
+
+	pw_iommu_read(root, &iommu);
+	return iommu.noiommu;
+}
 
 int pw_bind_check(
 	const struct pw_sysroot *root, const char *addr, const char *driver, struct pw_err *err)
 {
-	char other[PW_PCI_ADDR_LEN];
 	struct pw_pci_dev dev;
 	int r = pw_pci_read(root, addr, &dev, err);
 
@@ -23,17 +53,7 @@ int pw_bind_check(
 			driver);
 	if (!pw_pci_driver_is_vfio(driver))
 		return 0;
-	if (dev.iommu_group < 0)
-		return pw_err_set(err, EOPNOTSUPP,
-			"bind %s to %s: it has no IOMMU group; turn the IOMMU on (pagewire doctor: "
-			"iommu)",
-			dev.addr, driver);
-	if (pw_pci_group_busy(root, dev.iommu_group, dev.addr, other))
-		return pw_err_set(err, EBUSY,
-			"bind %s to %s: %s is in its IOMMU group %d and has another driver; "
-			"dpdk-devbind.py --bind=%s %s",
-			dev.addr, driver, other, dev.iommu_group, driver, other);
-	return 0;
+	return pw_bind_check_group(root, &dev, driver, is_noiommu_set(root), err);
 }
 
 static void read_driver(const struct pw_sysroot *root, const char *addr, char driver[static 32])

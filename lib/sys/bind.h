@@ -22,10 +22,14 @@ struct pw_bind {
 };
 
 /* May `driver` have the function? -ENODEV: there is no such function; -ENOENT: the driver is not
- * loaded; -EOPNOTSUPP: VFIO, and no IOMMU group; -EBUSY: VFIO, and another driver holds a function
- * of the same group. addr: any form that pw_pci_normalize() takes. */
+ * loaded; -EOPNOTSUPP: VFIO, no IOMMU group, and its no-IOMMU mode is not set; -EBUSY: VFIO, and
+ * other drivers hold functions of the same group. addr: any form that pw_pci_normalize() takes. */
 int pw_bind_check(
 	const struct pw_sysroot *root, const char *addr, const char *driver, struct pw_err *err);
+
+/* The same for VFIO's driver, loaded or not. bare: the no-IOMMU mode is, or will be, set. */
+int pw_bind_check_group(const struct pw_sysroot *root, const struct pw_pci_dev *dev,
+	const char *driver, bool bare, struct pw_err *err);
 
 /* Gives the function to `driver` and fills *was. After an error the former driver has it again, if
  * the kernel lets it. Needs root. */

@@ -133,7 +133,7 @@ unsigned int pw_pci_list_net(
 struct group {
 	const struct pw_sysroot *root;
 	const char *addr;
-	char *other;
+	char *others;
 	unsigned int n;
 };
 
@@ -142,24 +142,29 @@ static int is_busy(void *ctx, const char *name)
 {
 	struct group *g = ctx;
 	struct pw_pci_dev dev = {0};
+	size_t len = strlen(g->others);
 
 	snprintf(dev.addr, sizeof(dev.addr), "%.15s", name);
 	if (strcmp(dev.addr, g->addr) == 0 || read_dev(g->root, &dev) ||
 		dev.class_code >> 16 == CLASS_BRIDGE || dev.driver[0] == '\0' ||
 		pw_pci_driver_is_vfio(dev.driver) || strcmp(dev.driver, "pci-stub") == 0)
 		return 0;
-	if (g->n++ == 0)
-		strcpy(g->other, dev.addr);
+	if (len + PW_PCI_ADDR_LEN + sizeof(" ...") <= PW_PCI_GROUP_LEN)
+		snprintf(
+			g->others + len, PW_PCI_GROUP_LEN - len, "%s%s", g->n ? " " : "", dev.addr);
+	else if (g->others[len - 1] != '.')
+		strcat(g->others, " ...");
+	g->n++;
 	return 0;
 }
 
 unsigned int pw_pci_group_busy(
-	const struct pw_sysroot *root, int group, const char *addr, char other[PW_PCI_ADDR_LEN])
+	const struct pw_sysroot *root, int group, const char *addr, char others[PW_PCI_GROUP_LEN])
 {
-	struct group g = {.root = root, .addr = addr, .other = other};
+	struct group g = {.root = root, .addr = addr, .others = others};
 	char path[64];
 
-	other[0] = '\0';
+	others[0] = '\0';
 	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices", group);
 	pw_sysfs_each_entry(root, path, is_busy, &g);
 	return g.n;

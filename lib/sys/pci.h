@@ -35,9 +35,11 @@ unsigned int pw_pci_list_net(
 	const struct pw_sysroot *root, struct pw_pci_dev *devs, unsigned int max);
 
 /* Devices in an IOMMU group beside addr that a driver other than VFIO's holds: VFIO will not open
- * the group. Returns how many; the first one's address in other. */
+ * the group. Returns how many; their addresses in others, a blank between two, "..." after what
+ * fits. */
+#define PW_PCI_GROUP_LEN 160
 unsigned int pw_pci_group_busy(
-	const struct pw_sysroot *root, int group, const char *addr, char other[PW_PCI_ADDR_LEN]);
+	const struct pw_sysroot *root, int group, const char *addr, char others[PW_PCI_GROUP_LEN]);
 
 /* Drivers that leave the device to user space. */
 bool pw_pci_driver_is_vfio(const char *driver);

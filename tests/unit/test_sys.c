@@ -223,7 +223,7 @@ static void pci_nics_are_listed_with_driver_node_and_group(void **state)
 {
 	const struct sysfix *f = *state;
 	struct pw_pci_dev devs[4];
-	char other[PW_PCI_ADDR_LEN];
+	char others[PW_PCI_GROUP_LEN];
 	struct pw_err err;
 
 	sysfix_nic(f, "0000:3b:00.0", "vfio-pci", 1, 12, "");
@@ -246,9 +246,9 @@ static void pci_nics_are_listed_with_driver_node_and_group(void **state)
 	assert_int_equal(devs[3].iommu_group, -1);
 	assert_int_equal(pw_pci_list_net(&f->root, devs, 2), 2);
 
-	assert_int_equal(pw_pci_group_busy(&f->root, 12, "0000:3b:00.0", other), 1);
-	assert_string_equal(other, "0000:3b:00.1");
-	assert_int_equal(pw_pci_group_busy(&f->root, 12, "0000:3b:00.1", other), 0);
+	assert_int_equal(pw_pci_group_busy(&f->root, 12, "0000:3b:00.0", others), 1);
+	assert_string_equal(others, "0000:3b:00.1");
+	assert_int_equal(pw_pci_group_busy(&f->root, 12, "0000:3b:00.1", others), 0);
 
 	assert_int_equal(pw_pci_read(&f->root, "5e:00.0,x=1", devs, NULL), 0);
 	assert_string_equal(devs[0].addr, "0000:5e:00.0");

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,44 @@ static void test_a_busy_mate_in_the_group_is_refused_and_named(void **state)
 	assert_int_equal(check(f, NIC, "vfio-pci", MATE), -EBUSY);
 }
 
+static void test_all_busy_mates_are_named_ready_for_the_mend(void **state)
+{
+	const struct sysfix *f = *state;
+
+	sysfix_nic(f, MATE, "ice", 0, 7, "");
+	sysfix_nic(f, "0000:3b:00.2", "vfio-pci", 0, 7, "");
+	sysfix_nic(f, "0000:3b:00.3", "nvme", 0, 7, "");
+	sysfix_nic(f, "0000:3b:00.4", "", 0, 7, "");
+	assert_int_equal(
+		check(f, NIC, "vfio-pci", "--bind=vfio-pci " MATE " 0000:3b:00.3"), -EBUSY);
+}
+
+static void test_more_mates_than_a_message_holds_are_cut_with_an_ellipsis(void **state)
+{
+	const struct sysfix *f = *state;
+	char others[PW_PCI_GROUP_LEN], addr[PW_PCI_ADDR_LEN];
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		snprintf(addr, sizeof(addr), "0000:3c:%02x.0", i);
+		sysfix_nic(f, addr, "ice", 0, 7, "");
+	}
+	assert_int_equal(pw_pci_group_busy(&f->root, 7, NIC, others), 20);
+	assert_non_null(strstr(others, "0000:3c:0a.0 ..."));
+	assert_null(strstr(others, "... "));
+}
+
+static void test_without_a_group_vfio_is_allowed_in_its_unsafe_mode(void **state)
+{
+	const struct sysfix *f = *state;
+
+	sysfix_nic(f, "0000:04:00.0", "ice", 0, -1, "");
+	sysfix_write(f, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N");
+	assert_int_equal(check(f, "0000:04:00.0", "vfio-pci", "no IOMMU group"), -EOPNOTSUPP);
+	sysfix_write(f, "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y");
+	assert_int_equal(check(f, "0000:04:00.0", "vfio-pci", NULL), 0);
+}
+
 static void test_what_the_driver_does_not_take_is_put_back(void **state)
 {
 	const struct sysfix *f = *state;
@@ -153,6 +192,9 @@ int main(void)
 		TEST(test_a_device_that_is_not_there_is_refused),
 		TEST(test_vfio_is_refused_without_a_group_and_another_driver_is_not),
 		TEST(test_a_busy_mate_in_the_group_is_refused_and_named),
+		TEST(test_all_busy_mates_are_named_ready_for_the_mend),
+		TEST(test_more_mates_than_a_message_holds_are_cut_with_an_ellipsis),
+		TEST(test_without_a_group_vfio_is_allowed_in_its_unsafe_mode),
 		TEST(test_what_the_driver_does_not_take_is_put_back),
 		TEST(test_a_former_override_stands_again),
 		TEST(test_giving_back_writes_the_former_driver_and_takes_it_from_vfio),

@@ -232,7 +232,7 @@ def test_a_report_is_written_whole(t):
     out = t.path("report")
     p = t.run("bench", "--wires", "loopback", "--ways", "sendfile,read_write", "--sizes", "1MiB",
               "--rounds", "2", "--stretch", "5ms", "--no-evidence", "--report", out).ends_with(0)
-    check("sendfile" in p.out and "Gb/s" in p.out, p.out)
+    check("sendfile" in p.out and "b/s" in p.out, p.out)
     with open(os.path.join(out, "report.html"), encoding="utf-8") as f:
         page = f.read()
     check("<svg" in page and "sendfile" in page, "no plot in report.html")
@@ -330,8 +330,12 @@ def test_a_cell_whose_process_dies_is_void_and_said(t):
     t.need_root()
     with Clean():
         p = t.start("bench", "--wires", "veth", "--ways", "read_write", "--sizes", "1MiB", "--rounds",
-                    "2", "--stretch", "1s", "--no-evidence", "--json")
-        os.kill(a_measured_cell(p)[0], signal.SIGKILL)
+                    "100", "--stretch", "1s", "--no-evidence", "--json")
+        cell = a_measured_cell(p)
+        os.kill(cell[0], signal.SIGKILL)
+        poll_until(lambda: not set(cell) & set(children(p.pid)), 20, "the cell's end")
+        poll_until(lambda: len(children(p.pid)) == 2, 20, "the next cell")
+        p.signal(signal.SIGINT)
         p.ends_with(3, 40)
     void = [s["void"] for row in p.json["rows"] for s in row["samples"] if s["void"]]
     equal(len(void), 1, "void samples")

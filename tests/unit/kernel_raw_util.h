@@ -64,7 +64,9 @@ static inline void make_net(void)
 		no_net = NULL;
 }
 
-/* A fresh pair; what was set or added to the one before is gone. */
+/* A fresh pair; what was set or added to the one before is gone. The receiving end comes up first: the
+ * other one then has a carrier while it is opened, and its queue at once. An end that waits for its
+ * carrier gets the queue later, from a work item, and drops frames without a word until then. */
 static inline void need_link(unsigned int mtu)
 {
 	if (no_net) {
@@ -74,7 +76,7 @@ static inline void need_link(unsigned int mtu)
 	if (if_nametoindex(TX))
 		sh("ip link del " TX);
 	sh("ip link add " TX " address " TX_MAC " mtu %u type veth peer name " RX " address " RX_MAC
-	   " mtu %u && ip link set " TX " up && ip link set " RX " up",
+	   " mtu %u && ip link set " RX " up && ip link set " TX " up",
 		mtu, mtu);
 }
 

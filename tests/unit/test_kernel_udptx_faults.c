@@ -207,7 +207,7 @@ static void errors_name_their_mend(void **state)
 static void slow_down_pwtx(void)
 {
 	if (system("ip link add pwtx type veth peer name pwrx 2>/dev/null && "
-		   "ip link set pwtx up && ip link set pwrx up && "
+		   "ip link set pwrx up && ip link set pwtx up && "
 		   "ip addr add 10.9.0.1/24 dev pwtx && "
 		   "ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev pwtx && "
 		   "tc qdisc add dev pwtx root tbf rate 8kbit burst 20kb limit 100mb "

@@ -177,7 +177,7 @@ static int split_at_pages(struct pw_window *win, struct pw_err *err)
 static int split_runs(struct pw_window *win, struct pw_err *err)
 {
 	struct runs out = {0};
-	int r = win->pages == PW_PAGES_STAGE ? eal_runs(win, &out) : pagemap_runs(win, &out);
+	int r = pw_pages_borrowed(win->pages) ? eal_runs(win, &out) : pagemap_runs(win, &out);
 
 	if (r) {
 		free(out.v);
@@ -297,7 +297,7 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		va_is_iova(win);
 	else
 		r = split_runs(win, err);
-	if (r == 0 && win->pages != PW_PAGES_STAGE && (tx->vfio || tx->eal.iova_va))
+	if (r == 0 && !pw_pages_borrowed(win->pages) && (tx->vfio || tx->eal.iova_va))
 		r = map_runs(tx, obj, !tx->vfio, err); /* EAL has mapped its own memory */
 	if (r == 0 && tx->eal.iova_va && tx->vfio) {
 		r = split_at_pages(win, err);
@@ -329,11 +329,11 @@ int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages as
 	if (traits->reach == PW_REACH_EAL || (traits->reach == PW_REACH_DMA && !on_hugetlbfs))
 		fit = PW_PAGES_STAGE;
 	*chosen = asked == PW_PAGES_AUTO ? fit : asked;
-	if (traits->reach == PW_REACH_EAL && *chosen != PW_PAGES_STAGE)
+	if (traits->reach == PW_REACH_EAL && !pw_pages_borrowed(*chosen))
 		return pw_err_set(err, EINVAL,
 			"use --pages %s for %s: %s shares only EAL's own memory with its peer and "
 			"would report "
-			"success for packets that never arrive; use --pages stage",
+			"success for packets that never arrive; use --pages stage or stream",
 			pw_pages_name(*chosen), path,
 			traits->driver[0] ? traits->driver : traits->copy_why);
 	if (traits->reach == PW_REACH_DMA && *chosen == PW_PAGES_PAGECACHE && !readonly)

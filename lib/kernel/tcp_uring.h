@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "kernel/tcpsock.h"
-#include "kernel/uring.h"
+#include "sys/uring.h"
 
 #define PW_TCP_URING_DEPTH 8 /* what an SQPOLL thread that serves several rings takes at once */
 

@@ -97,7 +97,7 @@ static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 
 static int ops_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 {
-	if (obj->win->pages == PW_PAGES_STAGE)
+	if (pw_pages_borrowed(obj->win->pages))
 		return pw_err_set(err, EINVAL,
 			"send by udp_read_send: it reads the file itself, which is staged; use "
 			"--pages pagecache");

@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "kernel/udpzc.h"
-#include "kernel/uring.h"
+#include "sys/uring.h"
 #include "kernel/ways.h"
 
 #define CQ_ENTRIES   (4 * PW_UDPZC_SLOTS) /* two of each slot, and of failed attempts */

@@ -18,6 +18,7 @@ static const char *const names[] = {
 	[PW_PAGES_HUGEFILE] = "hugefile",
 	[PW_PAGES_PAGECACHE] = "pagecache",
 	[PW_PAGES_STAGE] = "stage",
+	[PW_PAGES_STREAM] = "stream",
 };
 
 const char *pw_pages_name(enum pw_pages p)

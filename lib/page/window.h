@@ -21,9 +21,21 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum pw_pages { PW_PAGES_AUTO, PW_PAGES_HUGEFILE, PW_PAGES_PAGECACHE, PW_PAGES_STAGE };
+enum pw_pages {
+	PW_PAGES_AUTO,
+	PW_PAGES_HUGEFILE,
+	PW_PAGES_PAGECACHE,
+	PW_PAGES_STAGE,
+	PW_PAGES_STREAM, /* see page/stream.h */
+};
 
-const char *pw_pages_name(enum pw_pages p); /* "auto", "hugefile", "pagecache", "stage" */
+/* Pages that are not the file's own but borrowed memory (struct pw_stage_mem) that it was read to. */
+static inline bool pw_pages_borrowed(enum pw_pages p)
+{
+	return p == PW_PAGES_STAGE || p == PW_PAGES_STREAM;
+}
+
+const char *pw_pages_name(enum pw_pages p); /* "auto", "hugefile", "pagecache", ... */
 /* false when s names no provider */
 bool pw_pages_parse(const char *s, enum pw_pages *p);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "kernel/uring.h"
+#include "sys/uring.h"
 
 #include <errno.h>
 #include <stdio.h>

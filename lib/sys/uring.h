@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/kernel: an io_uring that can do what its way needs, or the reason why not. */
-#ifndef PW_KERNEL_URING_H
-#define PW_KERNEL_URING_H
+/* An io_uring that can do what its way needs, or the reason why not. */
+#ifndef PW_SYS_URING_H
+#define PW_SYS_URING_H
 
 #include <liburing.h>
 #include <stdbool.h>

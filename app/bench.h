@@ -8,7 +8,7 @@
 
 struct pw_bench_cli {
 	struct pw_bench_options bench;
-	const char *dir, *report;
+	const char *dir, *report, *profile;
 	bool quick, full, classic, list, cold, setup, json, csv, progress;
 };
 
@@ -16,5 +16,10 @@ struct pw_bench_cli {
 int pw_bench_list(void);
 /* bench_classic.c: the textbook's table. */
 int pw_bench_classic(const struct pw_bench_cli *o, const struct pw_context *ctx);
+
+/* bench_profile.c: pagewire against what it is to reach. */
+int pw_bench_profile(const struct pw_bench_cli *o, const struct pw_context *ctx);
+/* For pw_progress: "bench 3 of 20: WHAT, 12 s left". */
+void pw_bench_tick(void *progress, uint64_t done, uint64_t total, const char *what);
 
 #endif

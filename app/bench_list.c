@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "app/bench.h"
+#include "bench/profile.h"
 #include "bench/way.h"
 
 int pw_bench_list(void)
@@ -17,5 +18,8 @@ int pw_bench_list(void)
 				printf(" %s", pw_wire_name((enum pw_wire_kind)k));
 		putchar('\n');
 	}
+	puts("\nprofiles:");
+	for (i = 0; pw_profiles[i]; i++)
+		printf("%-24s %s\n", pw_profiles[i]->name, pw_profiles[i]->summary);
 	return PW_EXIT_OK;
 }

@@ -24,8 +24,10 @@ static const struct pw_opt options[] = {
 	{"classic", 0, PW_OPT_FLAG, O(classic), NULL,
 		"the textbook's table: one buffer, one pass; copies and mode switches counted", 0,
 		0, NULL},
-	{"list", 0, PW_OPT_FLAG, O(list), NULL, "name the ways and the wires each runs on", 0, 0,
-		NULL},
+	{"profile", 0, PW_OPT_STRING, O(profile), "NAME",
+		"pagewire against what it is to reach: --list names the profiles", 0, 0, NULL},
+	{"list", 0, PW_OPT_FLAG, O(list), NULL,
+		"name the ways and the wires each runs on, and the profiles", 0, 0, NULL},
 	{"wires", 'w', PW_OPT_STRING, B(wires), "LIST",
 		"of loopback, veth, sink, tap, vhost, null, nic:IF; without --ways all ways on "
 		"them",
@@ -110,10 +112,24 @@ static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands
 	       b->to || b->cores || o->cold || o->setup || o->report || o->csv;
 }
 
+/* What belongs to the table of ways alone. */
+static bool asks_for_ways(const struct pw_bench_cli *o, const struct pw_operands *ops)
+{
+	const struct pw_bench_options *b = &o->bench;
+
+	return ops->n || b->wires || b->ways || b->sizes || b->mtus || b->stretch_ns || b->to ||
+	       b->rebind || o->cold || o->setup || o->report || o->csv;
+}
+
 static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, struct pw_err *err)
 {
-	if (o->quick + o->full + o->classic > 1)
-		return pw_err_set(err, EINVAL, "use one of --quick, --full and --classic");
+	if (o->quick + o->full + o->classic + (o->profile != NULL) > 1)
+		return pw_err_set(
+			err, EINVAL, "use one of --quick, --full, --classic and --profile");
+	if (o->profile && asks_for_ways(o, ops))
+		return pw_err_set(err, EINVAL,
+			"--profile knows what it measures; of the other options it takes --rounds, "
+			"--seed, --core, --dir and --json");
 	if (o->classic && asks_for_rows(o, ops))
 		return pw_err_set(err, EINVAL,
 			"--classic measures one thing; of the other options it takes --json");
@@ -128,7 +144,7 @@ static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, st
 	return 0;
 }
 
-static void tick(void *ctx, uint64_t done, uint64_t total, const char *what)
+void pw_bench_tick(void *ctx, uint64_t done, uint64_t total, const char *what)
 {
 	struct pw_progress *p = ctx;
 	uint64_t now = pw_clock_ns();
@@ -195,7 +211,7 @@ static int run_bench(
 	pw_progress_init(&progress, ctx->is_tty, o->progress);
 	fprintf(stderr, "pagewire: bench: %zu rows, about %s\n", pw_bench_result(b)->n_rows,
 		pw_units_duration(duration, sizeof(duration), pw_bench_estimate_ns(b)));
-	pw_bench_set_tick(b, tick, &progress);
+	pw_bench_set_tick(b, pw_bench_tick, &progress);
 	r = pw_bench_run(b, &err);
 	pw_progress_end(&progress);
 	code = r == -ECANCELED ? PW_EXIT_MISMATCH
@@ -228,6 +244,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	opt.verbose = ctx->log.level >= PW_LOG_DEBUG;
 	opt.log = &ctx->log;
 	opt.stopped = pw_stop_requested;
+	if (o->profile)
+		return pw_bench_profile(o, ctx);
 	return o->classic ? pw_bench_classic(o, ctx) : run_bench(o, &opt, ctx);
 }
 

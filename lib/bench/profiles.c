@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/profiles.h"
+
+#include <stddef.h>
+
+const struct pw_profile *const pw_profiles[] = {
+	&pw_profile_growth,
+	NULL,
+};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Internal to lib/bench: what --profile takes. */
+#ifndef PW_BENCH_PROFILES_H
+#define PW_BENCH_PROFILES_H
+
+#include "bench/profile.h"
+
+extern const struct pw_profile pw_profile_growth;
+
+#endif

@@ -99,7 +99,7 @@ int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err)
 
 	if (snprintf(part, sizeof(part), "%s.part", c->to) >= (int)sizeof(part))
 		return pw_err_sys(err, ENAMETOOLONG, "stage to %s", c->to);
-	ret = pw_readin_open(&in, c->from, err);
+	ret = pw_readin_open(&in, c->from, "stage", err);
 	if (ret < 0)
 		return ret;
 	in.progress = c->progress;

@@ -44,17 +44,25 @@ static bool set_direct(int fd, bool on)
 	return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
-int pw_readin_open(struct pw_readin *r, const char *path, struct pw_err *err)
+bool pw_readin_buffered(struct pw_readin *r)
+{
+	if (!set_direct(r->fd, false))
+		return false;
+	r->direct = false;
+	return true;
+}
+
+int pw_readin_open(struct pw_readin *r, const char *path, const char *action, struct pw_err *err)
 {
 	struct pw_file f;
 	int ret;
 
-	*r = (struct pw_readin){.path = path};
-	ret = pw_file_open(&f, path, O_RDONLY, "stage", err);
+	*r = (struct pw_readin){.path = path, .action = action};
+	ret = pw_file_open(&f, path, O_RDONLY, action, err);
 	if (ret < 0)
 		return ret;
 	if (fstat(f.fd, &r->st) < 0) {
-		ret = pw_err_sys(err, errno, "stage %s", path);
+		ret = pw_err_sys(err, errno, "%s %s", action, path);
 		pw_file_close(&f);
 		return ret;
 	}
@@ -69,9 +77,9 @@ int pw_readin_open(struct pw_readin *r, const char *path, struct pw_err *err)
 static int shrunk(const struct pw_readin *r, uint64_t at, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,
-		"stage %s: it ended at %llu of %llu bytes, truncated meanwhile; keep it still and "
+		"%s %s: it ended at %llu of %llu bytes, truncated meanwhile; keep it still and "
 		"try again",
-		r->path, (unsigned long long)at, (unsigned long long)r->len_bytes);
+		r->action, r->path, (unsigned long long)at, (unsigned long long)r->len_bytes);
 }
 
 /* Reads some of it: bytes read, or -errno. Falls back to buffered reading once and for all. */
@@ -88,9 +96,8 @@ static ssize_t read_some(struct pw_readin *r, uint64_t offset, uint8_t *buf, uin
 			n = pread(r->fd, buf, pw_align_up(ask, PW_READIN_ALIGN), (off_t)offset);
 		if (n >= 0 || (errno != EINVAL && errno != EOPNOTSUPP))
 			return n < 0 ? -errno : n;
-		if (!set_direct(r->fd, false))
+		if (!pw_readin_buffered(r))
 			return -errno;
-		r->direct = false;
 	}
 	n = pread(r->fd, buf, ask, (off_t)offset);
 	if (n > 0)
@@ -119,7 +126,7 @@ int pw_readin_read(
 			r->done_bytes += (uint64_t)n;
 		}
 		if (r->progress && !r->progress(r->progress_ctx, r->done_bytes, r->len_bytes))
-			return pw_err_set(err, ECANCELED, "stage %s: interrupted", r->path);
+			return pw_err_set(err, ECANCELED, "%s %s: interrupted", r->action, r->path);
 	}
 	return 0;
 }
@@ -129,11 +136,12 @@ int pw_readin_unchanged(const struct pw_readin *r, struct pw_err *err)
 	struct stat st;
 
 	if (fstat(r->fd, &st) < 0)
-		return pw_err_sys(err, errno, "stage %s", r->path);
+		return pw_err_sys(err, errno, "%s %s", r->action, r->path);
 	if (st.st_size == r->st.st_size && pw_file_mtime_ns(&st) == pw_file_mtime_ns(&r->st))
 		return 0;
 	return pw_err_set(err, ESTALE,
-		"stage %s: it was written to meanwhile; keep it still and try again", r->path);
+		"%s %s: it was written to meanwhile; keep it still and try again", r->action,
+		r->path);
 }
 
 void pw_readin_close(struct pw_readin *r)

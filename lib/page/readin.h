@@ -21,6 +21,7 @@ struct pw_readin {
 	uint64_t done_bytes;
 	struct stat st; /* at open */
 	bool direct;
+	const char *action; /* the verb of messages: "stage", "stream" */
 	uint8_t cpu_copies; /* per byte, so far: 0, or 1 once anything was read buffered */
 	const char *path;   /* the caller's */
 	/* May be NULL; false cancels. */
@@ -28,7 +29,10 @@ struct pw_readin {
 	void *progress_ctx;
 };
 
-int pw_readin_open(struct pw_readin *r, const char *path, struct pw_err *err);
+int pw_readin_open(struct pw_readin *r, const char *path, const char *action, struct pw_err *err);
+
+/* Ends O_DIRECT for good; false when the kernel does not let us. */
+bool pw_readin_buffered(struct pw_readin *r);
 
 /* Reads the file's bytes [offset, offset + len) to buf. offset and buf are multiples of
  * PW_READIN_ALIGN, and so is len unless it ends the file; buf has room for len rounded up to it.

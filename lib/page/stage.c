@@ -154,7 +154,7 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	if (!kept)
 		return pw_err_sys(err, ENOMEM, "stage %s", path);
 	*kept = *mem;
-	ret = pw_readin_open(&in, path, err);
+	ret = pw_readin_open(&in, path, "stage", err);
 	if (ret < 0) {
 		free(kept);
 		return ret;

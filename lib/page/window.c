@@ -83,6 +83,8 @@ void pw_window_close(struct pw_window *w)
 	assert(w->n_out == 0);
 	if (w->pages == PW_PAGES_STAGE)
 		pw_stage_release(w);
+	else if (w->pages == PW_PAGES_STREAM)
+		pw_stream_release(w);
 	if (w->map)
 		munmap(w->map, w->map_bytes);
 	if (w->fd > STDERR_FILENO)

@@ -21,6 +21,7 @@
 #define POLL_MS     50
 #define SETTLE_NS   (100 * 1000 * 1000ull) /* without a frame: the NIC's queues are empty */
 #define SETTLE_STEP (2 * 1000 * 1000)
+#define QUEUE_NS    (5 * PW_NS_PER_S) /* for a queue before a receiver that is not scheduled */
 #define SINK_GRACE  (3 * PW_NS_PER_S) /* for the digest, once the source has ended */
 #define LAST_WORDS  4096
 #define NS_PER_GIB  (4 * PW_NS_PER_S) /* the same, per GiB of the file */
@@ -320,22 +321,24 @@ static bool counts(const struct pw_cell *cell)
 	       (cell->wire->kind == PW_WIRE_NIC && !cell->way->takes_device);
 }
 
-/* What the kernel took may wait in queues still, or be counted when the NIC says that it has gone. */
+/* What the kernel took may wait in its queue still; what goes past the queue is counted when the NIC
+ * says that it has gone. */
 static int count_after(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_err *err)
 {
 	const struct timespec pause = {.tv_nsec = SETTLE_STEP};
-	uint64_t since = pw_clock_ns(), last = 0, n;
+	const uint64_t start = pw_clock_ns();
+	uint64_t since = start, now, last = 0, n;
 	int r;
 
 	while ((r = pw_wire_count(cell->wire, &end->after, err)) == 0) {
-		n = end->after.packets - end->before.packets; /* not the queue's: it is ahead */
-		if (cell->wire->kind != PW_WIRE_NIC || n >= end->source.counters.packets)
-			break;
+		n = pw_wire_between(&end->before, &end->after).packets;
+		now = pw_clock_ns();
 		if (n != last)
-			since = pw_clock_ns();
-		else if (pw_clock_ns() - since > SETTLE_NS)
-			break;
+			since = now;
 		last = n;
+		if (cell->wire->kind != PW_WIRE_NIC || n >= end->source.counters.packets ||
+			(!end->after.waiting && now - since > SETTLE_NS) || now - start > QUEUE_NS)
+			break;
 		nanosleep(&pause, NULL);
 	}
 	return r;

@@ -326,11 +326,16 @@ int pw_wire_enter(int ns, struct pw_err *err)
 struct pw_wire_count pw_wire_between(
 	const struct pw_wire_count *before, const struct pw_wire_count *after)
 {
+	const uint64_t queued = after->queue_packets - before->queue_packets;
+	const uint64_t packets = after->packets - before->packets;
+	/* some drivers (virtio_net) count a frame only when they free it, with one of the next run:
+	 * what came through the queue is counted there */
+	const bool by_queue = 2 * queued >= packets;
+
 	return (struct pw_wire_count){
-		.packets = pw_max_u64(after->packets - before->packets,
-			after->queue_packets - before->queue_packets),
-		.bytes = pw_max_u64(
-			after->bytes - before->bytes, after->queue_bytes - before->queue_bytes),
+		.packets = by_queue ? queued : packets,
+		.bytes = by_queue ? after->queue_bytes - before->queue_bytes
+				  : after->bytes - before->bytes,
 		.dropped = after->dropped - before->dropped,
 	};
 }
@@ -355,6 +360,7 @@ int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_er
 		 * it, the device's count stands */
 		c->queue_packets = link.qdisc_packets;
 		c->queue_bytes = link.qdisc_bytes;
+		c->waiting = link.qdisc_waiting;
 	}
 	if (w->kind == PW_WIRE_SINK) {
 		/* an ifb has received what it is sent; packets may go past the queue, trains are

@@ -65,11 +65,12 @@ int pw_wire_enter(int ns, struct pw_err *err);
 
 /* The device's own counters since it was made: what `sink` and `nic` deliver by. Frames without FCS.
  * Segments of a GSO train are counted one by one by the queue before the device; some drivers take a
- * train for one. -EOPNOTSUPP: vhost, null. */
+ * train for one, some count late. -EOPNOTSUPP: vhost, null. */
 struct pw_wire_count {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t dropped;
+	uint64_t waiting;                    /* nic: in the queue now */
 	uint64_t queue_packets, queue_bytes; /* of the queue, which some ways go past */
 };
 /* What came between two readings: a way is counted whole by the device or by its queue. */

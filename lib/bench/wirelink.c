@@ -73,6 +73,7 @@ static void take_qdisc_stats(const struct nlattr *stats, struct pw_wirelink_coun
 	c->qdisc_packets = basic.packets;
 	c->qdisc_bytes = basic.bytes;
 	c->qdisc_dropped = queue.drops;
+	c->qdisc_waiting = queue.qlen;
 	/* sent when 32 bits do not hold the count */
 	pw_netlink_get(tb[TCA_STATS_PKT64], &c->qdisc_packets, sizeof(c->qdisc_packets));
 }

@@ -15,6 +15,7 @@ struct pw_wirelink_count {
 	/* The root qdisc's, 0 where there is none. It counts the segments of a GSO train where a
 	 * virtual device counts the train as one packet. */
 	uint64_t qdisc_packets, qdisc_bytes, qdisc_dropped;
+	uint64_t qdisc_waiting; /* frames or trains in it now */
 };
 /* Of the interface in namespace ns (-1: ours). -ENODEV: there is none of that name. */
 int pw_wirelink_count(int ns, const char *name, struct pw_wirelink_count *c, struct pw_err *err);

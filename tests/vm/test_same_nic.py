@@ -88,6 +88,7 @@ def test_kernel_and_bypass_send_by_the_same_nic_and_the_sink_counts_both(t):
 state
 bench --rebind --ways {','.join(WAYS)} --rounds 2 || exit
 state
+sleep 1
 echo -n x >/dev/udp/10.9.0.2/9
 sleep 1
 """)
@@ -104,7 +105,10 @@ sleep 1
             check(sample["packets_sent"] > 728, f"{where}: {sample['packets_sent']} packets")
         check(row["summary"]["goodput_bps"]["median"] > 0, f"{where}: no goodput")
     equal(result["env"]["hypervisor"], "TCGTCGTCGTCG", "hypervisor")
-    equal(counted, left(result) + 1, f"testpmd's packets, bench's and one datagram's\n{p.describe()}")
+    samples = [(row["label"], sample["round"], sample["packets_sent"], sample["packets_counted"])
+               for row in result["rows"] for sample in row["samples"]]
+    equal(counted, left(result) + 1, f"testpmd's packets, bench's and one datagram's; {samples}\n"
+          f"{p.err}\n{peer.p.out[-1500:]}")
 
 
 def test_what_cannot_be_given_back_is_not_taken_and_the_reason_named(t):

@@ -2,7 +2,8 @@
 /*
  * The File Delivery Table (RFC 6726 section 3.4.2): which TOI is which file. XML, built and parsed
  * with libxml2; no entities, no DTD, no network. Attributes of our own live in the namespace
- * PW_FDT_NS: Digest ("xxh3-128:HEX", "sha-256:HEX") on a File, Files (number of files in the whole
+ * PW_FDT_NS: Digest ("xxh3-128:HEX", "sha-256:HEX", or "later" when a file is read only as it is sent
+ * and a later instance will name it) on a File, Files (number of files in the whole
  * session) on the FDT-Instance. An FDT-Instance carries some of the session's files; instances add
  * up. Not thread-bound; one struct one thread.
  */
@@ -19,6 +20,7 @@
 #define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
 #define PW_FDT_MAX_FILES   65536u      /* files in one instance */
 #define PW_NAME_MAX        1024u       /* bytes of a Content-Location, NUL excluded */
+#define PW_DIGEST_LATER    "later"     /* pw:Digest */
 #define PW_DIGEST_MAX      32
 #define PW_DIGEST_TEXT_MAX 96 /* of pw_digest_format() */
 
@@ -45,6 +47,7 @@ struct pw_fdt_file {
 	uint32_t max_sbl;        /* FEC-OTI-Maximum-Source-Block-Length */
 	uint32_t fec_id;         /* FEC-OTI-FEC-Encoding-ID */
 	struct pw_digest digest; /* ours, else Content-MD5, else none */
+	bool digest_later;       /* a later instance of the session will bring ours */
 	struct pw_digest md5; /* to be sent as Content-MD5 beside `digest`; kind NONE = not sent */
 	bool encoded;         /* a Content-Encoding that we cannot undo (gzip, ...) */
 };

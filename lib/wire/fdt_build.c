@@ -91,6 +91,8 @@ static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f
 	}
 	if (f->digest.kind != PW_DIGEST_NONE)
 		attribute(w, bad, "pw:Digest", pw_digest_format(text, sizeof(text), &f->digest));
+	else if (f->digest_later)
+		attribute(w, bad, "pw:Digest", PW_DIGEST_LATER);
 	*bad |= xmlTextWriterEndElement(w) < 0;
 }
 

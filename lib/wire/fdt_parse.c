@@ -174,12 +174,14 @@ static void read_md5(const char *s, struct pw_digest *d)
 /* Our own digest if it is there and we know it, else Content-MD5, else none. */
 static void read_digest(const struct attrs *a, struct pw_fdt_file *f)
 {
-	char text[96];
+	char text[96] = "";
 
 	if (copy(a, NULL, "Content-MD5", text, sizeof(text)))
 		read_md5(text, &f->md5);
-	if (!copy(a, PW_FDT_NS, "Digest", text, sizeof(text)) || !pw_digest_parse(text, &f->digest))
-		f->digest = f->md5;
+	if (copy(a, PW_FDT_NS, "Digest", text, sizeof(text)) && pw_digest_parse(text, &f->digest))
+		return;
+	f->digest = f->md5;
+	f->digest_later = f->md5.kind == PW_DIGEST_NONE && strcmp(text, PW_DIGEST_LATER) == 0;
 }
 
 static int read_lengths(const struct attrs *a, struct pw_fdt_file *f, struct pw_err *err)

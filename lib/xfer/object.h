@@ -46,6 +46,8 @@ struct pw_object {
 	struct pw_digest digest;
 	uint8_t state; /* enum pw_recv_file_state */
 	bool reason_owned;
+	bool digest_due; /* the sender will name it once it has read the whole file */
+	bool awaits;     /* all symbols are there, the digest is not */
 };
 
 /* Bytes that a part for this object takes. */

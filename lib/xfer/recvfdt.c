@@ -176,6 +176,7 @@ static bool learn_new(
 	o->symbol_len = f->symbol_len;
 	o->max_sbl = f->max_sbl;
 	o->digest = f->digest;
+	o->digest_due = f->digest_later && !r->discard;
 	r->st.bytes_total += o->len_bytes;
 	why = entry_fault(r, f);
 	if (!why && taken)
@@ -187,14 +188,27 @@ static bool learn_new(
 	return true;
 }
 
+/* A file that its sender reads only as it goes gets its digest in the end. */
+static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_digest *digest)
+{
+	if (!o->digest_due || digest->kind == PW_DIGEST_NONE)
+		return;
+	o->digest = *digest;
+	o->digest_due = false;
+	if (o->awaits)
+		pw_recv_submit(r, o, PW_FINISH_PART);
+}
+
 static bool learn_file(struct pw_recv *r, const struct pw_fdt_file *f, uint64_t free_bytes)
 {
 	char *name = printable(f->location);
 	struct pw_object *o = pw_objtab_find(&r->objs, f->toi);
 	bool ok = name && f->toi != PW_FDT_TOI;
 
-	if (ok && o)
-		r->c.fdt_conflicts += contradicts(o, f, name);
+	if (ok && o && contradicts(o, f, name))
+		r->c.fdt_conflicts++;
+	else if (ok && o)
+		take_digest(r, o, &f->digest);
 	else if (ok)
 		ok = learn_new(r, f, name, free_bytes);
 	free(name);

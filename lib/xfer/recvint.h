@@ -71,6 +71,8 @@ void pw_recv_prepare(struct pw_recv *r, size_t index);
 void pw_recv_drop_unused(struct pw_recv *r);
 /* All symbols are there (or the file is known to be): to the finisher, or ended with discard. */
 void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind);
+/* Files that wait for a digest go without. */
+void pw_recv_submit_due(struct pw_recv *r);
 void pw_recv_collect(struct pw_recv *r);
 /* A mapped file was truncated under us: fatal. */
 void pw_recv_check_lost(struct pw_recv *r);

@@ -174,6 +174,7 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 	}
 	r->finished = true;
 	r->stopped = true;
+	pw_recv_submit_due(r);
 	if (r->finish)
 		pw_finish_wait(r->finish);
 	pw_recv_collect(r);

@@ -176,6 +176,12 @@ void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind 
 		pw_recv_set_state(r, o, PW_RECV_UNVERIFIED);
 		return;
 	}
+	if (o->digest_due && kind == PW_FINISH_PART) {
+		o->awaits = true;
+		pw_recv_set_state(r, o, PW_RECV_VERIFYING);
+		return;
+	}
+	o->awaits = false;
 	if (p && pw_guard_lost(p->map.guard)) {
 		lost(r, o);
 		return;
@@ -190,6 +196,22 @@ void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind 
 		lru_push(r, p);
 	drop_part(r, o);
 	pw_recv_set_state(r, o, PW_RECV_VERIFYING);
+}
+
+void pw_recv_submit_due(struct pw_recv *r)
+{
+	struct pw_object *o;
+	size_t i;
+
+	for (i = 0; i < r->objs.n; i++) {
+		o = pw_objtab_at(&r->objs, i);
+		o->digest_due = false;
+		if (!o->awaits)
+			continue;
+		pw_warn(r->log, "%s is all there, but its digest never came: not verified",
+			o->name);
+		pw_recv_submit(r, o, PW_FINISH_PART);
+	}
 }
 
 /* What --resume found under the name is not what the sender has. */

@@ -83,6 +83,29 @@ static void the_table_as_it_is_written(void **state)
 	free(xml);
 }
 
+static void a_digest_that_comes_later_is_announced(void **state)
+{
+	struct pw_fdt_file f = file("a", 1);
+	struct pw_fdt fdt = {.files = &f, .n_files = 1}, got;
+	char *xml;
+
+	(void)state;
+	f.digest_later = true;
+	xml = build(&fdt);
+	got = parse(xml);
+	assert_int_equal(got.files[0].digest.kind, PW_DIGEST_NONE);
+	assert_true(got.files[0].digest_later);
+	pw_fdt_finish(&got);
+	free(xml);
+	f.digest.kind = PW_DIGEST_XXH3_128;
+	xml = build(&fdt);
+	got = parse(xml);
+	assert_int_equal(got.files[0].digest.kind, PW_DIGEST_XXH3_128);
+	assert_false(got.files[0].digest_later);
+	pw_fdt_finish(&got);
+	free(xml);
+}
+
 static void what_need_not_be_said_is_left_out(void **state)
 {
 	struct pw_fdt_file f = file("a", 1);
@@ -451,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_table_as_it_is_written),
+		cmocka_unit_test(a_digest_that_comes_later_is_announced),
 		cmocka_unit_test(what_need_not_be_said_is_left_out),
 		cmocka_unit_test(what_is_written_reads_the_same),
 		cmocka_unit_test(a_table_may_be_empty),

@@ -110,6 +110,51 @@ static void a_contradicting_table_changes_nothing(void **state)
 		source_drop(&lies[i]);
 }
 
+/* Three ends of a file whose sender reads it only as it goes. */
+static void a_whole_file_waits_for_the_digest_that_was_announced(void **state)
+{
+	static const enum pw_recv_file_state ends[] = {
+		PW_RECV_COMPLETE, PW_RECV_MISMATCH, PW_RECV_UNVERIFIED};
+	struct pw_recv_config cfg = config();
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		const char *names[] = {"right", "wrong", "never"};
+		struct source s = source_make(1, names[i], 5000, 1000, PW_DIGEST_NONE);
+		struct pw_recv *r = recv_make(&cfg);
+		struct packets p = {0}, last = {0};
+		struct pw_recv_status st;
+
+		s.f.digest_later = true;
+		packets_add_fdt(&p, TSI, 1, &s, 1, true, 1);
+		packets_add_file(&p, TSI, &s);
+		packets_add_symbol(&p, TSI, &s, 0);
+		push(r, &p);
+		pw_recv_status(r, &st);
+		assert_false(st.done);
+		assert_state(r, 0, PW_RECV_VERIFYING);
+		assert_false(is_there(in_dir(dir, names[i])));
+		pw_digest_buffer(
+			PW_DIGEST_XXH3_128, s.data, i == 0 ? 5000 : 4999, &s.f.digest, NULL);
+		packets_add_fdt(&last, TSI, 2, &s, 1, true, 1);
+		if (i < 2) {
+			push(r, &last);
+			assert_true(settle(r).done);
+		}
+		assert_int_equal(pw_recv_counters(r)->fdt_conflicts, 0);
+		assert_int_equal(pw_recv_finish(r, NULL), i == 1);
+		assert_state(r, 0, ends[i]);
+		assert_int_equal(is_there(in_dir(dir, names[i])), i != 1);
+		if (i != 1)
+			assert_content(in_dir(dir, names[i]), &s);
+		pw_recv_destroy(r);
+		packets_drop(&p);
+		packets_drop(&last);
+		source_drop(&s);
+	}
+}
+
 static void a_damaged_table_is_taken_from_its_next_copy(void **state)
 {
 	struct source s = source_make(1, "again", 3000, 1000, PW_DIGEST_XXH3_128);
@@ -358,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(bombs_and_entities_are_bad_tables),
 		test(a_contradicting_table_changes_nothing),
+		test(a_whole_file_waits_for_the_digest_that_was_announced),
 		test(a_damaged_table_is_taken_from_its_next_copy),
 		test(a_table_in_many_packets_comes_together_in_any_order),
 		test(lies_in_table_packets_are_counted),

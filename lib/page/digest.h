@@ -10,6 +10,8 @@
 
 struct pw_digest_state; /* opaque */
 
+#define PW_DIGEST_STATE_BYTES 704u /* about what a state of XXH3-128 takes */
+
 int pw_digest_create(struct pw_digest_state **st, enum pw_digest_kind kind, struct pw_err *err);
 void pw_digest_update(struct pw_digest_state *st, const void *data, size_t len);
 void pw_digest_final(struct pw_digest_state *st, struct pw_digest *out);

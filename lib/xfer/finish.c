@@ -67,6 +67,20 @@ static void mismatch(
 		job->why = NULL;
 }
 
+/* The digest of the mapping's content, less what the receiver has done of it already. */
+static int digest_rest(struct pw_finish_job *job, struct pw_digest *got, struct pw_err *err)
+{
+	const struct pw_object *o = job->obj;
+
+	if (!job->digest)
+		return pw_digest_buffer(o->digest.kind,
+			o->len_bytes ? (const void *)job->map.base : "", o->len_bytes, got, err);
+	pw_digest_update(job->digest, job->map.base + job->digested_bytes,
+		o->len_bytes - job->digested_bytes);
+	pw_digest_final(job->digest, got);
+	return 0;
+}
+
 /* GOOD, UNVERIFIED or MISMATCH by the mapping's content. */
 static int verify(struct pw_finish_job *job, struct pw_err *err)
 {
@@ -77,8 +91,7 @@ static int verify(struct pw_finish_job *job, struct pw_err *err)
 	job->result = PW_FINISH_UNVERIFIED;
 	if (o->digest.kind == PW_DIGEST_NONE)
 		return 0;
-	ret = pw_digest_buffer(o->digest.kind, o->len_bytes ? (const void *)job->map.base : "",
-		o->len_bytes, &got, err);
+	ret = digest_rest(job, &got, err);
 	if (ret < 0)
 		return ret;
 	if (got.kind == o->digest.kind &&
@@ -203,6 +216,11 @@ int pw_finish_submit(struct pw_finish *f, struct pw_object *o, enum pw_finish_ki
 	job->obj = o;
 	job->kind = kind;
 	job->map.guard = -1;
+	if (o->part && kind == PW_FINISH_PART) {
+		job->digest = o->part->digest;
+		job->digested_bytes = o->part->digested_bytes;
+		o->part->digest = NULL;
+	}
 	if (map && map->base && atomic_load(&f->n_mapped) < MAX_MAPPED) {
 		atomic_fetch_add(&f->n_mapped, 1);
 		job->map = *map;
@@ -236,6 +254,7 @@ struct pw_finish_job *pw_finish_collect(struct pw_finish *f)
 
 void pw_finish_job_destroy(struct pw_finish_job *job)
 {
+	pw_digest_destroy(job->digest);
 	free(job->why);
 	free(job);
 }

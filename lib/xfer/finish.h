@@ -35,6 +35,8 @@ struct pw_finish_job {
 	struct pw_finish_job *next;
 	struct pw_object *obj;
 	struct pw_mapping map;
+	struct pw_digest_state *digest; /* over digested_bytes, or NULL; owned */
+	uint64_t digested_bytes;
 	enum pw_finish_kind kind;
 	enum pw_finish_result result;
 	int code;  /* FAILED: positive errno */
@@ -47,7 +49,7 @@ struct pw_finish; /* opaque */
 int pw_finish_create(
 	struct pw_finish **f, const struct pw_output *out, bool force, struct pw_err *err);
 
-/* map: taken over when the finisher has room for one more mapping, else closed; may be NULL. Then
+/* The part's digest is taken over. map: taken over when the finisher has room for one more mapping, else closed; may be NULL. Then
  * the finisher maps the file itself. */
 int pw_finish_submit(struct pw_finish *f, struct pw_object *o, enum pw_finish_kind kind,
 	struct pw_mapping *map, struct pw_err *err);

@@ -6,10 +6,17 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "page/digest.h"
+
+/* Less than this is digested in no time, and of such files there may be very many. */
+#define DIGEST_MIN_BYTES (1u << 20)
+/* One step: several times what comes between two steps. */
+#define DIGEST_STEP_BYTES (1u << 20)
 
 uint64_t pw_part_bytes(const struct pw_blocks *b)
 {
-	return sizeof(struct pw_part) + pw_div_ceil(b->n_symbols, 64) * sizeof(uint64_t);
+	return sizeof(struct pw_part) + pw_div_ceil(b->n_symbols, 64) * sizeof(uint64_t) +
+	       (b->transfer_len < DIGEST_MIN_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
 }
 
 /* Symbols [first, end) that range i touches, less those that an earlier range touched: *done. */
@@ -77,8 +84,32 @@ void pw_part_destroy(struct pw_object *o)
 	if (!o->part)
 		return;
 	pw_mapping_close(&o->part->map);
+	pw_digest_destroy(o->part->digest);
 	free(o->part);
 	o->part = NULL;
+}
+
+/* SHA-256 and MD5 would hold the packets up. */
+void pw_part_digest_start(struct pw_part *p)
+{
+	if (p->digest || p->digested_bytes || p->blocks.transfer_len < DIGEST_MIN_BYTES ||
+		p->obj->digest.kind != PW_DIGEST_XXH3_128)
+		return;
+	pw_digest_create(&p->digest, PW_DIGEST_XXH3_128, NULL);
+}
+
+void pw_part_digest_more(struct pw_part *p)
+{
+	uint64_t end = pw_part_next(p, p->digested_bytes / p->blocks.symbol_len, false);
+	uint64_t n =
+		pw_min_u64(end * p->blocks.symbol_len, p->blocks.transfer_len) - p->digested_bytes;
+
+	if (n > DIGEST_STEP_BYTES)
+		n = DIGEST_STEP_BYTES - DIGEST_STEP_BYTES % p->blocks.symbol_len;
+	if (n == 0)
+		return;
+	pw_digest_update(p->digest, p->map.base + p->digested_bytes, n);
+	p->digested_bytes += n;
 }
 
 uint64_t pw_part_next(const struct pw_part *p, uint64_t index, bool set)

@@ -20,6 +20,7 @@
 #include "xfer/output.h"
 #include "xfer/recv.h"
 
+struct pw_digest_state;
 struct pw_object;
 
 struct pw_part {
@@ -28,6 +29,9 @@ struct pw_part {
 	uint64_t n_missing;    /* symbols */
 	uint64_t n_reached;    /* highest symbol index seen, plus one */
 	bool resumed;          /* symbols above n_reached may be there already */
+	/* Over the file's first digested_bytes, which are there; NULL: left to the finisher. */
+	struct pw_digest_state *digest;
+	uint64_t digested_bytes;
 	struct pw_object *obj;
 	struct pw_part *prev, *next; /* mapped parts, the one used last in front */
 	uint64_t bits[];             /* one a symbol, set when it is there */
@@ -67,6 +71,13 @@ static inline void pw_part_set(struct pw_part *p, uint64_t index)
 {
 	p->bits[index / 64] |= 1ull << (index % 64);
 }
+
+/* Starts the digest of a file that is worth it; without one, all of it is left to the finisher. */
+void pw_part_digest_start(struct pw_part *p);
+
+/* Takes what has come behind the digested bytes without a gap into the digest, while it is in the
+ * cache. After a gap was closed only some of it at a time: packets wait meanwhile. */
+void pw_part_digest_more(struct pw_part *p);
 
 /* Symbols in [from, to) that are not there. */
 uint64_t pw_part_count_clear(const struct pw_part *p, uint64_t from, uint64_t to);

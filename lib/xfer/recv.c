@@ -8,6 +8,9 @@
 #include "page/guard.h"
 #include "xfer/recvint.h"
 
+/* So many packets' bytes fit the first or second level cache, whatever the MTU. */
+#define DIGEST_PACKETS 16
+
 const char *pw_recv_file_state_name(enum pw_recv_file_state s)
 {
 	static const char *const names[] = {
@@ -194,6 +197,12 @@ static void take_packet(struct pw_recv *r, const struct pw_rx_view *view)
 	take_symbol(r, o, &hdr, payload, len);
 }
 
+static inline void digest(const struct pw_object *o)
+{
+	if (o && o->part->digest && o->part->map.base)
+		pw_part_digest_more(o->part);
+}
+
 void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
 {
 	size_t i;
@@ -202,6 +211,8 @@ void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
 		if (i + 1 < n)
 			__builtin_prefetch(views[i + 1].data);
 		take_packet(r, &views[i]);
+		if (i % DIGEST_PACKETS == DIGEST_PACKETS - 1 || i == n - 1)
+			digest(r->last);
 	}
 	if (pw_guard_any_lost())
 		pw_recv_check_lost(r);

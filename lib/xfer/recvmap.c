@@ -87,6 +87,7 @@ static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 		return false;
 	}
 	lru_push(r, p);
+	pw_part_digest_start(p);
 	return true;
 }
 

@@ -46,6 +46,12 @@ class Failed(Exception):
     """The test found something wrong."""
 
 
+def once(function):
+    """Marks a test that the sanitizer build is spared: its code runs there in other tests, and it is long."""
+    function.once = True
+    return function
+
+
 def check(condition, message):
     if not condition:
         raise Failed(message)

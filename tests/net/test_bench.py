@@ -11,7 +11,7 @@ import os
 import signal
 import time
 
-from harness import HERE, Skip, check, equal, poll_until
+from harness import HERE, Skip, check, equal, once, poll_until
 
 SYMBOL = 1440  # bytes of a file in a packet at MTU 1500, IPv4
 ODD_SIZES = ["0", "1B", f"{SYMBOL - 1}B", f"{SYMBOL}B", f"{SYMBOL + 1}B", "100001B"]
@@ -90,6 +90,7 @@ UDP = ["udp_read_send", "udp_mmap_sendmsg", "udp_sendmmsg", "udp_gso", "udp_zero
 RAW = ["packet_send", "packet_tx_ring", "xdp_copy"]
 
 
+@once
 def test_every_kernel_way_delivers_odd_sizes_on_loopback(t):
     t.need_root()
     with Clean():
@@ -98,6 +99,7 @@ def test_every_kernel_way_delivers_odd_sizes_on_loopback(t):
     equal(check_rows(result), set(TCP + UDP), "ways that ran")
 
 
+@once
 def test_every_kernel_way_delivers_on_veth(t):
     t.need_root()
     with Clean():
@@ -125,6 +127,7 @@ def test_kernel_ways_are_drained_from_a_tap(t):
     check_rows(result, may_lose=("tap",))
 
 
+@once
 def test_the_bypass_delivers_with_every_provider(t):
     t.need_hugepages()
     with Clean():

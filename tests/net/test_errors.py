@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from harness import check, equal
+from harness import check, equal, once
 
 RUNTIME, USAGE, NO_ENVIRONMENT = 1, 2, 77
 
@@ -133,6 +133,7 @@ def test_cpus_that_are_not_there_are_named(t):
     send_error(t, RUNTIME, ["--core", "one"], "--core", "one")
 
 
+@once
 def test_an_address_that_nobody_answers_for_is_named(t):
     send_error(t, RUNTIME, ["10.1.2.3", "ARP", "--to-mac"], to="10.1.2.3", port="null")
     send_error(t, RUNTIME, ["fd00::3", "NDP", "--to-mac"], to="[fd00::3]", port="null")

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 
-from harness import Test, check, equal
+from harness import Test, check, equal, once
 
 
 def leftovers(t, leave):
@@ -58,6 +58,7 @@ def test_an_interface_is_found_and_its_namespace_removed(t):
     check(names[0] not in listed, f"{names[0]} is still there")
 
 
+@once
 def test_a_huge_page_that_is_held_is_found(t):
     t.need_hugepages()
     held = []

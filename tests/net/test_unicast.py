@@ -2,7 +2,7 @@
 """Unicast without --to-mac: ARP and neighbour discovery, asked and answered by pagewire itself."""
 import os
 
-from harness import check, equal, poll_until
+from harness import check, equal, once, poll_until
 
 
 def unicast(t, address, elsewhere=None, vlan=()):
@@ -36,6 +36,7 @@ def test_arp_works_inside_a_vlan(t):
     check_arrived(t, *unicast(t, "10.1.2.3:4001", vlan=("--vlan", "77")))
 
 
+@once
 def test_a_receiver_of_another_address_does_not_answer(t):
     t.need_hugepages()
     _, tx, rx = unicast(t, "10.1.2.3:4001", elsewhere="10.1.2.4:4001")

@@ -2,7 +2,7 @@
 """The virtual wire: vhost and virtio-user, both ways, with every way to get at the file's pages."""
 import os
 
-from harness import Skip, check, equal
+from harness import Skip, check, equal, once
 
 SIZES = (0, 1, 1439, 1440, 1441, 3000001)
 
@@ -191,6 +191,7 @@ def test_the_profile_of_the_virtual_wire_works(t):
     equal(tx.json["port"], f"vhost:{t.path('w.sock')}", "port")
 
 
+@once
 def test_a_file_beyond_4_gib_arrives_whole(t):
     """Sparse, on tmpfs: no disk is to wait for; offsets beyond 32 bits are the point."""
     t.need_hugepages()

@@ -7,11 +7,6 @@
 #include "app/send.h"
 #include "base/clock.h"
 
-static const char *in_place(enum pw_pages pages)
-{
-	return pages == PW_PAGES_STAGE ? "copied into EAL memory" : "in place";
-}
-
 static const char *digest_name(const struct pw_job *job)
 {
 	static const char *const names[] = {"xxh3-128", "sha-256", "none"};
@@ -32,13 +27,31 @@ static void print_dma_maps(const struct pw_job *job)
 		printf(", DMA maps by page");
 }
 
+static void print_provider(const struct pw_job *job)
+{
+	char size[32];
+
+	printf("pages: %s%s, ", pw_pages_name(job->first_pages),
+		job->mixed_pages ? " and others" : "");
+	switch (job->first_pages) {
+	case PW_PAGES_STAGE:
+		/* its own copy depends on O_DIRECT: the summary tells */
+		printf("copied into EAL memory");
+		break;
+	case PW_PAGES_STREAM:
+		printf("%s ring, %s",
+			pw_units_size(size, sizeof(size), pw_stream_plan_bytes(&job->stream)),
+			job->stream_direct ? "O_DIRECT, 0 copies"
+					   : "no O_DIRECT on its file system, 1 copy");
+		break;
+	default:
+		printf("in place, 0 copies");
+	}
+}
+
 static void print_pages(const struct pw_job *job)
 {
-	printf("pages: %s%s, %s", pw_pages_name(job->first_pages),
-		job->mixed_pages ? " and others" : "", in_place(job->first_pages));
-	/* a stage's own copy depends on O_DIRECT: the summary tells */
-	if (job->first_pages != PW_PAGES_STAGE)
-		printf(", 0 copies");
+	print_provider(job);
 	if (job->tx) {
 		printf(", IOVA %s", job->info.iova_va ? "VA" : "PA");
 		print_dma_maps(job);
@@ -77,6 +90,15 @@ static double busy_per_packet(const struct pw_job *job, const struct pw_tx_count
 	return c->packets ? (double)job->result.busy_cycles / (double)c->packets : 0.0;
 }
 
+/* Part of the time that the disk was waited for. */
+static double read_wait(const struct pw_job *job)
+{
+	const struct pw_send_result *res = &job->result;
+
+	return per_byte(res->read_cycles,
+		res->busy_cycles + res->stall_cycles + res->pace_cycles + res->read_cycles);
+}
+
 void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	double s = (double)job->result.data_ns / 1e9;
@@ -108,8 +130,10 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 		job->traits->copies        ? "; the port: "
 		: job->traits->copy_why[0] ? "; "
 					   : "",
-		job->traits->copy_why,
-		job->result.page_in_copies ? "; staged without O_DIRECT" : "");
+		job->traits->copy_why, job->result.page_in_copies ? "; read without O_DIRECT" : "");
+	if (job->stream.n_slots && job->result.data_ns)
+		printf("disk: its next bytes were not there for %.1f %% of the time\n",
+			100 * read_wait(job));
 	if (c->cpu_read_bytes)
 		printf("reads: %g CPU reads per byte for UDP checksums\n",
 			per_byte(c->cpu_read_bytes, c->payload_bytes));
@@ -140,7 +164,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		"busy_cycles_per_packet", busy_per_packet(job, c));
 	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:I, s:b}",
 		"port", job->opt->port, "driver", job->info.driver, "pages",
-		pw_pages_name(res->pages), "in_place", res->pages != PW_PAGES_STAGE,
+		pw_pages_name(res->pages), "in_place", !pw_pages_borrowed(res->pages),
 		"page_in_copies", res->page_in_copies, "cpu_copies_per_byte",
 		res->page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes),
 		"cpu_reads_per_byte", per_byte(c->cpu_read_bytes, c->payload_bytes),
@@ -152,6 +176,10 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		(json_int_t)job->opt->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
 		(json_int_t)job->opt->mtu);
 
+	if (job->stream.n_slots)
+		json_object_update_new(how, json_pack("{s:I, s:f}", "ring_bytes",
+						    (json_int_t)pw_stream_plan_bytes(&job->stream),
+						    "disk_wait", read_wait(job)));
 	json_object_update_new(o, counts);
 	json_object_update_new(o, times);
 	json_object_update_new(o, how);

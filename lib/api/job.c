@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "sys/hugepages.h"
 #include "sys/netif.h"
 
 #define UDP_MAX_PAYLOAD 65507u
@@ -74,39 +76,129 @@ static int plan_symbol(struct pw_job *job, struct pw_err *err)
 }
 
 /* Which provider, for each file: refused ones are refused before anything starts. */
-static int choose_pages(
-	struct pw_job *job, const char *path, enum pw_pages *chosen, struct pw_err *err)
+static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes,
+	enum pw_pages *chosen, struct pw_err *err)
 {
-	bool huge = false;
+	bool huge = false, may_stream = job->opt->pages == PW_PAGES_AUTO && !job->no_stream;
 	uint64_t page_bytes;
 	int r = pw_hugefile_probe(path, &huge, &page_bytes, err);
 
-	if (r)
+	if (r == 0)
+		r = pw_dpdk_choose_pages(job->traits, (enum pw_pages)job->opt->pages, huge,
+			job->readonly_maps, path, chosen, err);
+	if (r || !may_stream || len_bytes == 0)
 		return r;
-	return pw_dpdk_choose_pages(job->traits, (enum pw_pages)job->opt->pages, huge,
-		job->readonly_maps, path, chosen, err);
+	if ((*chosen == PW_PAGES_STAGE && job->stream_staged) ||
+		(*chosen == PW_PAGES_PAGECACHE && !pw_pagecache_holds(len_bytes)))
+		*chosen = PW_PAGES_STREAM;
+	return 0;
 }
 
-static int plan_pages(struct pw_job *job, struct pw_err *err)
+/* How many bytes each provider is to hold, and the first file of each. */
+struct shares {
+	uint64_t staged_bytes; /* of the heap */
+	uint64_t streamed_bytes;
+	uint64_t n_streamed;
+	const char *streamed;
+};
+
+static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
 {
 	size_t i;
+	int r = 0;
 
-	for (i = 0; i < job->files.n; i++) {
+	*s = (struct shares){0};
+	job->n_in_place = 0;
+	job->mixed_pages = false;
+	for (i = 0; r == 0 && i < job->files.n; i++) {
 		const struct pw_file *f = &job->files.v[i];
-		enum pw_pages pages;
-		int r = choose_pages(job, f->path, &pages, err);
+		enum pw_pages pages = PW_PAGES_AUTO;
 
-		if (r)
-			return r;
+		r = choose_pages(job, f->path, f->len_bytes, &pages, err);
 		if (i == 0)
 			job->first_pages = pages;
 		job->mixed_pages |= pages != job->first_pages;
 		if (pages == PW_PAGES_STAGE)
-			job->stage_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
-		else
+			s->staged_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
+		else if (pages != PW_PAGES_STREAM)
 			job->n_in_place += f->len_bytes > 0;
+		if (pages != PW_PAGES_STREAM)
+			continue;
+		s->streamed = s->streamed ? s->streamed : f->path;
+		s->streamed_bytes += f->len_bytes;
+		s->n_streamed++;
 	}
-	job->stage_bytes = pw_dpdk_stage_bytes(job->stage_bytes);
+	return r;
+}
+
+/* What EAL finds free on huge pages. */
+static uint64_t huge_bytes(const struct pw_job *job)
+{
+	struct pw_hugepages hp;
+
+	if (job->opt->no_huge || pw_hugepages_read(NULL, &hp, NULL) < 0)
+		return 0;
+	return pw_hugepages_free_bytes(&hp);
+}
+
+/* Whether EAL gets memory for what would be staged: on huge pages, or on ordinary ones where not even
+ * a stream's ring found huge ones. */
+static bool stage_fits(const struct pw_job *job, uint64_t staged_bytes)
+{
+	const struct pw_job_options *o = job->opt;
+	uint64_t pools = pw_dpdk_pool_bytes(o->mtu, o->queue_size);
+	uint64_t need = pools + pw_dpdk_stage_bytes(staged_bytes);
+	uint64_t free_bytes = huge_bytes(job);
+
+	if (o->memory_bytes)
+		return need <= o->memory_bytes;
+	if (need <= free_bytes)
+		return true;
+	return job->spec.kind != PW_PORT_PCI && free_bytes < pools + o->stream_bytes &&
+	       pw_pagecache_holds(need);
+}
+
+static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err *err)
+{
+	struct pw_stream_need need = {
+		.memory_bytes = job->opt->stream_bytes,
+		.symbol_len = job->symbol_len,
+		.file_bytes = s->streamed_bytes,
+		.n_files = s->n_streamed,
+		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs((uint32_t)job->opt->queue_size) *
+			     job->symbol_len,
+	};
+	uint64_t fixed = pw_dpdk_pool_bytes(job->opt->mtu, job->opt->queue_size) +
+			 pw_dpdk_stage_bytes(s->staged_bytes + 1) + (8u << 20);
+	uint64_t huge = huge_bytes(job);
+	int r;
+
+	/* a smaller ring on huge pages before a larger one on others */
+	if (huge > fixed && huge - fixed < need.memory_bytes && !job->opt->memory_bytes)
+		need.memory_bytes = huge - fixed;
+	r = pw_stream_plan(&job->stream, &need, NULL);
+	if (r) {
+		need.memory_bytes = job->opt->stream_bytes;
+		r = pw_stream_plan(&job->stream, &need, err);
+	}
+	return r ? r : pw_stream_probe(s->streamed, &job->stream_direct, err);
+}
+
+static int plan_pages(struct pw_job *job, struct pw_err *err)
+{
+	struct shares s;
+	int r = share_out(job, &s, err);
+
+	if (r == 0 && s.staged_bytes && job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
+		!stage_fits(job, s.staged_bytes)) {
+		job->stream_staged = true;
+		r = share_out(job, &s, err);
+	}
+	if (r == 0 && s.n_streamed)
+		r = plan_stream(job, &s, err);
+	if (r)
+		return r;
+	job->stage_bytes = pw_dpdk_stage_bytes(s.staged_bytes + pw_stream_plan_bytes(&job->stream));
 	return 0;
 }
 
@@ -283,11 +375,18 @@ static int open_window(void *ctx, struct pw_window *w, const char *path, struct 
 	struct pw_job *job = ctx;
 	struct pw_stage_mem mem = pw_dpdk_stage_mem(job->tx);
 	uint8_t *hint = job->info.va_hint;
-	enum pw_pages pages;
-	int r = choose_pages(job, path, &pages, err);
+	enum pw_pages pages = PW_PAGES_AUTO;
+	struct stat st = {0};
+	int r;
 
+	/* as planned, unless the file has grown since, which the sender refuses */
+	if (stat(path, &st) < 0)
+		return pw_err_sys(err, errno, "open %s", path);
+	r = choose_pages(job, path, (uint64_t)st.st_size, &pages, err);
 	if (r)
 		return r;
+	if (pages == PW_PAGES_STREAM && job->stream.n_slots)
+		return pw_stream_file_open(w, path, err);
 	if (pages == PW_PAGES_STAGE)
 		return pw_stage_open(w, path, job->symbol_len, &mem, NULL, NULL, err);
 	if (hint)
@@ -329,6 +428,8 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.link_grace_ns = o->link_grace_ns,
 		.open_window = open_window,
 		.ctx = job,
+		.stream = job->stream,
+		.stream_mem = pw_dpdk_stage_mem(job->tx),
 		.stopped = job->stopped,
 		.tick = job->tick,
 		.tick_ctx = job->tick_ctx,

@@ -27,6 +27,7 @@ enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST
 struct pw_job_options {
 	const char *port, *to, *from, *to_mac, *gaps, *core;
 	uint64_t vlan, ttl, dscp, mtu, symbol, loops, tsi, queue_size, memory_bytes;
+	uint64_t stream_bytes; /* of the ring that streamed files go through, at most */
 	uint64_t fdt_interval_ns, lead_ns, wait_ns, link_grace_ns;
 	struct pw_rate rate;
 	int pages;        /* enum pw_pages */
@@ -42,7 +43,7 @@ struct pw_job_options {
 	{                                                                                   \
 		.vlan = PW_JOB_NO_VLAN, .mtu = 1500, .tsi = 1, .loops = 1,                  \
 		.fdt_interval_ns = 1000000000, .lead_ns = 50000000, .wait_ns = 30000000000, \
-		.link_grace_ns = PW_SEND_LINK_GRACE_NS,                                     \
+		.link_grace_ns = PW_SEND_LINK_GRACE_NS, .stream_bytes = 256ull << 20,       \
 	}
 
 struct pw_job {
@@ -53,6 +54,7 @@ struct pw_job {
 	void *tick_ctx;
 	void (*stretch)(void *ctx, bool starts); /* may be NULL, see xfer/send.h */
 	void *stretch_ctx;
+	bool no_stream;   /* symbols are asked for in any order: auto stages what is large, too */
 	bool no_populate; /* leave the page cache's pages to be faulted in while they go */
 
 	struct pw_portspec spec;
@@ -62,9 +64,12 @@ struct pw_job {
 	const struct pw_driver_traits *traits;
 	enum pw_pages first_pages; /* of the first file */
 	bool mixed_pages;
-	bool readonly_maps; /* the page cache, for a device */
-	size_t n_in_place;  /* files with bytes that no stage copies */
-	uint64_t stage_bytes;
+	bool readonly_maps;           /* the page cache, for a device */
+	size_t n_in_place;            /* files with bytes that no stage copies */
+	uint64_t stage_bytes;         /* EAL memory for stage and stream, besides the pools */
+	bool stream_staged;           /* too large to be staged: streamed */
+	bool stream_direct;           /* the first streamed file is read past the page cache */
+	struct pw_stream_plan stream; /* n_slots 0: nothing is streamed */
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;

@@ -43,6 +43,10 @@ static int translate(struct pagewire *pw, const struct pagewire_config *c)
 		return pw_err_set(&pw->err, EINVAL,
 			"read pages '%s': no provider; use auto, hugefile, pagecache or stage",
 			c->pages);
+	if (pages == PW_PAGES_STREAM)
+		return pw_err_set(&pw->err, EINVAL,
+			"use pages stream: it has symbols only in order; use auto, hugefile, "
+			"pagecache or stage");
 	o->pages = pages;
 	return 0;
 }
@@ -54,6 +58,7 @@ static int start(struct pagewire *pw, const char *const *paths, unsigned int n)
 	int r;
 
 	job->opt = &pw->options;
+	job->no_stream = true;
 	r = pw_job_plan(job, (char *const *)(uintptr_t)paths, (int)n, &usage, &pw->err);
 	if (r)
 		return r;

@@ -36,6 +36,13 @@ static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size)
 	return (48ull << 20) + (4 * (queue_size ? queue_size : 1024) + 1024) * (mtu + 512);
 }
 
+/* Payload mbufs of a transmit queue: what a driver may keep, and hands back only as it is handed more,
+ * is no more packets than these. */
+static inline uint32_t pw_dpdk_tx_mbufs(uint32_t queue_size)
+{
+	return 2 * (queue_size ? queue_size : 1024) + 1024;
+}
+
 /* EAL memory for staged files: each with O_DIRECT's alignment and the heap's own bytes, and over
  * all of them what is lost because extents are cut to whole symbols. */
 static inline uint64_t pw_dpdk_stage_file_bytes(uint64_t file_bytes)

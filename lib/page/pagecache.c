@@ -27,6 +27,11 @@ static uint64_t available_bytes(void)
 	return (uint64_t)kib * 1024;
 }
 
+bool pw_pagecache_holds(uint64_t len_bytes)
+{
+	return len_bytes <= available_bytes() / 2;
+}
+
 int pw_window_populate(
 	struct pw_window *w, uint64_t offset, uint64_t len, const char *path, struct pw_err *err)
 {
@@ -49,7 +54,7 @@ static int bring_in(struct pw_window *w, const char *path, bool huge, struct pw_
 {
 	if (huge)
 		return pw_window_populate(w, 0, w->map_bytes, path, err);
-	w->populate = w->map_bytes <= available_bytes() / 2;
+	w->populate = pw_pagecache_holds(w->map_bytes);
 	if (!w->populate)
 		madvise(w->map, w->map_bytes, MADV_SEQUENTIAL);
 	return 0;

@@ -217,8 +217,9 @@ void pw_stream_destroy(struct pw_stream *s)
 {
 	if (!s)
 		return;
-	if (!pw_stream_settle(s))
-		return; /* it may still write to the slots */
+	pw_stream_drop(s);
+	if (s->stuck)
+		return; /* the disk may still write to the slots */
 	io_uring_queue_exit(&s->ring);
 	free_slots(s);
 	free(s->slots);

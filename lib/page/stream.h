@@ -86,6 +86,9 @@ const struct pw_stream_piece *pw_stream_ready(struct pw_stream *s, struct pw_win
 /* The piece is sent: its slot is read into again once the window's n_out is 0. */
 void pw_stream_sent(struct pw_stream *s);
 
+/* Forgets all that was not sent, so that its files may be closed. */
+void pw_stream_drop(struct pw_stream *s);
+
 /* What the disk has owed for longest, or NULL when it owes nothing. */
 const struct pw_stream_piece *pw_stream_owed(const struct pw_stream *s);
 

@@ -38,6 +38,7 @@ struct pw_stream {
 	uint32_t n_reading;
 	uint32_t n_again;
 	bool registered; /* the slots are io_uring's fixed buffers */
+	bool stuck;      /* the disk owes for ever: nothing here is freed */
 	struct pw_err failed;
 };
 

@@ -235,6 +235,14 @@ const struct pw_stream_piece *pw_stream_owed(const struct pw_stream *s)
 	return NULL;
 }
 
+void pw_stream_drop(struct pw_stream *s)
+{
+	s->stuck = s->stuck || !pw_stream_settle(s);
+	for (; s->n_sent < s->n_started; s->n_sent++)
+		slot_of(s, s->n_sent)->state = PW_SLOT_IDLE;
+	s->n_again = 0;
+}
+
 bool pw_stream_settle(struct pw_stream *s)
 {
 	unsigned int silent = 0;

@@ -13,6 +13,8 @@
 #include "xfer/sender.h"
 
 #define READ_STEP       (64ull << 20) /* bytes between two looks at the stop flag */
+#define NEWS_COPIES     3
+#define NEWS_GAP_NS     2000000ull
 #define SYMBOL_MULTIPLE 32
 #define NARROW_MAX      65535 /* 16-bit TSI and TOI */
 
@@ -119,13 +121,17 @@ static int fill_slot(struct pw_send *s, struct pw_send_slot *slot, struct pw_err
 			"send %s: it had %" PRIu64 " bytes a moment ago, now %" PRIu64
 			"; send it when it rests",
 			file->path, file->len_bytes, slot->win.len_bytes);
-	if (slot->win.pages != PW_PAGES_STAGE && slot->win.map)
+	if (!pw_pages_borrowed(slot->win.pages) && slot->win.map)
 		slot->guard =
 			pw_guard_add(slot->win.map, slot->win.map_bytes, slot->win.page_bytes);
 	if (slot->win.populate) {
 		r = bring_in(s, slot, err);
 		if (r)
 			return r;
+	}
+	if (slot->win.pages == PW_PAGES_STREAM) {
+		r = pw_sendstream_open(s, slot, err);
+		return r ? r : make_headers(s, slot, err);
 	}
 	if (s->cfg.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE) {
 		r = digest_file(s, slot, s->cfg.digest, &file->digest, err);
@@ -149,6 +155,8 @@ static void free_slot(struct pw_send *s, struct pw_send_slot *slot)
 		return; /* better a leak than a device reading unmapped memory */
 	}
 	pw_guard_remove(slot->guard);
+	pw_digest_destroy(slot->digest);
+	pw_digest_destroy(slot->md5);
 	pw_window_close(&slot->win);
 	free(slot);
 }
@@ -224,12 +232,32 @@ int pw_send_open_group(
 	return pw_send_fdt_build(s, end == s->cfg.files->n, err);
 }
 
+/* Digests that the group's table did not have. Each packet may be lost; what comes last is said
+ * again as the session is closed. */
+static int send_news(struct pw_send *s, struct pw_err *err)
+{
+	int i, r;
+
+	if (!s->fdt_news)
+		return 0;
+	s->fdt_late = true;
+	r = pw_send_fdt(s, false, err);
+	for (i = 1; r == 0 && i < NEWS_COPIES && !s->fdt_last; i++) {
+		r = pw_send_pause(s, NEWS_GAP_NS, err);
+		if (r == 0)
+			r = pw_send_fdt(s, false, err);
+	}
+	return r;
+}
+
 static int send_group(struct pw_send *s, struct pw_err *err)
 {
 	size_t i;
 	int r = pw_send_look(
 		s, pw_clock_ns(), s->streaming ? PW_SEND_SENDING : PW_SEND_READING, err);
 
+	if (r == 0)
+		r = pw_sendstream_start(s, err);
 	if (r == 0)
 		r = pw_send_fdt(s, false, err);
 	if (r == 0 && !s->streaming) {
@@ -243,7 +271,7 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 	}
 	for (i = 0; r == 0 && i < s->n_group; i++)
 		r = pw_send_symbols(s, s->group[i], err);
-	return r;
+	return r ? r : send_news(s, err);
 }
 
 static int send_pass(struct pw_send *s, struct pw_err *err)
@@ -282,7 +310,8 @@ static void stop_clock(struct pw_send *s)
 		return;
 	spent = pw_cycles() - res->busy_cycles;
 	res->data_ns = pw_clock_ns() - s->start_ns;
-	res->busy_cycles = spent - pw_min_u64(spent, res->stall_cycles + res->pace_cycles);
+	res->busy_cycles =
+		spent - pw_min_u64(spent, res->stall_cycles + res->pace_cycles + res->read_cycles);
 	if (s->cfg.stretch)
 		s->cfg.stretch(s->cfg.stretch_ctx, false);
 }
@@ -318,6 +347,7 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 	}
 	s->cfg.ops->reap(s->cfg.path);
 	stop_clock(s);
+	pw_sendstream_drop(s);
 	if (r == -ECANCELED) {
 		result->interrupted = true;
 		r = 0;
@@ -336,6 +366,7 @@ void pw_send_destroy(struct pw_send *s)
 
 	if (!s)
 		return;
+	pw_sendstream_destroy(s);
 	for (i = 0; i < s->n_group; i++)
 		free_slot(s, s->group[i]);
 	while (s->retired) {

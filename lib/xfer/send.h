@@ -6,6 +6,9 @@
  *                                             FDT again every fdt_interval
  *   end             FDT packets with the close-session flag, until the driver has let go
  *
+ * A streamed file is read as it goes: the table's first instance has no digest of it, the one after
+ * its last symbol has.
+ *
  * Files go in groups, one FDT instance a group, so that any number of files fits into bounded
  * memory; windows close when the driver has given back their last packet. One thread.
  */
@@ -18,6 +21,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "page/stream.h"
 #include "path/path.h"
 #include "wire/fdt.h"
 #include "xfer/files.h"
@@ -56,7 +60,11 @@ struct pw_send_config {
 	/* Opens a file's window with the provider that was chosen. */
 	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
 	void *ctx;
-	bool (*stopped)(void); /* asked a few thousand times a second */
+	/* For windows of the stream provider: a ring in this memory. */
+	struct pw_stream_plan stream;
+	struct pw_stage_mem stream_mem;
+	uint64_t read_patience_ns; /* a disk that is silent for so long is reported; 0 = 5 s */
+	bool (*stopped)(void);     /* asked a few thousand times a second */
 	/* A few times a second; may be NULL. */
 	void (*tick)(void *ctx, const struct pw_send_status *st);
 	void *tick_ctx;
@@ -73,6 +81,7 @@ struct pw_send_result {
 	uint64_t busy_cycles;   /* of data_ns: building and handing over packets */
 	uint64_t stall_cycles;  /* of data_ns: the driver took nothing */
 	uint64_t pace_cycles;   /* of data_ns: waiting for the rate */
+	uint64_t read_cycles;   /* of data_ns: a streamed file's next bytes were not there */
 	uint8_t page_in_copies; /* highest of any window */
 	enum pw_pages pages;    /* of the first window that was not empty */
 	uint64_t page_bytes;

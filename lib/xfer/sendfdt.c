@@ -27,6 +27,7 @@ static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 	e->max_sbl = slot->obj.blocks.max_sbl;
 	e->fec_id = PW_FEC_ID_NO_CODE;
 	e->digest = slot->file->digest;
+	e->digest_later = slot->digest != NULL;
 	e->md5 = slot->file->md5;
 }
 
@@ -50,6 +51,7 @@ int pw_send_fdt_build(struct pw_send *s, bool last, struct pw_err *err)
 	s->fdt_next = (s->fdt_next + 1) & PW_FDT_INSTANCE_MAX;
 	s->fdt_last = last;
 	s->fdt_built_ns = pw_clock_ns();
+	s->fdt_news = false;
 	return pw_fdt_build(&fdt, &s->fdt, &s->fdt_len, err);
 }
 
@@ -111,7 +113,7 @@ int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err)
 	int r = 0;
 
 	s->next_fdt_ns = now + s->cfg.fdt_interval_ns;
-	if (now - s->fdt_built_ns > FDT_RENEW_NS)
+	if (now - s->fdt_built_ns > FDT_RENEW_NS || s->fdt_news)
 		r = pw_send_fdt_build(s, s->fdt_last, err);
 	return r ? r : send_fdt_packets(s, close_session, UINT64_MAX, err);
 }
@@ -146,7 +148,9 @@ int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 				s->cfg.path_text, ops->outstanding(s->cfg.path));
 			break;
 		}
-		r = send_fdt_packets(s, true, 1, err);
+		/* digests that came last are in no other */
+		r = send_fdt_packets(
+			s, true, s->fdt_late && n < CLOSE_PACKETS ? UINT64_MAX : 1, err);
 		if (r)
 			return r == -ENOLINK ? 0 : r;
 		gap = n < CLOSE_PACKETS ? CLOSE_GAP_NS : DRAIN_GAP_NS;

@@ -245,8 +245,7 @@ static int between_bursts(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
-/* Symbols [from, to) of the object, block by block. */
-static int send_range(
+int pw_send_range(
 	struct pw_send *s, struct pw_tx_object *obj, uint64_t from, uint64_t to, struct pw_err *err)
 {
 	const struct pw_blocks *blocks = &obj->blocks;
@@ -281,23 +280,36 @@ static int send_range(
 	return r;
 }
 
+bool pw_send_next_range(struct pw_send_ranges *r, uint64_t *from, uint64_t *to)
+{
+	const struct pw_gap_file *gap = r->slot->file->gap;
+	const struct pw_blocks *b = &r->slot->obj.blocks;
+
+	if (!gap) {
+		*from = r->sent_to;
+		*to = r->sent_to = b->n_symbols;
+		return *from < *to;
+	}
+	for (; r->i < gap->n_missing; r->i++) {
+		*from = pw_max_u64(gap->missing[r->i].from / b->symbol_len, r->sent_to);
+		*to = pw_div_ceil(gap->missing[r->i].to, b->symbol_len);
+		if (*from < *to) {
+			r->sent_to = *to;
+			return true;
+		}
+	}
+	return false;
+}
+
 int pw_send_symbols(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err)
 {
-	const struct pw_gap_file *gap = slot->file->gap;
-	const struct pw_blocks *b = &slot->obj.blocks;
-	uint64_t sent_to = 0;
-	size_t i;
+	struct pw_send_ranges ranges = {.slot = slot};
+	uint64_t from, to;
 	int r = 0;
 
-	if (!gap)
-		return send_range(s, &slot->obj, 0, b->n_symbols, err);
-	for (i = 0; r == 0 && i < gap->n_missing; i++) {
-		uint64_t from = pw_max_u64(gap->missing[i].from / b->symbol_len, sent_to);
-		uint64_t to = pw_div_ceil(gap->missing[i].to, b->symbol_len);
-
-		if (from < to)
-			r = send_range(s, &slot->obj, from, to, err);
-		sent_to = pw_max_u64(sent_to, to);
-	}
+	if (slot->win.pages == PW_PAGES_STREAM)
+		return pw_sendstream_symbols(s, slot, err);
+	while (r == 0 && pw_send_next_range(&ranges, &from, &to))
+		r = pw_send_range(s, &slot->obj, from, to, err);
 	return r;
 }

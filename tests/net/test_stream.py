@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Files that go through a ring of memory, over the virtual wire."""
+import ctypes
+import json
+import mmap
+import os
+
+from harness import Skip, check, equal, poll_until
+from test_virtio import (check_arrived, files_of_all_sizes, vhost_to_virtio_user,
+                         virtio_user_to_vhost)
+
+MIB = 1 << 20
+
+
+def cached_bytes(path):
+    """What of the file lies in the page cache: mincore(2)."""
+    size = os.path.getsize(path)
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), size, mmap.MAP_PRIVATE) as m:
+        view = (ctypes.c_ubyte * -(-size // mmap.PAGESIZE))()
+        address = ctypes.addressof(ctypes.c_char.from_buffer(m))
+        failed = libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(size), view)
+        check(not failed, f"mincore: {os.strerror(ctypes.get_errno())}")
+        return sum(byte & 1 for byte in view) * mmap.PAGESIZE
+
+
+def uncached(path):
+    with open(path, "rb") as f:
+        os.fsync(f.fileno())
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if cached_bytes(path):
+        raise Skip("the page cache keeps what it is asked to drop")
+    return path
+
+
+def test_a_file_larger_than_the_ring_arrives_and_stays_out_of_the_page_cache(t):
+    t.need_hugepages()
+    sent = uncached(t.file("a.bin", 100 * MIB + 777))
+    tx, rx = virtio_user_to_vhost(
+        t, [sent], ("--pages", "stream", "--stream-memory", "16MiB"))
+    if tx["page_in_copies"]:
+        raise Skip("the file system takes no O_DIRECT")
+    equal(cached_bytes(sent), 0, "bytes in the page cache")
+    check(tx["ring_bytes"] <= 16 * MIB, f"a ring of {tx['ring_bytes']} bytes")
+    equal((tx["pages"], tx["in_place"]), ("stream", False), "pages, in_place")
+    equal(tx["cpu_copies_per_byte"], 0.0, "cpu_copies_per_byte")
+    equal(rx["files"][0]["state"], "complete", "state")
+    check_arrived(t, [sent], tx, rx)
+
+
+def test_files_of_all_sizes_are_streamed_and_read_again_for_each_pass(t):
+    t.need_hugepages()
+    files = files_of_all_sizes(t)
+    stream = ("--pages", "stream", "--stream-memory", "16MiB")
+    tx, rx = vhost_to_virtio_user(t, files, stream)
+    check_arrived(t, files, tx, rx)
+    equal({f["state"] for f in rx["files"]}, {"complete"}, "states")
+    again = t.send("--port", "null", "--to", "239.77.0.1", "--loop", "3", *stream,
+                   *files).ends_with(0)
+    equal(again.json["payload_bytes"], 3 * tx["payload_bytes"], "bytes of three passes")
+
+
+def test_what_a_stage_has_no_memory_for_is_streamed_unasked(t):
+    t.need_hugepages()
+    sent = t.file("a.bin", 96 * MIB)
+    tx, rx = virtio_user_to_vhost(t, [sent], ("--memory", "96MiB", "--stream-memory", "16MiB"))
+    equal(tx["pages"], "stream", "pages")
+    check_arrived(t, [sent], tx, rx)
+
+
+def test_a_repair_reads_only_what_is_missing(t):
+    t.need_hugepages()
+    sent = t.file("a.bin", 60 * MIB)
+    missing = [[0, 1440], [30 * MIB, 30 * MIB + 5], [60 * MIB - 1, 60 * MIB]]
+    with open(t.path("gaps.json"), "w", encoding="utf-8") as f:
+        json.dump({"schema": "pagewire.gaps/1", "tsi": 1, "files": [
+            {"name": "a.bin", "bytes": 60 * MIB, "missing": missing}]}, f)
+    tx = t.send("--port", "null", "--to", "239.77.0.1", "--gaps", t.path("gaps.json"),
+                "--pages", "stream", "--stream-memory", "16MiB", sent).ends_with(0)
+    equal(tx.json["payload_bytes"], 1440 + 1440 + 60 * MIB % 1440, "bytes sent")
+
+
+def test_a_file_truncated_while_it_is_streamed_ends_with_its_name(t):
+    sent = t.file("a.bin", 64 * MIB)
+    tx = t.send("--port", "null", "--to", "239.77.0.1", "--pages", "stream", "--stream-memory",
+                "16MiB", "--no-huge", "--rate", "100Mbit/s", "--progress", sent)
+    poll_until(lambda: "sending" in tx.err or not tx.running, 30, "the first bytes")
+    os.truncate(sent, 40 * MIB + 100)
+    tx.ends_with(1)
+    check("a.bin" in tx.err and "truncated" in tx.err, f"said nothing of it: {tx.describe()}")
+
+
+def test_a_file_system_without_o_direct_is_read_with_a_copy_that_is_said(t):
+    sent = os.path.join(t.tmpfs("shm", "8m"), "a.bin")
+    with open(sent, "wb") as f:
+        f.write(os.urandom(3000001))
+    plan = t.run("send", "-n", "--to", "239.77.0.1", "--pages", "stream", sent).ends_with(0)
+    check("no O_DIRECT" in plan.out and "1 copy" in plan.out, plan.describe())
+    tx = t.send("--port", "null", "--to", "239.77.0.1", "--pages", "stream", "--no-huge",
+                sent).ends_with(0)
+    equal(tx.json["page_in_copies"], 1, "page_in_copies")

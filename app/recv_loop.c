@@ -122,8 +122,10 @@ static bool look(struct loop *l, struct pw_err *err)
 	}
 	draw(l, &st, now);
 	run->end = PW_RECV_END_DONE;
-	if (st.done)
+	if (st.done) {
+		run->done_ns = now;
 		return false;
+	}
 	if (st.fatal)
 		run->end = PW_RECV_END_FATAL;
 	else if (broken(l, err))

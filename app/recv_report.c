@@ -240,6 +240,10 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 	json_object_set_new(o, "bytes", json_integer((json_int_t)f.bytes));
 	json_object_set_new(o, "packets", json_integer((json_int_t)c->packets));
 	json_object_set_new(o, "seconds", json_real(f.seconds));
+	json_object_set_new(o, "verified_seconds",
+		run->done_ns && run->first_ns
+			? json_real((double)(run->done_ns - run->first_ns) / 1e9)
+			: json_null());
 	json_object_set_new(o, "goodput_bps", json_real(f.goodput_bps));
 	json_object_set_new(o, "loss", f.loss < 0.0 ? json_null() : json_real(f.loss));
 	json_object_set_new(o, "counters", json_counters(c));

@@ -51,6 +51,7 @@ struct pw_recv_run {
 	 * earlier, and how long the sender waits behind it says nothing about speed. */
 	uint64_t first_ns;
 	uint64_t last_ns;
+	uint64_t done_ns; /* every file had ended, digests compared; 0: the end came otherwise */
 };
 
 /* Opens the path that the options name, and logs it. */
@@ -60,7 +61,7 @@ int pw_recv_path_open(struct pw_recv_run *run, struct pw_err *err);
 int pw_recv_pmd_check(const char *s, struct pw_err *err);
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
 
-/* Receives until there is nothing more to wait for; sets end, first_ns and last_ns. */
+/* Receives until there is nothing more to wait for; sets end and the times. */
 void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err);
 
 /* Prints the result, as text or JSON. After pw_recv_finish(). */

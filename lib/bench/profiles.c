@@ -4,6 +4,8 @@
 #include <stddef.h>
 
 const struct pw_profile *const pw_profiles[] = {
+	&pw_profile_file,
 	&pw_profile_growth,
+	&pw_profile_wire,
 	NULL,
 };

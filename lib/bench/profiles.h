@@ -5,6 +5,8 @@
 
 #include "bench/profile.h"
 
+extern const struct pw_profile pw_profile_file;
 extern const struct pw_profile pw_profile_growth;
+extern const struct pw_profile pw_profile_wire;
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -242,6 +244,24 @@ int pw_prog_wait(struct pw_prog *p, uint64_t timeout_ns, struct pw_err *err)
 	snprintf(what, sizeof(what), WIFEXITED(p->status) ? "exit code %d" : "signal %d",
 		WIFEXITED(p->status) ? WEXITSTATUS(p->status) : WTERMSIG(p->status));
 	return say_failed(p, what, EIO, err);
+}
+
+double pw_prog_number(const struct pw_prog *p, const char *path)
+{
+	json_t *doc = p->out.s ? json_loads(p->out.s, 0, NULL) : NULL, *at = doc;
+	double number;
+	char key[64];
+	size_t n;
+
+	while (at && *path) {
+		n = strcspn(path, ".");
+		snprintf(key, sizeof(key), "%.*s", (int)n, path);
+		at = json_object_get(at, key);
+		path += n + (path[n] == '.');
+	}
+	number = json_is_number(at) ? json_number_value(at) : NAN;
+	json_decref(doc);
+	return number;
 }
 
 static bool has_ended(struct pw_prog *p, uint64_t deadline_ns)

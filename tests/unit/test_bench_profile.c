@@ -184,6 +184,23 @@ static void a_program_is_run_and_what_it_said_kept(void **state)
 	pw_prog_drop(&p);
 }
 
+static void numbers_are_found_in_what_a_program_printed(void **state)
+{
+	const char *const argv[] = {
+		"echo", "{\"end\": {\"sum\": {\"lost\": 2.5}}, \"name\": \"x\", \"n\": 7}", NULL};
+	struct pw_prog p = {0};
+
+	(void)state;
+	assert_true(isnan(pw_prog_number(&p, "n")));
+	assert_int_equal(pw_prog_run(&p, argv, -1, 10 * PW_NS_PER_S, NULL, NULL), 0);
+	assert_true(pw_prog_number(&p, "end.sum.lost") == 2.5);
+	assert_true(pw_prog_number(&p, "n") == 7.0);
+	assert_true(isnan(pw_prog_number(&p, "name")));
+	assert_true(isnan(pw_prog_number(&p, "end.sum.jitter")));
+	assert_true(isnan(pw_prog_number(&p, "n.sum")));
+	pw_prog_drop(&p);
+}
+
 static bool always(void)
 {
 	return true;
@@ -223,6 +240,7 @@ int main(void)
 		cmocka_unit_test(claims_are_judged_by_the_median_and_sure_by_the_interval),
 		cmocka_unit_test(text_and_json_say_every_verdict),
 		cmocka_unit_test(a_program_is_run_and_what_it_said_kept),
+		cmocka_unit_test(numbers_are_found_in_what_a_program_printed),
 		cmocka_unit_test(a_program_is_bounded_in_time_and_leaves_nothing),
 	};
 

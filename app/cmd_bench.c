@@ -2,6 +2,7 @@
 /* pagewire bench [FILE] */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,19 +89,45 @@ static const struct pw_bench_cli defaults = {
 	.bench = {.baseline = "udp_read_send", .batch = 64, .chunk_bytes = 65536, .seed = 1},
 };
 
-/* As it was typed, for whoever wants to measure again. */
-static char *command_line(char *buf, size_t len)
+static void put_word(FILE *out, const char *word)
 {
-	FILE *f = fopen("/proc/self/cmdline", "re");
-	size_t n = f ? fread(buf, 1, len - 1, f) : 0, i;
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_@%+=:,./-";
 
+	if (*word && !word[strspn(word, plain)]) {
+		fputs(word, out);
+		return;
+	}
+	putc('\'', out);
+	for (; *word; word++)
+		if (*word == '\'')
+			fputs("'\\''", out);
+		else
+			putc(*word, out);
+	putc('\'', out);
+}
+
+/* For whoever wants to measure again: a line for a shell. NULL when it cannot be read; to be freed. */
+static char *command_line(void)
+{
+	FILE *f = fopen("/proc/self/cmdline", "re"), *out;
+	char *line = NULL, *word = NULL;
+	size_t len, room = 0;
+	bool first = true;
+
+	out = f ? open_memstream(&line, &len) : NULL;
+	while (out && getdelim(&word, &room, '\0', f) > 0) {
+		if (!first)
+			putc(' ', out);
+		first = false;
+		put_word(out, word);
+	}
+	free(word);
+	if (out)
+		fclose(out);
 	if (f)
 		fclose(f);
-	for (i = 0; i + 1 < n; i++)
-		if (!buf[i])
-			buf[i] = ' ';
-	buf[n] = 0;
-	return buf;
+	return line;
 }
 
 /* What the textbook's table has no use for. */
@@ -230,7 +257,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	const struct pw_bench_cli *o = config;
 	struct pw_bench_options opt = o->bench;
 	struct pw_err err = {0};
-	char command[1024];
+	char *command;
+	int code;
 
 	if (o->list)
 		return pw_bench_list();
@@ -238,15 +266,19 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		return pw_cli_usage("bench", &err);
 	pw_stop_install();
 	opt.profile = o->full ? "full" : "quick";
-	opt.command = command_line(command, sizeof(command));
+	command = command_line();
+	opt.command = command;
 	opt.file = ops->n ? ops->argv[0] : NULL;
 	opt.cold_dir = o->cold ? o->dir : NULL;
 	opt.verbose = ctx->log.level >= PW_LOG_DEBUG;
 	opt.log = &ctx->log;
 	opt.stopped = pw_stop_requested;
 	if (o->profile)
-		return pw_bench_profile(o, ctx);
-	return o->classic ? pw_bench_classic(o, ctx) : run_bench(o, &opt, ctx);
+		code = pw_bench_profile(o, ctx);
+	else
+		code = o->classic ? pw_bench_classic(o, ctx) : run_bench(o, &opt, ctx);
+	free(command);
+	return code;
 }
 
 const struct pw_command pw_cmd_bench = {

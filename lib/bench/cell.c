@@ -44,6 +44,7 @@ struct run {
 	const struct pw_cell *cell;
 	struct child source, sink;
 	int ready[2], done[2];
+	pid_t bench;
 };
 
 static void pin(int cpu)
@@ -72,9 +73,13 @@ static bool sink_polls(const struct pw_cell *cell)
 }
 
 /* Dies with the bench; a signal from the terminal is the bench's to answer. */
-static void become_child(const struct pw_cell *cell, int words_fd, int cpu)
+static void become_child(const struct run *r, int words_fd, int cpu)
 {
+	const struct pw_cell *cell = r->cell;
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != r->bench) /* it has ended before that call */
+		_exit(1);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
@@ -103,7 +108,7 @@ static void run_source(struct run *r, int fd, uint64_t born_ns)
 
 	close(r->done[1]);
 	close(r->ready[0]);
-	become_child(cell, r->source.words_fd, source_polls(cell) ? -1 : cell->source_cpu);
+	become_child(r, r->source.words_fd, source_polls(cell) ? -1 : cell->source_cpu);
 	if (!end)
 		_exit(1);
 	end->result = pw_wire_enter(cell->wire->source_ns, &end->err);
@@ -120,7 +125,7 @@ static void run_sink(struct run *r, int fd)
 
 	close(r->done[1]);
 	close(r->ready[0]);
-	become_child(cell, r->sink.words_fd, sink_polls(cell) ? -1 : cell->sink_cpu);
+	become_child(r, r->sink.words_fd, sink_polls(cell) ? -1 : cell->sink_cpu);
 	if (!end)
 		_exit(1);
 	end->result = pw_wire_enter(cell->wire->sink_ns, &end->err);
@@ -376,6 +381,7 @@ int pw_cell_run(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_e
 			.result = &end->sink.result},
 		.ready = {-1, -1},
 		.done = {-1, -1},
+		.bench = getpid(),
 	};
 	int ret = 0;
 

@@ -41,6 +41,16 @@ struct list {
 	size_t n;
 };
 
+static bool is_in(const struct list *l, const char *item)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (!strcmp(l->items[i], item))
+			return true;
+	return false;
+}
+
 static int split(const char *what, const char *s, struct list *l, struct pw_err *err)
 {
 	char *save = NULL, *item;
@@ -50,6 +60,8 @@ static int split(const char *what, const char *s, struct list *l, struct pw_err 
 		return pw_err_set(err, EINVAL, "read %s: the list is too long", what);
 	memcpy(l->text, s, strlen(s));
 	for (item = strtok_r(l->text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
+		if (is_in(l, item)) /* a row is measured once */
+			continue;
 		if (l->n == PW_ARRAY_LEN(l->items))
 			return pw_err_set(err, EINVAL, "read %s: the list is too long", what);
 		l->items[l->n++] = item;

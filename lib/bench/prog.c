@@ -81,8 +81,8 @@ static void become(const char *const *argv, int cpu, int pipes[PIPES][2], pid_t 
 	_exit(NOT_FOUND);
 }
 
-/* Is there such a program? exec's own answer would come too late to tell it from the program's. */
-static bool can_run(const char *name)
+/* exec's own answer would come too late to tell it from the program's. */
+bool pw_prog_can_run(const char *name)
 {
 	char dirs[1024], path[1280], *dir, *save = NULL;
 
@@ -108,7 +108,7 @@ int pw_prog_start(struct pw_prog *p, const char *const *argv, int cpu, bool (*st
 	p->in = p->out.fd = p->err.fd = -1;
 	p->stopped = stopped;
 	snprintf(p->name, sizeof(p->name), "%s", base ? base + 1 : argv[0]);
-	if (!can_run(argv[0]))
+	if (!pw_prog_can_run(argv[0]))
 		return pw_err_set(err, ENOENT, "run %s: it is not installed here", p->name);
 	r = make_pipes(pipes);
 	if (r)

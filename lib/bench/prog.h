@@ -36,6 +36,9 @@ struct pw_prog {
 	bool (*stopped)(void); /* the user has interrupted us; may be NULL */
 };
 
+/* Is it a path to, or is there in PATH, such a program? */
+bool pw_prog_can_run(const char *name);
+
 /* argv[0] is searched in PATH; NULL-terminated. cpu: it runs there only, -1: anywhere it may.
  * -ENOENT: there is no such program here. */
 int pw_prog_start(struct pw_prog *p, const char *const *argv, int cpu, bool (*stopped)(void),

@@ -9,6 +9,7 @@
 
 #include "bench/html.h"
 #include "bench/plot.h"
+#include "bench/prog.h"
 
 static int put_json(FILE *out, const struct pw_bench_result *r, struct pw_err *err)
 {
@@ -70,7 +71,7 @@ free_path:
 	return ret;
 }
 
-int pw_report_prepare(const char *dir, struct pw_err *err)
+static int make_dir(const char *dir, struct pw_err *err)
 {
 	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
 		return pw_err_sys(err, errno, "make the directory %s", dir);
@@ -79,10 +80,19 @@ int pw_report_prepare(const char *dir, struct pw_err *err)
 	return 0;
 }
 
+int pw_report_prepare(const char *dir, struct pw_err *err)
+{
+	if (!pw_prog_can_run("gnuplot"))
+		return pw_err_set(err, ENOENT,
+			"draw the report's figures: gnuplot is not installed; apt-get install "
+			"gnuplot-nox");
+	return make_dir(dir, err);
+}
+
 /* Raw data first: without gnuplot it is there all the same. */
 int pw_report_write(const struct pw_bench_result *r, const char *dir, struct pw_err *err)
 {
-	int ret = pw_report_prepare(dir, err);
+	int ret = make_dir(dir, err);
 
 	if (ret == 0)
 		ret = write_file(r, dir, "result.json", put_json, err);

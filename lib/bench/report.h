@@ -15,7 +15,8 @@ void pw_table_print(FILE *out, const struct pw_bench_result *r, bool setup);
 json_t *pw_result_json(const struct pw_bench_result *r);
 /* A line per sample: raw data for another lab's statistics. */
 void pw_csv_print(FILE *out, const struct pw_bench_result *r);
-/* Makes DIR, and refuses one that nothing can be written to: before hours of measuring. */
+/* Makes DIR, and refuses one that nothing can be written to, and a host without gnuplot (-ENOENT): before
+ * hours of measuring. */
 int pw_report_prepare(const char *dir, struct pw_err *err);
 /* Writes DIR/report.html (self-contained, SVG inside), DIR/result.json, DIR/samples.csv; makes DIR.
  * -ENOENT when gnuplot is not there. */

@@ -72,7 +72,7 @@ static int digest_rest(struct pw_finish_job *job, struct pw_digest *got, struct 
 {
 	const struct pw_object *o = job->obj;
 
-	if (!job->digest)
+	if (!job->digest || o->digest.kind != PW_DIGEST_XXH3_128)
 		return pw_digest_buffer(o->digest.kind,
 			o->len_bytes ? (const void *)job->map.base : "", o->len_bytes, got, err);
 	pw_digest_update(job->digest, job->map.base + job->digested_bytes,
@@ -225,6 +225,7 @@ int pw_finish_submit(struct pw_finish *f, struct pw_object *o, enum pw_finish_ki
 		atomic_fetch_add(&f->n_mapped, 1);
 		job->map = *map;
 		map->base = NULL;
+		map->hi = 0;
 		map->guard = -1;
 	} else if (map) {
 		job->map.dev = map->dev;

@@ -89,11 +89,12 @@ void pw_part_destroy(struct pw_object *o)
 	o->part = NULL;
 }
 
-/* SHA-256 and MD5 would hold the packets up. */
+/* SHA-256 and MD5 would hold the packets up. One that is to come is XXH3, unless somebody asked for
+ * another. */
 void pw_part_digest_start(struct pw_part *p)
 {
 	if (p->digest || p->digested_bytes || p->blocks.transfer_len < DIGEST_MIN_BYTES ||
-		p->obj->digest.kind != PW_DIGEST_XXH3_128)
+		(p->obj->digest.kind != PW_DIGEST_XXH3_128 && !p->obj->digest_due))
 		return;
 	pw_digest_create(&p->digest, PW_DIGEST_XXH3_128, NULL);
 }

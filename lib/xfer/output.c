@@ -49,6 +49,7 @@ bool pw_mapping_close(struct pw_mapping *m)
 	pw_guard_remove(m->guard);
 	munmap(m->base, m->map_bytes);
 	m->base = NULL;
+	m->hi = 0;
 	m->map_bytes = 0;
 	m->guard = -1;
 	return lost;
@@ -94,6 +95,7 @@ static int map_file(const struct pw_output *o, int fd, const char *name, uint64_
 		return ret;
 	}
 	m->base = base;
+	m->hi = len_bytes;
 	m->dev = (uint64_t)st.st_dev;
 	m->ino = (uint64_t)st.st_ino;
 	m->guard = pw_guard_add(base, m->map_bytes, page);

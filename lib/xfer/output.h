@@ -25,7 +25,8 @@ struct pw_output {
 
 /* A file's bytes in memory, read-write, guarded against truncation. */
 struct pw_mapping {
-	uint8_t *base; /* NULL: none */
+	uint8_t *base;   /* NULL: none */
+	uint64_t lo, hi; /* of the file: what may be written to at once */
 	uint64_t map_bytes;
 	uint64_t dev, ino; /* which file it is, kept when unmapped */
 	int guard;         /* slot, or negative */

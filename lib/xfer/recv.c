@@ -71,6 +71,7 @@ static inline void place(struct pw_recv *r, struct pw_object *o, uint64_t index,
 	const uint8_t *payload, uint32_t len)
 {
 	struct pw_part *p = o->part;
+	const uint64_t at = index * p->blocks.symbol_len;
 
 	if (pw_part_has(p, index)) {
 		r->c.duplicates++;
@@ -83,8 +84,8 @@ static inline void place(struct pw_recv *r, struct pw_object *o, uint64_t index,
 	r->st.bytes_have += len;
 	r->st.symbols_seen++;
 	r->c.payload_bytes += len;
-	if (p->map.base)
-		memcpy(p->map.base + index * p->blocks.symbol_len, payload, len);
+	if (at >= p->map.lo && at + len <= p->map.hi)
+		memcpy(p->map.base + at, payload, len);
 }
 
 /* RFC 5775 section 2.3: a packet may carry several consecutive symbols of one block. */

@@ -49,15 +49,25 @@ static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
 {
 	struct pw_frame_view frame;
 	enum pw_frame_verdict v;
+	const uint8_t *bytes;
+	uint16_t len;
 
 	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD ||
 		(m->nb_segs > 1 && rte_pktmbuf_linearize(m))) {
 		q->c.malformed++;
 		return false;
 	}
-	v = pw_frame_parse(rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m),
-		must_verify(m), &frame);
+	bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+	len = rte_pktmbuf_data_len(m);
+	view->data = pw_frame_same(&q->memo, bytes, len, must_verify(m));
+	if (view->data) {
+		view->len = q->memo.payload_len;
+		q->c.bytes += view->len;
+		return true;
+	}
+	v = pw_frame_parse(bytes, len, must_verify(m), &frame);
 	if (v == PW_FRAME_OK && for_us(q, &frame.dst)) {
+		pw_frame_remember(&q->memo, bytes, len, &frame);
 		view->data = frame.payload;
 		view->len = frame.payload_len;
 		q->c.bytes += frame.payload_len;
@@ -65,7 +75,7 @@ static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
 	}
 	if (v == PW_FRAME_OK || v == PW_FRAME_NOT_IP || v == PW_FRAME_NOT_UDP) {
 		q->c.foreign++;
-		answer(q, rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m));
+		answer(q, bytes, len);
 	} else {
 		q->c.malformed++;
 	}

@@ -17,6 +17,7 @@ struct pw_rxq {
 	struct pw_addr listen; /* accept only this destination; family 0 = any */
 	uint8_t mac[6];        /* ours, for ARP and NDP answers */
 	struct pw_rx_counters c;
+	struct pw_frame_memo memo; /* how the last frame for us started */
 	struct rte_mbuf *mbufs[PW_RX_BURST];
 };
 

@@ -6,7 +6,6 @@
 #include "base/bytes.h"
 
 #define FIXED_LEN   4 /* first word */
-#define FEC_ID_LEN  4
 #define FDT_EXT_LEN 4
 #define FTI_EXT_LEN 16
 #define FTI_EXT_HEL 4   /* in words */
@@ -29,7 +28,7 @@ static bool is_wide(const struct pw_alc_hdr *hdr, bool wide)
 size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide)
 {
 	return FIXED_LEN + 4 + (is_wide(hdr, wide) ? 8 : 4) + (hdr->has_fdt ? FDT_EXT_LEN : 0) +
-	       (hdr->has_fti ? FTI_EXT_LEN : 0) + FEC_ID_LEN;
+	       (hdr->has_fti ? FTI_EXT_LEN : 0) + PW_FEC_ID_LEN;
 }
 
 static uint8_t *put_fti(uint8_t *p, const struct pw_alc_hdr *hdr)
@@ -53,7 +52,7 @@ size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide)
 	flags |= wide ? LCT_S | 1u << LCT_O_SHIFT : LCT_H;
 	flags |= (hdr->close_session ? LCT_A : 0) | (hdr->close_object ? LCT_B : 0);
 	pw_be16_store(p, (uint16_t)flags);
-	p[2] = (uint8_t)((len - FEC_ID_LEN) / 4);
+	p[2] = (uint8_t)((len - PW_FEC_ID_LEN) / 4);
 	p[3] = hdr->codepoint;
 	pw_be32_store(p + 4, 0); /* no congestion control: the rate is the sender's business */
 	p += 8;
@@ -168,11 +167,25 @@ enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_h
 		return PW_ALC_OK; /* a session's or object's end may come without a symbol */
 	if (hdr->codepoint != PW_FEC_ID_NO_CODE)
 		return PW_ALC_CODEPOINT;
-	if (*payload_len < FEC_ID_LEN)
+	if (*payload_len < PW_FEC_ID_LEN)
 		return PW_ALC_SHORT;
 	hdr->sbn = pw_be16_load(*payload);
 	hdr->esi = pw_be16_load(*payload + 2);
-	*payload += FEC_ID_LEN;
-	*payload_len -= FEC_ID_LEN;
+	*payload += PW_FEC_ID_LEN;
+	*payload_len -= PW_FEC_ID_LEN;
 	return PW_ALC_OK;
+}
+
+void pw_alc_remember(struct pw_alc_memo *m, const uint8_t *pkt)
+{
+	const uint32_t len = pkt[2] * 4u;
+	uint8_t mask[16] = {0};
+
+	m->len = 0;
+	if (len != 12 && len != 16)
+		return;
+	m->len = len;
+	memcpy(m->want, pkt, sizeof(m->want)); /* 12: the FEC payload ID lies behind it */
+	memset(mask, 0xff, len);
+	memcpy(&m->mask, mask + 8, sizeof(m->mask));
 }

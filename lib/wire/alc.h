@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PW_ALC_PORT         4001 /* pagewire's default; FLUTE has no registered one */
 #define PW_LCT_VERSION      1
@@ -29,6 +30,7 @@
 #define PW_FDT_INSTANCE_MAX 0xfffffu /* 20 bits */
 #define PW_ALC_HDR_MAX      64       /* pw_alc_build() never writes more */
 #define PW_FEC_ID_NO_CODE   0
+#define PW_FEC_ID_LEN       4 /* of the FEC payload ID: SBN, ESI */
 
 struct pw_alc_hdr {
 	uint64_t tsi;       /* values above 48 bits are refused by the parser */
@@ -77,5 +79,28 @@ const char *pw_alc_verdict_name(enum pw_alc_verdict v); /* "short", "version", .
  * section 5.2 wants. */
 enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_hdr *hdr,
 	const uint8_t **payload, size_t *payload_len);
+
+/* A data packet's header up to its FEC payload ID, which the parser took: a packet that starts with
+ * the same bytes means the same. Zeroed: none. */
+struct pw_alc_memo {
+	uint32_t len;     /* 12 or 16 */
+	uint64_t want[2]; /* as they lie in memory */
+	uint64_t mask;    /* of the second word: less than that of a 12-byte header */
+};
+
+/* pkt: one that pw_alc_parse() took, and that has a payload. A longer header is not kept. */
+void pw_alc_remember(struct pw_alc_memo *m, const uint8_t *pkt);
+
+/* true: pw_alc_parse() would take the packet and find the same session, object and flags; SBN and
+ * ESI are at pkt + m->len, a payload of one byte at least behind them. */
+static inline bool pw_alc_is_same(const struct pw_alc_memo *m, const uint8_t *pkt, size_t len)
+{
+	uint64_t word[2];
+
+	if (m->len == 0 || len <= m->len + PW_FEC_ID_LEN)
+		return false;
+	memcpy(word, pkt, sizeof(word));
+	return word[0] == m->want[0] && ((word[1] ^ m->want[1]) & m->mask) == 0;
+}
 
 #endif

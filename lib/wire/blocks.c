@@ -54,20 +54,6 @@ uint32_t pw_blocks_choose_max_sbl(uint64_t transfer_len, uint32_t symbol_len)
 	return sbl > PW_MAX_BLOCK_SYMBOLS ? 0 : (uint32_t)sbl;
 }
 
-uint32_t pw_blocks_block_len(const struct pw_blocks *b, uint32_t sbn)
-{
-	if (sbn >= b->n_blocks)
-		return 0;
-	return sbn < b->n_large ? b->a_large : b->a_small;
-}
-
-uint64_t pw_blocks_first_symbol(const struct pw_blocks *b, uint32_t sbn)
-{
-	uint64_t large = pw_min_u64(sbn, b->n_large);
-
-	return large * b->a_large + (sbn - large) * b->a_small;
-}
-
 void pw_blocks_locate(const struct pw_blocks *b, uint64_t index, uint32_t *sbn, uint32_t *esi)
 {
 	uint64_t in_large = (uint64_t)b->n_large * b->a_large;
@@ -80,12 +66,4 @@ void pw_blocks_locate(const struct pw_blocks *b, uint64_t index, uint32_t *sbn, 
 	index -= in_large;
 	*sbn = b->n_large + (uint32_t)(index / b->a_small);
 	*esi = (uint32_t)(index % b->a_small);
-}
-
-bool pw_blocks_index(const struct pw_blocks *b, uint32_t sbn, uint32_t esi, uint64_t *index)
-{
-	if (esi >= pw_blocks_block_len(b, sbn))
-		return false;
-	*index = pw_blocks_first_symbol(b, sbn) + esi;
-	return true;
 }

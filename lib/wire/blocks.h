@@ -42,16 +42,33 @@ int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_l
 uint32_t pw_blocks_choose_max_sbl(uint64_t transfer_len, uint32_t symbol_len);
 
 /* Symbols in block sbn; 0 when sbn >= n_blocks. */
-uint32_t pw_blocks_block_len(const struct pw_blocks *b, uint32_t sbn);
+static inline uint32_t pw_blocks_block_len(const struct pw_blocks *b, uint32_t sbn)
+{
+	if (sbn >= b->n_blocks)
+		return 0;
+	return sbn < b->n_large ? b->a_large : b->a_small;
+}
 
 /* Index, counted over the whole object, of block sbn's first symbol. sbn <= n_blocks. */
-uint64_t pw_blocks_first_symbol(const struct pw_blocks *b, uint32_t sbn);
+static inline uint64_t pw_blocks_first_symbol(const struct pw_blocks *b, uint32_t sbn)
+{
+	uint64_t large = sbn < b->n_large ? sbn : b->n_large;
+
+	return large * b->a_large + (sbn - large) * b->a_small;
+}
 
 /* Symbol index -> (sbn, esi). index < n_symbols. */
 void pw_blocks_locate(const struct pw_blocks *b, uint64_t index, uint32_t *sbn, uint32_t *esi);
 
 /* (sbn, esi) from a packet -> symbol index. false when it lies beyond the object. */
-bool pw_blocks_index(const struct pw_blocks *b, uint32_t sbn, uint32_t esi, uint64_t *index);
+static inline bool pw_blocks_index(
+	const struct pw_blocks *b, uint32_t sbn, uint32_t esi, uint64_t *index)
+{
+	if (esi >= pw_blocks_block_len(b, sbn))
+		return false;
+	*index = pw_blocks_first_symbol(b, sbn) + esi;
+	return true;
+}
 
 /* Length in bytes of symbol `index` (the last may be shorter). index < n_symbols. */
 static inline uint32_t pw_blocks_symbol_bytes(const struct pw_blocks *b, uint64_t index)

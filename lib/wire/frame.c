@@ -228,3 +228,17 @@ enum pw_frame_verdict pw_frame_parse(
 		return PW_FRAME_CHECKSUM;
 	return PW_FRAME_OK;
 }
+
+void pw_frame_remember(
+	struct pw_frame_memo *m, const uint8_t *frame, size_t len, const struct pw_frame_view *view)
+{
+	const size_t hdr_len = (size_t)(view->payload - frame) - 2;
+
+	m->len = 0;
+	if (hdr_len > sizeof(m->bytes) || len > UINT32_MAX)
+		return;
+	memcpy(m->bytes, frame, hdr_len);
+	m->len = (uint16_t)hdr_len;
+	m->payload_len = view->payload_len;
+	m->frame_len = (uint32_t)len;
+}

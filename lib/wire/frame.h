@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "wire/alc.h"
@@ -105,6 +106,32 @@ struct pw_frame_view {
 	uint16_t payload_len;
 	bool checksum_present; /* UDP checksum field not 0 */
 };
+
+/* A received frame's headers up to the UDP checksum: a frame that starts with the same bytes, and is
+ * as long at least, means the same. Zeroed: none. */
+struct pw_frame_memo {
+	uint16_t len; /* of those bytes; the checksum's two and the payload follow */
+	uint16_t payload_len;
+	uint32_t frame_len;
+	uint8_t bytes[PW_FRAME_HDR_MAX];
+};
+
+/* frame[len]: one that pw_frame_parse() took, with what it said of it. */
+void pw_frame_remember(struct pw_frame_memo *m, const uint8_t *frame, size_t len,
+	const struct pw_frame_view *view);
+
+/* The UDP payload, m->payload_len bytes of it, of a frame that pw_frame_parse() would take and find the
+ * same addresses in; else NULL. verify_udp: not when there is a checksum, which that would check. */
+static inline const uint8_t *pw_frame_same(
+	const struct pw_frame_memo *m, const uint8_t *frame, size_t len, bool verify_udp)
+{
+	const uint8_t *payload;
+
+	if (m->len == 0 || len < m->frame_len || memcmp(frame, m->bytes, m->len) != 0)
+		return NULL;
+	payload = frame + m->len + 2;
+	return verify_udp && (payload[-1] | payload[-2]) ? NULL : payload;
+}
 
 /* Parses a received frame, reading nothing beyond len. Padding after the IP length is ignored.
  * verify_udp: check a UDP checksum that is present (reads the payload). */

@@ -8,15 +8,17 @@
 #include "base/bytes.h"
 #include "page/digest.h"
 
-/* Less than this is digested in no time, and of such files there may be very many. */
-#define DIGEST_MIN_BYTES (1u << 20)
-/* One step: several times what comes between two steps. */
-#define DIGEST_STEP_BYTES (1u << 20)
+/* A smaller file is digested in no time when it is complete, from the cache; and of such files there
+ * may be very many. */
+#define LARGE_BYTES (1u << 20)
+/* One step, from memory: the packets wait for some microseconds. In a stream that leaves no time for it
+ * the finisher has the rest to do. */
+#define DIGEST_STEP_BYTES (128u << 10)
 
 uint64_t pw_part_bytes(const struct pw_blocks *b)
 {
 	return sizeof(struct pw_part) + pw_div_ceil(b->n_symbols, 64) * sizeof(uint64_t) +
-	       (b->transfer_len < DIGEST_MIN_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
+	       (b->transfer_len < LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
 }
 
 /* Symbols [first, end) that range i touches, less those that an earlier range touched: *done. */
@@ -71,6 +73,7 @@ int pw_part_create(struct pw_object *o, const struct pw_blocks *b, struct pw_err
 		return pw_err_sys(err, ENOMEM, "receive %s", o->name);
 	p->blocks = *b;
 	p->n_missing = b->n_symbols;
+	p->is_large = b->transfer_len >= LARGE_BYTES;
 	p->map.guard = -1;
 	p->obj = o;
 	if (o->gap)
@@ -93,10 +96,9 @@ void pw_part_destroy(struct pw_object *o)
  * another. */
 void pw_part_digest_start(struct pw_part *p)
 {
-	if (p->digest || p->digested_bytes || p->blocks.transfer_len < DIGEST_MIN_BYTES ||
-		(p->obj->digest.kind != PW_DIGEST_XXH3_128 && !p->obj->digest_due))
-		return;
-	pw_digest_create(&p->digest, PW_DIGEST_XXH3_128, NULL);
+	if (p->is_large && !p->digest && !p->digested_bytes &&
+		(p->obj->digest.kind == PW_DIGEST_XXH3_128 || p->obj->digest_due))
+		pw_digest_create(&p->digest, PW_DIGEST_XXH3_128, NULL);
 }
 
 void pw_part_digest_more(struct pw_part *p)

@@ -28,6 +28,7 @@ struct pw_part {
 	struct pw_mapping map; /* base NULL: evicted, or discard */
 	uint64_t n_missing;    /* symbols */
 	uint64_t n_reached;    /* highest symbol index seen, plus one */
+	bool is_large;         /* no cache will have it when it is complete */
 	bool resumed;          /* symbols above n_reached may be there already */
 	/* Over the file's first digested_bytes, which are there; NULL: left to the finisher. */
 	struct pw_digest_state *digest;
@@ -75,9 +76,27 @@ static inline void pw_part_set(struct pw_part *p, uint64_t index)
 /* Starts the digest of a file that is worth it; without one, all of it is left to the finisher. */
 void pw_part_digest_start(struct pw_part *p);
 
-/* Takes what has come behind the digested bytes without a gap into the digest, while it is in the
- * cache. After a gap was closed only some of it at a time: packets wait meanwhile. */
+/* Takes what came before its turn, and lies behind the digested bytes without a gap now, into the
+ * digest; only some of it at a time, because packets wait meanwhile. */
 void pw_part_digest_more(struct pw_part *p);
+
+/* n <= 64 symbols from index on: as they lie in one word of the bitmap or two. */
+static inline bool pw_part_has_any(const struct pw_part *p, uint64_t index, unsigned int n)
+{
+	const uint64_t run = UINT64_MAX >> (64 - n), shift = index % 64;
+
+	return (p->bits[index / 64] & run << shift) ||
+	       (shift + n > 64 && (p->bits[index / 64 + 1] & run >> (64 - shift)));
+}
+
+static inline void pw_part_set_run(struct pw_part *p, uint64_t index, unsigned int n)
+{
+	const uint64_t run = UINT64_MAX >> (64 - n), shift = index % 64;
+
+	p->bits[index / 64] |= run << shift;
+	if (shift + n > 64)
+		p->bits[index / 64 + 1] |= run >> (64 - shift);
+}
 
 /* Symbols in [from, to) that are not there. */
 uint64_t pw_part_count_clear(const struct pw_part *p, uint64_t from, uint64_t to);

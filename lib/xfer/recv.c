@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "page/digest.h"
 #include "page/guard.h"
+#include "page/ntcopy.h"
 #include "xfer/recvint.h"
 
-/* So many packets' bytes fit the first or second level cache, whatever the MTU. */
-#define DIGEST_PACKETS 16
+/* Packets in one run; a word of the bitmap takes 64. */
+#define RUN_MAX 32
 
 const char *pw_recv_file_state_name(enum pw_recv_file_state s)
 {
@@ -67,11 +69,38 @@ static inline void reach(struct pw_recv *r, struct pw_part *p, uint64_t index)
 	p->n_reached = index + 1;
 }
 
+static inline void account(struct pw_recv *r, struct pw_object *o, uint64_t n, uint64_t len)
+{
+	o->part->n_missing -= n;
+	o->have_bytes += len;
+	r->st.bytes_have += len;
+	r->st.symbols_seen += n;
+	r->c.payload_bytes += len;
+}
+
+/* A symbol to its place; while none is missing in front of it, into the digest too, from the packet:
+ * that is in the cache, the file's page is not. */
+static inline void write_symbol(
+	struct pw_part *p, uint64_t index, const uint8_t *payload, uint32_t len)
+{
+	const uint64_t offset = index * p->blocks.symbol_len;
+
+	if (offset < p->map.lo || offset + len > p->map.hi)
+		return;
+	if (p->is_large)
+		pw_ntcopy(p->map.base + offset, payload, len);
+	else
+		memcpy(p->map.base + offset, payload, len);
+	if (p->digest && p->digested_bytes == offset) {
+		pw_digest_update(p->digest, payload, len);
+		p->digested_bytes += len;
+	}
+}
+
 static inline void place(struct pw_recv *r, struct pw_object *o, uint64_t index,
 	const uint8_t *payload, uint32_t len)
 {
 	struct pw_part *p = o->part;
-	const uint64_t at = index * p->blocks.symbol_len;
 
 	if (pw_part_has(p, index)) {
 		r->c.duplicates++;
@@ -79,13 +108,8 @@ static inline void place(struct pw_recv *r, struct pw_object *o, uint64_t index,
 	}
 	reach(r, p, index);
 	pw_part_set(p, index);
-	p->n_missing--;
-	o->have_bytes += len;
-	r->st.bytes_have += len;
-	r->st.symbols_seen++;
-	r->c.payload_bytes += len;
-	if (at >= p->map.lo && at + len <= p->map.hi)
-		memcpy(p->map.base + at, payload, len);
+	account(r, o, 1, len);
+	write_symbol(p, index, payload, len);
 }
 
 /* RFC 5775 section 2.3: a packet may carry several consecutive symbols of one block. */
@@ -106,6 +130,16 @@ static bool place_several(struct pw_recv *r, struct pw_object *o, const struct p
 	return true;
 }
 
+static inline void went_on(struct pw_recv *r, struct pw_object *o)
+{
+	if (o->state == PW_RECV_KNOWN)
+		pw_recv_set_state(r, o, PW_RECV_PARTIAL);
+	if (o->part->n_missing == 0) {
+		r->last = NULL;
+		pw_recv_submit(r, o, PW_FINISH_PART);
+	}
+}
+
 static inline void take_symbol(struct pw_recv *r, struct pw_object *o, const struct pw_alc_hdr *hdr,
 	const uint8_t *payload, size_t len)
 {
@@ -122,12 +156,7 @@ static inline void take_symbol(struct pw_recv *r, struct pw_object *o, const str
 		r->c.out_of_object++;
 		return;
 	}
-	if (o->state == PW_RECV_KNOWN)
-		pw_recv_set_state(r, o, PW_RECV_PARTIAL);
-	if (p->n_missing == 0) {
-		r->last = NULL;
-		pw_recv_submit(r, o, PW_FINISH_PART);
-	}
+	went_on(r, o);
 }
 
 /* The object that toi's symbols go to, or NULL when they go nowhere. */
@@ -195,26 +224,80 @@ static void take_packet(struct pw_recv *r, const struct pw_rx_view *view)
 		if (!o)
 			return;
 	}
+	pw_alc_remember(&r->memo, view->data);
 	take_symbol(r, o, &hdr, payload, len);
 }
 
-static inline void digest(const struct pw_object *o)
+/*
+ * The stream as it is when nothing is amiss: packets that start as the last one that was parsed did,
+ * each with the next whole symbol of one block. Returns how many of them views[n] starts with.
+ */
+static inline unsigned int count_run(
+	const struct pw_recv *r, const struct pw_rx_view *views, unsigned int n, uint32_t *first_id)
 {
-	if (o && o->part->digest && o->part->map.base)
-		pw_part_digest_more(o->part);
+	const uint32_t len = r->memo.len + PW_FEC_ID_LEN + r->last->part->blocks.symbol_len;
+	unsigned int i;
+
+	for (i = 0; i < n && views[i].len == len; i++) {
+		const uint8_t *pkt = views[i].data;
+		uint32_t id;
+
+		if (!pw_alc_is_same(&r->memo, pkt, len))
+			break;
+		id = pw_be32_load(pkt + r->memo.len);
+		if (i == 0)
+			*first_id = id;
+		else if (id != *first_id + i)
+			break;
+	}
+	return i;
+}
+
+/* Takes a run of symbols, none of which is there yet, at once. Returns how many packets that were; 0:
+ * the first one is for take_packet(), as is what ends an object. */
+static unsigned int take_run(struct pw_recv *r, const struct pw_rx_view *views, unsigned int n)
+{
+	struct pw_object *o = r->last;
+	struct pw_part *p = o->part;
+	const struct pw_blocks *b = &p->blocks;
+	uint32_t id, head = r->memo.len + PW_FEC_ID_LEN;
+	uint64_t index;
+	unsigned int i;
+
+	n = count_run(r, views, n, &id);
+	if (n == 0 || !pw_blocks_index(b, id >> 16, id & UINT16_MAX, &index))
+		return 0;
+	n = (unsigned int)pw_min_u64(n, pw_blocks_block_len(b, id >> 16) - (id & UINT16_MAX));
+	n -= pw_blocks_symbol_bytes(b, index + n - 1) != b->symbol_len;
+	if (n == 0 || pw_part_has_any(p, index, n))
+		return 0;
+	reach(r, p, index + n - 1);
+	pw_part_set_run(p, index, n);
+	account(r, o, n, (uint64_t)n * b->symbol_len);
+	r->c.packets += n;
+	r->c.alc_verdicts[PW_ALC_OK] += n;
+	for (i = 0; i < n; i++)
+		write_symbol(p, index + i, views[i].data + head, b->symbol_len);
+	went_on(r, o);
+	return n;
 }
 
 void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
 {
 	size_t i;
+	unsigned int run;
 
-	for (i = 0; i < n && !r->stopped; i++) {
-		if (i + 1 < n)
-			__builtin_prefetch(views[i + 1].data);
-		take_packet(r, &views[i]);
-		if (i % DIGEST_PACKETS == DIGEST_PACKETS - 1 || i == n - 1)
-			digest(r->last);
+	for (i = 0; i < n && !r->stopped; i += run) {
+		run = (unsigned int)pw_min_u64(n - i, RUN_MAX);
+		run = r->last ? take_run(r, &views[i], run) : 0;
+		if (run == 0) {
+			take_packet(r, &views[i]);
+			run = 1;
+		}
 	}
+	/* what came before its turn */
+	if (r->last && r->last->part->digest && r->last->part->map.base)
+		pw_part_digest_more(r->last->part);
 	if (pw_guard_any_lost())
 		pw_recv_check_lost(r);
 }

@@ -19,8 +19,9 @@
 
 struct pw_recv {
 	/* per packet */
-	struct pw_object *last; /* takes symbols now, or NULL */
-	bool locked;            /* tsi is known */
+	struct pw_object *last;  /* takes symbols now, or NULL */
+	struct pw_alc_memo memo; /* how packets of `last` start */
+	bool locked;             /* tsi is known */
 	bool discard;
 	bool stopped; /* fatal, or finish was called: packets are dropped */
 	uint64_t tsi;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "page/guard.h"
+#include "page/ntcopy.h"
 #include "xfer/recvint.h"
 
 static void lru_remove(struct pw_recv *r, struct pw_part *p)
@@ -187,6 +188,7 @@ void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind 
 		lost(r, o);
 		return;
 	}
+	pw_ntcopy_fence();
 	if (p && p->map.base)
 		lru_remove(r, p);
 	if (pw_finish_submit(r->finish, o, kind, p ? &p->map : NULL, &err) < 0) {

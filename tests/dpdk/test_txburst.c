@@ -71,7 +71,7 @@ static void check_packet(struct fixture *f, struct rte_mbuf *m, bool linear)
 	struct pw_alc_hdr hdr;
 	const uint8_t *payload;
 	size_t payload_len;
-	uint64_t index, offset;
+	uint64_t index = 0, offset;
 	const struct rte_mbuf *seg;
 	const uint8_t *bytes = rte_pktmbuf_read(m, 0, m->pkt_len, flat);
 

@@ -78,6 +78,32 @@ static void check_rebuild(const struct pw_alc_hdr *h)
 	}
 }
 
+/* A packet that starts the same, whatever follows, is read the same. */
+static void check_memo(const uint8_t *data, size_t size, const struct pw_alc_hdr *h)
+{
+	struct pw_alc_memo memo = {0};
+	struct pw_alc_hdr other;
+	const uint8_t *payload;
+	uint8_t *copy;
+	size_t i, len;
+
+	pw_alc_remember(&memo, data);
+	if (memo.len == 0)
+		return;
+	assert(pw_alc_is_same(&memo, data, size));
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	for (i = memo.len; i < size; i++)
+		copy[i] = (uint8_t)~data[size - 1 - (i - memo.len)];
+	assert(pw_alc_is_same(&memo, copy, size));
+	assert(pw_alc_parse(copy, size, &other, &payload, &len) == PW_ALC_OK);
+	assert(payload == copy + memo.len + PW_FEC_ID_LEN && payload + len == copy + size);
+	assert(other.tsi == h->tsi && other.toi == h->toi);
+	assert(other.close_session == h->close_session && other.has_fdt == h->has_fdt);
+	assert(other.sbn == pw_be16_load(copy + memo.len));
+	free(copy);
+}
+
 static void try_alc(const uint8_t *data, size_t size)
 {
 	const uint8_t *payload = NULL;
@@ -94,6 +120,35 @@ static void try_alc(const uint8_t *data, size_t size)
 	assert(h.transfer_len <= PW_MAX_TRANSFER_LEN);
 	check_blocks(&h);
 	check_rebuild(&h);
+	if (payload_len)
+		check_memo(data, size, &h);
+}
+
+/* A frame with the same headers and other bytes behind them is read the same, a shorter one not. */
+static void check_frame_memo(
+	const uint8_t *data, size_t size, const struct pw_frame_view *v, bool has_checksum)
+{
+	const size_t hdr_len = (size_t)(v->payload - data);
+	struct pw_frame_memo memo = {0};
+	struct pw_frame_view other;
+	uint8_t *copy;
+	size_t i;
+
+	pw_frame_remember(&memo, data, size, v);
+	if (memo.len == 0)
+		return;
+	assert(pw_frame_same(&memo, data, size, false) == v->payload);
+	assert(!pw_frame_same(&memo, data, size, true) == has_checksum);
+	assert(!pw_frame_same(&memo, data, size - 1, false));
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	for (i = hdr_len - 2; i < size; i++)
+		copy[i] = (uint8_t)~data[size - 1 - (i - (hdr_len - 2))];
+	assert(pw_frame_same(&memo, copy, size, false) == copy + hdr_len);
+	assert(pw_frame_parse(copy, size, false, &other) == PW_FRAME_OK);
+	assert(other.payload == copy + hdr_len && other.payload_len == memo.payload_len);
+	assert(pw_addr_equal_host(&other.dst, &v->dst) && other.dst.port == v->dst.port);
+	free(copy);
 }
 
 static void try_frame(const uint8_t *data, size_t size)
@@ -110,6 +165,7 @@ static void try_frame(const uint8_t *data, size_t size)
 	assert(v.src.family == v.dst.family && (v.src.family == 4 || v.src.family == 6));
 	if (!v.checksum_present)
 		assert(strict == PW_FRAME_OK);
+	check_frame_memo(data, size, &v, v.checksum_present);
 	try_alc(v.payload, v.payload_len);
 }
 

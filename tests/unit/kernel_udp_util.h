@@ -232,7 +232,7 @@ static inline void take_symbol(int fd, struct object *ob)
 	uint8_t want[PW_FRAME_HDR_MAX];
 	uint16_t hdr_len = (uint16_t)(ob->o.tmpl.len - ob->o.tmpl.alc_off);
 	uint32_t fec_id, len;
-	uint64_t index;
+	uint64_t index = 0;
 	ssize_t n;
 
 	/* io_uring's completions interrupt a sleep, and one with SO_RCVTIMEO is not taken up again. */

@@ -275,6 +275,41 @@ static void each_kind_of_lie_has_its_verdict(void **state)
 	assert_int_equal(verdict(pkt, sizeof(pkt)), PW_ALC_CODEPOINT);
 }
 
+static void remembered(const struct pw_alc_hdr *hdr, bool wide)
+{
+	uint8_t pkt[PW_ALC_HDR_MAX + 8] = {0};
+	size_t n = pw_alc_build(pkt, hdr, wide), len = n + 1, i;
+	struct pw_alc_memo m = {0};
+
+	assert_false(pw_alc_is_same(&m, pkt, len));
+	pw_alc_remember(&m, pkt);
+	assert_int_equal(m.len, n - PW_FEC_ID_LEN);
+	assert_true(pw_alc_is_same(&m, pkt, len));
+	assert_false(pw_alc_is_same(&m, pkt, n)); /* no payload */
+	assert_false(pw_alc_is_same(&m, pkt, 0));
+	for (i = 0; i < 8 * len; i++) {
+		pkt[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_int_equal(pw_alc_is_same(&m, pkt, len), i / 8 >= m.len);
+		pkt[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+}
+
+static void what_starts_the_same_is_the_same_up_to_the_payload_id(void **state)
+{
+	struct pw_alc_hdr hdr = {.tsi = 0x1234, .toi = 0xabcd, .sbn = 0x0102, .esi = 0xfeff};
+	struct pw_alc_memo m = {0};
+	uint8_t pkt[PW_ALC_HDR_MAX] = {0};
+
+	(void)state;
+	remembered(&hdr, false);
+	remembered(&hdr, true);
+	hdr.has_fdt = true;
+	pw_alc_remember(&m, pkt);
+	pw_alc_build(pkt, &hdr, true);
+	pw_alc_remember(&m, pkt);
+	assert_false(pw_alc_is_same(&m, pkt, sizeof(pkt))); /* too long to be kept */
+}
+
 static void verdicts_have_names(void **state)
 {
 	int v, w;
@@ -300,6 +335,7 @@ int main(void)
 		cmocka_unit_test(unknown_extensions_are_skipped),
 		cmocka_unit_test(a_close_may_come_without_a_symbol),
 		cmocka_unit_test(each_kind_of_lie_has_its_verdict),
+		cmocka_unit_test(what_starts_the_same_is_the_same_up_to_the_payload_id),
 		cmocka_unit_test(verdicts_have_names),
 	};
 

@@ -35,6 +35,11 @@ static const struct pw_opt options[] = {
 		"where the gap manifest is; default: " PW_GAPS_FILE " in --out", 0, 0, NULL},
 	{"discard", 0, PW_OPT_FLAG, O(discard), NULL,
 		"count the symbols and write nothing, to measure", 0, 0, NULL},
+	{"write", 0, PW_OPT_CHOICE, O(write), NULL,
+		"how files on a disk are written; direct: past the page cache; auto: so from 64 "
+		"MiB "
+		"on, where the file system can",
+		0, 0, "auto|mapped|direct"},
 	{"max-size", 0, PW_OPT_SIZE, O(max_size), "SIZE",
 		"refuse larger files; default: the free space of --out", 0, 0, NULL},
 	{"max-files", 0, PW_OPT_U64, O(max_files), "N", "know no more files at once", 1, UINT32_MAX,
@@ -107,6 +112,7 @@ static int create(struct pw_recv_run *run, struct pw_err *err)
 		.tsi_given = o->tsi != UINT64_MAX,
 		.tsi = o->tsi != UINT64_MAX ? o->tsi : 0,
 		.max_file_bytes = o->max_size,
+		.write = (enum pw_write)o->write,
 		.max_files = o->max_files,
 		.expect_files = o->expect,
 	};

@@ -9,12 +9,13 @@
 
 #include "base/bytes.h"
 #include "page/file.h"
+#include "page/window.h"
 
 /* Large enough that the calls do not matter, small enough for a lively progress line. */
 #define CHUNK_BYTES (4u << 20)
 
 /* Some file systems take O_DIRECT and then copy all the same: the copy must be counted. */
-static bool direct_is_real(int fd)
+bool pw_file_takes_direct(int fd)
 {
 	struct statfs fs;
 
@@ -68,7 +69,7 @@ int pw_readin_open(struct pw_readin *r, const char *path, const char *action, st
 	}
 	r->fd = f.fd;
 	r->len_bytes = (uint64_t)r->st.st_size;
-	r->direct = direct_is_real(f.fd) && set_direct(f.fd, true);
+	r->direct = pw_file_takes_direct(f.fd) && set_direct(f.fd, true);
 	if (!r->direct)
 		posix_fadvise(f.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	return 0;

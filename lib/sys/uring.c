@@ -70,7 +70,7 @@ int pw_uring_open(struct io_uring *ring, const struct pw_uring_want *want, struc
 	if (want->sqpoll)
 		ret = init(ring, want, IORING_SETUP_SQPOLL);
 	else
-		ret = init(ring, want, IORING_SETUP_COOP_TASKRUN);
+		ret = init(ring, want, want->handed_over ? 0 : IORING_SETUP_COOP_TASKRUN);
 	if (ret == -EINVAL && !want->sqpoll)
 		ret = init(ring, want, 0);
 	if (ret < 0)

@@ -21,6 +21,7 @@ struct pw_uring_want {
 	unsigned int sq_entries;
 	unsigned int cq_entries; /* >= sq_entries */
 	bool sqpoll;
+	bool handed_over;    /* another thread than the submitter takes completions */
 	enum io_uring_op op; /* that the kernel has to know, */
 	const char *op_name; /* "IORING_OP_SEND_ZC", */
 	const char *since;   /* "6.0" */

@@ -67,12 +67,18 @@ static void mismatch(
 		job->why = NULL;
 }
 
+/* What the receiver has begun is the digest that is asked for. */
+static bool digest_goes_on(const struct pw_finish_job *job)
+{
+	return job->digest && job->obj->digest.kind == PW_DIGEST_XXH3_128;
+}
+
 /* The digest of the mapping's content, less what the receiver has done of it already. */
 static int digest_rest(struct pw_finish_job *job, struct pw_digest *got, struct pw_err *err)
 {
 	const struct pw_object *o = job->obj;
 
-	if (!job->digest || o->digest.kind != PW_DIGEST_XXH3_128)
+	if (!digest_goes_on(job))
 		return pw_digest_buffer(o->digest.kind,
 			o->len_bytes ? (const void *)job->map.base : "", o->len_bytes, got, err);
 	pw_digest_update(job->digest, job->map.base + job->digested_bytes,
@@ -102,12 +108,23 @@ static int verify(struct pw_finish_job *job, struct pw_err *err)
 	return 0;
 }
 
+static int lost(const struct pw_finish *f, const struct pw_finish_job *job, struct pw_err *err)
+{
+	return pw_err_set(err, EIO,
+		"verify %s/%s: truncated, or the disk is full or broken; make room and go "
+		"on with --resume",
+		f->out->dir, job->obj->name);
+}
+
 static int prepare(struct pw_finish *f, struct pw_finish_job *job, struct pw_err *err)
 {
 	const struct pw_object *o = job->obj;
 
 	if (job->kind == PW_FINISH_EMPTY)
 		return pw_output_create_empty(f->out, o->name, err);
+	/* written past the page cache, what is not in its digest is in memory; without one, none is */
+	if (job->map.direct && !digest_goes_on(job) && pw_mapping_close(&job->map))
+		return lost(f, job, err);
 	if (job->map.base || o->len_bytes == 0 || o->digest.kind == PW_DIGEST_NONE)
 		return 0;
 	return pw_output_reopen(
@@ -123,10 +140,7 @@ static void run(struct pw_finish *f, struct pw_finish_job *job, bool had_map)
 	if (ret == 0)
 		ret = verify(job, &err);
 	if (pw_mapping_close(&job->map) && ret == 0)
-		ret = pw_err_set(&err, EIO,
-			"verify %s/%s: truncated, or the disk is full or broken; make room and go "
-			"on with --resume",
-			f->out->dir, job->obj->name);
+		ret = lost(f, job, &err);
 	if (had_map)
 		atomic_fetch_sub(&f->n_mapped, 1);
 	if (ret == 0 && job->kind != PW_FINISH_TARGET && job->result != PW_FINISH_MISMATCH)
@@ -226,6 +240,7 @@ int pw_finish_submit(struct pw_finish *f, struct pw_object *o, enum pw_finish_ki
 		job->map = *map;
 		map->base = NULL;
 		map->hi = 0;
+		map->direct = NULL;
 		map->guard = -1;
 	} else if (map) {
 		job->map.dev = map->dev;

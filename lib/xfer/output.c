@@ -13,6 +13,7 @@
 #include "page/guard.h"
 #include "page/window.h"
 #include "wire/fdt.h"
+#include "xfer/direct.h"
 #include "xfer/outpath.h"
 
 /* fallocate() gives up at a signal; a storm of them must not keep us here for good. */
@@ -46,6 +47,11 @@ bool pw_mapping_close(struct pw_mapping *m)
 
 	if (!m->base)
 		return false;
+	if (m->direct) {
+		lost = pw_direct_close(m->direct) != 0;
+		*m = (struct pw_mapping){.dev = m->dev, .ino = m->ino, .guard = -1};
+		return lost;
+	}
 	pw_guard_remove(m->guard);
 	munmap(m->base, m->map_bytes);
 	m->base = NULL;
@@ -102,6 +108,22 @@ static int map_file(const struct pw_output *o, int fd, const char *name, uint64_
 	return 0;
 }
 
+/* Whether the new file is written past the page cache; if not, it is mapped. */
+static bool open_direct(const struct pw_output *o, int fd, uint64_t len_bytes, struct pw_mapping *m)
+{
+	struct stat st;
+
+	if (o->write == PW_WRITE_MAPPED || !o->n_direct || o->huge_page_bytes ||
+		(o->write == PW_WRITE_AUTO && len_bytes < PW_DIRECT_MIN) || fstat(fd, &st) < 0 ||
+		pw_direct_open(&m->direct, fd, len_bytes, o->n_direct) < 0)
+		return false;
+	m->base = pw_direct_base(m->direct);
+	m->map_bytes = len_bytes;
+	m->dev = (uint64_t)st.st_dev;
+	m->ino = (uint64_t)st.st_ino;
+	return true;
+}
+
 static int create_error(
 	const struct pw_output *o, const char *name, uint64_t len, int code, struct pw_err *err)
 {
@@ -142,7 +164,7 @@ int pw_output_create(const struct pw_output *o, const char *name, uint64_t len_b
 		ret = allocate(fd, len_bytes);
 	if (ret < 0)
 		create_error(o, name, len_bytes, -ret, err);
-	else
+	else if (!open_direct(o, fd, len_bytes, m))
 		ret = map_file(o, fd, name, len_bytes, m, err);
 	if (fd >= 0) {
 		close(fd);

@@ -8,6 +8,7 @@
 #ifndef PW_XFER_OUTPUT_H
 #define PW_XFER_OUTPUT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,11 +17,19 @@
 
 #define PW_PART_SUFFIX ".part"
 
+/* How new files are written: mapped, so that the kernel writes them back from the page cache when it
+ * will, or past it (xfer/direct.h). AUTO: past it from PW_DIRECT_MIN on. */
+enum pw_write { PW_WRITE_AUTO, PW_WRITE_MAPPED, PW_WRITE_DIRECT };
+
+struct pw_direct;
+
 struct pw_output {
 	int dir_fd;               /* > 2: a zeroed struct owns nothing */
 	bool walk_only;           /* no openat2(2): parents are walked one component at a time */
 	uint64_t huge_page_bytes; /* 0: not on hugetlbfs */
-	const char *dir;          /* as the user wrote it, for messages; the caller's */
+	enum pw_write write;
+	atomic_uint *n_direct; /* files that are written past the page cache; the caller's */
+	const char *dir;       /* as the user wrote it, for messages; the caller's */
 };
 
 /* A file's bytes in memory, read-write, guarded against truncation. */
@@ -28,8 +37,9 @@ struct pw_mapping {
 	uint8_t *base;   /* NULL: none */
 	uint64_t lo, hi; /* of the file: what may be written to at once */
 	uint64_t map_bytes;
-	uint64_t dev, ino; /* which file it is, kept when unmapped */
-	int guard;         /* slot, or negative */
+	uint64_t dev, ino;        /* which file it is, kept when unmapped */
+	int guard;                /* slot, or negative */
+	struct pw_direct *direct; /* NULL: mapped */
 };
 
 enum pw_output_kind {
@@ -71,7 +81,8 @@ void pw_output_remove_part(const struct pw_output *o, const char *name);
 /* NAME.part -> NAME. -EEXIST when there is a NAME and not `force`. */
 int pw_output_rename(const struct pw_output *o, const char *name, bool force, struct pw_err *err);
 
-/* Unmaps; dev and ino stay. Returns true when a page of it had been lost (truncated under us). */
+/* Unmaps; dev and ino stay. Returns true when a page of it had been lost (truncated under us, or not
+ * written). */
 bool pw_mapping_close(struct pw_mapping *m);
 
 /* true when error `code` (positive) is about this one name, false when it is about the disk or the

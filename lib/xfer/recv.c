@@ -8,6 +8,7 @@
 #include "page/digest.h"
 #include "page/guard.h"
 #include "page/ntcopy.h"
+#include "xfer/direct.h"
 #include "xfer/recvint.h"
 
 /* Packets in one run; a word of the bitmap takes 64. */
@@ -85,12 +86,15 @@ static inline void write_symbol(
 {
 	const uint64_t offset = index * p->blocks.symbol_len;
 
-	if (offset < p->map.lo || offset + len > p->map.hi)
-		return;
-	if (p->is_large)
+	if (offset < p->map.lo || offset + len > p->map.hi) {
+		if (!p->map.direct)
+			return;
+		pw_direct_put(p, offset, payload, len);
+	} else if (p->is_large) {
 		pw_ntcopy(p->map.base + offset, payload, len);
-	else
+	} else {
 		memcpy(p->map.base + offset, payload, len);
+	}
 	if (p->digest && p->digested_bytes == offset) {
 		pw_digest_update(p->digest, payload, len);
 		p->digested_bytes += len;
@@ -315,8 +319,10 @@ static bool is_done(const struct pw_recv *r)
 
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 {
-	if (!r->finished)
+	if (!r->finished) {
 		pw_recv_collect(r);
+		pw_recv_check_direct(r);
+	}
 	*st = r->st;
 	st->n_files = r->objs.n;
 	r->st.n_files = r->objs.n;

@@ -21,11 +21,13 @@
 #include "base/log.h"
 #include "path/path.h"
 #include "wire/fdt.h"
+#include "xfer/output.h"
 
 struct pw_recv_config {
 	const char *out_dir;   /* must exist; NULL with discard */
 	const char *gaps_path; /* where the manifest goes; NULL = out_dir/PW_GAPS_FILE */
 	bool discard;          /* count and drop payload (no files); no digest */
+	enum pw_write write;   /* new files */
 	bool force;            /* replace existing files */
 	bool resume;           /* take up .part files by the manifest at gaps_path */
 	bool tsi_given;

@@ -41,6 +41,7 @@ struct pw_recv {
 	bool said_limit; /* a limit was reached, and the log says so */
 
 	struct pw_output out;
+	atomic_uint n_direct;
 	struct pw_finish *finish; /* NULL with discard */
 	struct pw_gaps old;       /* the manifest that was there */
 	bool old_removed;         /* from the disk: a part that it tells of was replaced */
@@ -77,6 +78,8 @@ void pw_recv_submit_due(struct pw_recv *r);
 void pw_recv_collect(struct pw_recv *r);
 /* A mapped file was truncated under us: fatal. */
 void pw_recv_check_lost(struct pw_recv *r);
+/* The file under way cannot be written: fatal. */
+void pw_recv_check_direct(struct pw_recv *r);
 /* Unmaps every part; bitmaps stay. */
 void pw_recv_unmap_all(struct pw_recv *r);
 

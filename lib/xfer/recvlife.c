@@ -99,6 +99,8 @@ static int start_output(struct pw_recv *r, struct pw_err *err)
 	if (!r->cfg.out_dir)
 		return pw_err_set(err, EINVAL, "start receiving: no output directory; give --out");
 	ret = pw_output_open(&r->out, r->cfg.out_dir, err);
+	r->out.write = r->cfg.write;
+	r->out.n_direct = &r->n_direct;
 	if (ret == 0)
 		ret = pw_guard_init(err);
 	if (ret == 0 && r->cfg.resume)

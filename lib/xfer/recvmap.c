@@ -5,6 +5,7 @@
 
 #include "page/guard.h"
 #include "page/ntcopy.h"
+#include "xfer/direct.h"
 #include "xfer/recvint.h"
 
 static void lru_remove(struct pw_recv *r, struct pw_part *p)
@@ -59,6 +60,14 @@ void pw_recv_check_lost(struct pw_recv *r)
 	for (p = r->lru_head; p; p = p->next)
 		if (pw_guard_lost(p->map.guard))
 			lost(r, p->obj);
+}
+
+void pw_recv_check_direct(struct pw_recv *r)
+{
+	const struct pw_part *p = r->lru_head;
+
+	if (p && p->map.direct && pw_direct_failed(p->map.direct))
+		lost(r, p->obj);
 }
 
 /* NAME.part is replaced: were we killed now, the old manifest would vouch for bytes that are gone.

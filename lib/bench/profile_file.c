@@ -231,7 +231,7 @@ static void add_kernel(struct pw_contest *c, struct mtu_job *job, unsigned int i
 		return;
 	who = pw_contest_add(c, k->way->label, measure_kernel, k);
 	snprintf(who->how, sizeof(who->how),
-		"pagewire bench --ways %s --wires loopback --sizes 1GiB --mtus %u", k->way->name,
+		"pagewire bench --ways %s --wires loopback --sizes 1GiB --mtu %u", k->way->name,
 		job->plan->mtu);
 	if (job->plan->times[i] > 0)
 		pw_contest_claim(c, 0, c->n_contenders - 1, false, job->plan->times[i]);

@@ -7,6 +7,7 @@
 #include "bench/text.h"
 
 #define NAME_WIDTH 34
+#define LINE_WIDTH 100
 
 /* Four figures that count: 0.01234, 1.234, 12.34, 1234, 123456. */
 static const char *number(char *buf, size_t len, double v)
@@ -24,6 +25,25 @@ static void print_interval(FILE *out, const struct pw_summary *s)
 
 	fprintf(out, "%10s  (%s to %s)", number(median, sizeof(median), s->median),
 		number(low, sizeof(low), s->low), number(high, sizeof(high), s->high));
+}
+
+/* Words, in lines of LINE_WIDTH; those after the first are indented. */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t at = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (at && at + 1 + len > LINE_WIDTH) {
+			fputc('\n', out);
+			at = 0;
+		}
+		at += (size_t)fprintf(out, "%s%.*s", at ? " " : "  ", (int)len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
 }
 
 static const char *verdict(const struct pw_claim *claim)
@@ -45,11 +65,16 @@ static void print_claim(FILE *out, const struct pw_contest *c, const struct pw_c
 {
 	char bound[32];
 
-	fprintf(out, "  %s / %s:", c->contenders[claim->a].name, c->contenders[claim->b].name);
+	char what[2 * sizeof(c->contenders->name) + 4];
+
+	snprintf(what, sizeof(what), "%s / %s", c->contenders[claim->a].name,
+		c->contenders[claim->b].name);
+	fprintf(out, "  %-*s", NAME_WIDTH, what);
 	if (claim->ratio.n)
 		print_interval(out, &claim->ratio);
-	fprintf(out, "; asked for: at %s %s: %s\n", claim->at_most ? "most" : "least",
-		number(bound, sizeof(bound), claim->bound), verdict(claim));
+	fprintf(out, "\n  %-*s  asked for: at %s %s: %s\n", NAME_WIDTH, "",
+		claim->at_most ? "most" : "least", number(bound, sizeof(bound), claim->bound),
+		verdict(claim));
 }
 
 static void print_contest(FILE *out, const struct pw_contest *c)
@@ -72,16 +97,20 @@ static void print_contest(FILE *out, const struct pw_contest *c)
 	for (i = 0; i < c->n_claims; i++)
 		print_claim(out, c, &c->claims[i]);
 	if (c->note[0])
-		fprintf(out, "  %s\n", c->note);
+		print_wrapped(out, c->note);
 }
 
 static void print_hows(FILE *out, const struct pw_contest *c)
 {
+	char line[512];
 	unsigned int i;
 
-	for (i = 0; i < c->n_contenders; i++)
-		if (c->contenders[i].how[0])
-			fprintf(out, "  %s: %s\n", c->contenders[i].name, c->contenders[i].how);
+	for (i = 0; i < c->n_contenders; i++) {
+		if (!c->contenders[i].how[0])
+			continue;
+		snprintf(line, sizeof(line), "%s: %s", c->contenders[i].name, c->contenders[i].how);
+		print_wrapped(out, line);
+	}
 }
 
 static const char *known(const struct pw_env *env, const char *key)

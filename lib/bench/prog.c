@@ -256,7 +256,8 @@ double pw_prog_number(const struct pw_prog *p, const char *path)
 	while (at && *path) {
 		n = strcspn(path, ".");
 		snprintf(key, sizeof(key), "%.*s", (int)n, path);
-		at = json_object_get(at, key);
+		at = json_is_array(at) ? json_array_get(at, strtoul(key, NULL, 10))
+				       : json_object_get(at, key);
 		path += n + (path[n] == '.');
 	}
 	number = json_is_number(at) ? json_number_value(at) : NAN;

@@ -49,7 +49,8 @@ int pw_prog_until(struct pw_prog *p, const char *text, uint64_t timeout_ns, stru
 int pw_prog_say(struct pw_prog *p, const char *text, struct pw_err *err);
 /* Until it has ended, with exit code 0: else -EIO, and its last line in err. Closes its input first. */
 int pw_prog_wait(struct pw_prog *p, uint64_t timeout_ns, struct pw_err *err);
-/* A number of the JSON object that it printed on its standard output: "end.sum.lost_percent". NaN:
+/* A number of the JSON object that it printed on its standard output: "end.sum.lost_percent",
+ * "jobs.0.read.bw_bytes". NaN:
  * there is none. */
 double pw_prog_number(const struct pw_prog *p, const char *path);
 /* SIGINT, SIGKILL after 2 s, to its children too; frees the text; accepts a zeroed one. */

@@ -88,7 +88,7 @@ static int start_send(
 	char self[256], port[128], core[16], mtu[16];
 	const char *const argv[] = {pw_prog_self(self, sizeof(self)), "send",
 		job->f->store.files[0].huge, "--port", port, "--to", "239.77.0.1", "--core", core,
-		"--mtu", mtu, "--json", "--quiet", NULL};
+		"--mtu", mtu, "--lead", "1s", "--json", "--quiet", NULL};
 
 	snprintf(port, sizeof(port), "vhost:%s", socket);
 	snprintf(core, sizeof(core), "%d", opt->source_cpu);
@@ -277,7 +277,8 @@ static int add_mtu(struct pw_profile_run *run, struct mtu_job *job, struct pw_er
 	who = pw_contest_add(c, "pagewire", measure_pagewire, job);
 	snprintf(who->how, sizeof(who->how),
 		"pagewire recv --port virtio-user:SOCK --mtu %u --out HUGEDIR --core B --json; "
-		"pagewire send HUGEFILE --port vhost:SOCK --to 239.77.0.1 --mtu %u --core A; "
+		"pagewire send HUGEFILE --port vhost:SOCK --to 239.77.0.1 --mtu %u --core A --lead "
+		"1s; "
 		"bytes * 8 / verified_seconds",
 		job->plan->mtu, job->plan->mtu);
 	for (i = 0; i < WAYS_MAX && job->plan->ways[i]; i++)

@@ -46,7 +46,7 @@ static int no_pages(const char *action, const char *path, uint64_t map_bytes, ui
  * protection is raised.
  */
 static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes,
-	uint64_t page_bytes, void **map, struct pw_err *err)
+	uint64_t page_bytes, bool populate, void **map, struct pw_err *err)
 {
 	void *p = pw_file_mmap(va_hint, map_bytes, page_bytes, PROT_READ, MAP_SHARED, fd);
 	int ret;
@@ -55,7 +55,7 @@ static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes
 		return errno == ENOMEM ? no_pages("map", path, map_bytes, page_bytes, ENOMEM, err)
 				       : pw_err_sys(err, errno, "map %s", path);
 	/* MAP_POPULATE would keep quiet about a page that is not there. */
-	ret = pw_file_populate(p, map_bytes);
+	ret = populate ? pw_file_populate(p, map_bytes) : 0;
 	if (ret == -ENOMEM) {
 		no_pages("map", path, map_bytes, page_bytes, ENOMEM, err);
 		goto unmap;
@@ -114,7 +114,7 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	if (w->len_bytes == 0)
 		return 0;
 	w->map_bytes = pw_align_up(w->len_bytes, w->page_bytes);
-	ret = map_exact(w->fd, path, va_hint, w->map_bytes, w->page_bytes, &w->map, err);
+	ret = map_exact(w->fd, path, va_hint, w->map_bytes, w->page_bytes, true, &w->map, err);
 	if (ret == 0)
 		ret = pw_window_map_run(w, path, err);
 	if (ret < 0)
@@ -122,12 +122,12 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	return ret;
 }
 
-static int allocate(int fd, uint64_t len_bytes)
+static int allocate(int fd, uint64_t from, uint64_t len_bytes)
 {
 	int i;
 
 	for (i = 0; i < MAX_INTERRUPTED; i++) {
-		if (fallocate(fd, 0, 0, (off_t)len_bytes) == 0)
+		if (fallocate(fd, 0, (off_t)from, (off_t)(len_bytes - from)) == 0)
 			return 0;
 		if (errno != EINTR)
 			return -errno;
@@ -135,7 +135,8 @@ static int allocate(int fd, uint64_t len_bytes)
 	return -EINTR;
 }
 
-int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes,
+/* The mapping reserves every page. The last one is always there: it is what makes the size exact. */
+static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes, bool populate,
 	void **map, uint64_t *map_bytes, struct pw_err *err)
 {
 	struct stat st;
@@ -157,9 +158,9 @@ int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t pa
 	if (len_bytes == 0)
 		return 0;
 	*map_bytes = pw_align_up(len_bytes, page_bytes);
-	ret = allocate(fd, len_bytes);
+	ret = allocate(fd, populate ? 0 : *map_bytes - page_bytes, len_bytes);
 	if (ret == 0)
-		ret = map_exact(fd, path, NULL, *map_bytes, page_bytes, map, err);
+		ret = map_exact(fd, path, NULL, *map_bytes, page_bytes, populate, map, err);
 	else if (ret == -ENOSPC || ret == -ENOMEM)
 		no_pages("allocate", path, *map_bytes, page_bytes, ENOSPC, err);
 	else
@@ -173,4 +174,16 @@ int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t pa
 			(off_t)(*map_bytes - kept));
 	*map_bytes = 0;
 	return ret == -ENOMEM ? -ENOSPC : ret;
+}
+
+int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes,
+	void **map, uint64_t *map_bytes, struct pw_err *err)
+{
+	return create(fd, path, len_bytes, page_bytes, true, map, map_bytes, err);
+}
+
+int pw_hugefile_reserve(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes,
+	void **map, uint64_t *map_bytes, struct pw_err *err)
+{
+	return create(fd, path, len_bytes, page_bytes, false, map, map_bytes, err);
 }

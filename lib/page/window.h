@@ -120,4 +120,9 @@ void pw_window_close(struct pw_window *w);
 int pw_hugefile_create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes,
 	void **map, uint64_t *map_bytes, struct pw_err *err);
 
+/* The same, but for the last one its huge pages are only reserved: at once, where a gigabyte of them
+ * takes a second to clear. Each is made when it is touched first, and until then is a hole. */
+int pw_hugefile_reserve(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes,
+	void **map, uint64_t *map_bytes, struct pw_err *err);
+
 #endif

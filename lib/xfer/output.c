@@ -86,7 +86,7 @@ static int map_file(const struct pw_output *o, int fd, const char *name, uint64_
 	int ret;
 
 	if (o->huge_page_bytes) {
-		ret = pw_hugefile_create(fd, name, len_bytes, page, &base, &m->map_bytes, err);
+		ret = pw_hugefile_reserve(fd, name, len_bytes, page, &base, &m->map_bytes, err);
 		if (ret < 0)
 			return ret;
 	} else {

@@ -63,7 +63,7 @@ int pw_output_look(const struct pw_output *o, const char *name, bool part,
 	enum pw_output_kind *kind, uint64_t *len_bytes);
 
 /* Creates NAME.part of len_bytes (> 0), its directories too, in place of whatever file or link has
- * that name, and maps it. */
+ * that name, and maps it. On hugetlbfs pages are reserved, and made when they are touched. */
 int pw_output_create(const struct pw_output *o, const char *name, uint64_t len_bytes,
 	struct pw_mapping *m, struct pw_err *err);
 

@@ -3,6 +3,7 @@
 #ifndef PW_XFER_RECVINT_H
 #define PW_XFER_RECVINT_H
 
+#include "xfer/ahead.h"
 #include "xfer/fdtrx.h"
 #include "xfer/finish.h"
 #include "xfer/gaps.h"
@@ -43,6 +44,7 @@ struct pw_recv {
 	struct pw_output out;
 	atomic_uint n_direct;
 	struct pw_finish *finish; /* NULL with discard */
+	struct pw_ahead *ahead;   /* NULL: not on hugetlbfs */
 	struct pw_gaps old;       /* the manifest that was there */
 	bool old_removed;         /* from the disk: a part that it tells of was replaced */
 	char *gaps_path;          /* NULL: none is written */

@@ -110,6 +110,8 @@ static int start_output(struct pw_recv *r, struct pw_err *err)
 		(void)pw_gaps_load(r->gaps_path, &r->old, NULL);
 	if (ret == 0)
 		ret = pw_finish_create(&r->finish, &r->out, r->cfg.force, err);
+	if (ret == 0 && r->out.huge_page_bytes)
+		ret = pw_ahead_create(&r->ahead, err);
 	return ret;
 }
 
@@ -204,6 +206,7 @@ void pw_recv_destroy(struct pw_recv *r)
 	if (!r->finished)
 		pw_recv_finish(r, NULL);
 	pw_finish_destroy(r->finish);
+	pw_ahead_destroy(r->ahead);
 	pw_objtab_finish(&r->objs);
 	pw_fdtrx_finish(&r->fdt);
 	pw_gaps_finish(&r->old);

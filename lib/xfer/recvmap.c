@@ -43,6 +43,7 @@ static void unmap(struct pw_recv *r, struct pw_part *p)
 	if (!p->map.base)
 		return;
 	lru_remove(r, p);
+	pw_ahead_drop(r->ahead, p->map.base);
 	if (pw_mapping_close(&p->map))
 		lost(r, p->obj);
 }
@@ -97,6 +98,8 @@ static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 		return false;
 	}
 	lru_push(r, p);
+	if (r->ahead)
+		pw_ahead_add(r->ahead, p->map.base, p->map.map_bytes, r->out.huge_page_bytes);
 	pw_part_digest_start(p);
 	return true;
 }
@@ -198,6 +201,8 @@ void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind 
 		return;
 	}
 	pw_ntcopy_fence();
+	if (p)
+		pw_ahead_drop(r->ahead, p->map.base);
 	if (p && p->map.base)
 		lru_remove(r, p);
 	if (pw_finish_submit(r->finish, o, kind, p ? &p->map : NULL, &err) < 0) {

@@ -425,6 +425,44 @@ static void creating_again_keeps_or_cuts_as_the_size_says(void **state)
 	unlink(path);
 }
 
+static void reserved_pages_are_there_when_they_are_touched(void **state)
+{
+	const uint64_t len = 6 * HUGE_BYTES + 9;
+	struct pw_err err = {0};
+	uint64_t map_bytes, other_bytes;
+	char path[128], other[128];
+	struct stat st;
+	void *map, *none;
+	int fd, fd2;
+
+	(void)state;
+	need_huge(&dirs);
+	fd = open(path_in(path, sizeof(path), dirs.huge, "later"), O_RDWR | O_CREAT | O_CLOEXEC,
+		0600);
+	assert_int_equal(pw_hugefile_reserve(fd, path, len, HUGE_BYTES, &map, &map_bytes, NULL), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, len);
+	assert_int_equal(st.st_blocks * 512, HUGE_BYTES); /* the last one */
+	/* 8 pages in all: nobody else gets more than one now */
+	fd2 = open(path_in(other, sizeof(other), dirs.huge, "other"), O_RDWR | O_CREAT | O_CLOEXEC,
+		0600);
+	assert_int_equal(pw_hugefile_reserve(
+				 fd2, other, 2 * HUGE_BYTES, HUGE_BYTES, &none, &other_bytes, &err),
+		-ENOSPC);
+	assert_non_null(strstr(err.msg, "pagewire doctor: hugepages.free"));
+	assert_int_equal(fstat(fd2, &st), 0);
+	assert_int_equal(st.st_blocks, 0);
+	fill_pattern(map, 0, len);
+	munmap(map, map_bytes);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, len);
+	assert_int_equal(st.st_blocks * 512, 7 * HUGE_BYTES);
+	close(fd2);
+	close(fd);
+	unlink(other);
+	unlink(path);
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -449,6 +487,7 @@ int main(void)
 		cmocka_unit_test(a_read_only_hugefile_says_why_it_must_be_writable),
 		cmocka_unit_test(a_probe_tells_hugetlbfs_from_the_rest),
 		cmocka_unit_test(too_few_huge_pages_are_a_clear_error_and_none_is_kept),
+		cmocka_unit_test(reserved_pages_are_there_when_they_are_touched),
 		cmocka_unit_test(holes_that_cannot_be_filled_are_a_clear_error),
 		cmocka_unit_test(creating_again_keeps_or_cuts_as_the_size_says),
 	};

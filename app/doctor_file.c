@@ -7,6 +7,10 @@
 #include "base/units.h"
 #include "sys/numa.h"
 
+/* What `send` streams through where a stage finds no memory, and the least that it makes do with. */
+#define RING_BYTES (256ull << 20)
+#define RING_LEAST (32ull << 20)
+
 static const char *size(char buf[32], uint64_t bytes)
 {
 	return pw_units_size(buf, 32, bytes);
@@ -76,6 +80,20 @@ static void check_place(const struct pw_doctor_job *job, struct pw_doctor_report
 		report, "pagewire stage %.150s   # once; then send the copy it names", job->file);
 }
 
+static bool streams(const struct pw_doctor_job *job, uint64_t huge, uint64_t ring_bytes)
+{
+	return !job->opt->no_huge && huge >= job->eal_bytes + ring_bytes;
+}
+
+static void say_streamed(struct pw_doctor_report *report, uint64_t need, uint64_t huge)
+{
+	char a[32], b[32];
+
+	pw_doctor_say(report, PW_DOCTOR_OK, "file.fits",
+		"%s to stage it, %s of huge pages are free: streamed from the disk through a ring",
+		size(a, need), size(b, huge));
+}
+
 /* What must be had besides the file itself: memory to stage it in, pages for its holes. */
 static void check_fits(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
@@ -95,8 +113,8 @@ static void check_fits(const struct pw_doctor_host *host, const struct pw_doctor
 
 		pw_doctor_say(report, roomy ? PW_DOCTOR_OK : PW_DOCTOR_WARN, "file.fits",
 			roomy ? "%s are sent from where they lie"
-			      : "%s are more than the memory available (%s): the disk sets the "
-				"pace",
+			      : "%s are more than the memory available (%s): streamed, the disk "
+				"sets the pace",
 			size(a, job->file_bytes), size(b, host->memory_available));
 		if (!roomy)
 			pw_doctor_mend(report, "pagewire stage %.150s   # with huge pages enough",
@@ -105,11 +123,15 @@ static void check_fits(const struct pw_doctor_host *host, const struct pw_doctor
 		pw_doctor_say(report, PW_DOCTOR_OK, "file.fits",
 			"%s to stage and %s of pools fit %s of free huge pages",
 			size(a, job->stage_bytes), size(b, job->eal_bytes), size(c, huge));
+	} else if (streams(job, huge, RING_BYTES)) {
+		say_streamed(report, need, huge);
 	} else if ((!pci || job->opt->no_huge) &&
 		   (!host->memory_available || host->memory_available >= need)) {
 		pw_doctor_say(report, PW_DOCTOR_OK, "file.fits",
 			"%s to stage fit ordinary memory (%s available), not the free huge pages",
 			size(a, job->stage_bytes), size(b, host->memory_available));
+	} else if (streams(job, huge, RING_LEAST)) {
+		say_streamed(report, need, huge);
 	} else {
 		pw_doctor_say(report, PW_DOCTOR_FAIL, "file.fits",
 			"%s must be staged in EAL memory: %s of huge pages are free, %s of "

@@ -118,6 +118,11 @@ static void what_virtio_user_stages_is_counted(void **state)
 
 	sysfix_write(&d->fix, "/proc/meminfo", "MemAvailable: 102400 kB\nHugepagesize: 2048 kB");
 	examine(d, port, d->file);
+	expect(d, "file.fits", PW_DOCTOR_OK, "streamed from the disk", NULL);
+
+	sysfix_hugepages(&d->fix, -1, 2048, 100, 40, 0);
+	sysfix_hugepages(&d->fix, 0, 2048, 100, 40, 0);
+	examine(d, port, d->file);
 	expect(d, "file.fits", PW_DOCTOR_FAIL, "must be staged", "vhost:");
 }
 

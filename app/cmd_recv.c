@@ -54,6 +54,13 @@ static const struct pw_opt options[] = {
 	{"no-huge", 0, PW_OPT_FLAG, O(no_huge), NULL, "EAL memory on ordinary pages", 0, 0, NULL},
 	{"iova", 0, PW_OPT_CHOICE, O(iova), NULL, "addresses that a device sees", 0, 0,
 		"auto|va|pa"},
+	{"telemetry", 0, PW_OPT_FLAG, O(telemetry), NULL, "answer dpdk-telemetry.py", 0, 0, NULL},
+	{"shared-mem", 0, PW_OPT_FLAG, O(shared_mem), NULL,
+		"let dpdk-dumpcap and other secondary processes map EAL's memory", 0, 0, NULL},
+	{"file-prefix", 0, PW_OPT_STRING, O(file_prefix), "NAME",
+		"name for --telemetry and --shared-mem below /run/dpdk; default: rte, or pagewire "
+		"with --shared-mem",
+		0, 0, NULL},
 	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the receive queue", 32,
 		32768, NULL},
 	{"wait", 0, PW_OPT_DURATION, O(wait_ns), "DURATION",
@@ -95,6 +102,11 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 	if (!o->port && run->ops->n_eal)
 		return pw_err_set(err, EINVAL,
 			"EAL arguments need a port; use --port PORT, or leave out what follows --");
+	if (!o->port && (o->telemetry || o->shared_mem || o->file_prefix))
+		return pw_err_set(err, EINVAL,
+			"--telemetry, --shared-mem and --file-prefix are DPDK's; use --port PORT, "
+			"or "
+			"leave them out");
 	if (o->listen && pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err))
 		return -EINVAL;
 	return o->port ? pw_recv_pmd_check(o->port, err) : 0;

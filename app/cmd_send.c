@@ -66,6 +66,13 @@ static const struct pw_opt options[] = {
 		"auto|va|pa"},
 	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the transmit queue", 32,
 		32768, NULL},
+	{"telemetry", 0, PW_OPT_FLAG, O(telemetry), NULL, "answer dpdk-telemetry.py", 0, 0, NULL},
+	{"shared-mem", 0, PW_OPT_FLAG, O(shared_mem), NULL,
+		"let dpdk-dumpcap and other secondary processes map EAL's memory", 0, 0, NULL},
+	{"file-prefix", 0, PW_OPT_STRING, O(file_prefix), "NAME",
+		"name for --telemetry and --shared-mem below /run/dpdk; default: rte, or pagewire "
+		"with --shared-mem",
+		0, 0, NULL},
 	{"dry-run", 'n', PW_OPT_FLAG, OWN(dry_run), NULL, "print the plan and send nothing", 0, 0,
 		NULL},
 	{"progress", 0, PW_OPT_FLAG, OWN(progress), NULL,

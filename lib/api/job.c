@@ -347,6 +347,9 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		.udp_csum_offload_wanted =
 			o->udp_checksum == PW_JOB_CSUM_OFFLOAD ||
 			(o->udp_checksum == PW_JOB_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
+		.telemetry = o->telemetry,
+		.shared_mem = o->shared_mem,
+		.file_prefix = o->file_prefix,
 		.eal_argc = o->eal_argc,
 		.eal_argv = o->eal_argv,
 		.verbose = job->log && job->log->level >= PW_LOG_DEBUG,

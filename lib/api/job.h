@@ -25,7 +25,7 @@ enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST
 #define PW_JOB_NO_VLAN UINT64_MAX
 
 struct pw_job_options {
-	const char *port, *to, *from, *to_mac, *gaps, *core;
+	const char *port, *to, *from, *to_mac, *gaps, *core, *file_prefix;
 	uint64_t vlan, ttl, dscp, mtu, symbol, loops, tsi, queue_size, memory_bytes;
 	uint64_t stream_bytes; /* of the ring that streamed files go through, at most */
 	uint64_t fdt_interval_ns, lead_ns, wait_ns, link_grace_ns;
@@ -34,7 +34,7 @@ struct pw_job_options {
 	int digest;       /* enum pw_job_digest */
 	int udp_checksum; /* enum pw_job_csum */
 	int iova;         /* enum pw_iova */
-	bool md5, no_huge;
+	bool md5, no_huge, telemetry, shared_mem;
 	char **eal_argv;
 	int eal_argc;
 };

@@ -24,6 +24,9 @@ struct pw_dpdk_config {
 	bool readonly_maps;  /* sender on vfio-pci: the page cache, mapped for reading only */
 	bool udp_csum_offload_wanted; /* sender: use the port's UDP checksum where it has one */
 	struct pw_addr listen;        /* receiver: accept only this destination; family 0 = any */
+	bool telemetry;               /* EAL's telemetry socket */
+	bool shared_mem;              /* secondary processes may map EAL's memory: dpdk-dumpcap */
+	const char *file_prefix;      /* names both, below /run/dpdk; NULL = EAL's, or "pagewire" */
 	int eal_argc;                 /* raw EAL arguments, after ours */
 	char **eal_argv;
 	bool verbose;            /* let EAL and drivers speak at info level */

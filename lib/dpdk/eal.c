@@ -16,15 +16,17 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "dpdk/share.h"
 #include "sys/cpu.h"
 #include "sys/hugepages.h"
 #include "sys/netif.h"
 #include "sys/numa.h"
 #include "sys/pci.h"
 
-#define MAX_ARGS  64
-#define ARG_BYTES 320
-#define NO_DEVICE "ffffffff:ff:1f.7" /* an address that cannot be: an empty list would allow all */
+#define MAX_ARGS    64
+#define SHARED_ROOM (16u << 20) /* dpdk-dumpcap's packets come from our heap, which may not grow */
+#define ARG_BYTES   320
+#define NO_DEVICE   "ffffffff:ff:1f.7" /* an address that cannot be: an empty list would allow all */
 
 /* EAL's command line as it grows. Strings live here: EAL keeps pointers into argv. */
 struct args {
@@ -164,13 +166,20 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	uint64_t free_bytes = 0;
 	char what[32];
 
+	if (cfg->shared_mem)
+		need += SHARED_ROOM;
 	need = pw_align_up(need, 2u << 20);
 	eal->memory_bytes = need;
 	eal->huge = !cfg->no_huge && !given(cfg, "--no-huge");
+	eal->shares = cfg->shared_mem;
+	if (eal->shares && !eal->huge)
+		return pw_err_set(err, EINVAL,
+			"start EAL with --shared-mem: ordinary pages cannot be shared; leave out "
+			"--no-huge");
 	if (eal->huge) {
 		if (pw_hugepages_read(NULL, &hp, err) == 0)
 			free_bytes = pw_hugepages_free_bytes(&hp);
-		if (free_bytes < need && spec->kind == PW_PORT_PCI)
+		if (free_bytes < need && (spec->kind == PW_PORT_PCI || cfg->shared_mem))
 			return pw_err_set(err, ENOMEM,
 				"start EAL: %s of hugepages wanted, fewer are free; reserve more "
 				"(pagewire doctor: hugepages.free)",
@@ -192,6 +201,19 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	return 0;
 }
 
+/* Files that EAL has outside its memory: none, unless others are to map that. */
+static void add_files(struct args *a, const struct pw_eal *eal, const struct pw_dpdk_config *cfg)
+{
+	bool named = given(cfg, "--file-prefix");
+
+	if (!cfg->shared_mem && !named && !given(cfg, "--huge-dir") && !given(cfg, "--proc-type"))
+		add(a, eal->huge ? "--in-memory" : "--no-shconf");
+	if (cfg->file_prefix)
+		add(a, "--file-prefix=%s", cfg->file_prefix);
+	else if (cfg->shared_mem && !named)
+		add(a, "--file-prefix=pagewire");
+}
+
 static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, struct pw_err *err)
 {
@@ -204,12 +226,11 @@ static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	r = add_memory(a, eal, cfg, spec, err);
 	if (r)
 		return r;
-	if (!given(cfg, "--file-prefix") && !given(cfg, "--huge-dir") && !given(cfg, "--proc-type"))
-		add(a, eal->huge ? "--in-memory" : "--no-shconf"); /* leave no files, either way */
+	add_files(a, eal, cfg);
 	if (eal->huge && !given(cfg, "--legacy-mem"))
 		add(a, "--single-file-segments"); /* vhost-user and memif pass few file descriptors
 						   */
-	if (!given(cfg, "--telemetry"))
+	if (!cfg->telemetry && !given(cfg, "--telemetry"))
 		add(a, "--no-telemetry");
 	add(a, "--log-level=*:%s", cfg->verbose ? "info" : "warning");
 	if (cfg->readonly_maps)
@@ -276,7 +297,7 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	eal->started = true;
 	eal->args = a;
 	eal->iova_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-	return 0;
+	return eal->shares ? pw_share_start(err) : 0; /* pw_eal_stop() follows either way */
 
 close_log:
 	rte_openlog_stream(NULL);
@@ -318,7 +339,10 @@ void pw_eal_stop(struct pw_eal *eal)
 {
 	if (!eal->started)
 		return;
-	rte_eal_cleanup();
+	if (eal->shares)
+		pw_share_end_eal();
+	else
+		rte_eal_cleanup();
 	rte_openlog_stream(NULL);
 	if (eal->log_stream)
 		fclose(eal->log_stream);

@@ -20,6 +20,7 @@ struct pw_eal {
 	bool started;
 	bool huge;             /* EAL memory is on hugepages */
 	bool iova_va;          /* IOVA as VA */
+	bool shares;           /* secondaries may map its memory */
 	int node;              /* NUMA node of the port, -1 = no preference */
 	uint64_t memory_bytes; /* preallocated */
 	FILE *log_stream;      /* takes EAL's and the drivers' lines */

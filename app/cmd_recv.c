@@ -54,7 +54,8 @@ static const struct pw_opt options[] = {
 	{"no-huge", 0, PW_OPT_FLAG, O(no_huge), NULL, "EAL memory on ordinary pages", 0, 0, NULL},
 	{"iova", 0, PW_OPT_CHOICE, O(iova), NULL, "addresses that a device sees", 0, 0,
 		"auto|va|pa"},
-	{"telemetry", 0, PW_OPT_FLAG, O(telemetry), NULL, "answer dpdk-telemetry.py", 0, 0, NULL},
+	{"telemetry", 0, PW_OPT_FLAG, O(telemetry), NULL,
+		"answer dpdk-telemetry.py: /pagewire/stats, /pagewire/transfers", 0, 0, NULL},
 	{"shared-mem", 0, PW_OPT_FLAG, O(shared_mem), NULL,
 		"let dpdk-dumpcap and other secondary processes map EAL's memory", 0, 0, NULL},
 	{"file-prefix", 0, PW_OPT_STRING, O(file_prefix), "NAME",
@@ -189,7 +190,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	}
 	pw_recv_loop(&r, &err);
 	code = finish(&r, &err);
-	r.path.close(r.path.path);
+	r.path.close(&r.path);
 destroy_recv:
 	pw_recv_destroy(r.recv);
 	return code;

@@ -121,6 +121,8 @@ static bool look(struct loop *l, struct pw_err *err)
 		l->heard_ns = now;
 	}
 	draw(l, &st, now);
+	if (run->path.tick)
+		run->path.tick(run, &st, now);
 	run->end = PW_RECV_END_DONE;
 	if (st.done) {
 		run->done_ns = now;

@@ -2,9 +2,9 @@
 #include "app/recv_run.h"
 #include "kernel/udprx.h"
 
-static void close_udp(void *path)
+static void close_udp(struct pw_recv_path *path)
 {
-	pw_udprx_close(path);
+	pw_udprx_close(path->path);
 }
 
 static int open_udp(struct pw_recv_run *run, struct pw_err *err)

@@ -2,6 +2,7 @@
 #include "app/recv_run.h"
 #include "dpdk/portspec.h"
 #include "dpdk/rx.h"
+#include "dpdk/telemetry.h"
 
 int pw_recv_pmd_check(const char *s, struct pw_err *err)
 {
@@ -10,9 +11,10 @@ int pw_recv_pmd_check(const char *s, struct pw_err *err)
 	return pw_portspec_parse(s, &spec, err);
 }
 
-static void close_pmd(void *path)
+static void close_pmd(struct pw_recv_path *path)
 {
-	pw_dpdk_rx_close(path);
+	pw_telemetry_stop(path->telemetry);
+	pw_dpdk_rx_close(path->path);
 }
 
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
@@ -46,5 +48,8 @@ int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 		.close = close_pmd,
 		.name = pw_dpdk_rx_driver(rx)};
 	pw_info(&run->ctx->log, "receiving on %s (%s)", o->port, run->path.name);
-	return 0;
+	result = pw_recv_telemetry_start(run, err);
+	if (result)
+		close_pmd(&run->path);
+	return result;
 }

@@ -22,10 +22,16 @@ struct pw_recv_options {
 	bool discard, force, resume, no_huge, telemetry, shared_mem, progress, json;
 };
 
+struct pw_recv_run;
+struct pw_telemetry;
+
 struct pw_recv_path {
 	const struct pw_rx_ops *ops;
 	void *path;
-	void (*close)(void *path);
+	void (*close)(struct pw_recv_path *path);
+	/* Tells others how it goes, whenever the loop looks up; may be NULL. */
+	void (*tick)(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now_ns);
+	struct pw_telemetry *telemetry;
 	bool sleeps; /* burst() waits for packets; else it polls */
 	const char *name;
 };
@@ -61,6 +67,8 @@ int pw_recv_path_open(struct pw_recv_run *run, struct pw_err *err);
 /* Whether s reads as a PORT, and a path through one; -ENOTSUP in a build without DPDK. */
 int pw_recv_pmd_check(const char *s, struct pw_err *err);
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
+/* With --telemetry; the path is open. */
+int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err);
 
 /* Receives until there is nothing more to wait for; sets end and the times. */
 void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err);

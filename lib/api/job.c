@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "api/jobtelemetry.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "sys/hugepages.h"
@@ -412,7 +413,12 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		[PW_JOB_DIGEST_NONE] = PW_DIGEST_NONE,
 	};
 	const struct pw_job_options *o = job->opt;
-	struct pw_send_config cfg = {
+	struct pw_send_config cfg;
+	int r = pw_job_telemetry_start(job, err);
+
+	if (r)
+		return r;
+	cfg = (struct pw_send_config){
 		.ops = &pw_dpdk_tx_ops,
 		.path = job->tx,
 		.path_text = o->port,
@@ -434,8 +440,8 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.stream = job->stream,
 		.stream_mem = pw_dpdk_stage_mem(job->tx),
 		.stopped = job->stopped,
-		.tick = job->tick,
-		.tick_ctx = job->tick_ctx,
+		.tick = job->telemetry ? pw_job_telemetry_tick : job->tick,
+		.tick_ctx = job->telemetry ? job : job->tick_ctx,
 		.stretch = job->stretch,
 		.stretch_ctx = job->stretch_ctx,
 		.log = job->log,
@@ -451,6 +457,7 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 	if (r)
 		return r;
 	r = pw_send_run(job->send, &job->result, err);
+	pw_job_telemetry_stop(job);
 	/* windows are closed when the port can no longer read them */
 	pw_dpdk_tx_stop(job->tx);
 	pw_send_destroy(job->send);
@@ -460,6 +467,7 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 
 void pw_job_finish(struct pw_job *job)
 {
+	pw_job_telemetry_stop(job);
 	if (job->tx)
 		pw_dpdk_tx_stop(job->tx);
 	pw_send_destroy(job->send);

@@ -73,6 +73,7 @@ struct pw_job {
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;
+	struct pw_job_telemetry *telemetry; /* NULL: not asked for */
 	struct pw_dpdk_tx_info info;
 	enum pw_csum csum;
 	struct pw_send *send;

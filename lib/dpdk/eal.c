@@ -255,7 +255,10 @@ static int explain_failure(struct pw_eal *eal, int code, struct pw_err *err)
 {
 	const char *mend = "see pagewire doctor";
 
-	if (code == EACCES || code == EPERM)
+	if (eal->shares)
+		mend = "a run of that name may be there, or no hugetlbfs is mounted: give "
+		       "--file-prefix, or mount one (pagewire doctor: hugepages.mount)";
+	else if (code == EACCES || code == EPERM)
 		mend = "run as root, or with --no-huge (pagewire doctor: caps)";
 	else if (code == ENOMEM)
 		mend = "reserve hugepages, or use --no-huge (pagewire doctor: hugepages.free)";

@@ -345,6 +345,7 @@ void pw_recv_file(const struct pw_recv *r, size_t i, struct pw_recv_file_info *i
 	const struct pw_object *o = pw_objtab_at(&r->objs, i);
 
 	*info = (struct pw_recv_file_info){
+		.toi = o->toi,
 		.name = o->name,
 		.state = o->state,
 		.len_bytes = o->len_bytes,

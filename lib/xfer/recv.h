@@ -66,6 +66,7 @@ enum pw_recv_file_state {
 const char *pw_recv_file_state_name(enum pw_recv_file_state s);
 
 struct pw_recv_file_info {
+	uint64_t toi;
 	const char *name; /* as received, control characters escaped for print */
 	enum pw_recv_file_state state;
 	uint64_t len_bytes;

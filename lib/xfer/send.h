@@ -36,7 +36,10 @@ struct pw_send_status {
 	uint64_t bytes_done;  /* of all passes; READING: digested so far, of this file */
 	uint64_t bytes_total; /* 0 when loops is 0 */
 	uint64_t packets;
-	uint64_t pass; /* 1.. */
+	uint64_t pass;      /* 1.. */
+	uint64_t file;      /* the one under way, from 0; not while READING */
+	uint64_t file_done; /* bytes of it in this pass */
+	uint64_t start_ns;  /* of the first symbol, 0 = not yet */
 };
 
 struct pw_send_config {

@@ -33,7 +33,9 @@ struct pw_send {
 	uint64_t down_ns;       /* since when it is not; 0 = it is */
 	uint64_t bytes_done;
 	uint64_t bytes_total;
-	uint64_t n_calls; /* bursts since the last look at the clock */
+	uint64_t file;      /* under way, or the last one that was */
+	uint64_t file_from; /* bytes_done when it began */
+	uint64_t n_calls;   /* bursts since the last look at the clock */
 	struct pw_pace pace;
 	struct pw_sendstream *stream; /* NULL until a file is streamed */
 

@@ -85,6 +85,9 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 			.bytes_total = s->bytes_total,
 			.packets = s->cfg.ops->counters(s->cfg.path)->packets,
 			.pass = s->pass,
+			.file = s->file,
+			.file_done = s->bytes_done - s->file_from,
+			.start_ns = s->start_ns,
 		};
 		s->cfg.tick(s->cfg.tick_ctx, &st);
 		s->next_tick_ns = now_ns + TICK_NS;
@@ -307,6 +310,8 @@ int pw_send_symbols(struct pw_send *s, struct pw_send_slot *slot, struct pw_err 
 	uint64_t from, to;
 	int r = 0;
 
+	s->file = slot->obj.toi - 1;
+	s->file_from = s->bytes_done;
 	if (slot->win.pages == PW_PAGES_STREAM)
 		return pw_sendstream_symbols(s, slot, err);
 	while (r == 0 && pw_send_next_range(&ranges, &from, &to))

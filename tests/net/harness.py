@@ -164,6 +164,7 @@ class Test:
         self.namespaces = {}
         self.mounts = []
         self.staged = []
+        self.runtime_dirs = []  # of DPDK, below /run/dpdk
         self.problems = []
 
     # Files
@@ -318,7 +319,8 @@ class Test:
                 step()
             except (OSError, subprocess.SubprocessError) as e:
                 self.problems.append(f"clean-up: {e}")
-        shutil.rmtree(self.dir, ignore_errors=True)
+        for path in self.runtime_dirs + [self.dir]:
+            shutil.rmtree(path, ignore_errors=True)
         return self.problems
 
     def _end_processes(self):

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What others see of a run while it goes: DPDK's telemetry socket and dpdk-dumpcap."""
+import glob
+import json
+import os
+import signal
+import socket
+
+import flute
+from harness import check, equal, poll_until
+
+RUN_DIR = "/var/run/dpdk"
+
+
+class Telemetry:
+    """A client of the socket that --telemetry opens, as dpdk-telemetry.py is one."""
+
+    def __init__(self, process, prefix):
+        def connect():
+            check(process.running, f"the run has ended:\n{process.describe()}")
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.sock.settimeout(10)
+            try:
+                self.sock.connect(f"{RUN_DIR}/{prefix}/dpdk_telemetry.v2")
+                return True
+            except OSError:
+                self.sock.close()
+                return False
+        poll_until(connect, 20, "a telemetry socket")
+        self.pid = json.loads(self.sock.recv(1024))["pid"]
+
+    def ask(self, command):
+        self.sock.send(command.encode())
+        answer = json.loads(self.sock.recv(1 << 20).decode())
+        return answer[command.split(",")[0]] or {}
+
+    def until(self, command, condition):
+        """The first answer that meets the condition."""
+        return poll_until(lambda: (lambda a: a if a and condition(a) else None)(self.ask(command)),
+                          20, f"an answer of {command}")
+
+    def close(self):
+        self.sock.close()
+
+
+def prefixed(t, name):
+    """A prefix of our own below /run/dpdk, which the test's end takes away."""
+    t.need_root()
+    prefix = f"pwnet{os.getpid()}{name}"
+    t.runtime_dirs.append(f"{RUN_DIR}/{prefix}")
+    return prefix
+
+
+def test_telemetry_tells_how_far_both_sides_are(t):
+    files = [t.file("a.bin", 300000), t.file("b ü%.bin", 140000)]
+    prefixes = prefixed(t, "s"), prefixed(t, "r")
+    sock = t.path("w.sock")
+    tx = t.send("--port", f"vhost:{sock}", "--to", "239.77.0.1", "--no-huge", "--rate", "12Mbit/s",
+                "--loop", "0", "--telemetry", "--file-prefix", prefixes[0], *files)
+    rx = t.recv("--port", f"virtio-user:{sock}", "--out", t.mkdir("in"), "--no-huge",
+                "--expect", "3", "--telemetry", "--file-prefix", prefixes[1])  # it stays
+    sender, receiver = Telemetry(tx, prefixes[0]), Telemetry(rx, prefixes[1])
+    equal((sender.pid, receiver.pid), (tx.pid, rx.pid), "processes that answer")
+
+    early = sender.until("/pagewire/stats", lambda a: a.get("payload_bytes"))
+    listed = sender.until("/pagewire/transfers", lambda a: "list" in a)
+    equal({k: v["name"] for k, v in listed["list"].items()},
+          {"1": "a.bin", "2": "b%20%C3%BC%25.bin"}, "names by TOI")
+    equal([v["bytes"] for v in listed["list"].values()], [300000, 140000], "sizes")
+    equal(sum(v["done"] for v in listed["list"].values()),
+          listed["bytes_done"] - 440000 * (listed["pass"] - 1), "sum over the files of this pass")
+    equal(sender.ask("/pagewire/transfers,2")["list"], {}, "files from the third on")
+    whole = receiver.until("/pagewire/transfers", lambda a: a["files_ended"] == 2 and "list" in a)
+    equal([(f["state"], f["done"], f["missing"], f["digest"]) for f in whole["list"].values()],
+          [("complete", 300000, 0, "verified"), ("complete", 140000, 0, "verified")], "files")
+    seen = receiver.ask("/pagewire/stats")
+    late = sender.ask("/pagewire/stats")
+    sender.close()
+    receiver.close()
+    tx.signal(signal.SIGINT)
+    tx.ends_with(0)
+    rx.signal(signal.SIGINT)
+    rx.ends_with(3)
+
+    for key in ("packets", "payload_bytes", "wire_bytes"):
+        check(0 < early[key] <= late[key] <= tx.json[key],
+              f"{key}: {early[key]}, then {late[key]}, at the end {tx.json[key]}")
+        equal(late["queues"]["0"][key], late[key], f"{key} of the only queue")
+    equal(seen["payload_bytes"], 440000, "bytes that the receiver tells of")
+    check(seen["packets"] <= rx.json["packets"], f"{seen} exceeds the result")
+    equal((late["role"], late["driver"], seen["role"]), ("send", tx.json["driver"], "recv"), "who")
+    for name, pool in (late["pools"] | seen["pools"]).items():
+        check(0 < pool["free"] <= pool["size"], f"pool {name}: {pool}")
+    check(late["goodput_bps"] <= 12.5e6, f"goodput {late['goodput_bps']} above the rate asked for")
+
+
+def test_telemetry_is_off_unless_asked_for(t):
+    prefix = prefixed(t, "n")
+    p = t.send("--port", "null", "--to", "239.77.0.1", "--no-huge", "--file-prefix", prefix,
+               t.file("a.bin", 100001))
+    p.ends_with(0)
+    equal(glob.glob(f"{RUN_DIR}/{prefix}/*telemetry*"), [], "sockets")
+
+
+def test_dumpcap_captures_a_running_sender(t):
+    """Pages of a file that the capturing process has not mapped: the sender copies them for it."""
+    t.need_tool("dpdk-dumpcap")
+    t.need_tool("tshark")
+    mount = t.hugetlbfs()
+    prefix = prefixed(t, "d")
+    original = t.file("a.bin", 100000)
+    tx = t.start("send", original, "--port", "null", "--to", "239.77.0.1", "--rate", "6Mbit/s",
+                 "--loop", "0", "--shared-mem", "--telemetry", "--file-prefix", prefix, "--core",
+                 t.session.cpus[0], "--json", "--", "--huge-dir", mount)
+    sender = Telemetry(tx, prefix)
+    sender.until("/pagewire/stats", lambda a: a.get("payload_bytes"))
+    path = t.path("c.pcap")
+    t.tool("dpdk-dumpcap", f"--file-prefix={prefix}", "-i", "0", "-P", "-q", "-c", "250", "-w",
+           path)
+    check(sender.ask("/pagewire/stats")["age_ms"] < 5000, "the sender stands still")
+    sender.close()
+    tx.signal(signal.SIGINT)
+    tx.ends_with(0)
+    equal(t.tool("tshark", "-r", path, "-d", "udp.port==4001,alc", "-Y",
+                 "!alc || _ws.malformed || _ws.expert.severity == error"), "", "odd frames")
+    with open(original, "rb") as f:  # several passes: each symbol is among the packets
+        check(flute.reassemble(path, 1, 100000, tx.json["symbol_bytes"], 4096) == f.read(),
+              "the captured bytes are not the file's")
+    equal(os.listdir(mount), [], "files left on hugetlbfs")

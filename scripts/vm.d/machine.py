@@ -43,15 +43,17 @@ def doubled(path):
     return path.replace(",", ",,")
 
 
-def nic(number, text, iommu=True):
-    """QEMU's options for --net TEXT; ValueError where TEXT is no network device."""
+def nic(number, text, iommu=True, hotplug=False, reconnect=False):
+    """QEMU's options for --net TEXT; ValueError where TEXT is no network device. hotplug: behind a
+    port of its own, from which it can be pulled. reconnect: to a vhost-user process that restarts."""
     model, _, rest = text.partition(":")
     backend, _, where = rest.partition(":")
     options, hints = [], ""
     if model in ("vhost-user", "vhost-user-server"):
         if not rest:
             raise ValueError(f"{model} needs the path of a socket: {model}:SOCKET")
-        server = ",server=on,wait=off" if model == "vhost-user-server" else ""
+        again = ",reconnect=1" if reconnect else ""
+        server = ",server=on,wait=off" if model == "vhost-user-server" else again
         options += ["-chardev", f"socket,id=vhost{number},path={doubled(os.path.abspath(rest))}{server}"]
         netdev, model = f"vhost-user,chardev=vhost{number}", "virtio"
         hints = ",vectors=0"  # QEMU 7.2 crashes when vhost starts with MSI-X under tcg
@@ -66,7 +68,11 @@ def nic(number, text, iommu=True):
         netdev = netdev.format(doubled(where if backend == "tap" else os.path.abspath(where)))
     model = NIC_MODELS[model] if iommu else NIC_MODELS[model].replace("=on,ats=on", "=off")
     device = f"{model},netdev=net{number},mac=52:54:00:00:00:{number:02x}{hints}"
-    return [*options, "-netdev", f"{netdev},id=net{number}", "-device", f"{device},addr={0x10 + number:#x}"]
+    slot = f"addr={0x10 + number:#x}"
+    if hotplug:
+        options += ["-device", f"pcie-root-port,id=port{number},chassis={number + 1},{slot}"]
+        slot = f"bus=port{number}"
+    return [*options, "-netdev", f"{netdev},id=net{number}", "-device", f"{device},id=nic{number},{slot}"]
 
 
 def share(tag, path, writable):
@@ -144,7 +150,9 @@ class Machine:
         for number, path in enumerate(c.writable):
             args += share(f"share{number}", path, True)
         for number, text in enumerate(c.net):
-            args += nic(number, text, c.iommu)
+            args += nic(number, text, c.iommu, c.hotplug, c.reconnect)
+        if c.qmp:
+            args += ["-qmp", f"unix:{doubled(c.qmp)},server=on,wait=off"]
         return args + c.qemu
 
     def start(self):

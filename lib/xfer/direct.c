@@ -147,6 +147,12 @@ static void take(struct pw_direct *d, uint64_t index, int res)
 		c->state = WRITTEN;
 	} else if (res == -EINTR || res == -EAGAIN || res >= (int)BLOCK) {
 		submit(d, c);
+	} else if (res == -EINVAL || res == -EOPNOTSUPP) {
+		/* it does not do after all what it said it does */
+		uint64_t from = index * CHUNK + c->done;
+
+		c->state = WRITTEN;
+		write_plain(d, d->base + from, body_bytes(d, c) - c->done, from);
 	} else {
 		c->state = WRITTEN;
 		fail(d, res < 0 ? -res : ENOSPC);

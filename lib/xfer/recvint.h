@@ -39,7 +39,8 @@ struct pw_recv {
 	struct pw_fdtrx fdt;
 	uint64_t n_session_files; /* pw:Files, 0 = unknown */
 	bool fdt_complete;
-	bool said_limit; /* a limit was reached, and the log says so */
+	bool said_mapped; /* --write direct was not possible, and the log says so */
+	bool said_limit;  /* a limit was reached, and the log says so */
 
 	struct pw_output out;
 	atomic_uint n_direct;

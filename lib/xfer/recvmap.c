@@ -81,6 +81,18 @@ static void forget_old(struct pw_recv *r, const struct pw_object *o)
 	r->old_removed = true;
 }
 
+/* Asked for otherwise. */
+static void say_mapped(struct pw_recv *r, const struct pw_part *p, bool fresh)
+{
+	if (!fresh || r->cfg.write != PW_WRITE_DIRECT || p->map.direct || r->said_mapped)
+		return;
+	r->said_mapped = true;
+	pw_warn(r->log,
+		"%s/%s.part is mapped: this file system, or io_uring on this host, does not write "
+		"past the page cache, or %u files are written so already",
+		r->out.dir, p->obj->name, PW_DIRECT_FILES);
+}
+
 static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 {
 	struct pw_part *p = o->part;
@@ -97,6 +109,7 @@ static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 		pw_recv_fail(r, o, &err);
 		return false;
 	}
+	say_mapped(r, p, fresh);
 	lru_push(r, p);
 	if (r->ahead)
 		pw_ahead_add(r->ahead, p->map.base, p->map.map_bytes, r->out.huge_page_bytes);

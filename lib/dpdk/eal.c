@@ -338,6 +338,23 @@ int pw_eal_freeze_memory(struct pw_err *err)
 	return 0;
 }
 
+static int smaller_page(const struct rte_memseg_list *list, void *ctx)
+{
+	uint64_t *page_bytes = ctx;
+
+	if (!list->external && list->memseg_arr.count && list->page_sz < *page_bytes)
+		*page_bytes = list->page_sz;
+	return 0;
+}
+
+uint64_t pw_eal_page_bytes(void)
+{
+	uint64_t page_bytes = UINT64_MAX;
+
+	rte_memseg_list_walk(smaller_page, &page_bytes);
+	return page_bytes == UINT64_MAX ? 0 : page_bytes;
+}
+
 void pw_eal_stop(struct pw_eal *eal)
 {
 	if (!eal->started)

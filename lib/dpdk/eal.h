@@ -44,6 +44,9 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
  * not see the new part, silently. */
 int pw_eal_freeze_memory(struct pw_err *err);
 
+/* The smallest pages that EAL's memory lies on. */
+uint64_t pw_eal_page_bytes(void);
+
 /* Ends EAL: hugepages and runtime files are given back. Safe without a start. */
 void pw_eal_stop(struct pw_eal *eal);
 

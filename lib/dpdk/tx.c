@@ -191,6 +191,7 @@ struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx)
 		.free = stage_free,
 		.ctx = tx,
 		.max_extent_bytes = 1ull << 30,
+		.page_bytes = pw_eal_page_bytes(),
 	};
 }
 

@@ -164,7 +164,7 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	w->pages = PW_PAGES_STAGE;
 	w->len_bytes = in.len_bytes;
 	w->mtime_ns = pw_file_mtime_ns(&in.st);
-	w->page_bytes = PW_READIN_ALIGN;
+	w->page_bytes = mem->page_bytes ? mem->page_bytes : PW_READIN_ALIGN;
 	w->writable = true;
 	w->priv = kept;
 	w->fd = in.fd; /* the window's from here on: in is not closed */

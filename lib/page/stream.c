@@ -139,7 +139,7 @@ static int make_slot(struct pw_stream *s, struct pw_stream_slot *slot)
 		return -ENOMEM;
 	slot->win.pages = PW_PAGES_STREAM;
 	slot->win.len_bytes = slot->win.map_bytes = s->slot_memory;
-	slot->win.page_bytes = PW_READIN_ALIGN;
+	slot->win.page_bytes = s->cfg.mem.page_bytes ? s->cfg.mem.page_bytes : PW_READIN_ALIGN;
 	slot->win.writable = true;
 	slot->win.n_runs = 1;
 	slot->win.runs[0] =

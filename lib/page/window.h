@@ -71,6 +71,7 @@ struct pw_stage_mem {
 	void (*free)(void *ctx, void *p);
 	void *ctx;
 	uint64_t max_extent_bytes; /* largest single allocation */
+	uint64_t page_bytes;       /* of the pages that it lies on; 0 = 4096 */
 };
 
 /* True when path lies on hugetlbfs; *page_bytes is its page size. -errno when it can't be told. */

@@ -7,12 +7,12 @@ set -eu
 # build
 packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
 libxml2-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev libmnl-dev libxdp-dev
-libbpf-dev bpftool"
+libbpf-dev bpftool systemtap-sdt-dev"
 # run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), plots of reports
 packages="$packages dpdk dpdk-dev iproute2 kmod gnuplot-nox"
 # tests, fuzzing and the comparison
 packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio
-mandoc python3 python3-jsonschema qemu-system-x86 openssl binutils procps util-linux mount git"
+mandoc bpftrace python3 python3-jsonschema qemu-system-x86 openssl binutils procps util-linux mount git"
 
 missing=
 for p in $packages; do

@@ -12,6 +12,7 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+#include "base/probe.h"
 #include "wire/neigh.h"
 
 static bool for_us(const struct pw_rxq *q, const struct pw_addr *dst)
@@ -94,6 +95,7 @@ int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
 			rte_prefetch0(rte_pktmbuf_mtod(q->mbufs[i + 4], const void *));
 		n_views = (uint16_t)(n_views + take(q, q->mbufs[i], &views[n_views]));
 	}
+	PW_PROBE3(rx_burst, q->port_id, q->n, n_views);
 	q->c.packets += q->n;
 	return n_views;
 }

@@ -15,6 +15,7 @@
  */
 #include "dpdk/txburst.h"
 
+#include "base/probe.h"
 #include "dpdk/txfill.h"
 
 void pw_txq_payload_done(void *addr, void *opaque)
@@ -138,6 +139,7 @@ bool pw_txq_flush(struct pw_txq *q)
 	if (q->n_pending == 0)
 		return true;
 	n = rte_eth_tx_burst(q->port_id, q->queue_id, q->pending + q->first_pending, q->n_pending);
+	PW_PROBE3(tx_burst, q->queue_id, q->n_pending, n);
 	q->c.full_polls += n == 0;
 	q->first_pending = (uint16_t)(q->first_pending + n);
 	q->n_pending = (uint16_t)(q->n_pending - n);
@@ -159,6 +161,7 @@ uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b)
 	}
 	if (q->sw_csum)
 		pw_txq_checksum(q, b, n);
+	PW_PROBE4(tx_symbols, b->obj->toi, b->sbn, b->esi, n);
 	q->first_pending = 0;
 	q->n_pending = n;
 	bytes = (uint64_t)(n - 1) * b->obj->blocks.symbol_len + symbol_bytes(b, (uint16_t)(n - 1));

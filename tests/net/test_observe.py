@@ -3,11 +3,12 @@
 import glob
 import json
 import os
+import re
 import signal
 import socket
 
 import flute
-from harness import check, equal, poll_until
+from harness import Skip, check, equal, poll_until
 
 RUN_DIR = "/var/run/dpdk"
 
@@ -127,3 +128,31 @@ def test_dumpcap_captures_a_running_sender(t):
         check(flute.reassemble(path, 1, 100000, tx.json["symbol_bytes"], 4096) == f.read(),
               "the captured bytes are not the file's")
     equal(os.listdir(mount), [], "files left on hugetlbfs")
+
+
+def bpftrace(t, argv, program):
+    """The maps that bpftrace prints when the command has ended."""
+    done = t.spawn("bpftrace", "-f", "json", "-c", " ".join(argv), "-e", program).wait()
+    lines = (json.loads(line) for line in done.out.splitlines() if line.startswith('{"type": "map"'))
+    return {k: v for line in lines for k, v in line["data"].items()}, done
+
+
+def test_probes_tell_each_burst(t):
+    t.need_root()
+    t.need_tool("bpftrace")
+    t.need_tool("readelf")
+    if "pagewire" not in t.tool("readelf", "-n", t.binary):
+        raise Skip("built without sys/sdt.h: no probes")
+    original = t.file("a.bin", 1000000)
+    argv = [t.binary, "send", original, "--port", "null", "--to", "239.77.0.1", "--no-huge"]
+    maps, control = bpftrace(t, argv, f"uprobe:{t.binary}:main {{ @main = count(); }}")
+    if maps.get("@main") != 1:
+        raise Skip(f"bpftrace does not work here: {control.err.strip().splitlines()[-1:]}")
+    probe = f"usdt:{t.binary}:pagewire"
+    maps, traced = bpftrace(
+        t, argv, f"{probe}:tx_symbols {{ @symbols = sum(arg3); @toi = max(arg0); }} "
+        f"{probe}:tx_burst {{ @taken = sum(arg2); @lost = sum(arg1 - arg2); }}")
+    equal((maps.get("@symbols"), maps.get("@toi")), (695, 1), f"symbols, TOI: {traced.describe()}")
+    sent = re.search(r"(\d+) packets", traced.out)
+    check(sent, f"no summary: {traced.describe()}")
+    equal((maps["@taken"], maps["@lost"]), (int(sent.group(1)), 0), "packets that the driver took")

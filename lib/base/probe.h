@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Statically defined tracing: PW_PROBE2(tx_burst, a, b) is a NOP in the code and a note in the ELF
+ * file that says where it is and where a and b are; bpftrace, perf and gdb find it as
+ * pagewire:tx_burst. Nothing is computed for it that was not there already.
+ */
+#ifndef PW_BASE_PROBE_H
+#define PW_BASE_PROBE_H
+
+#ifdef PW_HAVE_SDT
+#include <sys/sdt.h>
+#define PW_PROBE3(name, a, b, c)    DTRACE_PROBE3(pagewire, name, a, b, c)
+#define PW_PROBE4(name, a, b, c, d) DTRACE_PROBE4(pagewire, name, a, b, c, d)
+#else
+#define PW_PROBE3(name, a, b, c)    ((void)0)
+#define PW_PROBE4(name, a, b, c, d) ((void)0)
+#endif
+
+#endif

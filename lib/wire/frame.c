@@ -232,13 +232,13 @@ enum pw_frame_verdict pw_frame_parse(
 void pw_frame_remember(
 	struct pw_frame_memo *m, const uint8_t *frame, size_t len, const struct pw_frame_view *view)
 {
-	const size_t hdr_len = (size_t)(view->payload - frame) - 2;
+	const size_t hdr_len = (size_t)(view->payload - frame);
 
-	m->len = 0;
+	m->udp_off = 0;
 	if (hdr_len > sizeof(m->bytes) || len > UINT32_MAX)
 		return;
 	memcpy(m->bytes, frame, hdr_len);
-	m->len = (uint16_t)hdr_len;
+	m->udp_off = (uint16_t)(hdr_len - PW_UDP_LEN);
 	m->payload_len = view->payload_len;
 	m->frame_len = (uint32_t)len;
 }

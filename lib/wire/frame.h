@@ -107,10 +107,10 @@ struct pw_frame_view {
 	bool checksum_present; /* UDP checksum field not 0 */
 };
 
-/* A received frame's headers up to the UDP checksum: a frame that starts with the same bytes, and is
- * as long at least, means the same. Zeroed: none. */
+/* A received frame's headers up to the UDP checksum. A frame with the same ones, whatever its source
+ * port, that is as long at least means the same. Zeroed: none. */
 struct pw_frame_memo {
-	uint16_t len; /* of those bytes; the checksum's two and the payload follow */
+	uint16_t udp_off; /* where the UDP header starts */
 	uint16_t payload_len;
 	uint32_t frame_len;
 	uint8_t bytes[PW_FRAME_HDR_MAX];
@@ -121,16 +121,18 @@ void pw_frame_remember(struct pw_frame_memo *m, const uint8_t *frame, size_t len
 	const struct pw_frame_view *view);
 
 /* The UDP payload, m->payload_len bytes of it, of a frame that pw_frame_parse() would take and find the
- * same addresses in; else NULL. verify_udp: not when there is a checksum, which that would check. */
+ * same hosts and destination port in; else NULL. verify_udp: not when there is a checksum, which that
+ * would check. */
 static inline const uint8_t *pw_frame_same(
 	const struct pw_frame_memo *m, const uint8_t *frame, size_t len, bool verify_udp)
 {
-	const uint8_t *payload;
+	const uint8_t *udp = frame + m->udp_off;
 
-	if (m->len == 0 || len < m->frame_len || memcmp(frame, m->bytes, m->len) != 0)
+	if (m->udp_off == 0 || len < m->frame_len || memcmp(frame, m->bytes, m->udp_off) != 0 ||
+		memcmp(udp + 2, m->bytes + m->udp_off + 2, 4) != 0 || /* port and length */
+		(verify_udp && (udp[6] | udp[7])))
 		return NULL;
-	payload = frame + m->len + 2;
-	return verify_udp && (payload[-1] | payload[-2]) ? NULL : payload;
+	return udp + PW_UDP_LEN;
 }
 
 /* Parses a received frame, reading nothing beyond len. Padding after the IP length is ignored.

@@ -421,6 +421,40 @@ static void ipv4_options_are_stepped_over(void **state)
 	test_free(f.p);
 }
 
+/* Bit by bit: what may change is the source port, the UDP checksum and the payload. */
+static void what_starts_the_same_is_the_same_but_for_the_source_port(void **state)
+{
+	struct pw_frame_memo m = {0};
+	struct pw_frame_view v;
+	int v6, csum;
+	size_t i;
+
+	(void)state;
+	for (v6 = 0; v6 < 2; v6++) {
+		for (csum = 0; csum < 2; csum++) {
+			struct frame f = make_frame(v6, v6 ? 7 : PW_VLAN_NONE, csum, 33);
+
+			assert_int_equal(pw_frame_parse(f.p, f.len, true, &v), PW_FRAME_OK);
+			memset(&m, 0, sizeof(m));
+			assert_null(pw_frame_same(&m, f.p, f.len, false));
+			pw_frame_remember(&m, f.p, f.len, &v);
+			assert_int_equal(m.payload_len, v.payload_len);
+			assert_null(pw_frame_same(&m, f.p, f.len - 1, false));
+			assert_ptr_equal(
+				pw_frame_same(&m, f.p, f.len, true), csum ? NULL : v.payload);
+			for (i = 0; i < 8 * f.len; i++) {
+				bool may = i / 8 >= f.udp + 6 || i / 8 / 2 * 2 == f.udp;
+
+				f.p[i / 8] ^= (uint8_t)(1 << i % 8);
+				assert_ptr_equal(pw_frame_same(&m, f.p, f.len, false),
+					may ? v.payload : NULL);
+				f.p[i / 8] ^= (uint8_t)(1 << i % 8);
+			}
+			test_free(f.p);
+		}
+	}
+}
+
 static void verdicts_have_names(void **state)
 {
 	int v, w;
@@ -449,6 +483,7 @@ int main(void)
 		cmocka_unit_test(damaged_ipv6_is_told_apart),
 		cmocka_unit_test(udp_lengths_are_checked),
 		cmocka_unit_test(ipv4_options_are_stepped_over),
+		cmocka_unit_test(what_starts_the_same_is_the_same_but_for_the_source_port),
 		cmocka_unit_test(verdicts_have_names),
 	};
 

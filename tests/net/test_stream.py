@@ -35,7 +35,7 @@ def uncached(path):
 
 def test_a_file_larger_than_the_ring_goes_from_disk_to_disk_past_the_page_cache(t):
     t.need_hugepages()
-    sent = uncached(t.file("a.bin", 100 * MIB + 777))
+    sent = uncached(t.file("a.bin", 48 * MIB + 777))
     tx, rx = virtio_user_to_vhost(
         t, [sent], ("--pages", "stream", "--stream-memory", "16MiB"), ("--write", "direct"))
     if tx["page_in_copies"]:
@@ -64,15 +64,22 @@ def test_files_of_all_sizes_are_streamed_and_read_again_for_each_pass(t):
 
 def test_what_a_stage_has_no_memory_for_is_streamed_unasked(t):
     t.need_hugepages()
-    sent = t.file("a.bin", 96 * MIB)
+    sent = t.file("a.bin", 48 * MIB)
     tx, rx = virtio_user_to_vhost(t, [sent], ("--memory", "96MiB", "--stream-memory", "16MiB"))
     equal(tx["pages"], "stream", "pages")
     check_arrived(t, [sent], tx, rx)
 
 
+def sparse_file(t, name, size):
+    path = t.path(name)
+    with open(path, "wb") as f:
+        f.truncate(size)
+    return path
+
+
 def test_a_repair_reads_only_what_is_missing(t):
     t.need_hugepages()
-    sent = t.file("a.bin", 60 * MIB)
+    sent = sparse_file(t, "a.bin", 60 * MIB)
     missing = [[0, 1440], [30 * MIB, 30 * MIB + 5], [60 * MIB - 1, 60 * MIB]]
     with open(t.path("gaps.json"), "w", encoding="utf-8") as f:
         json.dump({"schema": "pagewire.gaps/1", "tsi": 1, "files": [
@@ -83,11 +90,11 @@ def test_a_repair_reads_only_what_is_missing(t):
 
 
 def test_a_file_truncated_while_it_is_streamed_ends_with_its_name(t):
-    sent = t.file("a.bin", 64 * MIB)
+    sent = sparse_file(t, "a.bin", 1024 * MIB)
     tx = t.send("--port", "null", "--to", "239.77.0.1", "--pages", "stream", "--stream-memory",
-                "16MiB", "--no-huge", "--rate", "100Mbit/s", "--progress", sent)
+                "16MiB", "--no-huge", "--rate", "200Mbit/s", "--progress", sent)
     poll_until(lambda: "sending" in tx.err or not tx.running, 30, "the first bytes")
-    os.truncate(sent, 40 * MIB + 100)
+    os.truncate(sent, 4196)
     tx.ends_with(1)
     check("a.bin" in tx.err and "truncated" in tx.err, f"said nothing of it: {tx.describe()}")
 

@@ -50,9 +50,9 @@ struct pw_doctor_report {
 };
 
 struct pw_doctor_options {
-	const char *port, *core;
+	const char *port, *core, *even_in_use;
 	uint64_t mtu;
-	bool no_huge, json;
+	bool no_huge, json, fix, undo, dry_run, unsafe_no_iommu;
 };
 
 struct pw_doctor_host {
@@ -107,7 +107,6 @@ void pw_doctor_examine(const struct pw_doctor_host *host, const struct pw_doctor
 unsigned int pw_doctor_count(const struct pw_doctor_report *report, enum pw_doctor_level level);
 /* all: skipped checks, too. */
 void pw_doctor_print(const struct pw_doctor_report *report, bool all, FILE *out);
-int pw_doctor_print_json(const struct pw_doctor_report *report); /* returns the exit code */
 const char *pw_doctor_level_name(enum pw_doctor_level level);
 
 /* An interface of the kernel's that was there before us. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/doctor.h"
+#include "app/doctor_fix.h"
 #include "base/bytes.h"
 #include "base/units.h"
 
@@ -76,12 +77,19 @@ static void list_pools(const struct pw_doctor_host *host, char *buf, size_t len)
 		snprintf(buf, len, "no huge pages are reserved");
 }
 
+uint64_t pw_doctor_missing_bytes(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
+{
+	uint64_t need = job->eal_bytes + job->stage_bytes;
+	uint64_t have = pw_hugepages_free_bytes(&host->huge);
+
+	return job->opt->no_huge || host->huge.n_sizes == 0 || need <= have ? 0 : need - have;
+}
+
 static void check_free(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
 	uint64_t need = job->eal_bytes + job->stage_bytes;
-	uint64_t have = pw_hugepages_free_bytes(&host->huge);
-	uint64_t missing = need > have ? need - have : 0;
+	uint64_t missing = pw_doctor_missing_bytes(host, job);
 	char pools[200], want[32], left[32], short_of[64] = "";
 
 	size(want, need);
@@ -140,13 +148,23 @@ static const struct pw_hugemount *find_mount(const struct pw_doctor_host *host, 
 	return NULL;
 }
 
+static bool needs_mount(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
+{
+	return host->huge.n_sizes && !(job->has_port && job->traits->reach == PW_REACH_EAL);
+}
+
+bool pw_doctor_lacks_mount(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
+{
+	return needs_mount(host, job) && !find_mount(host, false);
+}
+
 static void check_mount(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
 	const struct pw_hugemount *m = find_mount(host, true);
 	char page[32];
 
-	if (host->huge.n_sizes == 0 || (job->has_port && job->traits->reach == PW_REACH_EAL)) {
+	if (!needs_mount(host, job)) {
 		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.mount",
 			host->huge.n_sizes ? "EAL's own memory needs no mount, and this port "
 					     "takes files from nowhere else"

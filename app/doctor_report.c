@@ -3,6 +3,7 @@
 
 #include "app/cli.h"
 #include "app/doctor.h"
+#include "app/doctor_fix.h"
 
 const char *pw_doctor_level_name(enum pw_doctor_level level)
 {
@@ -46,14 +47,50 @@ void pw_doctor_print(const struct pw_doctor_report *report, bool all, FILE *out)
 		n_skip && !all ? " (-v shows them)" : "");
 }
 
-int pw_doctor_print_json(const struct pw_doctor_report *report)
+/* The check that a step mends. */
+static const char *check_of(const struct pw_fix_step *s)
 {
-	int code = pw_doctor_count(report, PW_DOCTOR_FAIL) ? PW_EXIT_NOENV : PW_EXIT_OK;
+	static const char *const ids[] = {"vfio.module", "iommu", "hugepages.free",
+		"hugepages.mount", "hugepages.mount", "nic.driver"};
+
+	return s->kind == PW_FIX_MODULE && strcmp(s->object, "tun") == 0 ? "port.interface"
+									 : ids[s->kind];
+}
+
+void pw_doctor_print_steps(const struct pw_fix *fix, FILE *out)
+{
+	unsigned int i;
+
+	for (i = 0; i < fix->n; i++) {
+		fprintf(out, "  %s   # %s: ", fix->steps[i].command, check_of(&fix->steps[i]));
+		print_plain(out, fix->steps[i].what);
+	}
+}
+
+static json_t *json_of_steps(const struct pw_fix *fix)
+{
+	static const char *const states[] = {"planned", "done", "failed", "undone"};
+	json_t *steps = json_array();
+	unsigned int i;
+
+	for (i = 0; i < fix->n; i++) {
+		const struct pw_fix_step *s = &fix->steps[i];
+
+		json_array_append_new(
+			steps, json_pack("{s:s, s:s, s:o, s:o}", "check", check_of(s), "state",
+				       states[s->state], "what", pw_cli_json_text(s->what),
+				       "command", pw_cli_json_text(s->command)));
+	}
+	return steps;
+}
+
+void pw_doctor_print_json(const struct pw_doctor_report *report, const struct pw_fix *fix, int code)
+{
 	json_t *checks = json_array();
 	json_t *result = pw_cli_json_result("pagewire.doctor/1", code);
 	unsigned int i;
 
-	for (i = 0; i < report->n; i++) {
+	for (i = 0; report && i < report->n; i++) {
 		const struct pw_doctor_check *c = &report->v[i];
 
 		json_array_append_new(checks,
@@ -62,6 +99,7 @@ int pw_doctor_print_json(const struct pw_doctor_report *report)
 				"mend", pw_cli_json_text(c->mend[0] ? c->mend : NULL)));
 	}
 	json_object_set_new(result, "checks", checks);
+	if (fix)
+		json_object_set_new(result, "steps", json_of_steps(fix));
 	pw_cli_print_json(result);
-	return code;
 }

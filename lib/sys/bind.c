@@ -61,6 +61,14 @@ static void read_driver(const struct pw_sysroot *root, const char *addr, char dr
 	pw_sysfs_read_link(root, driver, 32, DEVICES "/%s/driver", addr);
 }
 
+void pw_bind_read_override(
+	const struct pw_sysroot *root, const char *addr, char override[static 32])
+{
+	pw_sysfs_read(root, override, 32, DEVICES "/%s/driver_override", addr);
+	if (strcmp(override, "(null)") == 0)
+		override[0] = '\0';
+}
+
 /* An empty line clears it. */
 static int set_override(
 	const struct pw_sysroot *root, const char *addr, const char *driver, struct pw_err *err)
@@ -123,10 +131,7 @@ int pw_bind_take(const struct pw_sysroot *root, const char *addr, const char *dr
 			"0000:3b:00.0",
 			addr, driver);
 	read_driver(root, was->addr, was->driver);
-	pw_sysfs_read(root, was->override, sizeof(was->override), DEVICES "/%s/driver_override",
-		was->addr);
-	if (strcmp(was->override, "(null)") == 0)
-		was->override[0] = '\0';
+	pw_bind_read_override(root, was->addr, was->override);
 	if (strcmp(was->driver, driver) == 0)
 		return 0;
 	r = move(root, was->addr, driver, err);

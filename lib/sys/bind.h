@@ -31,6 +31,10 @@ int pw_bind_check(
 int pw_bind_check_group(const struct pw_sysroot *root, const struct pw_pci_dev *dev,
 	const char *driver, bool bare, struct pw_err *err);
 
+/* The function's driver_override, "" where there is none. */
+void pw_bind_read_override(
+	const struct pw_sysroot *root, const char *addr, char override[static 32]);
+
 /* Gives the function to `driver` and fills *was. After an error the former driver has it again, if
  * the kernel lets it. Needs root. */
 int pw_bind_take(const struct pw_sysroot *root, const char *addr, const char *driver,

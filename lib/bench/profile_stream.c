@@ -141,6 +141,7 @@ static int measure_recv(void *arg, double *value, struct pw_err *err)
 	const struct stream *s = arg;
 	struct pw_prog send = {0}, recv = {0};
 	char socket[96], received[288];
+	struct pw_err why = {0};
 	int r;
 
 	snprintf(socket, sizeof(socket), "%s/stream.sock", s->store.dir);
@@ -150,6 +151,8 @@ static int measure_recv(void *arg, double *value, struct pw_err *err)
 		r = pw_prog_wait(&recv, LIMIT_NS, err);
 	if (r == 0)
 		r = pw_prog_wait(&send, LIMIT_NS, err);
+	else if (r != -ECANCELED && send.pid && pw_prog_wait(&send, PW_NS_PER_S, &why) == -EIO)
+		*err = why; /* a receiver that found no sender: what kept that */
 	*value = FILE_BYTES / 1e6 / pw_prog_number(&recv, "verified_seconds");
 	if (r == 0)
 		r = check_cache(received, err);

@@ -26,18 +26,23 @@ void pw_txq_payload_done(void *addr, void *opaque)
 	(*n_out)--;
 }
 
-/* Points m at bytes of the window. The shared info lives in m's private area, refcnt 1, so the free
- * takes the branch without atomics; nothing is ever written into the file. */
+/* Points m at bytes of the window, as rte_pktmbuf_attach_extbuf() does, in stores alone: m is fresh
+ * from its pool and has no flags. The shared info lies in m's private area, refcnt 1, so the free
+ * takes the branch without atomics; nothing is ever written into the file. The caller counts n_out. */
 static inline void attach(
-	struct rte_mbuf *m, struct pw_window *win, const uint8_t *va, rte_iova_t iova, uint16_t len)
+	struct rte_mbuf *m, uint32_t *n_out, const uint8_t *va, rte_iova_t iova, uint16_t len)
 {
 	struct pw_payload_priv *priv = rte_mbuf_to_priv(m);
 
-	priv->shinfo.fcb_opaque = &win->n_out;
+	priv->shinfo.fcb_opaque = n_out;
 	rte_mbuf_ext_refcnt_set(&priv->shinfo, 1);
-	rte_pktmbuf_attach_extbuf(m, (void *)(uintptr_t)va, iova, len, &priv->shinfo);
+	m->buf_addr = (void *)(uintptr_t)va;
+	rte_mbuf_iova_set(m, iova);
+	m->data_off = 0;
+	m->ol_flags = RTE_MBUF_F_EXTERNAL;
 	m->data_len = len;
-	win->n_out++;
+	m->buf_len = len;
+	m->shinfo = &priv->shinfo;
 }
 
 /* A symbol across a boundary of runs: one more segment per boundary. False when the pool is empty;
@@ -55,7 +60,8 @@ static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_wind
 
 		if (rte_mempool_get(q->pay_pool, (void **)&m))
 			return false;
-		attach(m, win, run->va + skip, run->iova + skip, part);
+		attach(m, &win->n_out, run->va + skip, run->iova + skip, part);
+		win->n_out++;
 		tail->next = m;
 		tail = m;
 		first->nb_segs++;
@@ -76,17 +82,21 @@ static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct
 	const uint16_t len = t->payload_len;
 	const uint8_t *va = run->va + skip;
 	rte_iova_t iova = run->iova + skip;
+	const struct pw_first first = first_of(q, t); /* stores to mbufs might alias q and t */
+	const uint16_t hdr_len = t->len;
+	uint32_t *n_out = &b->obj->win->n_out;
 	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
 	uint16_t i;
 
+	*n_out += n;
 	for (i = 0; i < n; i++, fec_id++, va += len, iova += len) {
 		struct rte_mbuf *h = hdrs[i], *p = pays[i];
 
-		init_first(q, h, t);
-		h->data_len = t->len;
+		init_first(h, &first);
+		h->data_len = hdr_len;
 		h->next = p;
-		copy_header(rte_pktmbuf_mtod(h, uint8_t *), t, fec_id);
-		attach(p, b->obj->win, va, iova, len);
+		copy_header((uint8_t *)h->buf_addr + RTE_PKTMBUF_HEADROOM, t, hdr_len, fec_id);
+		attach(p, n_out, va, iova, len);
 	}
 }
 
@@ -95,13 +105,15 @@ static bool fill_one(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t i, 
 {
 	const uint64_t offset = b->offset + (uint64_t)i * b->obj->blocks.symbol_len;
 	const struct pw_frame_tmpl *t = tmpl_for(b->obj, n_symbol);
+	const struct pw_first first = first_of(q, t);
 	struct rte_mbuf *h;
 
 	if (rte_mempool_get(q->hdr_pool, (void **)&h))
 		return false;
-	init_first(q, h, t);
+	init_first(h, &first);
 	h->data_len = t->len;
-	copy_header(rte_pktmbuf_mtod(h, uint8_t *), t, ((uint32_t)b->sbn << 16 | b->esi) + i);
+	copy_header(
+		rte_pktmbuf_mtod(h, uint8_t *), t, t->len, ((uint32_t)b->sbn << 16 | b->esi) + i);
 	if (!chain_split(q, h, b->obj->win, offset, n_symbol)) {
 		rte_pktmbuf_free(h);
 		return false;

@@ -20,12 +20,13 @@ uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 		struct rte_mbuf *m = q->pending[i];
 		const uint16_t len = symbol_bytes(b, i);
 		const struct pw_frame_tmpl *t = tmpl_for(b->obj, len);
+		const struct pw_first first = first_of(q, t);
 
 		while (offset >= run->offset + run->len_bytes)
 			run++;
-		init_first(q, m, t);
+		init_first(m, &first);
 		m->data_len = (uint16_t)(t->len + len);
-		copy_header(rte_pktmbuf_mtod(m, uint8_t *), t, fec_id);
+		copy_header(rte_pktmbuf_mtod(m, uint8_t *), t, t->len, fec_id);
 		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, t->len),
 			run->va + (offset - run->offset), len);
 		q->c.cpu_copied_bytes += len;

@@ -14,21 +14,37 @@ static_assert(PW_FRAME_HDR_MAX == 2 * 64, "copy_header() copies two cache lines 
 static_assert(offsetof(struct rte_mbuf, rearm_data) % 8 == 0, "the rearm word is stored at once");
 
 /* Whole cache lines: constant sizes become vector stores. SBN and ESI are a header's last bytes. */
-static inline void copy_header(uint8_t *hdr, const struct pw_frame_tmpl *t, uint32_t fec_id)
+static inline void copy_header(
+	uint8_t *hdr, const struct pw_frame_tmpl *t, uint16_t len, uint32_t fec_id)
 {
 	memcpy(hdr, t->bytes, 64);
-	if (t->len > 64)
+	if (len > 64)
 		memcpy(hdr + 64, t->bytes + 64, 64);
-	pw_be32_store(hdr + t->len - 4, fec_id);
+	pw_be32_store(hdr + len - 4, fec_id);
 }
 
-static inline void init_first(
-	const struct pw_txq *q, struct rte_mbuf *m, const struct pw_frame_tmpl *t)
+/* What the first mbufs of a burst have in common */
+struct pw_first {
+	uint64_t rearm, ol_flags, tx_offload;
+	uint32_t pkt_len;
+};
+
+static inline struct pw_first first_of(const struct pw_txq *q, const struct pw_frame_tmpl *t)
 {
-	memcpy(&m->rearm_data, &q->rearm_hdr, sizeof(q->rearm_hdr));
-	m->ol_flags = q->ol_flags;
-	m->tx_offload = t->l2_len | (uint64_t)t->l3_len << RTE_MBUF_L2_LEN_BITS;
-	m->pkt_len = (uint32_t)t->len + t->payload_len;
+	return (struct pw_first){
+		.rearm = q->rearm_hdr,
+		.ol_flags = q->ol_flags,
+		.tx_offload = t->l2_len | (uint64_t)t->l3_len << RTE_MBUF_L2_LEN_BITS,
+		.pkt_len = (uint32_t)t->len + t->payload_len,
+	};
+}
+
+static inline void init_first(struct rte_mbuf *m, const struct pw_first *f)
+{
+	memcpy(&m->rearm_data, &f->rearm, sizeof(f->rearm));
+	m->ol_flags = f->ol_flags;
+	m->tx_offload = f->tx_offload;
+	m->pkt_len = f->pkt_len;
 }
 
 static inline const struct pw_run *find_run(const struct pw_window *win, uint64_t offset)

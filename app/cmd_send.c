@@ -34,6 +34,10 @@ static const struct pw_opt options[] = {
 		"a streamed file goes through at most so much memory", 0, 0, NULL},
 	{"rate", 'r', PW_OPT_RATE, O(rate), "RATE",
 		"at most this much, in bit/s of Ethernet frames or in packets/s", 0, 0, NULL},
+	{"burst-limit", 0, PW_OPT_U64, O(burst_limit), "N",
+		"with --rate: packets that may leave back to back, also to make up for time that "
+		"was lost; default: 2 ms of the rate",
+		1, 1000000, NULL},
 	{"loop", 0, PW_OPT_U64, O(loops), "N", "passes over the files; 0 = until interrupted", 0,
 		1000000000, NULL},
 	{"tsi", 0, PW_OPT_U64, O(tsi), "N", "transport session identifier", 0, UINT32_MAX, NULL},
@@ -94,7 +98,8 @@ static void tick(void *ctx, const struct pw_send_status *st)
 			reading ? 0 : st->bytes_total, st->packets, -1.0);
 }
 
-static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_tty)
+static int run_job(
+	struct pw_job *job, const struct pw_send_options *o, const struct pw_context *ctx)
 {
 	static const struct pw_tx_counters none;
 	const struct pw_tx_counters *c;
@@ -106,7 +111,7 @@ static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_
 		return pw_cli_fail_open(&err);
 	if (!o->json)
 		pw_send_report_plan(job);
-	pw_progress_init(&progress, is_tty, o->progress);
+	pw_progress_init(&progress, ctx->is_tty, o->progress);
 	job->tick = tick;
 	job->tick_ctx = &progress;
 	if (pw_job_run(job, &err))
@@ -122,6 +127,8 @@ static int run_job(struct pw_job *job, const struct pw_send_options *o, bool is_
 		pw_send_report_json(job, c, code);
 	else
 		pw_send_report_human(job, c);
+	if (!o->json && ctx->log.level >= PW_LOG_DEBUG)
+		pw_send_gaps_human(job);
 	return code;
 }
 
@@ -144,7 +151,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	else if (o->dry_run)
 		pw_send_report_plan(&job);
 	else
-		code = run_job(&job, o, ctx->is_tty);
+		code = run_job(&job, o, ctx);
 	pw_job_finish(&job);
 	return code;
 }

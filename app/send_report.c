@@ -104,7 +104,7 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 	double s = (double)job->result.data_ns / 1e9;
 	double copies =
 		job->result.page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes);
-	char size[32], rate[32], pps[32], asked[32];
+	char size[32], rate[32], pps[32];
 
 	if (job->result.interrupted)
 		printf("interrupted in pass %" PRIu64 "\n", job->result.passes + 1);
@@ -115,15 +115,7 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 		job->result.passes == 1 ? "" : "es", c->packets, s,
 		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->payload_bytes * 8 / s : 0),
 		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
-	if (job->opt->rate.unit == PW_RATE_BPS)
-		printf("rate: asked %s, achieved %s of Ethernet frames\n",
-			pw_units_bitrate(asked, sizeof(asked), job->opt->rate.value),
-			pw_units_bitrate(
-				rate, sizeof(rate), s > 0 ? (double)c->wire_bytes * 8 / s : 0));
-	else if (job->opt->rate.unit == PW_RATE_PPS)
-		printf("rate: asked %s, achieved %s\n",
-			pw_units_pps(asked, sizeof(asked), job->opt->rate.value),
-			pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
+	pw_send_rate_human(job);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		busy_per_packet(job, c), c->full_polls);
 	printf("copies: %g CPU copies per byte on the sender%s%s%s\n", copies,
@@ -139,13 +131,6 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 			per_byte(c->cpu_read_bytes, c->payload_bytes));
 }
 
-static json_t *rate_asked(const struct pw_rate *rate)
-{
-	static const char *const units[] = {"none", "bps", "pps"};
-
-	return json_pack("{s:s, s:f}", "unit", units[rate->unit], "value", rate->value);
-}
-
 void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code)
 {
 	const struct pw_send_result *res = &job->result;
@@ -157,11 +142,10 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		(json_int_t)res->passes, "packets", (json_int_t)c->packets, "payload_bytes",
 		(json_int_t)c->payload_bytes, "wire_bytes", (json_int_t)c->wire_bytes, "full_polls",
 		(json_int_t)c->full_polls, "split_packets", (json_int_t)c->split_packets);
-	json_t *times = json_pack("{s:f, s:f, s:f, s:o, s:f, s:f}", "seconds", s, "goodput_bps",
+	json_t *times = json_pack("{s:f, s:f, s:f, s:f}", "seconds", s, "goodput_bps",
 		s > 0 ? (double)c->payload_bytes * 8 / s : 0.0, "packets_per_s",
-		s > 0 ? (double)c->packets / s : 0.0, "rate_asked", rate_asked(&job->opt->rate),
-		"rate_achieved_bps", s > 0 ? (double)c->wire_bytes * 8 / s : 0.0,
-		"busy_cycles_per_packet", busy_per_packet(job, c));
+		s > 0 ? (double)c->packets / s : 0.0, "busy_cycles_per_packet",
+		busy_per_packet(job, c));
 	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:I, s:b}",
 		"port", job->opt->port, "driver", job->info.driver, "pages",
 		pw_pages_name(res->pages), "in_place", !pw_pages_borrowed(res->pages),
@@ -182,6 +166,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 						    "disk_wait", read_wait(job)));
 	json_object_update_new(o, counts);
 	json_object_update_new(o, times);
+	json_object_update_new(o, pw_send_rate_json(job, c));
 	json_object_update_new(o, how);
 	json_object_update_new(o, wire);
 	pw_cli_print_json(o);

@@ -230,6 +230,10 @@ int pw_job_plan(
 	if (!o->to || !o->port)
 		return usage_error(usage, pw_err_set(err, EINVAL, "%s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
+	if (o->burst_limit && o->rate.unit == PW_RATE_NONE)
+		return usage_error(
+			usage, pw_err_set(err, EINVAL,
+				       "--burst-limit bounds the bursts of a --rate; give one"));
 	r = plan_flow(job, err);
 	if (!r)
 		r = plan_port(job, err);
@@ -431,6 +435,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.digest = digests[o->digest],
 		.md5 = o->md5,
 		.rate = o->rate,
+		.burst_limit = o->burst_limit,
 		.loops = o->loops,
 		.fdt_interval_ns = o->fdt_interval_ns,
 		.lead_ns = o->lead_ns,

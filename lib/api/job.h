@@ -30,6 +30,7 @@ struct pw_job_options {
 	uint64_t stream_bytes; /* of the ring that streamed files go through, at most */
 	uint64_t fdt_interval_ns, lead_ns, wait_ns, link_grace_ns;
 	struct pw_rate rate;
+	uint64_t burst_limit;
 	int pages;        /* enum pw_pages */
 	int digest;       /* enum pw_job_digest */
 	int udp_checksum; /* enum pw_job_csum */

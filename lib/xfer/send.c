@@ -266,7 +266,7 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 		if (s->cfg.stretch)
 			s->cfg.stretch(s->cfg.stretch_ctx, true);
 		s->start_ns = pw_clock_ns();
-		s->pace.due_ns = (double)s->start_ns;
+		pw_pace_start(&s->pace, s->start_ns);
 		s->res->busy_cycles = pw_cycles();
 	}
 	for (i = 0; r == 0 && i < s->n_group; i++)
@@ -310,6 +310,7 @@ static void stop_clock(struct pw_send *s)
 		return;
 	spent = pw_cycles() - res->busy_cycles;
 	res->data_ns = pw_clock_ns() - s->start_ns;
+	res->pace = s->pace;
 	res->busy_cycles =
 		spent - pw_min_u64(spent, res->stall_cycles + res->pace_cycles + res->read_cycles);
 	if (s->cfg.stretch)
@@ -330,7 +331,8 @@ int pw_send_create(struct pw_send **out, const struct pw_send_config *cfg, struc
 	s->wide = cfg->force_wide || cfg->tsi > NARROW_MAX || cfg->files->n >= NARROW_MAX;
 	s->retired_tail = &s->retired;
 	s->bytes_total = cfg->loops * cfg->files->total_bytes;
-	pw_pace_init(&s->pace, &cfg->rate);
+	pw_pace_init(&s->pace, &cfg->rate, cfg->burst_limit);
+	pw_quick_sync(&s->clock); /* its rate is known by the time the lead is over */
 	*out = s;
 	return 0;
 }
@@ -345,6 +347,8 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 		r = send_pass(s, err);
 		result->passes += r == 0;
 	}
+	if (r == 0)
+		r = pw_send_await_rate(s, err); /* the last packet has its time of the rate, too */
 	s->cfg.ops->reap(s->cfg.path);
 	stop_clock(s);
 	pw_sendstream_drop(s);

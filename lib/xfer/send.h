@@ -25,6 +25,7 @@
 #include "path/path.h"
 #include "wire/fdt.h"
 #include "xfer/files.h"
+#include "xfer/pace.h"
 
 #define PW_SEND_LINK_GRACE_NS 500000000ull
 #define PW_SEND_GROUP         64 /* files in one FDT instance, and windows open at once (twice that) */
@@ -56,7 +57,8 @@ struct pw_send_config {
 	enum pw_digest_kind digest;
 	bool md5;
 	struct pw_rate rate;
-	uint64_t loops; /* 0 = until stopped */
+	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
+	uint64_t loops;       /* 0 = until stopped */
 	uint64_t fdt_interval_ns;
 	uint64_t lead_ns;       /* between the first FDT and the first symbol */
 	uint64_t link_grace_ns; /* a link, or a peer, may be gone for so long */
@@ -84,6 +86,7 @@ struct pw_send_result {
 	uint64_t busy_cycles;   /* of data_ns: building and handing over packets */
 	uint64_t stall_cycles;  /* of data_ns: the driver took nothing */
 	uint64_t pace_cycles;   /* of data_ns: waiting for the rate */
+	struct pw_pace pace;    /* what became of the rate, up to the last symbol */
 	uint64_t read_cycles;   /* of data_ns: a streamed file's next bytes were not there */
 	uint8_t page_in_copies; /* highest of any window */
 	enum pw_pages pages;    /* of the first window that was not empty */

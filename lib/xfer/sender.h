@@ -3,6 +3,7 @@
 #ifndef PW_XFER_SENDER_H
 #define PW_XFER_SENDER_H
 
+#include "base/quickclock.h"
 #include "page/window.h"
 #include "xfer/pace.h"
 #include "xfer/send.h"
@@ -37,6 +38,8 @@ struct pw_send {
 	uint64_t file_from; /* bytes_done when it began */
 	uint64_t n_calls;   /* bursts since the last look at the clock */
 	struct pw_pace pace;
+	struct pw_quickclock clock;   /* the rate's */
+	uint64_t next_look_ns;        /* paced: at the stop flag and all else */
 	struct pw_sendstream *stream; /* NULL until a file is streamed */
 
 	/* The current FDT instance, cut into packets. */
@@ -75,6 +78,8 @@ int pw_send_range(struct pw_send *s, struct pw_tx_object *obj, uint64_t from, ui
 int pw_send_control(struct pw_send *s, const struct pw_frame_tmpl *t, const void *payload,
 	size_t len, struct pw_err *err);
 int pw_send_pause(struct pw_send *s, uint64_t ns, struct pw_err *err);
+/* Until what was sent has had its time of the rate. */
+int pw_send_await_rate(struct pw_send *s, struct pw_err *err);
 /* Looks at stop flag, progress, lost pages. */
 int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err);
 

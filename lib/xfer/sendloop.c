@@ -10,6 +10,7 @@
 #include "xfer/sender.h"
 
 #define LOOK_BURSTS    256            /* unpaced bursts between two looks at the clock */
+#define LOOK_NS        500000ull      /* the same, where the rate asks for the time anyway */
 #define TICK_NS        100000000ull   /* progress */
 #define ALIVE_NS       1000000000ull  /* a receiver that waits while we read hears of us so often */
 #define STALL_POLLS    512            /* empty polls between two looks at the clock */
@@ -166,20 +167,28 @@ int pw_send_control(struct pw_send *s, const struct pw_frame_tmpl *t, const void
 	return r;
 }
 
-static int wait_for_rate(struct pw_send *s, struct pw_err *err)
+/* *now_ns: when it is over. */
+static int wait_for_rate(struct pw_send *s, uint64_t *now_ns, struct pw_err *err)
 {
-	uint64_t start = pw_cycles(), now = pw_clock_ns(), wait = pw_pace_wait(&s->pace, now);
+	uint64_t start = 0, wait;
 	int r = 0;
 
-	if (wait == 0)
-		return 0;
-	if (wait > SLEEP_OVER_NS)
-		r = pw_send_pause(s, wait, err);
-	else
-		while (pw_pace_wait(&s->pace, pw_clock_ns()))
-			;
-	s->res->pace_cycles += pw_cycles() - start;
+	while (r == 0 && (wait = pw_pace_wait(&s->pace, *now_ns))) {
+		start = start ? start : pw_cycles();
+		if (wait > SLEEP_OVER_NS)
+			r = pw_send_pause(s, wait, err);
+		*now_ns = pw_quick_ns(&s->clock);
+	}
+	if (start)
+		s->res->pace_cycles += pw_cycles() - start;
 	return r;
+}
+
+int pw_send_await_rate(struct pw_send *s, struct pw_err *err)
+{
+	uint64_t now = pw_quick_ns(&s->clock);
+
+	return s->pace.on && s->streaming ? wait_for_rate(s, &now, err) : 0;
 }
 
 /* Hands one burst over, waiting while the path is full. Calls in which the driver took nothing are
@@ -224,19 +233,32 @@ static int wait_for_link(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
-/* Clock, FDT repetition, progress: every LOOK_BURSTS bursts, or every burst when paced. */
+/* When the next burst may go, and whether it is time for a look. */
+static int pace_burst(struct pw_send *s, bool *look, struct pw_err *err)
+{
+	uint64_t now = pw_quick_ns(&s->clock);
+	int r = wait_for_rate(s, &now, err);
+
+	pw_pace_go(&s->pace, now);
+	*look = now >= s->next_look_ns;
+	if (*look)
+		s->next_look_ns = now + LOOK_NS;
+	return r;
+}
+
+/* Clock, FDT repetition, progress: every LOOK_BURSTS bursts, or every LOOK_NS when paced. */
 static int between_bursts(struct pw_send *s, struct pw_err *err)
 {
+	bool look = true;
 	uint64_t now;
-	int r;
+	int r = 0;
 
-	if (s->pace.on) {
-		r = wait_for_rate(s, err);
-		if (r)
-			return r;
-	} else if (++s->n_calls < LOOK_BURSTS) {
-		return 0;
-	}
+	if (s->pace.on)
+		r = pace_burst(s, &look, err);
+	else
+		look = ++s->n_calls >= LOOK_BURSTS;
+	if (r || !look)
+		return r;
 	now = pw_clock_ns();
 	r = pw_send_look(s, now, PW_SEND_SENDING, err);
 	if (r == 0 && s->down_ns && s->cfg.ops->polls) {

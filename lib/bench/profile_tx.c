@@ -76,9 +76,9 @@ static int measure_testpmd(void *arg, double *value, struct pw_err *err)
 	const char *at = NULL;
 	char lcores[48];
 	/* its main core only waits for commands */
-	const char *const argv[] = {"dpdk-testpmd", "--no-pci", "--in-memory", "-m", "256",
-		"--no-telemetry", "--lcores", lcores, "--vdev", "net_null0", "--", "-i",
-		"--forward-mode=txonly", "--txpkts=62,1440", "--record-core-cycles",
+	const char *const argv[] = {"stdbuf", "-oL", "dpdk-testpmd", "--no-pci", "--in-memory",
+		"-m", "256", "--no-telemetry", "--lcores", lcores, "--vdev", "net_null0", "--",
+		"-i", "--forward-mode=txonly", "--txpkts=62,1440", "--record-core-cycles",
 		"--total-num-mbufs=8192", NULL};
 	int r;
 

@@ -64,6 +64,10 @@ static const struct pw_opt options[] = {
 		0, 0, NULL},
 	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the receive queue", 32,
 		32768, NULL},
+	{"queues", 0, PW_OPT_U64, O(queues), "N",
+		"receive queues of --port, polled in turn by one thread; a sender's --queues over "
+		"virtio needs as many",
+		1, 64, NULL},
 	{"wait", 0, PW_OPT_DURATION, O(wait_ns), "DURATION",
 		"how long to wait for a vhost socket to appear", 0, 0, NULL},
 	{"link-grace", 0, PW_OPT_DURATION, O(link_grace_ns), "DURATION",
@@ -108,6 +112,10 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 			"--telemetry, --shared-mem and --file-prefix are DPDK's; use --port PORT, "
 			"or "
 			"leave them out");
+	if (!o->port && o->queues > 1)
+		return pw_err_set(err, EINVAL,
+			"--queues is for a port; a socket is one queue: use --port PORT, or leave "
+			"it out");
 	if (o->listen && pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err))
 		return -EINVAL;
 	return o->port ? pw_recv_pmd_check(o->port, err) : 0;

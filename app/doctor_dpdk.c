@@ -28,7 +28,7 @@ int pw_doctor_dpdk_port(struct pw_doctor_job *job, struct pw_err *err)
 
 void pw_doctor_dpdk_memory(struct pw_doctor_job *job)
 {
-	job->eal_bytes = pw_dpdk_pool_bytes(job->opt->mtu, 0);
+	job->eal_bytes = pw_dpdk_pool_bytes(job->opt->mtu, 0, 1);
 	job->eal_bytes = pw_align_up(job->eal_bytes, 2u << 20);
 	if (!job->has_port || !job->file || job->file_err.code)
 		return;

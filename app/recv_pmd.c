@@ -28,6 +28,7 @@ int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 		.no_huge = o->no_huge,
 		.iova = (enum pw_iova)o->iova,
 		.queue_size = (uint32_t)o->queue_size,
+		.n_queues = (uint16_t)o->queues,
 		.wait_ns = o->wait_ns,
 		.listen = run->listen,
 		.telemetry = o->telemetry,

@@ -17,7 +17,7 @@ struct pw_recv_options {
 	const char *port, *listen, *out, *interface, *gaps, *core, *file_prefix;
 	int write; /* enum pw_write */
 	uint64_t expect, timeout_ns, tsi, max_size, max_files, rcvbuf, mtu, memory, queue_size,
-		wait_ns, link_grace_ns;
+		queues, wait_ns, link_grace_ns;
 	int iova;
 	bool discard, force, resume, no_huge, telemetry, shared_mem, progress, json;
 };

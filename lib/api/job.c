@@ -147,7 +147,7 @@ static uint64_t huge_bytes(const struct pw_job *job)
 static bool stage_fits(const struct pw_job *job, uint64_t staged_bytes)
 {
 	const struct pw_job_options *o = job->opt;
-	uint64_t pools = pw_dpdk_pool_bytes(o->mtu, o->queue_size);
+	uint64_t pools = pw_dpdk_pool_bytes(o->mtu, o->queue_size, o->queues);
 	uint64_t need = pools + pw_dpdk_stage_bytes(staged_bytes);
 	uint64_t free_bytes = huge_bytes(job);
 
@@ -169,7 +169,7 @@ static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err
 		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs((uint32_t)job->opt->queue_size) *
 			     job->symbol_len,
 	};
-	uint64_t fixed = pw_dpdk_pool_bytes(job->opt->mtu, job->opt->queue_size) +
+	uint64_t fixed = pw_dpdk_pool_bytes(job->opt->mtu, job->opt->queue_size, job->opt->queues) +
 			 pw_dpdk_stage_bytes(s->staged_bytes + 1) + (8u << 20);
 	uint64_t huge = huge_bytes(job);
 	int r;
@@ -347,6 +347,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		.iova = (enum pw_iova)o->iova,
 		.readonly_maps = job->readonly_maps,
 		.queue_size = (uint32_t)o->queue_size,
+		.n_queues = (uint16_t)o->queues,
 		.wait_ns = o->wait_ns,
 		/* offload in a virtual device is the CPU's work again, hidden in its driver */
 		.udp_csum_offload_wanted =

@@ -26,7 +26,7 @@ enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST
 
 struct pw_job_options {
 	const char *port, *to, *from, *to_mac, *gaps, *core, *file_prefix;
-	uint64_t vlan, ttl, dscp, mtu, symbol, loops, tsi, queue_size, memory_bytes;
+	uint64_t vlan, ttl, dscp, mtu, symbol, loops, tsi, queue_size, queues, memory_bytes;
 	uint64_t stream_bytes; /* of the ring that streamed files go through, at most */
 	uint64_t fdt_interval_ns, lead_ns, wait_ns, link_grace_ns;
 	struct pw_rate rate;

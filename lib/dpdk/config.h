@@ -20,6 +20,7 @@ struct pw_dpdk_config {
 	bool no_huge;          /* EAL memory from ordinary pages */
 	enum pw_iova iova;
 	uint32_t queue_size; /* descriptors, 0 = 1024 or what the port takes */
+	uint16_t n_queues;   /* each way; 0 = 1 */
 	uint64_t wait_ns;    /* for the socket, the peer and the link */
 	bool readonly_maps;  /* sender on vfio-pci: the page cache, mapped for reading only */
 	bool udp_csum_offload_wanted; /* sender: use the port's UDP checksum where it has one */
@@ -34,9 +35,12 @@ struct pw_dpdk_config {
 };
 
 /* EAL memory for the pools: a few thousand mbufs, most of it for receive and linear buffers. */
-static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size)
+static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size, uint64_t n_queues)
 {
-	return (48ull << 20) + (4 * (queue_size ? queue_size : 1024) + 1024) * (mtu + 512);
+	uint64_t queue = (4 * (queue_size ? queue_size : 1024) + 1024) * (mtu + 512);
+	uint64_t n_more = n_queues ? n_queues - 1 : 0;
+
+	return (48ull << 20) + queue + n_more * (queue + (6ull << 20));
 }
 
 /* Payload mbufs of a transmit queue: what a driver may keep, and hands back only as it is handed more,

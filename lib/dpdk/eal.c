@@ -162,7 +162,8 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	struct pw_hugepages hp;
 	uint64_t need = cfg->memory_bytes
 				? cfg->memory_bytes
-				: pw_dpdk_pool_bytes(cfg->mtu, cfg->queue_size) + cfg->stage_bytes;
+				: pw_dpdk_pool_bytes(cfg->mtu, cfg->queue_size, cfg->n_queues) +
+					  cfg->stage_bytes;
 	uint64_t free_bytes = 0;
 	char what[32];
 

@@ -2,6 +2,7 @@
 #include "dpdk/port.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_bus.h>
 #include <rte_cycles.h>
 #include <rte_dev.h>
@@ -234,8 +235,8 @@ static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool trans
 	uint64_t start_ns = pw_clock_ns();
 	int r;
 
-	r = pw_portspec_devargs(
-		&p->spec, 0, transmit, frame, cfg->queue_size, p->devargs, sizeof(p->devargs), err);
+	r = pw_portspec_devargs(&p->spec, 0, transmit, frame, cfg->queue_size, p->n_queues,
+		p->devargs, sizeof(p->devargs), err);
 	if (r)
 		return r;
 	if (!p->is_pci || rte_eth_dev_count_avail() == 0) {
@@ -319,6 +320,28 @@ static int set_mtu(
 	return 0;
 }
 
+static int check_queues(const struct pw_port *p, struct pw_err *err)
+{
+	uint64_t max = pw_min_u64(p->info.max_tx_queues, p->info.max_rx_queues);
+
+	if (p->n_queues <= max)
+		return 0;
+	return pw_err_set(err, EINVAL,
+		"use --queues %u on %s: %s has %" PRIu64 " here; lower --queues to %" PRIu64,
+		p->n_queues, p->spec.text, p->driver, max, max);
+}
+
+/* Each flow to one queue, by its addresses and ports. A driver without it spreads in its own way. */
+static void spread(const struct pw_port *p, struct rte_eth_conf *conf)
+{
+	const uint64_t flows = p->info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+
+	if (flows == 0)
+		return;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = flows;
+}
+
 int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	const struct pw_dpdk_config *cfg, bool transmit, struct pw_eal *eal, struct pw_err *err)
 {
@@ -329,6 +352,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	memset(p, 0, sizeof(*p));
 	p->id = RTE_MAX_ETHPORTS;
 	p->spec = *spec;
+	p->n_queues = cfg->n_queues ? cfg->n_queues : 1;
 	p->is_pci = spec->kind == PW_PORT_PCI;
 	p->log = eal->log;
 	r = prepare_target(p, cfg, transmit, eal->log, err);
@@ -342,10 +366,15 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 			err, -r, "ask %s for its abilities: %s", spec->text, strerror(-r));
 	snprintf(p->driver, sizeof(p->driver), "%s", p->info.driver_name);
 	p->traits = pw_driver_traits(p->driver, p->is_pci, p->devargs);
+	r = check_queues(p, err);
+	if (r)
+		return r;
 	choose_offloads(p, cfg, transmit, &conf);
+	if (!transmit && p->n_queues > 1)
+		spread(p, &conf);
 	conf.intr_conf.rmv = !!(*p->info.dev_flags & RTE_ETH_DEV_INTR_RMV);
 	conf.rxmode.mtu = 0; /* set_mtu() does it: drivers differ in what they make of this one */
-	r = rte_eth_dev_configure(p->id, 1, 1, &conf);
+	r = rte_eth_dev_configure(p->id, p->n_queues, p->n_queues, &conf);
 	if (r)
 		return pw_err_set(err, -r, "configure %s: %s%s", spec->text, strerror(-r),
 			pw_eal_last_words(eal));
@@ -364,7 +393,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
  *
  * The em driver frees a packet only when its slot comes round again, but tells what is done with: of
  * every packet, where each asks the device to report (RS). */
-static int setup_tx_queue(struct pw_port *p)
+static int setup_tx_queue(struct pw_port *p, uint16_t queue)
 {
 	struct rte_eth_txconf tx = p->info.default_txconf;
 	uint16_t n = strncmp(p->driver, "net_virtio", 10) ? 0 : p->n_txd;
@@ -376,26 +405,29 @@ static int setup_tx_queue(struct pw_port *p)
 	}
 	for (; n > 64; n /= 2) {
 		tx.tx_free_thresh = (uint16_t)(n - 8);
-		if (rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx) == 0)
+		if (rte_eth_tx_queue_setup(p->id, queue, p->n_txd, SOCKET_ID_ANY, &tx) == 0)
 			return 0;
 	}
 	tx.tx_free_thresh = p->info.default_txconf.tx_free_thresh;
-	return rte_eth_tx_queue_setup(p->id, 0, p->n_txd, SOCKET_ID_ANY, &tx);
+	return rte_eth_tx_queue_setup(p->id, queue, p->n_txd, SOCKET_ID_ANY, &tx);
 }
 
 static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	struct rte_mempool *rx_pool, struct pw_err *err)
 {
 	struct rte_eth_rxconf rx = p->info.default_rxconf;
+	uint16_t i;
 	int r;
 
 	p->n_txd = p->n_rxd = (uint16_t)(cfg->queue_size ? cfg->queue_size : DEFAULT_DESCS);
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	if (r)
 		return pw_err_set(err, -r, "size the queues of %s: %s", p->spec.text, strerror(-r));
-	r = setup_tx_queue(p);
-	if (!r)
-		r = rte_eth_rx_queue_setup(p->id, 0, p->n_rxd, SOCKET_ID_ANY, &rx, rx_pool);
+	for (i = 0; r == 0 && i < p->n_queues; i++) {
+		r = setup_tx_queue(p, i);
+		if (!r)
+			r = rte_eth_rx_queue_setup(p->id, i, p->n_rxd, SOCKET_ID_ANY, &rx, rx_pool);
+	}
 	if (r)
 		return pw_err_set(err, -r, "set up the queues of %s: %s; try --queue-size 512",
 			p->spec.text, strerror(-r));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An Ethernet port: probe, configure, start, wait for its link, stop. One queue each way. */
+/* An Ethernet port: probe, configure, start, wait for its link, stop. As many queues each way as asked
+ * for: of a virtio pair, both directions exist or none does. */
 #ifndef PW_DPDK_PORT_H
 #define PW_DPDK_PORT_H
 
@@ -25,6 +26,7 @@ struct pw_port {
 	bool csum_offload; /* UDP checksums by the port, enabled */
 	bool tells_done;   /* pw_port_tx_done() has an answer */
 	uint16_t n_txd, n_rxd;
+	uint16_t n_queues; /* each way */
 	int node;
 	bool started;
 	struct pw_loss loss;
@@ -35,7 +37,7 @@ struct pw_port {
  * driver takes for receiving. */
 uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu);
 
-/* Probes and configures; rx_pool feeds the one receive queue. transmit: our role. */
+/* Probes and configures; rx_pool feeds the receive queues. transmit: our role. */
 int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	const struct pw_dpdk_config *cfg, bool transmit, struct pw_eal *eal, struct pw_err *err);
 int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,

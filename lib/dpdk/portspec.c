@@ -171,17 +171,18 @@ uint32_t pw_portspec_af_packet_max(uint32_t slot_bytes)
 
 /* af_packet wants frames that divide blocks, and drops silently what does not fit a frame. */
 static int af_packet_devargs(const struct pw_portspec *spec, unsigned int index,
-	uint32_t frame_bytes, char *buf, size_t len)
+	uint32_t frame_bytes, unsigned int n_queues, char *buf, size_t len)
 {
 	uint32_t framesz = pw_portspec_af_packet_frame(frame_bytes);
 
 	return snprintf(buf, len,
-		"net_af_packet%u,iface=%s,blocksz=%u,framesz=%u,framecnt=512,qpairs=1", index,
-		spec->target, framesz < 4096 ? 4096 : framesz, framesz);
+		"net_af_packet%u,iface=%s,blocksz=%u,framesz=%u,framecnt=512,qpairs=%u", index,
+		spec->target, framesz < 4096 ? 4096 : framesz, framesz, n_queues);
 }
 
 int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool transmit,
-	uint32_t frame_bytes, uint32_t queue_size, char *buf, size_t len, struct pw_err *err)
+	uint32_t frame_bytes, uint32_t queue_size, unsigned int n_queues, char *buf, size_t len,
+	struct pw_err *err)
 {
 	const char *t = spec->target;
 	int n = 0;
@@ -192,12 +193,12 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 		n = snprintf(buf, len, "%s", t);
 		break;
 	case PW_PORT_VHOST:
-		n = snprintf(buf, len, "net_vhost%u,iface=%s,queues=1%s", index, t,
+		n = snprintf(buf, len, "net_vhost%u,iface=%s,queues=%u%s", index, t, n_queues,
 			spec->iommu ? ",iommu-support=1" : "");
 		break;
 	case PW_PORT_VIRTIO_USER:
-		n = snprintf(buf, len, "net_virtio_user%u,path=%s,queues=1,queue_size=%u", index, t,
-			queue_size ? queue_size : 1024);
+		n = snprintf(buf, len, "net_virtio_user%u,path=%s,queues=%u,queue_size=%u", index,
+			t, n_queues, queue_size ? queue_size : 1024);
 		break;
 	case PW_PORT_MEMIF:
 		n = snprintf(buf, len,
@@ -205,11 +206,11 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 			transmit ? "client" : "server");
 		break;
 	case PW_PORT_AF_PACKET:
-		n = af_packet_devargs(spec, index, frame_bytes, buf, len);
+		n = af_packet_devargs(spec, index, frame_bytes, n_queues, buf, len);
 		break;
 	case PW_PORT_AF_XDP:
-		n = snprintf(
-			buf, len, "net_af_xdp%u,iface=%s,start_queue=0,queue_count=1", index, t);
+		n = snprintf(buf, len, "net_af_xdp%u,iface=%s,start_queue=0,queue_count=%u", index,
+			t, n_queues);
 		break;
 	case PW_PORT_TAP:
 		n = snprintf(buf, len, "net_tap%u,iface=%s", index, t);

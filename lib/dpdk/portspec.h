@@ -61,9 +61,10 @@ char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len);
 
 /* Devargs for rte_dev_probe(): bus-less for PCI. `index` makes names of virtual devices unique.
  * transmit: we send (memif: client; pcap: write), else receive. frame_bytes: longest frame.
- * queue_size: descriptors, 0 = the driver's default. */
+ * queue_size: descriptors, 0 = the driver's default. n_queues: each way, 1 or more. */
 int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool transmit,
-	uint32_t frame_bytes, uint32_t queue_size, char *buf, size_t len, struct pw_err *err);
+	uint32_t frame_bytes, uint32_t queue_size, unsigned int n_queues, char *buf, size_t len,
+	struct pw_err *err);
 
 /* Size of a slot in af_packet's rings that takes a frame of so many bytes. */
 uint32_t pw_portspec_af_packet_frame(uint32_t frame_bytes);

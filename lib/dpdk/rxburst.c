@@ -87,7 +87,7 @@ int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
 {
 	uint16_t i, n_views = 0;
 
-	q->n = rte_eth_rx_burst(q->port_id, 0, q->mbufs, n);
+	q->n = rte_eth_rx_burst(q->port_id, q->queue_id, q->mbufs, n);
 	for (i = 0; i < q->n && i < 4; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(q->mbufs[i], const void *));
 	for (i = 0; i < q->n; i++) {

@@ -12,6 +12,7 @@
 
 struct pw_rxq {
 	uint16_t port_id;
+	uint16_t queue_id;
 	uint16_t n; /* mbufs held since the last burst */
 	struct rte_mempool *pool;
 	struct pw_addr listen; /* accept only this destination; family 0 = any */

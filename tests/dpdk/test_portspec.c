@@ -16,7 +16,8 @@ static void check_devargs(const char *port, const char *devargs)
 	char buf[PW_PORT_MAX + 128];
 
 	assert_int_equal(pw_portspec_parse(port, &spec, &err), 0);
-	assert_int_equal(pw_portspec_devargs(&spec, 0, true, 1518, 0, buf, sizeof(buf), &err), 0);
+	assert_int_equal(
+		pw_portspec_devargs(&spec, 0, true, 1518, 0, 1, buf, sizeof(buf), &err), 0);
 	assert_string_equal(buf, devargs);
 	assert_string_equal(spec.text, port);
 }

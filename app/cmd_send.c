@@ -70,6 +70,10 @@ static const struct pw_opt options[] = {
 		"auto|va|pa"},
 	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the transmit queue", 32,
 		32768, NULL},
+	{"queues", 0, PW_OPT_U64, O(queues), "N",
+		"transmit queues, each with a thread; lane i sends from the source port + i, so "
+		"that a NIC's RSS can spread them",
+		1, 64, NULL},
 	{"telemetry", 0, PW_OPT_FLAG, O(telemetry), NULL,
 		"answer dpdk-telemetry.py: /pagewire/stats, /pagewire/transfers", 0, 0, NULL},
 	{"shared-mem", 0, PW_OPT_FLAG, O(shared_mem), NULL,
@@ -122,7 +126,7 @@ static int run_job(
 		code = PW_EXIT_MISMATCH;
 	if (code == PW_EXIT_RUNTIME)
 		pw_cli_fail(&err);
-	c = job->result.data_ns ? pw_dpdk_tx_ops.counters(job->tx) : &none;
+	c = job->result.data_ns ? pw_job_counters(job) : &none;
 	if (o->json)
 		pw_send_report_json(job, c, code);
 	else

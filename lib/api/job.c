@@ -419,6 +419,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 	};
 	const struct pw_job_options *o = job->opt;
 	struct pw_send_config cfg;
+	uint16_t i;
 	int r = pw_job_telemetry_start(job, err);
 
 	if (r)
@@ -453,6 +454,10 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.log = job->log,
 	};
 
+	cfg.n_more = pw_dpdk_tx_n_queues(job->tx) - 1u;
+	for (i = 0; i < cfg.n_more; i++)
+		job->more_queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)(i + 1));
+	cfg.more_paths = job->more_queues;
 	return pw_send_create(&job->send, &cfg, err);
 }
 
@@ -469,6 +474,12 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 	pw_send_destroy(job->send);
 	job->send = NULL;
 	return r;
+}
+
+const struct pw_tx_counters *pw_job_counters(struct pw_job *job)
+{
+	pw_dpdk_tx_sum(job->tx, &job->counters);
+	return &job->counters;
 }
 
 void pw_job_finish(struct pw_job *job)

@@ -22,7 +22,8 @@
 enum pw_job_csum { PW_JOB_CSUM_AUTO, PW_JOB_CSUM_OFFLOAD, PW_JOB_CSUM_SOFTWARE, PW_JOB_CSUM_NONE };
 enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST_NONE };
 
-#define PW_JOB_NO_VLAN UINT64_MAX
+#define PW_JOB_NO_VLAN    UINT64_MAX
+#define PW_JOB_MAX_QUEUES 64
 
 struct pw_job_options {
 	const char *port, *to, *from, *to_mac, *gaps, *core, *file_prefix;
@@ -74,7 +75,9 @@ struct pw_job {
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;
-	struct pw_job_telemetry *telemetry; /* NULL: not asked for */
+	void *more_queues[PW_JOB_MAX_QUEUES]; /* path handles of queues 1.. */
+	struct pw_tx_counters counters;       /* all queues' sums, see pw_job_counters() */
+	struct pw_job_telemetry *telemetry;   /* NULL: not asked for */
 	struct pw_dpdk_tx_info info;
 	enum pw_csum csum;
 	struct pw_send *send;
@@ -90,6 +93,8 @@ int pw_job_open(struct pw_job *job, struct pw_err *err);
 int pw_job_prepare(struct pw_job *job, struct pw_err *err);
 /* Sends, stops the port, closes the windows. */
 int pw_job_run(struct pw_job *job, struct pw_err *err);
+/* Of the port, after open; of all its queues, now. */
+const struct pw_tx_counters *pw_job_counters(struct pw_job *job);
 void pw_job_finish(struct pw_job *job);
 
 #endif

@@ -90,7 +90,8 @@ void pw_job_telemetry_tick(void *ctx, const struct pw_send_status *st)
 	struct pw_job *job = ctx;
 	struct pw_job_telemetry *jt = job->telemetry;
 	struct pw_telemetry_sample *s = &jt->sample;
-	const struct pw_tx_counters *c = pw_dpdk_tx_ops.counters(job->tx);
+	uint16_t i;
+	const struct pw_tx_counters *c = pw_job_counters(job);
 
 	s->now_ns = pw_clock_ns();
 	s->phase = st->phase;
@@ -108,8 +109,10 @@ void pw_job_telemetry_tick(void *ctx, const struct pw_send_status *st)
 		s->n_ended = jt->file + (jt->file_done >= bytes_to_send(&job->files.v[jt->file]));
 	}
 	pw_telemetry_tx_words(s->counts, c);
-	s->n_queues = 1;
-	pw_telemetry_tx_words(s->queues[0], c);
+	s->n_queues = pw_min_u64(pw_dpdk_tx_n_queues(job->tx), PW_TELEMETRY_QUEUES);
+	for (i = 0; i < s->n_queues; i++)
+		pw_telemetry_tx_words(
+			s->queues[i], pw_dpdk_tx_ops.counters(pw_dpdk_tx_queue(job->tx, i)));
 	pw_telemetry_tick(jt->t, s);
 	if (job->tick)
 		job->tick(job->tick_ctx, st);

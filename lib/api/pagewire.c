@@ -152,16 +152,16 @@ int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned
 
 void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out)
 {
-	const struct pw_tx_counters *c;
+	struct pw_tx_counters c;
 
 	memset(out, 0, sizeof(*out));
 	if (!pw->job.tx)
 		return;
-	c = pw_dpdk_tx_ops.counters(pw->job.tx);
-	out->packets = c->packets;
-	out->payload_bytes = c->payload_bytes;
-	out->cpu_copied_bytes = c->cpu_copied_bytes;
-	out->full_polls = c->full_polls;
+	pw_dpdk_tx_sum(pw->job.tx, &c);
+	out->packets = c.packets;
+	out->payload_bytes = c.payload_bytes;
+	out->cpu_copied_bytes = c.cpu_copied_bytes;
+	out->full_polls = c.full_polls;
 }
 
 const char *pagewire_error(const struct pagewire *pw)

@@ -49,7 +49,7 @@ static int run_job(struct pw_job *job, const struct pw_cell *cell, struct pw_sou
 	if (r)
 		return r;
 	r = pw_job_run(job, &end->err);
-	end->counters = *pw_dpdk_tx_ops.counters(job->tx);
+	end->counters = *pw_job_counters(job);
 	end->busy_cycles = job->result.busy_cycles;
 	end->stall_cycles = job->result.stall_cycles;
 	end->pace_cycles = job->result.pace_cycles;

@@ -36,38 +36,49 @@ static struct rte_mempool *pool(
 		tx->port.node >= 0 ? tx->port.node : SOCKET_ID_ANY);
 }
 
-static int make_pools(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, struct pw_err *err)
+static int say_no_pool(struct pw_err *err)
 {
-	uint32_t n_txd = cfg->queue_size ? cfg->queue_size : 1024;
-	uint32_t n = 2 * n_txd + 8 * PW_BURST + MBUF_CACHE;
-	uint16_t frame_room = pw_port_frame_room(&tx->port, cfg->mtu);
-	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
-	struct pw_txq *q = &tx->q;
+	return pw_err_set(err, rte_errno,
+		"make mbuf pools: %s; raise --memory or reserve hugepages (pagewire doctor: "
+		"hugepages.free)",
+		strerror(rte_errno));
+}
 
-	/* two rings' worth: vmxnet3 fills two for a queue, and receives nothing when none is left */
-	tx->rx_pool = pool(tx, "pw_rx", xdp ? XDP_MBUFS : 2 * (n_txd + MBUF_CACHE), 0, frame_room);
-	q->hdr_pool = pool(tx, "pw_hdr", n, 0, RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
-	q->pay_pool = pool(tx, "pw_pay", n, sizeof(struct pw_payload_priv), 0);
+static struct rte_mempool *queue_pool(
+	const struct pw_txq *q, const char *name, uint32_t n, uint16_t priv, uint32_t room)
+{
+	char text[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(text, sizeof(text), q->queue_id ? "%s%u" : "%s", name, q->queue_id);
+	return pool(q->dev, text, n, priv, room);
+}
+
+static int make_queue_pools(
+	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
+{
+	const struct pw_port *port = &q->dev->port;
+	uint32_t n = 2 * (cfg->queue_size ? cfg->queue_size : 1024) + 8 * PW_BURST + MBUF_CACHE;
+
+	q->hdr_pool = queue_pool(q, "pw_hdr", n, 0, RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
+	q->pay_pool = queue_pool(q, "pw_pay", n, sizeof(struct pw_payload_priv), 0);
 	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
-	q->copy_pool =
-		xdp ? tx->rx_pool
-		    : pool(tx, "pw_copy", tx->port.multi_segs ? COPY_MBUFS : n, 0, frame_room);
-	if (!tx->rx_pool || !q->hdr_pool || !q->pay_pool || !q->copy_pool)
-		return pw_err_set(err, rte_errno,
-			"make mbuf pools: %s; raise --memory or reserve hugepages (pagewire "
-			"doctor: "
-			"hugepages.free)",
-			strerror(rte_errno));
+	q->copy_pool = xdp ? q->dev->rx_pool
+			   : queue_pool(q, "pw_copy", port->multi_segs ? COPY_MBUFS : n, 0,
+				     pw_port_frame_room(port, cfg->mtu));
+	if (!q->hdr_pool || !q->pay_pool || !q->copy_pool)
+		return say_no_pool(err);
 	rte_mempool_obj_iter(q->pay_pool, init_payload, NULL);
 	return 0;
 }
 
-static void init_queue(struct pw_dpdk_tx *tx)
+static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
 {
-	struct pw_txq *q = &tx->q;
+	struct pw_txq *q = pw_dpdk_tx_queue(tx, index);
 	struct rte_mbuf m;
 
+	q->dev = tx;
 	q->port_id = tx->port.id;
+	q->queue_id = index;
 	q->fill = tx->port.multi_segs ? pw_txq_fill_chain : pw_txq_fill_linear;
 	memset(&m, 0, sizeof(m));
 	m.data_off = RTE_PKTMBUF_HEADROOM;
@@ -75,6 +86,34 @@ static void init_queue(struct pw_dpdk_tx *tx)
 	m.port = RTE_MBUF_PORT_INVALID;
 	rte_mbuf_refcnt_set(&m, 1);
 	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(q->rearm_hdr));
+}
+
+static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, struct pw_err *err)
+{
+	const uint32_t n_txd = cfg->queue_size ? cfg->queue_size : 1024;
+	const uint16_t n = tx->port.n_queues;
+	const size_t more_bytes = (n - 1u) * sizeof(*tx->more);
+	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
+	uint16_t i;
+	int r = 0;
+
+	if (n > 1) {
+		tx->more = aligned_alloc(
+			RTE_CACHE_LINE_SIZE, pw_align_up(more_bytes, RTE_CACHE_LINE_SIZE));
+		if (!tx->more)
+			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+		memset(tx->more, 0, more_bytes);
+	}
+	/* two rings' worth: vmxnet3 fills two for a queue, and receives nothing when none is left */
+	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + MBUF_CACHE)), 0,
+		pw_port_frame_room(&tx->port, cfg->mtu));
+	if (!tx->rx_pool)
+		return say_no_pool(err);
+	for (i = 0; r == 0 && i < n; i++) {
+		init_queue(tx, i);
+		r = make_queue_pools(pw_dpdk_tx_queue(tx, i), cfg, xdp, err);
+	}
+	return r;
 }
 
 static int open_readonly(struct pw_dpdk_tx *tx, const struct pw_portspec *spec, struct pw_err *err)
@@ -97,7 +136,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	if (!r)
 		r = pw_port_open(&tx->port, spec, cfg, true, &tx->eal, err);
 	if (!r)
-		r = make_pools(tx, cfg, err);
+		r = make_queues(tx, cfg, err);
 	if (!r)
 		r = pw_port_start(&tx->port, cfg, tx->rx_pool, true, err);
 	if (!r && tx->port.traits->reach == PW_REACH_EAL)
@@ -105,7 +144,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	if (r)
 		return r;
 	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
-	init_queue(tx);
+	pw_txqueues_pin(tx, cfg->cores != NULL);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
 	return pw_port_wait_link(&tx->port, cfg, err);
@@ -151,12 +190,19 @@ void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info)
 
 void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6)
 {
-	tx->q.sw_csum = csum == PW_CSUM_SOFTWARE;
-	tx->q.ol_flags = 0;
+	uint64_t ol_flags = 0;
+	uint16_t i;
+
 	/* the IPv4 header's own checksum is constant and in the template */
 	if (csum == PW_CSUM_OFFLOAD)
-		tx->q.ol_flags =
+		ol_flags =
 			RTE_MBUF_F_TX_UDP_CKSUM | (ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+	for (i = 0; i < tx->port.n_queues; i++) {
+		struct pw_txq *q = pw_dpdk_tx_queue(tx, i);
+
+		q->sw_csum = csum == PW_CSUM_SOFTWARE;
+		q->ol_flags = ol_flags;
+	}
 }
 
 uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx)
@@ -197,28 +243,26 @@ struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx)
 
 static int ops_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 {
-	return pw_txmem_attach(path, obj, err);
+	return pw_txmem_attach(((struct pw_txq *)path)->dev, obj, err);
 }
 
 static int ops_detach(void *path, struct pw_tx_object *obj)
 {
 	if (obj->win->n_out)
 		return -EBUSY;
-	pw_txmem_detach(path, obj);
+	pw_txmem_detach(((struct pw_txq *)path)->dev, obj);
 	return 0;
 }
 
 static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 {
-	struct pw_dpdk_tx *tx = path;
-
-	return pw_txq_send(&tx->q, b);
+	return pw_txq_send(path, b);
 }
 
 static uint16_t ops_send_copy(
 	void *path, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len)
 {
-	struct pw_txq *q = &((struct pw_dpdk_tx *)path)->q;
+	struct pw_txq *q = path;
 	struct rte_mbuf *m;
 	uint8_t *data;
 
@@ -252,36 +296,36 @@ static uint16_t ops_send_copy(
 
 static void ops_reap(void *path)
 {
-	struct pw_dpdk_tx *tx = path;
+	struct pw_txq *q = path;
 
-	pw_txq_flush(&tx->q);
+	pw_txq_flush(q);
 	/* most drivers of virtual devices answer ENOTSUP and free as they transmit */
-	rte_eth_tx_done_cleanup(tx->port.id, 0, 0);
+	rte_eth_tx_done_cleanup(q->port_id, q->queue_id, 0);
 }
 
 static bool ops_alive(void *path)
 {
-	return pw_port_link_up(&((struct pw_dpdk_tx *)path)->port);
+	return pw_port_link_up(&((struct pw_txq *)path)->dev->port);
 }
 
 static const char *ops_fault(void *path)
 {
-	return pw_port_fault(&((struct pw_dpdk_tx *)path)->port);
+	return pw_port_fault(&((struct pw_txq *)path)->dev->port);
 }
 
 static uint32_t ops_outstanding(void *path)
 {
-	struct pw_dpdk_tx *tx = path;
+	struct pw_txq *q = path;
+	const struct pw_port *port = &q->dev->port;
 
-	if (tx->q.n_pending == 0 && pw_port_tx_done(&tx->port))
+	if (q->n_pending == 0 && pw_port_tx_done(port))
 		return 0;
-	return rte_mempool_in_use_count(tx->q.pay_pool) +
-	       (tx->port.multi_segs ? 0 : tx->q.n_pending);
+	return rte_mempool_in_use_count(q->pay_pool) + (port->multi_segs ? 0 : q->n_pending);
 }
 
 static const struct pw_tx_counters *ops_counters(void *path)
 {
-	return &((struct pw_dpdk_tx *)path)->q.c;
+	return &((struct pw_txq *)path)->c;
 }
 
 const struct pw_tx_ops pw_dpdk_tx_ops = {
@@ -296,6 +340,8 @@ const struct pw_tx_ops pw_dpdk_tx_ops = {
 	.polls = true,
 	.outstanding = ops_outstanding,
 	.counters = ops_counters,
+	.thread_enter = pw_txqueues_enter,
+	.thread_leave = pw_txqueues_leave,
 };
 
 /* Packets that the driver never took are not sent packets. */
@@ -315,19 +361,29 @@ static void drop_pending(struct pw_txq *q)
 
 void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx)
 {
-	drop_pending(&tx->q);
+	uint16_t i;
+
+	for (i = 0; i < tx->port.n_queues && (i == 0 || tx->more); i++)
+		drop_pending(pw_dpdk_tx_queue(tx, i));
 	pw_port_close(&tx->port);
 }
 
 void pw_dpdk_tx_close(struct pw_dpdk_tx *tx)
 {
+	uint16_t i;
+
 	if (!tx)
 		return;
 	pw_dpdk_tx_stop(tx);
-	rte_mempool_free(tx->q.hdr_pool);
-	rte_mempool_free(tx->q.pay_pool);
-	if (tx->q.copy_pool != tx->rx_pool)
-		rte_mempool_free(tx->q.copy_pool);
+	for (i = 0; i < tx->port.n_queues && (i == 0 || tx->more); i++) {
+		struct pw_txq *q = pw_dpdk_tx_queue(tx, i);
+
+		rte_mempool_free(q->hdr_pool);
+		rte_mempool_free(q->pay_pool);
+		if (q->copy_pool != tx->rx_pool)
+			rte_mempool_free(q->copy_pool);
+	}
+	free(tx->more);
 	rte_mempool_free(tx->rx_pool);
 	pw_eal_stop(&tx->eal);
 	pw_vfio_close(&tx->readonly);

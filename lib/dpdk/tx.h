@@ -36,6 +36,12 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **tx, const struct pw_dpdk_config *cfg,
 	const struct pw_log *log, struct pw_err *err);
 void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info);
 
+/* The ops' path handle of queue i, below cfg.n_queues; 0 is tx itself. One thread drives each. */
+void *pw_dpdk_tx_queue(struct pw_dpdk_tx *tx, uint16_t i);
+uint16_t pw_dpdk_tx_n_queues(const struct pw_dpdk_tx *tx);
+/* Of all queues. Any thread. */
+void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum);
+
 /* Which provider fits this port: AUTO is resolved by where the file lies, a forced one that cannot
  * work is refused with the reason (-EINVAL). readonly: the device can be given the page cache, see
  * pw_dpdk_can_readonly(). Pure, usable before open. */

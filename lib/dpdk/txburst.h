@@ -14,6 +14,8 @@
 
 #include "path/path.h"
 
+struct pw_dpdk_tx;
+
 struct pw_txq {
 	uint16_t port_id;
 	uint16_t queue_id;
@@ -28,6 +30,7 @@ struct pw_txq {
 	bool sw_csum; /* UDP checksum by the CPU (IPv6 without offload): a counted read */
 	struct rte_mbuf *pending[PW_BURST];
 	struct pw_tx_counters c;
+	struct pw_dpdk_tx *dev;
 };
 
 /* A payload mbuf's private area. The driver's free finds the window through it. */

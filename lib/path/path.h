@@ -82,6 +82,9 @@ struct pw_tx_ops {
 	/* Payload mbufs (kernel: datagrams) whose pages the path still reads. */
 	uint32_t (*outstanding)(void *path);
 	const struct pw_tx_counters *(*counters)(void *path);
+	/* May be NULL. A thread that is to drive this path, one queue of several, comes and goes. */
+	void (*thread_enter)(void *path);
+	void (*thread_leave)(void *path);
 };
 
 /* A stream way: the file's own bytes into a connected stream socket. Blocking, as its users' programs

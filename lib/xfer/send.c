@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "page/digest.h"
 #include "page/guard.h"
+#include "xfer/lanes.h"
 #include "xfer/sender.h"
 
 #define READ_STEP       (64ull << 20) /* bytes between two looks at the stop flag */
@@ -73,14 +74,26 @@ static int bring_in(struct pw_send *s, struct pw_send_slot *slot, struct pw_err 
 	return r;
 }
 
-static int make_headers(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err)
+void pw_send_templates(
+	const struct pw_send *s, const struct pw_flow *flow, struct pw_tx_object *obj)
 {
-	struct pw_tx_object *obj = &slot->obj;
 	struct pw_alc_hdr hdr = {
 		.tsi = s->cfg.tsi, .toi = obj->toi, .codepoint = PW_FEC_ID_NO_CODE};
 	uint8_t alc[PW_ALC_HDR_MAX];
+	size_t alc_len = pw_alc_build(alc, &hdr, s->wide);
+
+	pw_frame_template(
+		&obj->tmpl, flow, alc, alc_len, (uint16_t)s->cfg.symbol_len, s->cfg.csum_offload);
+	obj->tmpl_last = obj->tmpl;
+	if (obj->blocks.n_symbols)
+		pw_frame_set_payload_len(&obj->tmpl_last,
+			(uint16_t)pw_blocks_symbol_bytes(&obj->blocks, obj->blocks.n_symbols - 1));
+}
+
+static int make_headers(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err)
+{
+	struct pw_tx_object *obj = &slot->obj;
 	uint32_t max_sbl = pw_blocks_choose_max_sbl(slot->win.len_bytes, s->cfg.symbol_len);
-	size_t alc_len;
 	int r;
 
 	if (max_sbl == 0)
@@ -91,13 +104,7 @@ static int make_headers(struct pw_send *s, struct pw_send_slot *slot, struct pw_
 	r = pw_blocks_init(&obj->blocks, slot->win.len_bytes, s->cfg.symbol_len, max_sbl, err);
 	if (r)
 		return r;
-	alc_len = pw_alc_build(alc, &hdr, s->wide);
-	pw_frame_template(&obj->tmpl, &s->cfg.flow, alc, alc_len, (uint16_t)s->cfg.symbol_len,
-		s->cfg.csum_offload);
-	obj->tmpl_last = obj->tmpl;
-	if (obj->blocks.n_symbols)
-		pw_frame_set_payload_len(&obj->tmpl_last,
-			(uint16_t)pw_blocks_symbol_bytes(&obj->blocks, obj->blocks.n_symbols - 1));
+	pw_send_templates(s, &s->cfg.flow, obj);
 	return 0;
 }
 
@@ -144,19 +151,24 @@ static int fill_slot(struct pw_send *s, struct pw_send_slot *slot, struct pw_err
 			return r;
 	}
 	r = make_headers(s, slot, err);
-	return r ? r : s->cfg.ops->attach(s->cfg.path, &slot->obj, err);
+	if (r == 0)
+		r = s->cfg.ops->attach(s->cfg.path, &slot->obj, err);
+	return r ? r : pw_lanes_dress(s, slot, err);
 }
 
 static void free_slot(struct pw_send *s, struct pw_send_slot *slot)
 {
-	if (slot->obj.win && s->cfg.ops->detach(s->cfg.path, &slot->obj)) {
+	uint32_t n_out = pw_lanes_n_out(s, slot);
+
+	if (slot->obj.win && (n_out || s->cfg.ops->detach(s->cfg.path, &slot->obj))) {
 		pw_warn(s->cfg.log, "%s: the driver kept %u packets; its pages stay mapped",
-			slot->file->path, slot->win.n_out);
+			slot->file->path, n_out);
 		return; /* better a leak than a device reading unmapped memory */
 	}
 	pw_guard_remove(slot->guard);
 	pw_digest_destroy(slot->digest);
 	pw_digest_destroy(slot->md5);
+	pw_lanes_undress(slot);
 	pw_window_close(&slot->win);
 	free(slot);
 }
@@ -187,7 +199,7 @@ static int open_slot(struct pw_send *s, size_t index, struct pw_err *err)
 /* Files whose packets have all come back are closed; in order, so the list stays short. */
 static void close_retired(struct pw_send *s)
 {
-	while (s->retired && s->retired->win.n_out == 0) {
+	while (s->retired && pw_lanes_n_out(s, s->retired) == 0) {
 		struct pw_send_slot *slot = s->retired;
 
 		s->retired = slot->next;
@@ -213,6 +225,7 @@ static int retire_group(struct pw_send *s, struct pw_err *err)
 	}
 	s->n_group = 0;
 	s->cfg.ops->reap(s->cfg.path);
+	pw_lanes_reap(s);
 	close_retired(s);
 	return r;
 }
@@ -260,6 +273,8 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 		r = pw_sendstream_start(s, err);
 	if (r == 0)
 		r = pw_send_fdt(s, false, err);
+	if (r == 0)
+		r = pw_lanes_fdt(s, err);
 	if (r == 0 && !s->streaming) {
 		r = pw_send_pause(s, s->cfg.lead_ns, err);
 		s->streaming = true;
@@ -269,8 +284,11 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 		pw_pace_start(&s->pace, s->start_ns);
 		s->res->busy_cycles = pw_cycles();
 	}
+	if (r == 0 && s->lanes)
+		r = pw_lanes_symbols(s, err);
 	for (i = 0; r == 0 && i < s->n_group; i++)
-		r = pw_send_symbols(s, s->group[i], err);
+		if (!s->group[i]->lanes)
+			r = pw_send_symbols(s, s->group[i], err);
 	return r ? r : send_news(s, err);
 }
 
@@ -313,6 +331,7 @@ static void stop_clock(struct pw_send *s)
 	res->pace = s->pace;
 	res->busy_cycles =
 		spent - pw_min_u64(spent, res->stall_cycles + res->pace_cycles + res->read_cycles);
+	pw_lanes_account(s, res);
 	if (s->cfg.stretch)
 		s->cfg.stretch(s->cfg.stretch_ctx, false);
 }
@@ -333,6 +352,11 @@ int pw_send_create(struct pw_send **out, const struct pw_send_config *cfg, struc
 	s->bytes_total = cfg->loops * cfg->files->total_bytes;
 	pw_pace_init(&s->pace, &cfg->rate, cfg->burst_limit);
 	pw_quick_sync(&s->clock); /* its rate is known by the time the lead is over */
+	r = pw_lanes_create(s, err);
+	if (r) {
+		pw_send_destroy(s);
+		return r;
+	}
 	*out = s;
 	return 0;
 }
@@ -357,6 +381,8 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 		r = 0;
 		s->cfg.stopped = NULL; /* the session's end is still said, and is short */
 	}
+	if (r == 0)
+		r = pw_lanes_drain(s, err);
 	if (r == 0 && s->fdt)
 		r = pw_send_close_session(s, err);
 	if (r == 0)
@@ -379,6 +405,7 @@ void pw_send_destroy(struct pw_send *s)
 		s->retired = slot->next;
 		free_slot(s, slot);
 	}
+	pw_lanes_destroy(s);
 	free(s->fdt);
 	free(s);
 }

@@ -10,7 +10,8 @@
  * its last symbol has.
  *
  * Files go in groups, one FDT instance a group, so that any number of files fits into bounded
- * memory; windows close when the driver has given back their last packet. One thread.
+ * memory; windows close when the driver has given back their last packet. One thread, and one more for
+ * each further queue (xfer/lanes.h).
  */
 #ifndef PW_XFER_SEND_H
 #define PW_XFER_SEND_H
@@ -46,6 +47,8 @@ struct pw_send_status {
 struct pw_send_config {
 	const struct pw_tx_ops *ops;
 	void *path;
+	void *const *more_paths; /* n_more: further queues of the same port, each gets a thread */
+	uint32_t n_more;
 	const char *path_text;  /* PORT, for messages */
 	struct pw_files *files; /* digests are filled in */
 	struct pw_flow flow;    /* complete: MACs, addresses, ports */

@@ -16,7 +16,8 @@ struct pw_send_slot {
 	int guard; /* SIGBUS guard, -1 = none */
 	/* A streamed file's digests as they grow, or NULL. */
 	struct pw_digest_state *digest, *md5;
-	struct pw_send_slot *next; /* in the list of retired slots */
+	struct pw_lane_slot *lanes; /* see xfer/lanes.h; NULL: only the session's thread sends it */
+	struct pw_send_slot *next;  /* in the list of retired slots */
 };
 
 struct pw_send {
@@ -40,6 +41,7 @@ struct pw_send {
 	struct pw_pace pace;
 	struct pw_quickclock clock;   /* the rate's */
 	uint64_t next_look_ns;        /* paced: at the stop flag and all else */
+	struct pw_lanes *lanes;       /* NULL: one queue */
 	struct pw_sendstream *stream; /* NULL until a file is streamed */
 
 	/* The current FDT instance, cut into packets. */
@@ -83,7 +85,10 @@ int pw_send_await_rate(struct pw_send *s, struct pw_err *err);
 /* Looks at stop flag, progress, lost pages. */
 int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err);
 
-/* send.c: opens the windows of the group that starts with file `first`; counts into res. */
+/* send.c: the headers of obj's packets in this flow. */
+void pw_send_templates(
+	const struct pw_send *s, const struct pw_flow *flow, struct pw_tx_object *obj);
+/* opens the windows of the group that starts with file `first`; counts into res. */
 int pw_send_open_group(
 	struct pw_send *s, struct pw_send_result *res, size_t first, struct pw_err *err);
 

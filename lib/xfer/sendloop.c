@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "page/guard.h"
+#include "xfer/lanes.h"
 #include "xfer/sender.h"
 
 #define LOOK_BURSTS    256            /* unpaced bursts between two looks at the clock */
@@ -57,6 +58,7 @@ static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, s
 		pw_info(s->cfg.log, "the link of %s is down", s->cfg.path_text);
 		s->down_ns = now_ns;
 	}
+	pw_lanes_hold(s, s->down_ns != 0);
 	if (s->down_ns == 0 || now_ns - s->down_ns <= s->cfg.link_grace_ns)
 		return 0;
 	return pw_err_set(err, ENOLINK,
@@ -68,6 +70,7 @@ static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, s
 int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, struct pw_err *err)
 {
 	struct pw_send_status st;
+	uint64_t done;
 	int r;
 
 	s->n_calls = 0;
@@ -79,15 +82,19 @@ int pw_send_look(struct pw_send *s, uint64_t now_ns, enum pw_send_phase phase, s
 	}
 	if (pw_guard_any_lost())
 		return say_lost(s, err);
+	r = pw_lanes_failed(s, err);
+	if (r)
+		return r;
 	if (now_ns >= s->next_tick_ns && s->cfg.tick) {
+		done = s->bytes_done + pw_lanes_bytes(s);
 		st = (struct pw_send_status){
 			.phase = phase,
-			.bytes_done = s->bytes_done,
+			.bytes_done = done,
 			.bytes_total = s->bytes_total,
 			.packets = s->cfg.ops->counters(s->cfg.path)->packets,
 			.pass = s->pass,
 			.file = s->file,
-			.file_done = s->bytes_done - s->file_from,
+			.file_done = done - s->file_from,
 			.start_ns = s->start_ns,
 		};
 		s->cfg.tick(s->cfg.tick_ctx, &st);

@@ -46,6 +46,16 @@ def test_vhost_sends_a_huge_file_in_place_without_a_copy(t):
     equal(tx["multi_segment"], True, "multi_segment")
 
 
+def test_two_queues_send_each_symbol_once_both_ways(t):
+    t.need_hugepages()
+    files = files_of_all_sizes(t)
+    two = ("--queues", "2", "--queue-size", "256")
+    # a large one that is dealt to both lanes, and small ones in one group with it
+    for way in vhost_to_virtio_user, virtio_user_to_vhost:
+        tx, rx = way(t, files, two, two + ("--force",))
+        check_arrived(t, files, tx, rx)
+
+
 def test_vhost_sends_all_sizes_from_the_page_cache(t):
     t.need_hugepages()
     files = files_of_all_sizes(t)

@@ -8,6 +8,7 @@
 extern const struct pw_profile pw_profile_file;
 extern const struct pw_profile pw_profile_growth;
 extern const struct pw_profile pw_profile_pacing;
+extern const struct pw_profile pw_profile_queues;
 extern const struct pw_profile pw_profile_stream;
 extern const struct pw_profile pw_profile_tx;
 extern const struct pw_profile pw_profile_wire;

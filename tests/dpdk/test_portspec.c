@@ -34,6 +34,28 @@ static void test_vhost_of_a_guest_with_an_iommu(void **state)
 	assert_string_equal(spec.target, "/run/w.sock"); /* the path of the socket, to look at */
 }
 
+static void test_queues_are_asked_of_the_driver(void **state)
+{
+	static const char *const want[][2] = {
+		{"vhost:/w", "net_vhost0,iface=/w,queues=4"},
+		{"virtio-user:/w", "net_virtio_user0,path=/w,queues=4,queue_size=1024"},
+		{"af_xdp:x", "net_af_xdp0,iface=x,start_queue=0,queue_count=4"},
+		{"af_packet:x", "net_af_packet0,iface=x,blocksz=4096,framesz=2048,framecnt=512,"
+				"qpairs=4"},
+	};
+	struct pw_portspec spec;
+	char buf[PW_PORT_MAX + 128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		assert_int_equal(pw_portspec_parse(want[i][0], &spec, NULL), 0);
+		assert_int_equal(
+			pw_portspec_devargs(&spec, 0, true, 1518, 0, 4, buf, sizeof(buf), NULL), 0);
+		assert_string_equal(buf, want[i][1]);
+	}
+}
+
 static void test_other_options_behind_a_path_are_refused(void **state)
 {
 	static const char *const ports[] = {"vhost:/w.sock,iommu=2", "vhost:,iommu=1",
@@ -55,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vhost_of_a_guest_with_an_iommu),
+		cmocka_unit_test(test_queues_are_asked_of_the_driver),
 		cmocka_unit_test(test_other_options_behind_a_path_are_refused),
 	};
 

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -51,8 +52,21 @@ __attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...
 		fail_msg("%s", cmd);
 }
 
+/* veth hands frames to the CPU that sent them. On two, which a queue's timer and its sender may be, they
+ * overtake each other. */
+static inline void stay_on_one_cpu(void)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned int)(cpu < 0 ? 0 : cpu), &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static inline void make_net(void)
 {
+	stay_on_one_cpu();
 	if (unshare(CLONE_NEWNET) < 0)
 		no_net = "no network namespace of our own (not root)";
 	else if (system("ip link add " TX " type veth peer name " RX " && ip link del " TX) != 0)
@@ -64,11 +78,26 @@ static inline void make_net(void)
 		no_net = NULL;
 }
 
+/* Up and with a carrier, as a sender sees it: the kernel says so a little after it is. */
+static inline bool is_running(const char *name)
+{
+	struct ifreq req = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool running;
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	running = ioctl(fd, SIOCGIFFLAGS, &req) == 0 && (req.ifr_flags & IFF_RUNNING);
+	close(fd);
+	return running;
+}
+
 /* A fresh pair; what was set or added to the one before is gone. The receiving end comes up first: the
  * other one then has a carrier while it is opened, and its queue at once. An end that waits for its
  * carrier gets the queue later, from a work item, and drops frames without a word until then. */
 static inline void need_link(unsigned int mtu)
 {
+	const uint64_t until = pw_clock_ns() + 20 * PW_NS_PER_S;
+
 	if (no_net) {
 		print_message("# skipped: %s\n", no_net);
 		skip();
@@ -78,6 +107,8 @@ static inline void need_link(unsigned int mtu)
 	sh("ip link add " TX " address " TX_MAC " mtu %u type veth peer name " RX " address " RX_MAC
 	   " mtu %u && ip link set " RX " up && ip link set " TX " up",
 		mtu, mtu);
+	while (!is_running(TX) || !is_running(RX))
+		assert_true(pw_clock_ns() < until);
 }
 
 enum { VLAN = 1, IPV6 = 2 };

@@ -156,6 +156,7 @@ class Test:
         self.log_dir = os.path.join(self.dir, ".log")
         os.mkdir(self.log_dir)
         self.marker = f"PAGEWIRE_NET_TEST={os.getpid()}.{session.count}"
+        self.began = time.clock_gettime(time.CLOCK_BOOTTIME)
         session.count += 1
         self.env = dict(os.environ, LC_ALL="C.UTF-8")
         self.env.setdefault("LSAN_OPTIONS", f"suppressions={HERE}/lsan.supp:print_suppressions=0")
@@ -329,12 +330,24 @@ class Test:
                 self.problems.append(f"left running: {' '.join(p.argv)}")
                 p.kill()
 
+    def _environment(self, pid):
+        """Of a process. One that began after the test and has none may be between fork and exec: the
+        kernel shows none for a moment."""
+        for _ in range(50):
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                text = f.read()
+            with open(f"/proc/{pid}/stat", "rb") as f:
+                fields = f.read().rpartition(b")")[2].split()
+            if text or fields[0] == b"Z" or int(fields[19]) / os.sysconf("SC_CLK_TCK") < self.began - 1:
+                break
+            time.sleep(0.01)
+        return text.split(b"\0")
+
     def _find_orphans(self):
         needle = self.marker.encode()
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                with open(f"/proc/{pid}/environ", "rb") as f:
-                    ours = needle in f.read().split(b"\0")
+                ours = needle in self._environment(pid)
             except OSError:
                 continue
             if ours:

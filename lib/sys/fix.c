@@ -148,6 +148,7 @@ static int do_one(
 	const struct pw_fixlog *log, struct pw_fix *done, struct pw_fix_step *s, struct pw_err *err)
 {
 	struct pw_fix_step *entry;
+	uint64_t n;
 	int r, stored;
 
 	if (s->kind == PW_FIX_MODULE)
@@ -155,6 +156,8 @@ static int do_one(
 	entry = pw_fix_add(done, s->kind, "");
 	if (!entry)
 		return too_many(err);
+	if (s->kind == PW_FIX_PAGES && pw_fix_pool_target(log->root, s, false, &n) == 0)
+		s->n_before = n - s->n_more; /* others may have changed it since the plan */
 	*entry = *s;
 	r = pw_fixlog_store(log, done, err);
 	if (r)

@@ -200,7 +200,7 @@ static int read_text(const struct pw_fixlog *log, char *text, struct pw_err *err
 	if (n < 0)
 		return pw_err_sys(err, errno, "read " DIR_NAME "/" FILE_NAME);
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0022) ||
-		st.st_nlink != 1 || n == MAX_BYTES)
+		st.st_nlink != 1 || n == 0 || n == MAX_BYTES)
 		return bad(err, "it is not a small file of root's alone");
 	text[n] = '\0';
 	return (int)n;

@@ -282,8 +282,9 @@ int pw_fix_nic_undo(const struct pw_sysroot *root, const struct pw_fix_step *s, 
 		r = check_closed(root, &dev, err);
 	if (r == 0)
 		r = pw_bind_give_back(root, &s->was, err);
-	if (r || !s->interface[0] || dev.n_netdevs)
+	if (r || !s->interface[0])
 		return r;
+	/* also where the driver is back already: whoever gave it back may have been ended then */
 	r = await_interface(root, s, &dev, err);
 	return r || !pw_sysroot_is_real(root) ? r : set_interface(s, dev.netdevs[0], err);
 }

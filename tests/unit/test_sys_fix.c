@@ -155,6 +155,29 @@ static void test_two_fixes_are_undone_by_one_undo(void **state)
 	assert_int_equal(number(f, POOL), 20);
 }
 
+/* No kernel binds the NIC here: what was done before is remembered, and undone. */
+static void test_a_step_that_fails_leaves_those_before_it_to_be_undone(void **state)
+{
+	const struct sysfix *f = *state;
+	struct pw_fix_want want = nic;
+	struct pw_err err = {0};
+	struct pw_fix fix;
+
+	want.n_pages = PAGES;
+	want.node = 0;
+	plan(f, &want, &fix);
+	assert_int_equal(fix.n, 2);
+	assert_true(pw_fix_apply(&f->root, &fix, &err) < 0);
+	assert_int_equal(fix.steps[0].state, PW_FIX_DONE);
+	assert_int_equal(fix.steps[1].state, PW_FIX_FAILED);
+	assert_int_equal(number(f, POOL), 27);
+	assert_int_equal(pw_fix_recall(&f->root, &fix, &err), 0);
+	assert_int_equal(fix.n, 1);
+	assert_int_equal(pw_fix_undo(&f->root, &fix, &err), 0);
+	assert_int_equal(number(f, POOL), 20);
+	assert_false(pw_sysfs_exists(&f->root, LOG));
+}
+
 /* The intent is written first: who is killed in between has changed nothing, or what undo finds. */
 static void test_a_step_that_was_begun_is_undone_by_what_is_there(void **state)
 {
@@ -212,7 +235,7 @@ static void test_a_file_that_is_none_of_ours_is_refused_and_kept(void **state)
 	plan(f, &pages, &fix);
 	assert_int_equal(pw_fix_apply(&f->root, &fix, &err), 0);
 	sysfix_path(f, LOG, full);
-	for (i = 1; i < sizeof(texts) / sizeof(texts[0]); i++) {
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		sysfix_write(f, LOG, "%s", texts[i]);
 		assert_int_equal(pw_fix_undo(&f->root, &fix, &err), -EBADMSG);
 		assert_non_null(strstr(err.msg, LOG));
@@ -324,6 +347,7 @@ int main(void)
 		T(pages_come_go_and_leave_no_trace),
 		T(what_others_added_to_the_pool_stays),
 		T(two_fixes_are_undone_by_one_undo),
+		T(a_step_that_fails_leaves_those_before_it_to_be_undone),
 		T(a_step_that_was_begun_is_undone_by_what_is_there),
 		T(a_restart_of_the_host_has_undone_all),
 		T(a_file_that_is_none_of_ours_is_refused_and_kept),

@@ -52,6 +52,12 @@ def once(function):
     return function
 
 
+def long(function):
+    """Marks a test that runs when it is asked for, by --long or by its name."""
+    function.long = True
+    return function
+
+
 def check(condition, message):
     if not condition:
         raise Failed(message)

@@ -18,14 +18,16 @@ sys.dont_write_bytecode = True
 from harness import Failed, Process, Session, Skip, Test  # pylint: disable=wrong-import-position
 
 
-def collect(pattern, sanitizer):
+def collect(pattern, sanitizer, everything):
     tests = []
     for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
         module = importlib.import_module(os.path.basename(path)[:-3])
         stem = module.__name__[len("test_"):]
         for name, value in vars(module).items():  # in the order of the file
             if name.startswith("test_") and callable(value) and value.__module__ == module.__name__:
-                if not (sanitizer and getattr(value, "once", False)):
+                spared = (sanitizer and getattr(value, "once", False)) or (
+                    getattr(value, "long", False) and not (everything or pattern))
+                if not spared:
                     tests.append((f"{stem}.{name[len('test_'):]}", value))
     if pattern:
         glob_pattern = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
@@ -93,10 +95,11 @@ def main():
     parser.add_argument("--binary", default="build/app/pagewire", help="the program under test")
     parser.add_argument("-k", metavar="PATTERN", help="only tests whose name contains it")
     parser.add_argument("--sanitizer", action="store_true", help="leave out the tests marked `once`")
+    parser.add_argument("--long", action="store_true", help="also the tests marked `long`")
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--tap", action="store_true", help="print TAP version 13")
     args = parser.parse_args()
-    tests = collect(args.k, args.sanitizer)
+    tests = collect(args.k, args.sanitizer, args.long)
     if args.list:
         print("\n".join(name for name, _ in tests))
         return 0

@@ -9,7 +9,7 @@ import json
 import os
 
 from guest import Guest
-from harness import Skip, check, equal
+from harness import Skip, check, equal, long
 
 SLACK = 0.15  # copies per payload byte: headers, and the page that a short frame linearizes
 
@@ -27,6 +27,7 @@ def bench(t, *args, options=()):
     return p.json
 
 
+@long
 def test_the_meter_reads_known_numbers_of_copies_exactly(t):
     program = os.path.join(os.path.dirname(t.binary), "../tests/unit/test_meter_copies")
     if not os.path.exists(program):

@@ -12,7 +12,7 @@ import os
 import time
 
 from guest import Guest
-from harness import check, equal, poll_until
+from harness import check, equal, long, poll_until
 from qmp import Qmp
 from test_same_nic import documents
 from test_testpmd import Testpmd
@@ -155,6 +155,7 @@ def test_nics_that_are_pulled_while_they_send_and_receive_are_named(t):
     check(rig.port("from") in tx.err, tx.err)
 
 
+@long
 def test_a_uio_nic_that_is_pulled_while_it_sends_is_named(t):
     """The kernel unmaps its registers without a question: no SIGBUS ends the process. What the driver
     took last is in a ring that nobody reads any more."""

@@ -12,7 +12,7 @@ permanent, so nobody else sends.
 import json
 
 from guest import Guest
-from harness import check, equal
+from harness import check, equal, long
 from test_testpmd import Testpmd
 
 WAYS = ["udp_sendmmsg", "udp_gso", "packet_tx_ring", "dpdk_pci/hugefile"]
@@ -135,6 +135,7 @@ state
         check(words in (reason or ""), f"no {words!r} in {reason!r}")
 
 
+@long
 def test_an_interrupted_bench_and_one_whose_source_dies_give_the_nic_back(t):
     sock, testpmd = sink(t)
     with testpmd as peer:

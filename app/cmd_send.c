@@ -34,6 +34,10 @@ static const struct pw_opt options[] = {
 		"a streamed file goes through at most so much memory", 0, 0, NULL},
 	{"rate", 'r', PW_OPT_RATE, O(rate), "RATE",
 		"at most this much, in bit/s of Ethernet frames or in packets/s", 0, 0, NULL},
+	{"pacing", 0, PW_OPT_CHOICE, O(pacing), NULL,
+		"who holds --rate: the sender, or the port's own limit of each queue, in whole "
+		"Mbit/s; auto: the port where it can",
+		0, 0, "auto|sw|hw"},
 	{"burst-limit", 0, PW_OPT_U64, O(burst_limit), "N",
 		"with --rate: packets that may leave back to back, also to make up for time that "
 		"was lost; default: 2 ms of the rate",

@@ -17,7 +17,8 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code);
 
 /* send_rate.c */
-void pw_send_rate_human(const struct pw_job *job); /* nothing without --rate */
+void pw_send_rate_human(
+	const struct pw_job *job, const struct pw_tx_counters *c); /* nothing without --rate */
 void pw_send_gaps_human(const struct pw_job *job);
 json_t *pw_send_rate_json(const struct pw_job *job, const struct pw_tx_counters *c);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "api/jobpace.h"
 #include "app/send.h"
 #include "base/units.h"
 
@@ -21,23 +22,45 @@ static double per_second(const struct pw_job *job, uint64_t n)
 	return s > 0 ? (double)n / s : 0;
 }
 
-void pw_send_rate_human(const struct pw_job *job)
+/* Of what the rate holds: since its start where the sender holds it, else of the whole session. */
+static uint64_t held_bits(const struct pw_job *job, const struct pw_tx_counters *c)
+{
+	return job->result.pace.on ? job->result.pace.bits : 8 * c->wire_bytes;
+}
+
+static uint64_t held_packets(const struct pw_job *job, const struct pw_tx_counters *c)
+{
+	return job->result.pace.on ? job->result.pace.packets : c->packets;
+}
+
+static void print_port(const struct pw_job *job)
+{
+	const uint64_t n = job->opt->queues;
+
+	printf("; held by the port, %u Mbit/s", job->info.queue_mbps);
+	if (n > 1)
+		printf(" on each of %" PRIu64 " queues", n);
+}
+
+void pw_send_rate_human(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	const struct pw_pace *p = &job->result.pace;
 	const bool bits = job->opt->rate.unit == PW_RATE_BPS;
 	const double late = p->late_ns / 1e9;
 	char asked[32], got[32];
 
-	if (!p->on)
+	if (job->opt->rate.unit == PW_RATE_NONE || job->result.data_ns == 0)
 		return;
 	if (bits)
 		printf("rate: asked %s, achieved %s of Ethernet frames",
 			pw_units_bitrate(asked, sizeof(asked), job->opt->rate.value),
-			pw_units_bitrate(got, sizeof(got), per_second(job, p->bits)));
+			pw_units_bitrate(got, sizeof(got), per_second(job, held_bits(job, c))));
 	else
 		printf("rate: asked %s, achieved %s",
 			pw_units_pps(asked, sizeof(asked), job->opt->rate.value),
-			pw_units_pps(got, sizeof(got), per_second(job, p->packets)));
+			pw_units_pps(got, sizeof(got), per_second(job, held_packets(job, c))));
+	if (job->info.queue_mbps)
+		print_port(job);
 	if (late > LATE_SHARE * seconds(job))
 		printf("; %.1f %% of the time was lost: the sender was held up, or its port full",
 			100 * late / seconds(job));
@@ -79,13 +102,18 @@ json_t *pw_send_rate_json(const struct pw_job *job, const struct pw_tx_counters 
 	static const char *const units[] = {"none", "bps", "pps"};
 	const struct pw_pace *p = &job->result.pace;
 	const struct pw_rate *rate = &job->opt->rate;
-	json_t *o = json_pack("{s:{s:s, s:f}, s:f}", "rate_asked", "unit", units[rate->unit],
-		"value", rate->value, "rate_achieved_bps",
-		per_second(job, p->on ? p->bits : 8 * c->wire_bytes));
+	json_t *o = json_pack("{s:{s:s, s:f}, s:f, s:s}", "rate_asked", "unit", units[rate->unit],
+		"value", rate->value, "rate_achieved_bps", per_second(job, held_bits(job, c)),
+		"pacing", pw_job_pace_name(job));
 
+	if (rate->unit != PW_RATE_NONE)
+		json_object_set_new(
+			o, "rate_achieved_pps", json_real(per_second(job, held_packets(job, c))));
+	if (job->info.queue_mbps)
+		json_object_set_new(
+			o, "queue_rate_mbps", json_integer((json_int_t)job->info.queue_mbps));
 	if (p->on)
-		json_object_update_new(o, json_pack("{s:f, s:f, s:o}", "rate_achieved_pps",
-						  per_second(job, p->packets), "rate_late_seconds",
+		json_object_update_new(o, json_pack("{s:f, s:o}", "rate_late_seconds",
 						  p->late_ns / 1e9, "burst_gaps", gaps_json(p)));
 	return o;
 }

@@ -115,7 +115,7 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 		job->result.passes == 1 ? "" : "es", c->packets, s,
 		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->payload_bytes * 8 / s : 0),
 		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
-	pw_send_rate_human(job);
+	pw_send_rate_human(job, c);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		busy_per_packet(job, c), c->full_polls);
 	printf("copies: %g CPU copies per byte on the sender%s%s%s\n", copies,

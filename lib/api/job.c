@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "api/jobpace.h"
 #include "api/jobtelemetry.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -230,11 +231,9 @@ int pw_job_plan(
 	if (!o->to || !o->port)
 		return usage_error(usage, pw_err_set(err, EINVAL, "%s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
-	if (o->burst_limit && o->rate.unit == PW_RATE_NONE)
-		return usage_error(
-			usage, pw_err_set(err, EINVAL,
-				       "--burst-limit bounds the bursts of a --rate; give one"));
-	r = plan_flow(job, err);
+	r = pw_job_pace_plan(o, err);
+	if (!r)
+		r = plan_flow(job, err);
 	if (!r)
 		r = plan_port(job, err);
 	if (r)
@@ -353,6 +352,8 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		.udp_csum_offload_wanted =
 			o->udp_checksum == PW_JOB_CSUM_OFFLOAD ||
 			(o->udp_checksum == PW_JOB_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
+		.queue_mbps = pw_job_pace_queue_mbps(o),
+		.queue_mbps_must = o->pacing == PW_JOB_PACING_HW,
 		.telemetry = o->telemetry,
 		.shared_mem = o->shared_mem,
 		.file_prefix = o->file_prefix,
@@ -436,8 +437,6 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.tsi = (uint32_t)o->tsi,
 		.digest = digests[o->digest],
 		.md5 = o->md5,
-		.rate = o->rate,
-		.burst_limit = o->burst_limit,
 		.loops = o->loops,
 		.fdt_interval_ns = o->fdt_interval_ns,
 		.lead_ns = o->lead_ns,
@@ -454,6 +453,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.log = job->log,
 	};
 
+	pw_job_pace_config(job, &cfg);
 	cfg.n_more = pw_dpdk_tx_n_queues(job->tx) - 1u;
 	for (i = 0; i < cfg.n_more; i++)
 		job->more_queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)(i + 1));

@@ -20,6 +20,7 @@
 #include "xfer/send.h"
 
 enum pw_job_csum { PW_JOB_CSUM_AUTO, PW_JOB_CSUM_OFFLOAD, PW_JOB_CSUM_SOFTWARE, PW_JOB_CSUM_NONE };
+enum pw_job_pacing { PW_JOB_PACING_AUTO, PW_JOB_PACING_SW, PW_JOB_PACING_HW };
 enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST_NONE };
 
 #define PW_JOB_NO_VLAN    UINT64_MAX
@@ -32,6 +33,7 @@ struct pw_job_options {
 	uint64_t fdt_interval_ns, lead_ns, wait_ns, link_grace_ns;
 	struct pw_rate rate;
 	uint64_t burst_limit;
+	int pacing;       /* enum pw_job_pacing */
 	int pages;        /* enum pw_pages */
 	int digest;       /* enum pw_job_digest */
 	int udp_checksum; /* enum pw_job_csum */
@@ -46,6 +48,7 @@ struct pw_job_options {
 		.vlan = PW_JOB_NO_VLAN, .mtu = 1500, .tsi = 1, .loops = 1,                  \
 		.fdt_interval_ns = 1000000000, .lead_ns = 50000000, .wait_ns = 30000000000, \
 		.link_grace_ns = PW_SEND_LINK_GRACE_NS, .stream_bytes = 256ull << 20,       \
+		.pacing = PW_JOB_PACING_SW,                                                 \
 	}
 
 struct pw_job {

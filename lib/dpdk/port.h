@@ -22,9 +22,11 @@ struct pw_port {
 	char devargs[PW_PORT_MAX + 128];
 	uint8_t mac[6];
 	bool is_pci;
-	bool multi_segs;   /* chains may be sent */
-	bool csum_offload; /* UDP checksums by the port, enabled */
-	bool tells_done;   /* pw_port_tx_done() has an answer */
+	bool multi_segs;     /* chains may be sent */
+	bool csum_offload;   /* UDP checksums by the port, enabled */
+	bool tells_done;     /* pw_port_tx_done() has an answer */
+	bool limits_queues;  /* see hwrate.h */
+	uint32_t queue_mbps; /* the limit in force of each transmit queue, 0 = none */
 	uint16_t n_txd, n_rxd;
 	uint16_t n_queues; /* each way */
 	int node;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dpdk/hwrate.h"
 #include "dpdk/txdev.h"
 #include "sys/pci.h"
 
@@ -139,6 +140,8 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 		r = make_queues(tx, cfg, err);
 	if (!r)
 		r = pw_port_start(&tx->port, cfg, tx->rx_pool, true, err);
+	if (!r)
+		r = pw_hwrate_ask(&tx->port, cfg, err);
 	if (!r && tx->port.traits->reach == PW_REACH_EAL)
 		r = pw_eal_freeze_memory(err);
 	if (r)
@@ -147,7 +150,8 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	pw_txqueues_pin(tx, cfg->cores != NULL);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
-	return pw_port_wait_link(&tx->port, cfg, err);
+	r = pw_port_wait_link(&tx->port, cfg, err);
+	return r ? r : pw_hwrate_set(&tx->port, cfg, err);
 }
 
 int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
@@ -182,6 +186,7 @@ void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info)
 	memcpy(info->mac, tx->port.mac, sizeof(info->mac));
 	info->multi_segment = tx->port.multi_segs;
 	info->csum_offload = tx->port.csum_offload;
+	info->queue_mbps = tx->port.queue_mbps;
 	info->huge = tx->eal.huge;
 	info->iova_va = tx->eal.iova_va;
 	info->dma_maps = tx->port.traits->reach == PW_REACH_DMA && (tx->vfio || tx->eal.iova_va);
@@ -365,6 +370,7 @@ void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx)
 
 	for (i = 0; i < tx->port.n_queues && (i == 0 || tx->more); i++)
 		drop_pending(pw_dpdk_tx_queue(tx, i));
+	pw_hwrate_lift(&tx->port);
 	pw_port_close(&tx->port);
 }
 

@@ -23,6 +23,7 @@ struct pw_dpdk_tx_info {
 	uint8_t mac[6];
 	bool multi_segment; /* payload mbufs are the file's pages; else linear and copied */
 	bool csum_offload;
+	uint32_t queue_mbps; /* the port holds each queue to this rate; 0 = it does not */
 	bool huge;
 	bool iova_va;
 	bool dma_maps; /* files in place are mapped for the device, each */

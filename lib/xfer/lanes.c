@@ -464,6 +464,15 @@ void pw_lanes_reap(struct pw_send *s)
 		s->cfg.ops->reap(s->lanes->v[i].path);
 }
 
+uint32_t pw_lanes_outstanding(const struct pw_send *s)
+{
+	uint32_t i, sum = 0;
+
+	for (i = 0; s->lanes && i < s->lanes->n; i++)
+		sum += s->cfg.ops->outstanding(s->lanes->v[i].path);
+	return sum;
+}
+
 /* Lazy drivers reclaim only when they are handed new packets: empty ones of the session. A peer that
  * has all it wants may be gone by now, which is no error; one that reads fewer queues than we fill is. */
 int pw_lanes_drain(struct pw_send *s, struct pw_err *err)

@@ -37,6 +37,8 @@ int pw_lanes_failed(struct pw_send *s, struct pw_err *err);
 /* While the link is down nothing goes. */
 void pw_lanes_hold(struct pw_send *s, bool hold);
 void pw_lanes_reap(struct pw_send *s);
+/* Packets that the paths of lanes 1 and up still hold. */
+uint32_t pw_lanes_outstanding(const struct pw_send *s);
 /* Waits until the driver has let go of what lanes 1 and up sent; -ETIMEDOUT when it does not. */
 int pw_lanes_drain(struct pw_send *s, struct pw_err *err);
 /* Adds the lanes' cycles to the result's, and what became of their shares of the rate. */

@@ -17,6 +17,16 @@ void pw_pace_init(struct pw_pace *p, const struct pw_rate *rate, uint64_t burst_
 		p->ns_per_packet = 1e9 / rate->value;
 }
 
+uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues)
+{
+	const double mbps = rate->value / 1e6 / n_queues;
+
+	if (rate->unit != PW_RATE_BPS)
+		return 0;
+	/* a sum of decimal fractions may miss a whole number by a little */
+	return mbps < (double)UINT32_MAX ? (uint32_t)(mbps * (1 + 1e-12)) : UINT32_MAX;
+}
+
 void pw_pace_start(struct pw_pace *p, uint64_t now_ns)
 {
 	p->start_ns = now_ns;

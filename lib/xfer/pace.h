@@ -37,6 +37,9 @@ struct pw_pace {
 
 /* burst_limit: packets that may leave back to back, 0: no more than 2 ms of the rate. */
 void pw_pace_init(struct pw_pace *p, const struct pw_rate *rate, uint64_t burst_limit);
+/* For a port that holds the rate, in whole Mbit/s for each of n queues: rounded down. 0: it cannot, for
+ * less than 1 Mbit/s, packets per second, or no rate. */
+uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues);
 /* From here on the rate holds: counts and what was owed begin anew. */
 void pw_pace_start(struct pw_pace *p, uint64_t now_ns);
 /* Packets of frame_bytes in one burst, 1..max. */

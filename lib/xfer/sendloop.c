@@ -18,6 +18,7 @@
 #define LINK_LOOK_NS   250000000ull   /* between two looks at the link: some drivers ask firmware */
 #define LINK_GAP_NS    10000000ull    /* the same, while it is down or no packet goes */
 #define STALL_LIMIT_NS 30000000000ull /* a live peer that takes nothing this long is stuck */
+#define HELD_GAP_NS    50000ull       /* between two looks at what the path still holds */
 #define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
 
 static int say_lost(const struct pw_send *s, struct pw_err *err)
@@ -191,11 +192,31 @@ static int wait_for_rate(struct pw_send *s, uint64_t *now_ns, struct pw_err *err
 	return r;
 }
 
+/* A path that holds the rate itself has up to a ring of packets still to send. Not all drivers give the
+ * last ones back by themselves: then it has had its time. */
+static int wait_for_path(struct pw_send *s, struct pw_err *err)
+{
+	const uint64_t start = pw_cycles(), end = pw_clock_ns() + s->cfg.held_ns;
+	int r = 0;
+
+	while (r == 0 && pw_clock_ns() < end &&
+		s->cfg.ops->outstanding(s->cfg.path) + pw_lanes_outstanding(s) > 0) {
+		r = pw_send_pause(s, HELD_GAP_NS, err);
+		pw_lanes_reap(s);
+	}
+	s->res->pace_cycles += pw_cycles() - start;
+	return r;
+}
+
 int pw_send_await_rate(struct pw_send *s, struct pw_err *err)
 {
 	uint64_t now = pw_quick_ns(&s->clock);
 
-	return s->pace.on && s->streaming ? wait_for_rate(s, &now, err) : 0;
+	if (!s->streaming)
+		return 0;
+	if (s->cfg.held_ns)
+		return wait_for_path(s, err);
+	return s->pace.on ? wait_for_rate(s, &now, err) : 0;
 }
 
 /* Hands one burst over, waiting while the path is full. Calls in which the driver took nothing are

@@ -65,6 +65,22 @@ def test_values_out_of_range_are_named_with_their_range(t):
     send_error(t, USAGE, ["--to", "nonsense"], to="nonsense")
 
 
+def test_a_rate_that_the_port_cannot_hold_is_refused_and_auto_does_without(t):
+    hw = ("--pacing", "hw", "--rate")
+    send_error(t, RUNTIME, ["net_null", "does not offer", "--pacing sw"], *hw, "10Mbit/s")
+    send_error(t, RUNTIME, ["net_vhost", "does not offer"], *hw, "10Mbit/s", "--wait", "1h",
+               port=f"vhost:{t.path('w.sock')}")  # at once, not when a peer has come
+    send_error(t, USAGE, ["--rate"], "--pacing", "hw")
+    send_error(t, USAGE, ["bit/s"], *hw, "2kpps")
+    send_error(t, USAGE, ["--burst-limit"], *hw, "10Mbit/s", "--burst-limit", "3")
+    send_error(t, USAGE, ["3 queues"], *hw, "2Mbit/s", "--queues", "3")
+    for args, pacing in (((), "none"), (("--rate", "10Gbit/s"), "sw"),
+                         (("--rate", "10Gbit/s", "--pacing", "auto"), "sw")):
+        p = t.run("send", t.file("a.bin", 10), "--port", "null", "--to", "239.77.0.1", "--no-huge",
+                  "--json", *args).ends_with(0)
+        equal(p.json["pacing"], pacing, f"pacing with {args}")
+
+
 def test_ports_that_do_not_exist_are_named(t):
     send_error(t, USAGE, ["nosuch:x", "vhost:PATH"], port="nosuch:x")
     send_error(t, NO_ENVIRONMENT, ["net_nosuch0", "driver"], port="net_nosuch0")

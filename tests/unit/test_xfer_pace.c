@@ -137,6 +137,31 @@ static void packets_a_second_count_packets(void **state)
 	assert_int_equal(p.packets, 1);
 }
 
+/* What ports take: never more than asked for. */
+static void a_port_gets_whole_megabits_of_each_queue(void **state)
+{
+	static const struct {
+		struct pw_rate rate;
+		uint32_t n_queues, mbps;
+	} cases[] = {
+		{{PW_RATE_BPS, 1e9}, 1, 1000},
+		{{PW_RATE_BPS, 1e8}, 3, 33},
+		{{PW_RATE_BPS, 3 * 0.1e9}, 3, 100},
+		{{PW_RATE_BPS, 1.999e6}, 1, 1},
+		{{PW_RATE_BPS, 1.999e6}, 2, 0},
+		{{PW_RATE_BPS, 999999}, 1, 0},
+		{{PW_RATE_BPS, 1e18}, 1, UINT32_MAX},
+		{{PW_RATE_PPS, 1e9}, 1, 0},
+		{{PW_RATE_NONE, 0}, 1, 0},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(
+			pw_pace_queue_mbps(&cases[i].rate, cases[i].n_queues), cases[i].mbps);
+}
+
 static void gaps_are_counted_by_powers_of_two(void **state)
 {
 	static const uint64_t gaps[] = {0, 1, 2, 3, 4, 1023, 1024, 1ull << 62};
@@ -187,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_long_stall_is_caught_up_by_the_bucket_alone),
 		cmocka_unit_test(a_burst_limit_bounds_what_goes_back_to_back),
 		cmocka_unit_test(packets_a_second_count_packets),
+		cmocka_unit_test(a_port_gets_whole_megabits_of_each_queue),
 		cmocka_unit_test(gaps_are_counted_by_powers_of_two),
 		cmocka_unit_test(the_quick_clock_is_the_clock),
 	};

@@ -27,6 +27,8 @@ struct path {
 	struct source *sources;
 	char log[4096];
 	char fdts[65536];
+	uint64_t holds_ns; /* it lets go so long after the first time that it is asked */
+	uint64_t asked_ns;
 	uint64_t n_attached;
 };
 
@@ -112,6 +114,10 @@ static uint32_t path_outstanding(void *ctx)
 {
 	struct path *p = ctx;
 
+	if (p->asked_ns == 0)
+		p->asked_ns = pw_clock_ns();
+	if (pw_clock_ns() - p->asked_ns < p->holds_ns)
+		return p->n;
 	while (p->n)
 		let_go(p);
 	return 0;
@@ -195,6 +201,7 @@ static int run(const struct pw_send_config *cfg, struct pw_send_result *res, str
 
 	assert_int_equal(r, 0);
 	r = pw_send_run(s, res, err);
+	path.holds_ns = 0;
 	path_outstanding(&path); /* as a port that is stopped */
 	pw_send_destroy(s);
 	if (r == -EPERM || r == -ENOSYS)
@@ -361,11 +368,47 @@ static void a_read_error_ends_the_session_with_its_place(void **state)
 	pw_files_finish(&files);
 }
 
+static void stop_holding(void *ctx, bool starts)
+{
+	if (!starts)
+		((struct path *)ctx)->holds_ns = 0;
+}
+
+/* Such a path: its time ends when it has let go, or could have. */
+static void a_path_that_holds_the_rate_is_waited_for(void **state)
+{
+	static const struct {
+		uint64_t holds_ns, held_ns, at_least_ns;
+	} cases[] = {{30000000, UINT32_MAX, 30000000}, {UINT64_MAX, 20000000, 20000000}};
+	struct source s = source_make(1, "held.img", 50000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	size_t i;
+
+	(void)state;
+	add_file(&files, &s, "held.img");
+	cfg.stretch = stop_holding;
+	cfg.stretch_ctx = &path;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		path = (struct path){.sources = &s, .holds_ns = cases[i].holds_ns};
+		cfg.held_ns = cases[i].held_ns;
+		assert_int_equal(run(&cfg, &res, &err), 0);
+		assert_int_equal(path.c.payload_bytes, 50000);
+		assert_true(res.data_ns >= cases[i].at_least_ns);
+		assert_true(res.pace_cycles > 0);
+	}
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end),
 		cmocka_unit_test(a_signal_ends_it_in_the_middle),
+		cmocka_unit_test(a_path_that_holds_the_rate_is_waited_for),
 		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),
 		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),
 	};

@@ -187,6 +187,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	if (code)
 		return code == -ENOTSUP ? pw_cli_fail_open(&err) : pw_cli_usage("recv", &err);
 	pw_stop_install();
+	if (r.opt->port)
+		pw_recv_pmd_prefer(r.opt->port);
 	/* The receiver first: its finisher thread shall not be bound to the poller's CPU. */
 	if (create(&r, &err))
 		return pw_cli_fail_open(&err);

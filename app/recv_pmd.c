@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "app/recv_run.h"
+#include "dpdk/eal.h"
 #include "dpdk/portspec.h"
 #include "dpdk/rx.h"
 #include "dpdk/telemetry.h"
@@ -9,6 +10,14 @@ int pw_recv_pmd_check(const char *s, struct pw_err *err)
 	struct pw_portspec spec;
 
 	return pw_portspec_parse(s, &spec, err);
+}
+
+void pw_recv_pmd_prefer(const char *s)
+{
+	struct pw_portspec spec;
+
+	if (pw_portspec_parse(s, &spec, NULL) == 0)
+		pw_dpdk_prefer_node(&spec);
 }
 
 static void close_pmd(struct pw_recv_path *path)

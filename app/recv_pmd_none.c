@@ -12,6 +12,11 @@ int pw_recv_pmd_check(const char *s, struct pw_err *err)
 		s);
 }
 
+void pw_recv_pmd_prefer(const char *s)
+{
+	(void)s;
+}
+
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 {
 	return pw_recv_pmd_check(run->opt->port, err);

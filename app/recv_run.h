@@ -66,6 +66,8 @@ int pw_recv_path_open(struct pw_recv_run *run, struct pw_err *err);
 
 /* Whether s reads as a PORT, and a path through one; -ENOTSUP in a build without DPDK. */
 int pw_recv_pmd_check(const char *s, struct pw_err *err);
+/* Memory that is touched from here on lies on the port's NUMA node, of new threads, too. */
+void pw_recv_pmd_prefer(const char *s);
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
 /* With --telemetry; the path is open. */
 int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err);

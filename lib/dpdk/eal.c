@@ -33,6 +33,7 @@ struct args {
 	char text[MAX_ARGS][ARG_BYTES];
 	char *argv[MAX_ARGS + 1];
 	int n;
+	int cpu_node; /* that all CPUs of the lcore are of; -1: of several, or not known */
 };
 
 const char *pw_dpdk_version(void)
@@ -126,6 +127,37 @@ static int port_node(const struct pw_portspec *spec)
 	return pw_pci_node(address);
 }
 
+void pw_dpdk_prefer_node(const struct pw_portspec *spec)
+{
+	const int node = port_node(spec);
+
+	if (node >= 0)
+		pw_numa_prefer(node);
+}
+
+/* EAL takes an lcore to be on the node of the CPU that has its number, whatever CPUs it is given, and
+ * lays its memory there: the lcore is named after the first of them. */
+static unsigned int lcore_id(const cpu_set_t *set)
+{
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < RTE_MAX_LCORE; cpu++)
+		if (CPU_ISSET(cpu, set))
+			return cpu;
+	return 0;
+}
+
+static int node_of(const cpu_set_t *set)
+{
+	const int node = pw_cpu_node(NULL, (int)lcore_id(set));
+	cpu_set_t near;
+
+	if (node < 0 || pw_cpu_of_node(NULL, node, &near))
+		return -1;
+	CPU_AND(&near, &near, set);
+	return CPU_EQUAL(&near, set) ? node : -1;
+}
+
 /* One lcore, which may float over the CPUs asked for, or over those of the port's node. */
 static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	struct pw_err *err)
@@ -152,14 +184,55 @@ static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_
 		if (CPU_ISSET(cpu, &set))
 			len += (size_t)snprintf(
 				list + len, sizeof(list) - len, "%s%d", len ? "," : "", cpu);
-	add(a, "--lcores=0@(%s)", list);
+	add(a, "--lcores=%u@(%s)", lcore_id(&set), list);
+	a->cpu_node = node_of(&set);
 	return 0;
+}
+
+static bool node_holds(const struct pw_hugepages *hp, int node, uint64_t bytes)
+{
+	uint64_t free_bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < hp->n_sizes; i++)
+		free_bytes += pw_hugepages_free(hp, hp->sizes[i].page_bytes, node) *
+			      hp->sizes[i].page_bytes;
+	return free_bytes >= bytes;
+}
+
+/* DPDK takes its table of ports from the node of the thread that probes, and aborts when it has none. */
+static int check_cpu_node(const struct args *a, const struct pw_hugepages *hp, struct pw_err *err)
+{
+	if (a->cpu_node < 0 || pw_numa_n_nodes(NULL) < 2 || node_holds(hp, a->cpu_node, 1))
+		return 0;
+	return pw_err_set(err, ENOMEM,
+		"start EAL: NUMA node %d has no huge page free, and the CPUs that poll are there; "
+		"reserve some there, or give --core CPUs of another node (pagewire doctor: "
+		"hugepages.free)",
+		a->cpu_node);
+}
+
+/* From the port's node where that has enough; else from wherever EAL finds it. */
+static void add_memory_size(struct args *a, const struct pw_eal *eal, const struct pw_hugepages *hp)
+{
+	char list[ARG_BYTES - 16] = "";
+	size_t len = 0;
+	int i;
+
+	if (!eal->huge || eal->node < 0 || eal->node >= RTE_MAX_NUMA_NODES ||
+		pw_numa_n_nodes(NULL) < 2 || !node_holds(hp, eal->node, eal->memory_bytes)) {
+		add(a, "-m%" PRIu64, eal->memory_bytes >> 20);
+		return;
+	}
+	for (i = 0; i < eal->node; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "0,");
+	add(a, "--socket-mem=%s%" PRIu64, list, eal->memory_bytes >> 20);
 }
 
 static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, struct pw_err *err)
 {
-	struct pw_hugepages hp;
+	struct pw_hugepages hp = {0};
 	uint64_t need = cfg->memory_bytes
 				? cfg->memory_bytes
 				: pw_dpdk_pool_bytes(cfg->mtu, cfg->queue_size, cfg->n_queues) +
@@ -197,9 +270,9 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	}
 	if (!eal->huge)
 		add(a, "--no-huge");
-	if (!given(cfg, "-m") && !given(cfg, "--socket-mem"))
-		add(a, "-m%" PRIu64, need >> 20);
-	return 0;
+	if (!given(cfg, "-m") && !given(cfg, "--socket-mem") && !given(cfg, "--numa-mem"))
+		add_memory_size(a, eal, &hp);
+	return eal->huge ? check_cpu_node(a, &hp, err) : 0;
 }
 
 /* Files that EAL has outside its memory: none, unless others are to map that. */
@@ -221,6 +294,7 @@ static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	int i, r;
 
 	add(a, "pagewire");
+	a->cpu_node = -1;
 	r = add_lcores(a, eal, cfg, err);
 	if (r)
 		return r;
@@ -279,8 +353,7 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	memset(eal, 0, sizeof(*eal));
 	eal->log = log;
 	eal->node = port_node(spec);
-	if (eal->node >= 0)
-		pw_numa_prefer(eal->node); /* the mappings that follow lie near the port */
+	pw_dpdk_prefer_node(spec); /* the mappings that follow lie near the port */
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return pw_err_set(err, ENOMEM, "start EAL: out of memory");

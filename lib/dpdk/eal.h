@@ -35,6 +35,10 @@ const char *pw_dpdk_version(void); /* "DPDK 22.11.11" */
  * before pw_eal_start(). */
 bool pw_dpdk_has_driver(const char *driver);
 
+/* From now on new pages of the calling thread, and of threads that it starts, come from the port's NUMA
+ * node while that has any. pw_eal_start() does it, too: this is for threads that are made before. */
+void pw_dpdk_prefer_node(const struct pw_portspec *spec);
+
 /* Starts EAL. Falls back to ordinary pages, with a warning that says the cost, when no hugepage is
  * free and the port allows it. -ENOMEM, -EPERM, -ENODEV with the mend. */
 int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,

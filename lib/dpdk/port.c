@@ -8,6 +8,9 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,6 +38,16 @@ uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu)
 	if (p->spec.kind == PW_PORT_AF_PACKET)
 		room = RTE_PKTMBUF_HEADROOM + pw_portspec_af_packet_frame(mtu + ETH_OVERHEAD);
 	return (uint16_t)pw_min_u64(pw_max_u64(room, RTE_MBUF_DEFAULT_BUF_SIZE), UINT16_MAX);
+}
+
+struct rte_mempool *pw_port_pool(const struct pw_port *p, const char *name, uint32_t n,
+	uint32_t cache, uint16_t priv, uint16_t room)
+{
+	struct rte_mempool *mp = rte_pktmbuf_pool_create(name, n, cache, priv, room, p->node);
+
+	if (mp || p->node == SOCKET_ID_ANY)
+		return mp;
+	return rte_pktmbuf_pool_create(name, n, cache, priv, room, SOCKET_ID_ANY);
 }
 
 static bool cancelled(const struct pw_dpdk_config *cfg)
@@ -384,7 +397,30 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	if (rte_eth_macaddr_get(p->id, &mac) == 0)
 		memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
 	p->node = rte_eth_dev_socket_id(p->id);
+	pw_near_init(&p->near, NULL, p->log, p->spec.text, eal->node);
 	return 0;
+}
+
+/* The ring lies on the port's node, or where there is memory left. */
+static int setup_tx_ring(const struct pw_port *p, uint16_t queue, const struct rte_eth_txconf *tx)
+{
+	int r = rte_eth_tx_queue_setup(p->id, queue, p->n_txd, (unsigned int)p->node, tx);
+
+	return r == -ENOMEM && p->node != SOCKET_ID_ANY
+		       ? rte_eth_tx_queue_setup(
+				 p->id, queue, p->n_txd, (unsigned int)SOCKET_ID_ANY, tx)
+		       : r;
+}
+
+static int setup_rx_ring(const struct pw_port *p, uint16_t queue, const struct rte_eth_rxconf *rx,
+	struct rte_mempool *pool)
+{
+	int r = rte_eth_rx_queue_setup(p->id, queue, p->n_rxd, (unsigned int)p->node, rx, pool);
+
+	return r == -ENOMEM && p->node != SOCKET_ID_ANY
+		       ? rte_eth_rx_queue_setup(
+				 p->id, queue, p->n_rxd, (unsigned int)SOCKET_ID_ANY, rx, pool)
+		       : r;
 }
 
 /* virtio frees nothing until so many descriptors are short: let it free with every burst, so that
@@ -405,11 +441,11 @@ static int setup_tx_queue(struct pw_port *p, uint16_t queue)
 	}
 	for (; n > 64; n /= 2) {
 		tx.tx_free_thresh = (uint16_t)(n - 8);
-		if (rte_eth_tx_queue_setup(p->id, queue, p->n_txd, SOCKET_ID_ANY, &tx) == 0)
+		if (setup_tx_ring(p, queue, &tx) == 0)
 			return 0;
 	}
 	tx.tx_free_thresh = p->info.default_txconf.tx_free_thresh;
-	return rte_eth_tx_queue_setup(p->id, queue, p->n_txd, SOCKET_ID_ANY, &tx);
+	return setup_tx_ring(p, queue, &tx);
 }
 
 static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
@@ -426,7 +462,7 @@ static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	for (i = 0; r == 0 && i < p->n_queues; i++) {
 		r = setup_tx_queue(p, i);
 		if (!r)
-			r = rte_eth_rx_queue_setup(p->id, i, p->n_rxd, SOCKET_ID_ANY, &rx, rx_pool);
+			r = setup_rx_ring(p, i, &rx, rx_pool);
 	}
 	if (r)
 		return pw_err_set(err, -r, "set up the queues of %s: %s; try --queue-size 512",
@@ -459,6 +495,27 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 	if (!transmit && rte_eth_promiscuous_enable(p->id))
 		rte_eth_allmulticast_enable(p->id);
 	return 0;
+}
+
+static void check_pool(
+	struct rte_mempool *mp, void *opaque, struct rte_mempool_memhdr *mem, unsigned int index)
+{
+	(void)mp;
+	(void)index;
+	pw_near_memory(opaque, mem->addr, mem->len);
+}
+
+void pw_port_check_near(struct pw_port *p, struct rte_mempool *const *pools, unsigned int n)
+{
+	cpu_set_t cpus;
+	unsigned int i;
+
+	if (p->near.node < 0)
+		return;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		pw_near_cpus(&p->near, &cpus);
+	for (i = 0; i < n; i++)
+		rte_mempool_mem_iter(pools[i], check_pool, &p->near);
 }
 
 /* The descriptor before the tail is the last one that was handed over. */

@@ -12,6 +12,7 @@
 #include "dpdk/eal.h"
 #include "dpdk/loss.h"
 #include "dpdk/portspec.h"
+#include "sys/near.h"
 
 struct pw_port {
 	uint16_t id; /* RTE_MAX_ETHPORTS = none */
@@ -29,7 +30,8 @@ struct pw_port {
 	uint32_t queue_mbps; /* the limit in force of each transmit queue, 0 = none */
 	uint16_t n_txd, n_rxd;
 	uint16_t n_queues; /* each way */
-	int node;
+	int node;          /* SOCKET_ID_ANY: none */
+	struct pw_near near;
 	bool started;
 	struct pw_loss loss;
 	const struct pw_log *log;
@@ -38,6 +40,13 @@ struct pw_port {
 /* Data room of an mbuf that holds a whole frame of this MTU, headroom included, and that the port's
  * driver takes for receiving. */
 uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu);
+
+/* A pool of mbufs on the port's node, or where there is memory left. NULL: rte_errno. */
+struct rte_mempool *pw_port_pool(const struct pw_port *p, const char *name, uint32_t n,
+	uint32_t cache, uint16_t priv, uint16_t room);
+
+/* Warns of CPUs of the calling thread, and of memory of the pools, that are not on the port's node. */
+void pw_port_check_near(struct pw_port *p, struct rte_mempool *const *pools, unsigned int n);
 
 /* Probes and configures; rx_pool feeds the receive queues. transmit: our role. */
 int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,

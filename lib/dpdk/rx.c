@@ -29,9 +29,8 @@ static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, st
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = rx->port.n_queues * 8192u; /* its UMEM: both rings and what we hold */
-	rx->pool = rte_pktmbuf_pool_create("pw_rx", n, MBUF_CACHE, 0,
-		pw_port_frame_room(&rx->port, cfg->mtu),
-		rx->port.node >= 0 ? rx->port.node : SOCKET_ID_ANY);
+	rx->pool = pw_port_pool(
+		&rx->port, "pw_rx", n, MBUF_CACHE, 0, pw_port_frame_room(&rx->port, cfg->mtu));
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,
 			"make the receive pool: %s; raise --memory or reserve hugepages (pagewire "
@@ -73,6 +72,8 @@ static int start(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg,
 		r = make_pool(rx, cfg, err);
 	if (!r)
 		r = pw_port_start(&rx->port, cfg, rx->pool, false, err);
+	if (!r)
+		pw_port_check_near(&rx->port, &rx->pool, 1);
 	if (!r && rx->port.traits->reach == PW_REACH_EAL)
 		r = pw_eal_freeze_memory(err);
 	return r ? r : make_queues(rx, cfg, err);

@@ -33,8 +33,7 @@ static void init_payload(struct rte_mempool *mp, void *opaque, void *obj, unsign
 static struct rte_mempool *pool(
 	const struct pw_dpdk_tx *tx, const char *name, uint32_t n, uint16_t priv, uint32_t room)
 {
-	return rte_pktmbuf_pool_create(name, n, MBUF_CACHE, priv, (uint16_t)room,
-		tx->port.node >= 0 ? tx->port.node : SOCKET_ID_ANY);
+	return pw_port_pool(&tx->port, name, n, MBUF_CACHE, priv, (uint16_t)room);
 }
 
 static int say_no_pool(struct pw_err *err)
@@ -147,6 +146,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	if (r)
 		return r;
 	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
+	pw_port_check_near(&tx->port, (struct rte_mempool *[]){tx->q.hdr_pool, tx->q.pay_pool}, 2);
 	pw_txqueues_pin(tx, cfg->cores != NULL);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
@@ -222,11 +222,13 @@ uint32_t pw_dpdk_tx_n_iova_runs(const struct pw_dpdk_tx *tx)
 
 static void *stage_alloc(void *ctx, size_t len, size_t align)
 {
+	const unsigned int at = align > STAGE_ALIGN ? (unsigned int)align : STAGE_ALIGN;
 	const struct pw_dpdk_tx *tx = ctx;
+	void *p = rte_malloc_socket("pw_stage", len, at, tx->port.node);
 
-	return rte_malloc_socket("pw_stage", len,
-		align > STAGE_ALIGN ? (unsigned int)align : STAGE_ALIGN,
-		tx->port.node >= 0 ? tx->port.node : SOCKET_ID_ANY);
+	return p || tx->port.node == SOCKET_ID_ANY
+		       ? p
+		       : rte_malloc_socket("pw_stage", len, at, SOCKET_ID_ANY);
 }
 
 static void stage_free(void *ctx, void *p)

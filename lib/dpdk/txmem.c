@@ -283,6 +283,10 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 	obj->path_priv = NULL;
 	if (win->n_runs == 0)
 		return 0;
+	if (pw_pages_borrowed(win->pages))
+		pw_near_memory(&tx->port.near, win->runs[0].va, win->runs[0].len_bytes);
+	else
+		pw_near_file(&tx->port.near, win->runs[0].va, win->runs[0].len_bytes);
 	if (tx->port.traits->reach == PW_REACH_ANY) {
 		va_is_iova(win);
 		return 0;

@@ -62,6 +62,29 @@ static int sample(void *map, uint64_t n_pages, uint64_t page_bytes, unsigned int
 	return 0;
 }
 
+int pw_numa_of_memory(const void *p, uint64_t bytes, unsigned int *counts, unsigned int n_nodes)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t first = (uintptr_t)p & ~(page - 1);
+	const uint64_t n_pages = bytes ? ((uintptr_t)p + bytes - first + page - 1) / page : 0;
+	const unsigned int n = (unsigned int)pw_min_u64(n_pages, PW_NUMA_SAMPLES);
+	void *pages[PW_NUMA_SAMPLES];
+	int nodes[PW_NUMA_SAMPLES];
+	unsigned int i;
+
+	memset(counts, 0, n_nodes * sizeof(*counts));
+	for (i = 0; i < n; i++) {
+		pages[i] = (void *)(first + i * n_pages / n * page);
+		nodes[i] = -1;
+	}
+	if (n && numa_move_pages(0, n, pages, NULL, nodes, 0))
+		return -errno;
+	for (i = 0; i < n; i++)
+		if (nodes[i] >= 0 && (unsigned int)nodes[i] < n_nodes)
+			counts[nodes[i]]++;
+	return 0;
+}
+
 int pw_numa_of_hugefile(const char *path, uint64_t page_bytes, unsigned int *counts,
 	unsigned int n_nodes, struct pw_err *err)
 {

@@ -17,6 +17,11 @@ unsigned int pw_numa_n_nodes(const struct pw_sysroot *root);
  * while it has any. -1 goes back to where the thread runs. */
 void pw_numa_prefer(int node);
 
+/* Where the pages of memory lie that are there: looks at up to PW_NUMA_SAMPLES of them, spread over it,
+ * and brings none in. counts[n_nodes] as below; all are 0 where none was there. -errno where the kernel
+ * does not tell. */
+int pw_numa_of_memory(const void *p, uint64_t bytes, unsigned int *counts, unsigned int n_nodes);
+
 /* Where the pages of a file on hugetlbfs lie: looks at up to PW_NUMA_SAMPLES of them, spread over
  * the file. counts[n_nodes] is how many of the samples each node holds. Allocates nothing: -ENODATA
  * when the file is empty or has holes. */

@@ -75,6 +75,21 @@ def nic(number, text, iommu=True, hotplug=False, reconnect=False):
     return [*options, "-netdev", f"{netdev},id=net{number}", "-device", f"{device},id=nic{number},{slot}"]
 
 
+def memory(size, cpus, nodes):
+    """QEMU's options for the guest's memory. It is shared: vhost-user's other end reads it."""
+    backend = "memory-backend-memfd,share=on"
+    if nodes == 1:
+        return ["-machine", "memory-backend=ram", "-object", f"{backend},id=ram,size={size}"]
+    unit = size.lstrip("0123456789")
+    share_kib = int(size.removesuffix(unit)) * {"": 1024, "M": 1024, "G": 1024 * 1024}[unit] // nodes
+    options = []
+    for node in range(nodes):
+        first, last = node * cpus // nodes, (node + 1) * cpus // nodes - 1
+        options += ["-object", f"{backend},id=ram{node},size={share_kib}K",
+                    "-numa", f"node,nodeid={node},cpus={first}-{last},memdev=ram{node}"]
+    return options
+
+
 def share(tag, path, writable):
     mode = "" if writable else ",readonly=on"
     return ["-fsdev", f"local,id={tag},path={doubled(path)},security_model=none,multidevs=remap{mode}",
@@ -131,10 +146,9 @@ class Machine:
                   "intel_iommu=on iommu=pt" if c.iommu else "",
                   f"hugepages={c.hugepages}" if c.hugepages else "", *c.append]
         args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-machine", f"q35,accel={accel}{irqchip},memory-backend=ram",
+                "-machine", f"q35,accel={accel}{irqchip}", *memory(c.mem, c.cpus, c.nodes),
                 "-cpu", "host" if accel == "kvm" else "max,la57=off",
                 "-smp", str(c.cpus), "-m", c.mem,
-                "-object", f"memory-backend-memfd,id=ram,size={c.mem},share=on",
                 *(IOMMU if c.iommu else []),
                 "-kernel", self.image.kernel, "-initrd", self.image.initrd,
                 "-append", " ".join(filter(None, append)),

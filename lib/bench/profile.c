@@ -58,6 +58,11 @@ void pw_contest_claim(
 		(struct pw_claim){.a = a, .b = b, .at_most = at_most, .bound = bound};
 }
 
+void pw_contest_compare(struct pw_contest *c, unsigned int a, unsigned int b)
+{
+	pw_contest_claim(c, a, b, false, NAN);
+}
+
 static bool is_lacking(int r)
 {
 	return r == -ENOENT || r == -ENODEV || r == -EOPNOTSUPP || r == -EPERM || r == -ENOMEM;
@@ -203,7 +208,7 @@ enum pw_verdict pw_claim_judge(const struct pw_claim *claim, bool *sure)
 	const double bound = claim->at_most ? claim->bound : -claim->bound;
 
 	*sure = false;
-	if (s->n == 0)
+	if (s->n == 0 || isnan(claim->bound))
 		return PW_CLAIM_OPEN;
 	*sure = worse <= bound || better > bound;
 	return middle <= bound ? PW_CLAIM_REACHED : PW_CLAIM_MISSED;

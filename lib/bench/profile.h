@@ -24,7 +24,7 @@
 
 #define PW_CONTESTS_MAX   32
 #define PW_CONTENDERS_MAX 6
-#define PW_CLAIMS_MAX     4
+#define PW_CLAIMS_MAX     6
 #define PW_ROUNDS_MAX     100
 
 struct pw_contender {
@@ -40,7 +40,7 @@ struct pw_contender {
 	struct pw_summary sum;
 };
 
-/* a's value over b's is at most, or at least, what is asked for. */
+/* a's value over b's is at most, or at least, what is asked for. bound NaN: nothing is. */
 struct pw_claim {
 	unsigned int a, b; /* contenders */
 	double bound;
@@ -96,6 +96,8 @@ struct pw_contender *pw_contest_add(struct pw_contest *c, const char *name,
 	int (*measure)(void *arg, double *value, struct pw_err *err), void *arg);
 void pw_contest_claim(
 	struct pw_contest *c, unsigned int a, unsigned int b, bool at_most, double bound);
+/* Tells a's value over b's, of which nothing is asked. */
+void pw_contest_compare(struct pw_contest *c, unsigned int a, unsigned int b);
 
 /* Opens, measures, summarizes. tick: before each measurement. After 0 and -ECANCELED the result is
  * in *run until close, also after the -errno of a run that could not go on. */

@@ -72,6 +72,10 @@ static void print_claim(FILE *out, const struct pw_contest *c, const struct pw_c
 	fprintf(out, "  %-*s", NAME_WIDTH, what);
 	if (claim->ratio.n)
 		print_interval(out, &claim->ratio);
+	if (isnan(claim->bound)) {
+		fputc('\n', out);
+		return;
+	}
 	fprintf(out, "\n  %-*s  asked for: at %s %s: %s\n", NAME_WIDTH, "",
 		claim->at_most ? "most" : "least", number(bound, sizeof(bound), claim->bound),
 		verdict(claim));
@@ -173,8 +177,9 @@ static json_t *claim_json(const struct pw_contest *c, const struct pw_claim *cla
 
 	pw_json_put(o, "a", pw_json_text(c->contenders[claim->a].name), failed);
 	pw_json_put(o, "b", pw_json_text(c->contenders[claim->b].name), failed);
-	pw_json_put(
-		o, claim->at_most ? "at_most" : "at_least", pw_json_number(claim->bound), failed);
+	if (!isnan(claim->bound))
+		pw_json_put(o, claim->at_most ? "at_most" : "at_least",
+			pw_json_number(claim->bound), failed);
 	pw_json_put(o, "ratio", summary_json(&claim->ratio, failed), failed);
 	pw_json_put(o, "reached",
 		v == PW_CLAIM_OPEN ? json_null() : json_boolean(v == PW_CLAIM_REACHED), failed);

@@ -53,6 +53,7 @@ static int open_contest(struct pw_profile_run *run, struct pw_err *err)
 	pw_contest_claim(c, 0, 1, false, 1.5);
 	pw_contest_claim(c, 0, 2, true, 1);
 	pw_contest_claim(c, 3, 1, true, 1);
+	pw_contest_compare(c, 0, 1);
 	return 0;
 }
 
@@ -158,6 +159,9 @@ static void text_and_json_say_every_verdict(void **state)
 	assert_true(json_is_false(json_object_get(json_array_get(claims, 0), "reached")));
 	assert_true(json_is_true(json_object_get(json_array_get(claims, 1), "reached")));
 	assert_true(json_is_null(json_object_get(json_array_get(claims, 2), "reached")));
+	assert_true(json_is_null(json_object_get(json_array_get(claims, 4), "reached")));
+	assert_null(json_object_get(json_array_get(claims, 4), "at_least"));
+	assert_non_null(json_object_get(json_array_get(claims, 4), "ratio"));
 	json_decref(doc);
 	free(text);
 	pw_profile_close(&run);

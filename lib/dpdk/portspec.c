@@ -31,23 +31,28 @@ static const struct short_form short_forms[] = {
 /* `copies` is what happens to a payload byte between tx_burst and the wire (or what stands for it)
  * on this process's CPU time. */
 static const struct pw_driver_traits traits_table[] = {
-	{"net_vhost", PW_REACH_ANY, 1, false, "vhost copies once, in place of a NIC's DMA"},
-	{"net_virtio_user", PW_REACH_EAL, 0, false, "the vhost backend's core copies once"},
-	{"net_memif", PW_REACH_ANY, 1, false, "memif copies once into the shared ring"},
-	{"net_af_packet", PW_REACH_ANY, 1, false, "the driver copies into the PACKET_MMAP ring"},
-	{"net_af_xdp", PW_REACH_ANY, 1, false,
+	{"net_vhost", PW_REACH_ANY, 1, false, true, "vhost copies once, in place of a NIC's DMA"},
+	{"net_virtio_user", PW_REACH_EAL, 0, false, true, "the vhost backend's core copies once"},
+	{"net_memif", PW_REACH_ANY, 1, false, true, "memif copies once into the shared ring"},
+	{"net_af_packet", PW_REACH_ANY, 1, false, true,
+		"the driver copies into the PACKET_MMAP ring"},
+	{"net_af_xdp", PW_REACH_ANY, 1, false, false,
 		"AF_XDP in copy mode: the kernel copies the UMEM frame"},
-	{"net_tap", PW_REACH_ANY, 1, false, "the kernel copies in writev()"},
-	{"net_pcap", PW_REACH_ANY, 1, true, "libpcap copies into the file"},
-	{"net_null", PW_REACH_ANY, 0, true, "nothing takes the packets"},
-	{"net_ring", PW_REACH_ANY, 0, true, "mbuf pointers are passed on"},
+	{"net_tap", PW_REACH_ANY, 1, false, true, "the kernel copies in writev()"},
+	{"net_pcap", PW_REACH_ANY, 1, true, true, "libpcap copies into the file"},
+	{"net_null", PW_REACH_ANY, 0, true, true, "nothing takes the packets"},
+	{"net_ring", PW_REACH_ANY, 0, true, false, "mbuf pointers are passed on"},
+	{"net_virtio", PW_REACH_DMA, 0, false, true, "the device's DMA"},
+	{"net_e1000_em", PW_REACH_DMA, 0, false, true, "the device's DMA"},
+	{"net_vmxnet3", PW_REACH_DMA, 0, false, true, "the device's DMA"},
 };
 
 static const struct pw_driver_traits traits_memif_zc = {
-	"net_memif", PW_REACH_EAL, 0, false, "memif in zero-copy mode"};
+	"net_memif", PW_REACH_EAL, 0, false, true, "memif in zero-copy mode"};
 static const struct pw_driver_traits traits_unknown_vdev = {
-	"", PW_REACH_EAL, 0, false, "a driver that pagewire does not know"};
-static const struct pw_driver_traits traits_pci = {"", PW_REACH_DMA, 0, false, "the device's DMA"};
+	"", PW_REACH_EAL, 0, false, false, "a driver that pagewire does not know"};
+static const struct pw_driver_traits traits_pci = {
+	"", PW_REACH_DMA, 0, false, false, "the device's DMA"};
 
 /* DDDD:BB:DD.F or BB:DD.F, then the end or a comma */
 static bool is_pci_address(const char *s)

@@ -48,8 +48,11 @@ enum pw_reach {
 struct pw_driver_traits {
 	const char *driver; /* as rte_eth_dev_info_get() names it */
 	enum pw_reach reach;
-	uint8_t copies;       /* CPU copies per byte inside this process by the driver or kernel */
-	bool takes_chains;    /* takes mbuf chains although it does not advertise MULTI_SEGS */
+	uint8_t copies;    /* CPU copies per byte inside this process by the driver or kernel */
+	bool takes_chains; /* takes mbuf chains although it does not advertise MULTI_SEGS */
+	/* Gives each mbuf back by rte_pktmbuf_free() and the like, from the thread that transmits, and
+	 * does not care whose its buffer is. The others see RTE_MBUF_F_EXTERNAL. */
+	bool plain_free;
 	const char *copy_why; /* "vhost copies once in place of the NIC's DMA" */
 };
 

@@ -20,20 +20,17 @@
 /* Where VFIO maps lie: above EAL's own base (4 GiB), below the 39 bits of small IOMMUs. */
 #define DMA_VA_HINT ((void *)(1ull << 38))
 
-static void init_payload(struct rte_mempool *mp, void *opaque, void *obj, unsigned int i)
-{
-	struct pw_payload_priv *priv = rte_mbuf_to_priv(obj);
-
-	(void)mp;
-	(void)opaque;
-	(void)i;
-	priv->shinfo.free_cb = pw_txq_payload_done;
-}
-
 static struct rte_mempool *pool(
 	const struct pw_dpdk_tx *tx, const char *name, uint32_t n, uint16_t priv, uint32_t room)
 {
 	return pw_port_pool(&tx->port, name, n, MBUF_CACHE, priv, (uint16_t)room);
+}
+
+static const char *queue_name(
+	const struct pw_txq *q, const char *name, char text[RTE_MEMPOOL_NAMESIZE])
+{
+	snprintf(text, RTE_MEMPOOL_NAMESIZE, q->queue_id ? "%s%u" : "%s", name, q->queue_id);
+	return text;
 }
 
 static int say_no_pool(struct pw_err *err)
@@ -44,31 +41,23 @@ static int say_no_pool(struct pw_err *err)
 		strerror(rte_errno));
 }
 
-static struct rte_mempool *queue_pool(
-	const struct pw_txq *q, const char *name, uint32_t n, uint16_t priv, uint32_t room)
-{
-	char text[RTE_MEMPOOL_NAMESIZE];
-
-	snprintf(text, sizeof(text), q->queue_id ? "%s%u" : "%s", name, q->queue_id);
-	return pool(q->dev, text, n, priv, room);
-}
-
 static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
 	const struct pw_port *port = &q->dev->port;
+	const int node = port->node >= 0 ? port->node : SOCKET_ID_ANY;
 	uint32_t n = 2 * (cfg->queue_size ? cfg->queue_size : 1024) + 8 * PW_BURST + MBUF_CACHE;
+	char name[RTE_MEMPOOL_NAMESIZE];
 
-	q->hdr_pool = queue_pool(q, "pw_hdr", n, 0, RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
-	q->pay_pool = queue_pool(q, "pw_pay", n, sizeof(struct pw_payload_priv), 0);
+	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
+		RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
+	q->pay_pool = pw_paypool_create(queue_name(q, "pw_pay", name), n, node);
 	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
 	q->copy_pool = xdp ? q->dev->rx_pool
-			   : queue_pool(q, "pw_copy", port->multi_segs ? COPY_MBUFS : n, 0,
+			   : pool(q->dev, queue_name(q, "pw_copy", name),
+				     port->multi_segs ? COPY_MBUFS : n, 0,
 				     pw_port_frame_room(port, cfg->mtu));
-	if (!q->hdr_pool || !q->pay_pool || !q->copy_pool)
-		return say_no_pool(err);
-	rte_mempool_obj_iter(q->pay_pool, init_payload, NULL);
-	return 0;
+	return q->hdr_pool && q->pay_pool && q->copy_pool ? 0 : say_no_pool(err);
 }
 
 static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
@@ -79,6 +68,7 @@ static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
 	q->dev = tx;
 	q->port_id = tx->port.id;
 	q->queue_id = index;
+	q->pay_flags = tx->port.traits->plain_free ? 0 : RTE_MBUF_F_EXTERNAL;
 	q->fill = tx->port.multi_segs ? pw_txq_fill_chain : pw_txq_fill_linear;
 	memset(&m, 0, sizeof(m));
 	m.data_off = RTE_PKTMBUF_HEADROOM;

@@ -2,7 +2,7 @@
 /*
  * The transmitter. From a run of symbols to packets whose payload is the file's pages:
  *
- *   reap     the driver frees mbufs of earlier bursts: payload_done() counts the window down
+ *   reap     the driver frees mbufs of earlier bursts: their pool counts the window down
  *   fill     header mbuf <- template + SBN, ESI;  payload mbuf -> the page; no byte is read
  *   burst    rte_eth_tx_burst(); what the ring did not take goes first next time
  *   account  counters, once a burst
@@ -18,31 +18,20 @@
 #include "base/probe.h"
 #include "dpdk/txfill.h"
 
-void pw_txq_payload_done(void *addr, void *opaque)
-{
-	uint32_t *n_out = opaque;
-
-	(void)addr;
-	(*n_out)--;
-}
-
-/* Points m at bytes of the window, as rte_pktmbuf_attach_extbuf() does, in stores alone: m is fresh
- * from its pool and has no flags. The shared info lies in m's private area, refcnt 1, so the free
- * takes the branch without atomics; nothing is ever written into the file. The caller counts n_out. */
-static inline void attach(
-	struct rte_mbuf *m, uint32_t *n_out, const uint8_t *va, rte_iova_t iova, uint16_t len)
+/* Points m at bytes of the window, in stores alone; nothing is ever written into the file. What the
+ * last use has left in m does not matter. The caller counts n_out. */
+static inline void attach(struct rte_mbuf *m, uint64_t flags, uint32_t *n_out, const uint8_t *va,
+	rte_iova_t iova, uint16_t len)
 {
 	struct pw_payload_priv *priv = rte_mbuf_to_priv(m);
 
-	priv->shinfo.fcb_opaque = n_out;
-	rte_mbuf_ext_refcnt_set(&priv->shinfo, 1);
+	priv->n_out = n_out;
 	m->buf_addr = (void *)(uintptr_t)va;
 	rte_mbuf_iova_set(m, iova);
 	m->data_off = 0;
-	m->ol_flags = RTE_MBUF_F_EXTERNAL;
+	m->ol_flags = flags;
 	m->data_len = len;
 	m->buf_len = len;
-	m->shinfo = &priv->shinfo;
 }
 
 /* A symbol across a boundary of runs: one more segment per boundary. False when the pool is empty;
@@ -60,7 +49,7 @@ static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_wind
 
 		if (rte_mempool_get(q->pay_pool, (void **)&m))
 			return false;
-		attach(m, &win->n_out, run->va + skip, run->iova + skip, part);
+		attach(m, q->pay_flags, &win->n_out, run->va + skip, run->iova + skip, part);
 		win->n_out++;
 		tail->next = m;
 		tail = m;
@@ -84,6 +73,7 @@ static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct
 	rte_iova_t iova = run->iova + skip;
 	const struct pw_first first = first_of(q, t); /* stores to mbufs might alias q and t */
 	const uint16_t hdr_len = t->len;
+	const uint64_t pay_flags = q->pay_flags;
 	uint32_t *n_out = &b->obj->win->n_out;
 	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
 	uint16_t i;
@@ -96,7 +86,7 @@ static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct
 		h->data_len = hdr_len;
 		h->next = p;
 		copy_header((uint8_t *)h->buf_addr + RTE_PKTMBUF_HEADROOM, t, hdr_len, fec_id);
-		attach(p, n_out, va, iova, len);
+		attach(p, pay_flags, n_out, va, iova, len);
 	}
 }
 

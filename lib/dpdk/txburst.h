@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dpdk/paypool.h"
 #include "path/path.h"
 
 struct pw_dpdk_tx;
@@ -24,18 +25,14 @@ struct pw_txq {
 	uint64_t ol_flags;      /* of every packet's first mbuf */
 	uint64_t rearm_hdr;     /* header mbuf: data_off, refcnt 1, nb_segs 2 (chains) or 1, port */
 	struct rte_mempool *hdr_pool;  /* headers; unused with linear packets */
-	struct rte_mempool *pay_pool;  /* payload mbufs without a buffer of their own */
+	struct rte_mempool *pay_pool;  /* payload mbufs: paypool.h */
+	uint64_t pay_flags;            /* RTE_MBUF_F_EXTERNAL, or 0: pw_driver_traits.plain_free */
 	struct rte_mempool *copy_pool; /* whole packets: linear ports, FDT */
 	uint16_t (*fill)(struct pw_txq *q, const struct pw_tx_burst *b); /* chains or linear */
 	bool sw_csum; /* UDP checksum by the CPU (IPv6 without offload): a counted read */
 	struct rte_mbuf *pending[PW_BURST];
 	struct pw_tx_counters c;
 	struct pw_dpdk_tx *dev;
-};
-
-/* A payload mbuf's private area. The driver's free finds the window through it. */
-struct pw_payload_priv {
-	struct rte_mbuf_ext_shared_info shinfo;
 };
 
 /* Build and burst; see struct pw_tx_ops. */
@@ -49,8 +46,5 @@ uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b);
 
 /* Fills the UDP checksums of the n packets in q->pending, built for b. */
 void pw_txq_checksum(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t n);
-
-/* For the payload pool's init: shinfo->free_cb */
-void pw_txq_payload_done(void *addr, void *opaque);
 
 #endif

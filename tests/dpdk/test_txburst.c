@@ -93,8 +93,9 @@ static void check_packet(struct fixture *f, struct rte_mbuf *m, bool linear)
 	assert_int_equal(m->data_len + payload_len, m->pkt_len);
 	for (seg = m->next; seg; seg = seg->next) {
 		assert_in_window(f, rte_pktmbuf_mtod(seg, void *), offset, seg->data_len);
-		assert_true(seg->ol_flags & RTE_MBUF_F_EXTERNAL);
+		assert_int_equal(seg->ol_flags, f->tx->q.pay_flags);
 		assert_int_equal(rte_mbuf_ext_refcnt_read(seg->shinfo), 1);
+		assert_true(f->win.n_out > 0);
 		offset += seg->data_len;
 	}
 	assert_int_equal(offset, index * SYMBOL + payload_len);
@@ -149,11 +150,61 @@ static void every_payload_lies_in_the_file_and_comes_back_once(void **state)
 	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
 	pump(f, PW_BURST, false);
 	assert_each_once(f);
-	assert_int_equal(f->win.n_out, 0); /* each free callback ran, and none twice */
+	assert_int_equal(f->win.n_out, 0); /* each came back, and none twice */
 	assert_int_equal(pw_dpdk_tx_ops.outstanding(f->tx), 0);
 	assert_int_equal(f->tx->q.c.cpu_copied_bytes, 0);
 	assert_int_equal(f->tx->q.c.payload_bytes, FILE_BYTES);
 	assert_int_equal(f->tx->q.c.packets, f->obj.blocks.n_symbols);
+}
+
+/* net_ring's are external buffers to the driver; those of drivers that only free are not. */
+static void mbufs_of_either_kind_count_their_window_down(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t flags = f->tx->q.pay_flags;
+	struct pw_err err = {0};
+	int i;
+
+	assert_int_equal(flags, RTE_MBUF_F_EXTERNAL);
+	for (i = 0; i < 4; i++) { /* an mbuf has been of the other kind before */
+		f->tx->q.pay_flags = i % 2 ? flags : 0;
+		fill_object(f, 4, false, PW_VLAN_NONE);
+		assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+		pump(f, PW_BURST - (uint16_t)i, false);
+		assert_each_once(f);
+		assert_int_equal(f->win.n_out, 0);
+		assert_int_equal(pw_dpdk_tx_ops.outstanding(f->tx), 0);
+	}
+	f->tx->q.pay_flags = flags;
+}
+
+/* What the driver still holds keeps the window, of each window its own. */
+static void a_window_is_busy_until_the_last_of_its_mbufs_is_back(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_tx_burst b = {.obj = &f->obj, .n = 5};
+	struct pw_window other = f->win;
+	struct pw_tx_object obj;
+	struct rte_mbuf *pkts[PW_BURST];
+	struct pw_err err = {0};
+
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	obj = f->obj;
+	obj.win = &other;
+	assert_int_equal(pw_txq_send(&f->tx->q, &b), 5);
+	b.obj = &obj;
+	b.n = 3;
+	assert_int_equal(pw_txq_send(&f->tx->q, &b), 3);
+	assert_int_equal(f->win.n_out, 5);
+	assert_int_equal(other.n_out, 3);
+	assert_int_equal(pw_dpdk_tx_ops.detach(f->tx, &f->obj), -EBUSY);
+	assert_int_equal(rte_eth_rx_burst(f->tx->port.id, 0, pkts, PW_BURST), 8);
+	rte_pktmbuf_free_bulk(&pkts[4], 4); /* the last of the first, all of the second */
+	assert_int_equal(f->win.n_out, 4);
+	assert_int_equal(other.n_out, 0);
+	rte_pktmbuf_free_bulk(pkts, 4);
+	assert_int_equal(f->win.n_out, 0);
 }
 
 static void odd_bursts_vlan_and_wide_headers_change_nothing(void **state)
@@ -364,6 +415,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_payload_lies_in_the_file_and_comes_back_once),
+		cmocka_unit_test(mbufs_of_either_kind_count_their_window_down),
+		cmocka_unit_test(a_window_is_busy_until_the_last_of_its_mbufs_is_back),
 		cmocka_unit_test(odd_bursts_vlan_and_wide_headers_change_nothing),
 		cmocka_unit_test(the_file_is_never_written),
 		cmocka_unit_test(ipv6_checksums_are_right_and_counted_as_reads),

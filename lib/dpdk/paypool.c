@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dpdk/paypool.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <string.h>
+
+/* Last in, first out: the mbuf that is taken next is the one the cache knows best. */
+struct stack {
+	uint32_t n, room;
+	bool counts; /* the pool has been made, and what comes back was out */
+	void *v[];
+};
+
+static int stack_alloc(struct rte_mempool *mp)
+{
+	struct stack *s = rte_zmalloc_socket("pw_paypool", sizeof(*s) + mp->size * sizeof(s->v[0]),
+		RTE_CACHE_LINE_SIZE, mp->socket_id);
+
+	if (!s)
+		return -ENOMEM;
+	s->room = mp->size;
+	mp->pool_data = s;
+	return 0;
+}
+
+static void stack_free(struct rte_mempool *mp)
+{
+	rte_free(mp->pool_data);
+}
+
+static int stack_put(struct rte_mempool *mp, void *const *objs, unsigned int n)
+{
+	struct stack *s = mp->pool_data;
+	void **to = &s->v[s->n];
+	unsigned int i = 0;
+
+	if (unlikely(n - 1 >= s->room - s->n))
+		return n ? -ENOBUFS : 0;
+	s->n += n;
+	do {
+		const struct pw_payload_priv *priv = rte_mbuf_to_priv(objs[i]);
+
+		to[i] = objs[i];
+		if (likely(s->counts))
+			(*priv->n_out)--;
+	} while (unlikely(++i < n));
+	return 0;
+}
+
+static int stack_get(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	struct stack *s = mp->pool_data;
+
+	if (n > s->n)
+		return -ENOENT;
+	s->n -= n;
+	memcpy(objs, &s->v[s->n], n * sizeof(objs[0]));
+	return 0;
+}
+
+/* Telemetry asks from a thread of its own. */
+static unsigned int stack_count(const struct rte_mempool *mp)
+{
+	const struct stack *s = mp->pool_data;
+
+	return __atomic_load_n(&s->n, __ATOMIC_RELAXED);
+}
+
+static const struct rte_mempool_ops stack_ops = {
+	.name = "pw_payload",
+	.alloc = stack_alloc,
+	.free = stack_free,
+	.enqueue = stack_put,
+	.dequeue = stack_get,
+	.get_count = stack_count,
+};
+
+/* Not by RTE_MEMPOOL_REGISTER_OPS, before EAL has loaded its plugins: a pool that a secondary process
+ * (dpdk-dumpcap) makes is known here by its operations' number, and theirs must be the same in both. */
+static bool register_ops(void)
+{
+	uint32_t i;
+	int r;
+
+	for (i = 0; i < rte_mempool_ops_table.num_ops; i++)
+		if (!strcmp(rte_mempool_ops_table.ops[i].name, stack_ops.name))
+			return true;
+	r = rte_mempool_register_ops(&stack_ops);
+	if (r < 0)
+		rte_errno = -r;
+	return r >= 0;
+}
+
+/* A driver has freed an external buffer: the mbuf goes to stack_put() next. */
+static void shared_again(void *addr, void *opaque)
+{
+	(void)addr;
+	rte_mbuf_ext_refcnt_set((struct rte_mbuf_ext_shared_info *)opaque, 1);
+}
+
+static void init_mbuf(struct rte_mempool *mp, void *opaque, void *obj, unsigned int i)
+{
+	struct rte_mbuf *m = obj;
+	struct pw_payload_priv *priv = rte_mbuf_to_priv(m);
+
+	(void)mp;
+	(void)opaque;
+	(void)i;
+	priv->n_out = NULL;
+	priv->shinfo.free_cb = shared_again;
+	priv->shinfo.fcb_opaque = &priv->shinfo;
+	rte_mbuf_ext_refcnt_set(&priv->shinfo, 1);
+	m->shinfo = &priv->shinfo;
+}
+
+struct rte_mempool *pw_paypool_create(const char *name, uint32_t n, int node)
+{
+	struct rte_mempool *mp;
+	struct stack *s;
+
+	if (!register_ops())
+		return NULL;
+	mp = rte_pktmbuf_pool_create_by_ops(
+		name, n, 0, sizeof(struct pw_payload_priv), 0, node, stack_ops.name);
+	if (!mp)
+		return NULL;
+	rte_mempool_obj_iter(mp, init_mbuf, NULL);
+	s = mp->pool_data;
+	s->counts = true;
+	return mp;
+}

@@ -83,6 +83,13 @@ static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
 	return false;
 }
 
+void pw_rxq_release(struct pw_rxq *q)
+{
+	if (q->n)
+		rte_pktmbuf_free_bulk(q->mbufs, q->n);
+	q->n = 0;
+}
+
 int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
 {
 	uint16_t i, n_views = 0;
@@ -97,12 +104,7 @@ int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
 	}
 	PW_PROBE3(rx_burst, q->port_id, q->n, n_views);
 	q->c.packets += q->n;
+	if (n_views == 0)
+		pw_rxq_release(q); /* nobody sees it, so nobody will */
 	return n_views;
-}
-
-void pw_rxq_release(struct pw_rxq *q)
-{
-	if (q->n)
-		rte_pktmbuf_free_bulk(q->mbufs, q->n);
-	q->n = 0;
 }

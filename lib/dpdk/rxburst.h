@@ -22,7 +22,8 @@ struct pw_rxq {
 	struct rte_mbuf *mbufs[PW_RX_BURST];
 };
 
-/* views[n], n <= PW_RX_BURST; they point into mbufs until pw_rxq_release(). */
+/* views[n], n <= PW_RX_BURST; they point into mbufs until pw_rxq_release(), which is due when there are
+ * any. */
 int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n);
 void pw_rxq_release(struct pw_rxq *q);
 

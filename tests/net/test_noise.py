@@ -94,3 +94,13 @@ def test_frames_that_contradict_themselves_are_counted(t):
     equal(counters["packets"], len(lies) + len(good), "frames")
     equal(counters["malformed"] + counters["foreign"], len(lies), f"bad frames in {counters}")
     check(counters["malformed"] >= 5, f"{counters}")
+
+
+def test_more_foreign_frames_than_the_pool_has_buffers_do_no_harm(t):
+    """Whole bursts without a packet for us, as on a busy network."""
+    alien = frame(0x88cc, bytes(46))
+    good = [frame(0x800, ip4(udp(p))) for p in honest_session("good.bin", 1, 1)]
+    write_capture(t.path("busy.pcap"), [alien] * 8000 + good)
+    rx = t.recv("--port", f"pcap:{t.path('busy.pcap')}", "--out", t.mkdir("in"), "--no-huge",
+                "--expect", "1", "--timeout", "5s").ends_with(0)
+    equal(rx.json["port_counters"]["foreign"], 8000, "foreign frames")

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "base/thread.h"
 
 #define RANGES_MAX 16u
 
@@ -70,7 +71,6 @@ static void *run(void *arg)
 int pw_ahead_create(struct pw_ahead **out, struct pw_err *err)
 {
 	struct pw_ahead *a = calloc(1, sizeof(*a));
-	sigset_t all, old;
 	int ret;
 
 	*out = NULL;
@@ -79,10 +79,7 @@ int pw_ahead_create(struct pw_ahead **out, struct pw_err *err)
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->work, NULL);
 	pthread_cond_init(&a->rest, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&a->thread, NULL, run, a);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = pw_thread_start(&a->thread, run, a);
 	if (ret) {
 		free(a);
 		return pw_err_sys(err, ret, "start the thread that makes pages");

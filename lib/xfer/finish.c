@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/thread.h"
 #include "page/digest.h"
 
 /* Mappings that wait here: bounded, because the kernel bounds a process's mappings. */
@@ -178,23 +178,6 @@ static void *finisher(void *arg)
 	return NULL;
 }
 
-/* Faults must stay ours: a SIGBUS that its thread blocks kills the process. */
-static int start_thread(struct pw_finish *f)
-{
-	sigset_t all, old;
-	int ret;
-
-	sigfillset(&all);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&f->thread, NULL, finisher, f);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ret;
-}
-
 int pw_finish_create(
 	struct pw_finish **out_f, const struct pw_output *out, bool force, struct pw_err *err)
 {
@@ -211,7 +194,7 @@ int pw_finish_create(
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->work, NULL);
 	pthread_cond_init(&f->idle, NULL);
-	ret = start_thread(f);
+	ret = pw_thread_start(&f->thread, finisher, f);
 	if (ret) {
 		free(f);
 		return pw_err_sys(err, ret, "start the finisher");

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "xfer/deal.h"
 
 #define STALL_POLLS    512            /* empty polls between two looks at the clock */
@@ -216,20 +216,12 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-/* Signals are the session's; a fault of a lane's own access is not one that can wait. */
 static int start_threads(struct pw_lanes *l)
 {
-	sigset_t all, old;
 	int r = 0;
 
-	sigfillset(&all);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGSEGV);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
 	for (; r == 0 && l->n_started < l->n; l->n_started += r == 0)
-		r = pthread_create(
-			&l->v[l->n_started].thread, NULL, lane_main, &l->v[l->n_started]);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+		r = pw_thread_start(&l->v[l->n_started].thread, lane_main, &l->v[l->n_started]);
 	return -r;
 }
 

@@ -47,7 +47,7 @@ static const struct pw_opt options[] = {
 	{"rcvbuf", 0, PW_OPT_SIZE, O(rcvbuf), "SIZE", "buffer of the kernel's socket", 0, 0, NULL},
 	{"mtu", 0, PW_OPT_U64, O(mtu), "BYTES", "largest IP packet on --port", 576, 65535, NULL},
 	{"core", 0, PW_OPT_STRING, O(core), "LIST",
-		"CPUs that the polling thread may use; default: those of the port's NUMA node", 0,
+		"CPUs that the polling threads may use; default: those of the port's NUMA node", 0,
 		0, NULL},
 	{"memory", 0, PW_OPT_SIZE, O(memory), "SIZE",
 		"EAL memory; default: what the packet buffers need", 0, 0, NULL},
@@ -62,11 +62,11 @@ static const struct pw_opt options[] = {
 		"name for --telemetry and --shared-mem below /run/dpdk; default: rte, or pagewire "
 		"with --shared-mem",
 		0, 0, NULL},
-	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of the receive queue", 32,
+	{"queue-size", 0, PW_OPT_U64, O(queue_size), "N", "descriptors of each receive queue", 32,
 		32768, NULL},
 	{"queues", 0, PW_OPT_U64, O(queues), "N",
-		"receive queues of --port, polled in turn by one thread; a sender's --queues over "
-		"virtio needs as many",
+		"receive queues of --port, each with a thread; a sender's --queues over virtio "
+		"needs as many",
 		1, 64, NULL},
 	{"wait", 0, PW_OPT_DURATION, O(wait_ns), "DURATION",
 		"how long to wait for a vhost socket to appear", 0, 0, NULL},
@@ -136,6 +136,7 @@ static int create(struct pw_recv_run *run, struct pw_err *err)
 		.write = (enum pw_write)o->write,
 		.max_files = o->max_files,
 		.expect_files = o->expect,
+		.n_lanes = run->n_queues,
 	};
 
 	return pw_recv_create(&run->recv, &cfg, &run->ctx->log, err);
@@ -182,6 +183,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	struct pw_recv_run r = {.opt = config, .ops = ops, .ctx = ctx};
 	struct pw_err err = {0};
 	int code;
+
+	r.n_queues = r.opt->queues ? (uint32_t)r.opt->queues : 1;
 
 	code = check(&r, &err);
 	if (code)

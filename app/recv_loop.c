@@ -5,17 +5,16 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-#define VIEWS      (2 * PW_BURST)
 #define SLEEP_NS   20000000ull /* of a path that can sleep: how soon a signal or timeout is seen */
 #define LOOK_POLLS 1024        /* a poll of an empty ring takes tens of nanoseconds */
 #define LOOK_CALLS 64          /* a system call that brings packets, a hundred microseconds */
 #define ALIVE_NS   (PW_NS_PER_S / 10)
 #define CLOSED_NS  PW_NS_PER_S /* what the close of a session has overtaken comes within this */
-#define DRAIN_MAX  65536       /* polls; a peer that is gone can leave no more than a ring */
 
 struct loop {
 	struct pw_recv_run *run;
 	const struct pw_recv_counters *c;
+	struct pw_recv_queues *queues; /* NULL: one */
 	struct pw_progress progress;
 	uint64_t payload_bytes; /* when last_ns was set */
 	uint64_t taken;         /* the session's packets when heard_ns was set */
@@ -32,11 +31,11 @@ static uint64_t taken(const struct pw_recv_counters *c)
 
 /* The clock is read when payload came and the ring is empty now (or the path has slept anyway): not
  * in a stream that keeps us busy, and yet within a poll of the last packet. */
-static int poll_once(struct loop *l)
+static int poll_only(struct loop *l)
 {
 	struct pw_recv_run *run = l->run;
-	struct pw_rx_view views[VIEWS];
-	int n = run->path.ops->burst(run->path.path, views, VIEWS, SLEEP_NS);
+	struct pw_rx_view views[PW_RECV_VIEWS];
+	int n = run->path.ops->burst(run->path.path, views, PW_RECV_VIEWS, SLEEP_NS);
 
 	if (n > 0) {
 		uint64_t now = run->first_ns ? 0 : pw_clock_ns();
@@ -53,6 +52,22 @@ static int poll_once(struct loop *l)
 		run->last_ns = pw_clock_ns();
 	}
 	return n;
+}
+
+static int poll_once(struct loop *l)
+{
+	return l->queues ? pw_recv_queues_poll(l->queues) : poll_only(l);
+}
+
+/* The last packet's time, in a stream without an empty poll. */
+static void set_last(struct loop *l, uint64_t now)
+{
+	if (l->queues) {
+		pw_recv_queues_times(l->queues);
+	} else if (l->c->payload_bytes != l->payload_bytes) {
+		l->payload_bytes = l->c->payload_bytes;
+		l->run->last_ns = now;
+	}
 }
 
 static void draw(struct loop *l, const struct pw_recv_status *st, uint64_t now)
@@ -99,7 +114,7 @@ static bool session_over(const struct loop *l, const struct pw_recv_status *st, 
 /* What the peer sent before it went is still in the ring. */
 static void drain(struct loop *l)
 {
-	for (int i = 0; i < DRAIN_MAX; i++)
+	for (int i = 0; i < PW_RECV_DRAIN_POLLS; i++)
 		if (poll_once(l) <= 0)
 			return;
 }
@@ -112,10 +127,7 @@ static bool look(struct loop *l, struct pw_err *err)
 	struct pw_recv_status st;
 
 	pw_recv_status(run->recv, &st);
-	if (l->c->payload_bytes != l->payload_bytes) {
-		l->payload_bytes = l->c->payload_bytes;
-		run->last_ns = now;
-	}
+	set_last(l, now);
 	if (taken(l->c) != l->taken) {
 		l->taken = taken(l->c);
 		l->heard_ns = now;
@@ -153,6 +165,9 @@ void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err)
 
 	pw_progress_init(&l.progress, run->ctx->is_tty, run->opt->progress);
 	l.heard_ns = l.progress.start_ns;
+	run->end = PW_RECV_END_PATH;
+	if (run->n_queues > 1 && pw_recv_queues_start(&l.queues, run, err))
+		return;
 	for (;;) {
 		int n = poll_once(&l);
 
@@ -169,5 +184,7 @@ void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err)
 	}
 	if (run->end == PW_RECV_END_PEER_GONE)
 		drain(&l);
+	if (l.queues)
+		pw_recv_queues_stop(l.queues, run->end == PW_RECV_END_PEER_GONE);
 	pw_progress_end(&l.progress);
 }

@@ -206,6 +206,23 @@ static json_t *json_port_counters(const struct pw_rx_counters *c)
 		(json_int_t)c->malformed, "missed", (json_int_t)c->missed);
 }
 
+static json_t *json_queue_packets(const struct pw_recv_run *run)
+{
+	const struct pw_rx_ops *ops = run->path.ops;
+	json_t *list = json_array();
+	struct pw_rx_counters c;
+	uint32_t i;
+
+	for (i = 0; run->n_queues > 1 && i < run->n_queues; i++) {
+		ops->lane_counters(ops->lane(run->path.path, (uint16_t)i), &c);
+		json_array_append_new(list, json_integer((json_int_t)c.packets));
+	}
+	if (run->n_queues == 1)
+		json_array_append_new(
+			list, json_integer((json_int_t)ops->counters(run->path.path)->packets));
+	return list;
+}
+
 static const char *end_name(enum pw_recv_end end)
 {
 	static const char *const names[] = {
@@ -249,6 +266,7 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 	json_object_set_new(o, "counters", json_counters(c));
 	json_object_set_new(
 		o, "port_counters", json_port_counters(run->path.ops->counters(run->path.path)));
+	json_object_set_new(o, "queue_packets", json_queue_packets(run));
 	json_object_set_new(o, "gaps", pw_cli_json_text(pw_recv_gaps_written(run->recv)));
 	json_object_set_new(o, "path", json_string(run->path.name));
 	json_object_set_new(o, "ended", json_string(end_name(run->end)));

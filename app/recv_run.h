@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * `pagewire recv` in its parts: options (cmd_recv.c), the path that packets come by (recv_path.c
- * and, with DPDK, recv_pmd.c), the loop (recv_loop.c), the result (recv_report.c).
+ * and, with DPDK, recv_pmd.c), the loop (recv_loop.c, recv_queues.c), the result (recv_report.c).
  */
 #ifndef PW_APP_RECV_RUN_H
 #define PW_APP_RECV_RUN_H
@@ -22,7 +22,11 @@ struct pw_recv_options {
 	bool discard, force, resume, no_huge, telemetry, shared_mem, progress, json;
 };
 
+#define PW_RECV_VIEWS       (2 * PW_BURST) /* packets in a poll */
+#define PW_RECV_DRAIN_POLLS 65536          /* a peer that is gone can leave no more than a ring */
+
 struct pw_recv_run;
+struct pw_recv_queues;
 struct pw_telemetry;
 
 struct pw_recv_path {
@@ -53,6 +57,7 @@ struct pw_recv_run {
 	struct pw_addr listen; /* family 0: none given */
 	struct pw_recv_path path;
 	struct pw_recv *recv;
+	uint32_t n_queues; /* queues of the path, each with a thread */
 	enum pw_recv_end end;
 	/* The first and the last packets that brought file bytes; 0: none did. The FDT comes
 	 * earlier, and how long the sender waits behind it says nothing about speed. */
@@ -74,6 +79,16 @@ int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err);
 
 /* Receives until there is nothing more to wait for; sets end and the times. */
 void pw_recv_loop(struct pw_recv_run *run, struct pw_err *err);
+
+/* recv_queues.c, where n_queues > 1: the threads of the queues behind the first. */
+int pw_recv_queues_start(
+	struct pw_recv_queues **queues, struct pw_recv_run *run, struct pw_err *err);
+/* The first queue, once: how many packets; -errno: a path is dead, this or another queue's. */
+int pw_recv_queues_poll(struct pw_recv_queues *queues);
+/* Sets the run's times by those of all queues. */
+void pw_recv_queues_times(const struct pw_recv_queues *queues);
+/* drain: after what is in the queues. Sets the times, too. */
+void pw_recv_queues_stop(struct pw_recv_queues *queues, bool drain);
 
 /* Prints the result, as text or JSON. After pw_recv_finish(). */
 void pw_recv_report(const struct pw_recv_run *run, int exit_code);

@@ -58,6 +58,22 @@ static void list(void *ctx, struct pw_telemetry_page *page)
 	}
 }
 
+/* What the port drops is the port's, not a queue's: where there are several, none has it. */
+static void fill_queues(struct pw_telemetry_sample *s, const struct pw_recv_run *run)
+{
+	const struct pw_rx_ops *ops = run->path.ops;
+	struct pw_rx_counters c;
+	uint32_t i;
+
+	s->n_queues = run->n_queues < PW_TELEMETRY_QUEUES ? run->n_queues : PW_TELEMETRY_QUEUES;
+	for (i = 0; s->n_queues > 1 && i < s->n_queues; i++) {
+		ops->lane_counters(ops->lane(run->path.path, (uint16_t)i), &c);
+		pw_telemetry_rx_words(s->queues[i], &c);
+	}
+	if (s->n_queues == 1)
+		pw_telemetry_rx_words(s->queues[0], ops->counters(run->path.path));
+}
+
 static void tick(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now_ns)
 {
 	const struct pw_recv_counters *c = pw_recv_counters(run->recv);
@@ -75,8 +91,7 @@ static void tick(struct pw_recv_run *run, const struct pw_recv_status *st, uint6
 	s.n_files = st->n_files;
 	s.n_ended = st->n_ended;
 	fill_counts(s.counts, c);
-	s.n_queues = 1;
-	pw_telemetry_rx_words(s.queues[0], run->path.ops->counters(run->path.path));
+	fill_queues(&s, run);
 	pw_telemetry_tick(run->path.telemetry, &s);
 }
 

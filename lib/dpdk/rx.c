@@ -8,19 +8,26 @@
 #include <string.h>
 
 #include "dpdk/eal.h"
+#include "dpdk/lcores.h"
 #include "dpdk/port.h"
 #include "dpdk/rxburst.h"
 
 #define MBUF_CACHE 256
 
 struct pw_dpdk_rx {
+	struct pw_rxq q;     /* first: the ops' path pointer is a queue */
+	struct pw_rxq *more; /* queues 1 to port.n_queues - 1, or NULL */
+	struct pw_lcores lcores;
 	struct pw_eal eal;
 	struct pw_port port;
 	struct rte_mempool *pool;
 	struct pw_rx_counters c; /* the queues' sums */
-	uint16_t n_queues, at;   /* the queue of the last burst */
-	struct pw_rxq *q;        /* n_queues; one thread polls them in turn */
 };
+
+static struct pw_rxq *queue(struct pw_dpdk_rx *rx, uint16_t i)
+{
+	return i ? &rx->more[i - 1] : &rx->q;
+}
 
 static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
@@ -42,15 +49,19 @@ static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, st
 
 static int make_queues(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
+	const size_t more_bytes = (rx->port.n_queues - 1u) * sizeof(*rx->more);
 	uint16_t i;
 
-	rx->q = calloc(rx->port.n_queues, sizeof(*rx->q));
-	if (!rx->q)
-		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
-	rx->n_queues = rx->port.n_queues;
-	for (i = 0; i < rx->n_queues; i++) {
-		struct pw_rxq *q = &rx->q[i];
+	if (more_bytes) {
+		rx->more = aligned_alloc(RTE_CACHE_LINE_SIZE, more_bytes);
+		if (!rx->more)
+			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+		memset(rx->more, 0, more_bytes);
+	}
+	for (i = 0; i < rx->port.n_queues; i++) {
+		struct pw_rxq *q = queue(rx, i);
 
+		q->dev = rx;
 		q->port_id = rx->port.id;
 		q->queue_id = i;
 		q->listen = cfg->listen;
@@ -76,7 +87,11 @@ static int start(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg,
 		pw_port_check_near(&rx->port, &rx->pool, 1);
 	if (!r && rx->port.traits->reach == PW_REACH_EAL)
 		r = pw_eal_freeze_memory(err);
-	return r ? r : make_queues(rx, cfg, err);
+	if (!r)
+		r = make_queues(rx, cfg, err);
+	if (!r)
+		pw_lcores_init(&rx->lcores, rx->port.n_queues, cfg->cores != NULL, &rx->eal, log);
+	return r;
 }
 
 int pw_dpdk_rx_open(struct pw_dpdk_rx **out, const struct pw_dpdk_config *cfg,
@@ -88,9 +103,10 @@ int pw_dpdk_rx_open(struct pw_dpdk_rx **out, const struct pw_dpdk_config *cfg,
 
 	if (r)
 		return r;
-	rx = calloc(1, sizeof(*rx));
+	rx = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*rx));
 	if (!rx)
 		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+	memset(rx, 0, sizeof(*rx));
 	rx->port.id = RTE_MAX_ETHPORTS;
 	r = start(rx, cfg, &spec, log, err);
 	if (r) {
@@ -108,25 +124,13 @@ const char *pw_dpdk_rx_driver(const struct pw_dpdk_rx *rx)
 
 static int ops_burst(void *path, struct pw_rx_view *views, uint16_t n, uint64_t timeout_ns)
 {
-	struct pw_dpdk_rx *rx = path;
-	uint16_t tried;
-	int n_views = 0;
-
 	(void)timeout_ns; /* a poll-mode driver polls */
-	for (tried = 0; tried < rx->n_queues; tried++) {
-		rx->at = (uint16_t)(rx->at + 1 < rx->n_queues ? rx->at + 1 : 0);
-		n_views = pw_rxq_burst(&rx->q[rx->at], views, n);
-		if (rx->q[rx->at].n)
-			break; /* views or not: its mbufs are released first */
-	}
-	return n_views;
+	return pw_rxq_burst(path, views, n);
 }
 
 static void ops_release(void *path)
 {
-	struct pw_dpdk_rx *rx = path;
-
-	pw_rxq_release(&rx->q[rx->at]);
+	pw_rxq_release(path);
 }
 
 static bool ops_alive(void *path)
@@ -139,25 +143,54 @@ static const char *ops_fault(void *path)
 	return pw_port_fault(&((struct pw_dpdk_rx *)path)->port);
 }
 
+/* Adds a queue's; each word whole. */
+static void add_counters(struct pw_rx_counters *sum, const struct pw_rxq *q)
+{
+	sum->packets += __atomic_load_n(&q->c.packets, __ATOMIC_RELAXED);
+	sum->bytes += __atomic_load_n(&q->c.bytes, __ATOMIC_RELAXED);
+	sum->foreign += __atomic_load_n(&q->c.foreign, __ATOMIC_RELAXED);
+	sum->malformed += __atomic_load_n(&q->c.malformed, __ATOMIC_RELAXED);
+}
+
 static const struct pw_rx_counters *ops_counters(void *path)
 {
 	struct pw_dpdk_rx *rx = path;
 	struct rte_eth_stats stats;
-
 	uint16_t i;
 
 	rx->c = (struct pw_rx_counters){.missed = rx->c.missed};
-	for (i = 0; i < rx->n_queues; i++) {
-		const struct pw_rx_counters *c = &rx->q[i].c;
-
-		rx->c.packets += c->packets;
-		rx->c.bytes += c->bytes;
-		rx->c.foreign += c->foreign;
-		rx->c.malformed += c->malformed;
-	}
+	for (i = 0; i < rx->port.n_queues; i++)
+		add_counters(&rx->c, queue(rx, i));
 	if (rte_eth_stats_get(rx->port.id, &stats) == 0)
 		rx->c.missed = stats.imissed + stats.rx_nombuf;
 	return &rx->c;
+}
+
+static void *ops_lane(void *path, uint16_t i)
+{
+	struct pw_dpdk_rx *rx = path;
+
+	return i < rx->port.n_queues ? queue(rx, i) : NULL;
+}
+
+static void ops_lane_counters(void *lane, struct pw_rx_counters *c)
+{
+	*c = (struct pw_rx_counters){0};
+	add_counters(c, lane);
+}
+
+static void ops_thread_enter(void *lane)
+{
+	const struct pw_rxq *q = lane;
+
+	pw_lcores_enter(&q->dev->lcores, q->queue_id);
+}
+
+static void ops_thread_leave(void *lane)
+{
+	const struct pw_rxq *q = lane;
+
+	pw_lcores_leave(&q->dev->lcores, q->queue_id);
 }
 
 const struct pw_rx_ops pw_dpdk_rx_ops = {
@@ -167,17 +200,23 @@ const struct pw_rx_ops pw_dpdk_rx_ops = {
 	.alive = ops_alive,
 	.fault = ops_fault,
 	.counters = ops_counters,
+	.lane = ops_lane,
+	.lane_counters = ops_lane_counters,
+	.thread_enter = ops_thread_enter,
+	.thread_leave = ops_thread_leave,
 };
 
 void pw_dpdk_rx_close(struct pw_dpdk_rx *rx)
 {
+	uint16_t i;
+
 	if (!rx)
 		return;
-	if (rx->q)
-		pw_rxq_release(&rx->q[rx->at]);
+	for (i = 0; i < rx->port.n_queues && (i == 0 || rx->more); i++)
+		pw_rxq_release(queue(rx, i));
 	pw_port_close(&rx->port);
 	rte_mempool_free(rx->pool);
 	pw_eal_stop(&rx->eal);
-	free(rx->q);
+	free(rx->more);
 	free(rx);
 }

@@ -5,7 +5,7 @@
  *   rte_eth_rx_burst() -> parse Eth/IP/UDP -> ours? -> view          (release: mbufs back)
  *                                          -> ARP/NDP for us: answer
  *
- * One thread. Frames are hostile: pw_frame_parse() bounds every length. No system call, no log.
+ * One thread a queue. Frames are hostile: pw_frame_parse() bounds every length. No system call, no log.
  */
 #include "dpdk/rxburst.h"
 
@@ -22,7 +22,8 @@ static bool for_us(const struct pw_rxq *q, const struct pw_addr *dst)
 	return dst->port == q->listen.port && pw_addr_equal_host(dst, &q->listen);
 }
 
-/* Somebody asks who has our address. One answer, dropped when the ring is full: he asks again. */
+/* Somebody asks who has our address. One answer, dropped when the ring is full: he asks again. It goes by
+ * the transmit queue of this number, which nobody else uses. */
 static void answer(struct pw_rxq *q, const uint8_t *frame, size_t len)
 {
 	uint8_t reply[PW_NEIGH_FRAME_MAX];
@@ -36,7 +37,7 @@ static void answer(struct pw_rxq *q, const uint8_t *frame, size_t len)
 	if (!m)
 		return;
 	memcpy(rte_pktmbuf_append(m, (uint16_t)reply_len), reply, reply_len);
-	if (rte_eth_tx_burst(q->port_id, 0, &m, 1) == 0)
+	if (rte_eth_tx_burst(q->port_id, q->queue_id, &m, 1) == 0)
 		rte_pktmbuf_free(m);
 }
 

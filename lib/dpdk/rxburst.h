@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The receive queue behind rxburst.c. Owned by the one thread that polls. */
+/* The receive queue behind rxburst.c. Owned by the one thread that polls it; its counters are read by
+ * others. */
 #ifndef PW_DPDK_RXBURST_H
 #define PW_DPDK_RXBURST_H
 
@@ -10,8 +11,10 @@
 
 #define PW_RX_BURST (2 * PW_BURST)
 
+struct pw_dpdk_rx;
+
 struct pw_rxq {
-	uint16_t port_id;
+	_Alignas(RTE_CACHE_LINE_SIZE) uint16_t port_id;
 	uint16_t queue_id;
 	uint16_t n; /* mbufs held since the last burst */
 	struct rte_mempool *pool;
@@ -20,6 +23,7 @@ struct pw_rxq {
 	struct pw_rx_counters c;
 	struct pw_frame_memo memo; /* how the last frame for us started */
 	struct rte_mbuf *mbufs[PW_RX_BURST];
+	struct pw_dpdk_rx *dev;
 };
 
 /* views[n], n <= PW_RX_BURST; they point into mbufs until pw_rxq_release(), which is due when there are

@@ -137,7 +137,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 		return r;
 	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
 	pw_port_check_near(&tx->port, (struct rte_mempool *[]){tx->q.hdr_pool, tx->q.pay_pool}, 2);
-	pw_txqueues_pin(tx, cfg->cores != NULL);
+	pw_lcores_init(&tx->lcores, tx->port.n_queues, cfg->cores != NULL, &tx->eal, tx->log);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
 	r = pw_port_wait_link(&tx->port, cfg, err);

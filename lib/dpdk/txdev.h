@@ -3,9 +3,8 @@
 #ifndef PW_DPDK_TXDEV_H
 #define PW_DPDK_TXDEV_H
 
-#include <sched.h>
-
 #include "dpdk/eal.h"
+#include "dpdk/lcores.h"
 #include "dpdk/port.h"
 #include "dpdk/tx.h"
 #include "dpdk/txburst.h"
@@ -14,8 +13,7 @@
 struct pw_dpdk_tx {
 	struct pw_txq q;     /* first: the ops' path pointer is a queue */
 	struct pw_txq *more; /* queues 1 to port.n_queues - 1, or NULL */
-	cpu_set_t cpus;      /* that threads may use */
-	bool pinned;         /* each queue's thread has one of them for itself */
+	struct pw_lcores lcores;
 	struct pw_eal eal;
 	struct pw_port port;
 	struct rte_mempool *rx_pool;
@@ -31,8 +29,7 @@ struct pw_dpdk_tx {
 int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_err *err);
 void pw_txmem_detach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj);
 
-/* txqueues.c. ours: the CPUs are for this process alone. */
-void pw_txqueues_pin(struct pw_dpdk_tx *tx, bool ours);
+/* txqueues.c */
 void pw_txqueues_enter(void *path);
 void pw_txqueues_leave(void *path);
 

@@ -2,7 +2,7 @@
 /*
  * A path: one way for symbols to leave, or packets to enter, this host. lib/dpdk and lib/kernel
  * implement paths; lib/xfer drives them and knows nothing of what is below. All calls are made per
- * burst, never per packet, and by one thread.
+ * burst, never per packet, and by one thread, or where a path has several queues by one for each.
  *
  *   lib/xfer   what is sent when         pw_tx_burst: n consecutive symbols of one block
  *      |                                                       |
@@ -126,6 +126,15 @@ struct pw_rx_ops {
 	/* As in pw_tx_ops; may be NULL. */
 	const char *(*fault)(void *path);
 	const struct pw_rx_counters *(*counters)(void *path);
+	/* These may be NULL: a path of one lane. Queue i, or NULL beyond the last; lane 0 is the path
+	 * itself. burst() and release() take a lane, each by a thread of its own; the rest is asked of
+	 * the path, by the thread of lane 0. */
+	void *(*lane)(void *path, uint16_t i);
+	/* The lane's own; `missed` is the path's alone. Any thread. */
+	void (*lane_counters)(void *lane, struct pw_rx_counters *c);
+	/* As in pw_tx_ops. */
+	void (*thread_enter)(void *lane);
+	void (*thread_leave)(void *lane);
 };
 
 #endif

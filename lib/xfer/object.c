@@ -8,9 +8,6 @@
 #include "base/bytes.h"
 #include "page/digest.h"
 
-/* A smaller file is digested in no time when it is complete, from the cache; and of such files there
- * may be very many. */
-#define LARGE_BYTES (1u << 20)
 /* One step, from memory: the packets wait for some microseconds. In a stream that leaves no time for it
  * the finisher has the rest to do. */
 #define DIGEST_STEP_BYTES (128u << 10)
@@ -18,7 +15,7 @@
 uint64_t pw_part_bytes(const struct pw_blocks *b)
 {
 	return sizeof(struct pw_part) + pw_div_ceil(b->n_symbols, 64) * sizeof(uint64_t) +
-	       (b->transfer_len < LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
+	       (b->transfer_len < PW_PART_LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
 }
 
 /* Symbols [first, end) that range i touches, less those that an earlier range touched: *done. */
@@ -73,7 +70,7 @@ int pw_part_create(struct pw_object *o, const struct pw_blocks *b, struct pw_err
 		return pw_err_sys(err, ENOMEM, "receive %s", o->name);
 	p->blocks = *b;
 	p->n_missing = b->n_symbols;
-	p->is_large = b->transfer_len >= LARGE_BYTES;
+	p->is_large = b->transfer_len >= PW_PART_LARGE_BYTES;
 	p->map.guard = -1;
 	p->obj = o;
 	if (o->gap)
@@ -88,6 +85,7 @@ void pw_part_destroy(struct pw_object *o)
 		return;
 	pw_mapping_close(&o->part->map);
 	pw_digest_destroy(o->part->digest);
+	free(o->part->claims);
 	free(o->part);
 	o->part = NULL;
 }
@@ -101,14 +99,48 @@ void pw_part_digest_start(struct pw_part *p)
 		pw_digest_create(&p->digest, PW_DIGEST_XXH3_128, NULL);
 }
 
+int pw_part_claims_start(struct pw_part *p)
+{
+	const uint64_t n_words = pw_div_ceil(p->blocks.n_symbols, 64);
+
+	if (p->claims)
+		return 0; /* nobody writes: they are what the bits are */
+	p->claims = calloc(n_words, sizeof(*p->claims));
+	if (!p->claims)
+		return -ENOMEM;
+	if (p->n_missing < p->blocks.n_symbols)
+		memcpy(p->claims, p->bits, n_words * sizeof(*p->claims));
+	return 0;
+}
+
+/* As pw_part_next(), below end. */
+static uint64_t next_below(const struct pw_part *p, uint64_t index, uint64_t end, bool set)
+{
+	uint64_t word;
+
+	while (index < end) {
+		word = set ? p->bits[index / 64] : ~p->bits[index / 64];
+		word >>= index % 64;
+		if (word)
+			return pw_min_u64(index + (uint64_t)__builtin_ctzll(word), end);
+		index = (index / 64 + 1) * 64;
+	}
+	return end;
+}
+
+uint64_t pw_part_digest_due(const struct pw_part *p)
+{
+	const uint64_t len = p->blocks.symbol_len, first = p->digested_bytes / len;
+	const uint64_t most = pw_min_u64(first + DIGEST_STEP_BYTES / len, p->blocks.n_symbols);
+
+	return pw_min_u64(next_below(p, first, most, false) * len, p->blocks.transfer_len) -
+	       p->digested_bytes;
+}
+
 void pw_part_digest_more(struct pw_part *p)
 {
-	uint64_t end = pw_part_next(p, p->digested_bytes / p->blocks.symbol_len, false);
-	uint64_t n =
-		pw_min_u64(end * p->blocks.symbol_len, p->blocks.transfer_len) - p->digested_bytes;
+	uint64_t n = pw_part_digest_due(p);
 
-	if (n > DIGEST_STEP_BYTES)
-		n = DIGEST_STEP_BYTES - DIGEST_STEP_BYTES % p->blocks.symbol_len;
 	if (n == 0)
 		return;
 	pw_digest_update(p->digest, p->map.base + p->digested_bytes, n);
@@ -117,16 +149,7 @@ void pw_part_digest_more(struct pw_part *p)
 
 uint64_t pw_part_next(const struct pw_part *p, uint64_t index, bool set)
 {
-	uint64_t n = p->blocks.n_symbols, word;
-
-	while (index < n) {
-		word = set ? p->bits[index / 64] : ~p->bits[index / 64];
-		word >>= index % 64;
-		if (word)
-			return pw_min_u64(index + (uint64_t)__builtin_ctzll(word), n);
-		index = (index / 64 + 1) * 64;
-	}
-	return n;
+	return next_below(p, index, p->blocks.n_symbols, set);
 }
 
 uint64_t pw_part_count_clear(const struct pw_part *p, uint64_t from, uint64_t to)

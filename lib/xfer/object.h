@@ -20,6 +20,10 @@
 #include "xfer/output.h"
 #include "xfer/recv.h"
 
+/* A smaller file is digested in no time when it is complete, from the cache; and of such files there
+ * may be very many. */
+#define PW_PART_LARGE_BYTES (1u << 20)
+
 struct pw_digest_state;
 struct pw_object;
 
@@ -33,6 +37,11 @@ struct pw_part {
 	/* Over the file's first digested_bytes, which are there; NULL: left to the finisher. */
 	struct pw_digest_state *digest;
 	uint64_t digested_bytes;
+	/* With several lanes, and while it is mapped: symbols that are there or that a lane copies now.
+	 * NULL: bits say it all. */
+	uint64_t *claims;
+	unsigned int n_writing; /* lanes that copy to it or digest it: it stays mapped */
+	bool digesting;         /* one of them digests what came before its turn */
 	struct pw_object *obj;
 	struct pw_part *prev, *next; /* mapped parts, the one used last in front */
 	uint64_t bits[];             /* one a symbol, set when it is there */
@@ -63,16 +72,6 @@ uint64_t pw_part_bytes(const struct pw_blocks *b);
 int pw_part_create(struct pw_object *o, const struct pw_blocks *b, struct pw_err *err);
 void pw_part_destroy(struct pw_object *o); /* unmaps; accepts an object without one */
 
-static inline bool pw_part_has(const struct pw_part *p, uint64_t index)
-{
-	return p->bits[index / 64] >> (index % 64) & 1;
-}
-
-static inline void pw_part_set(struct pw_part *p, uint64_t index)
-{
-	p->bits[index / 64] |= 1ull << (index % 64);
-}
-
 /* Starts the digest of a file that is worth it; without one, all of it is left to the finisher. */
 void pw_part_digest_start(struct pw_part *p);
 
@@ -80,22 +79,28 @@ void pw_part_digest_start(struct pw_part *p);
  * digest; only some of it at a time, because packets wait meanwhile. */
 void pw_part_digest_more(struct pw_part *p);
 
+/* How many bytes that would be. */
+uint64_t pw_part_digest_due(const struct pw_part *p);
+
+/* From now on several lanes write to it; -ENOMEM. */
+int pw_part_claims_start(struct pw_part *p);
+
 /* n <= 64 symbols from index on: as they lie in one word of the bitmap or two. */
-static inline bool pw_part_has_any(const struct pw_part *p, uint64_t index, unsigned int n)
+static inline bool pw_bits_any(const uint64_t *bits, uint64_t index, unsigned int n)
 {
 	const uint64_t run = UINT64_MAX >> (64 - n), shift = index % 64;
 
-	return (p->bits[index / 64] & run << shift) ||
-	       (shift + n > 64 && (p->bits[index / 64 + 1] & run >> (64 - shift)));
+	return (bits[index / 64] & run << shift) ||
+	       (shift + n > 64 && (bits[index / 64 + 1] & run >> (64 - shift)));
 }
 
-static inline void pw_part_set_run(struct pw_part *p, uint64_t index, unsigned int n)
+static inline void pw_bits_set(uint64_t *bits, uint64_t index, unsigned int n)
 {
 	const uint64_t run = UINT64_MAX >> (64 - n), shift = index % 64;
 
-	p->bits[index / 64] |= run << shift;
+	bits[index / 64] |= run << shift;
 	if (shift + n > 64)
-		p->bits[index / 64 + 1] |= run >> (64 - shift);
+		bits[index / 64 + 1] |= run >> (64 - shift);
 }
 
 /* Symbols in [from, to) that are not there. */

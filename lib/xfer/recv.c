@@ -9,7 +9,7 @@
 #include "page/guard.h"
 #include "page/ntcopy.h"
 #include "xfer/direct.h"
-#include "xfer/recvint.h"
+#include "xfer/recvrun.h"
 
 /* Packets in one run; a word of the bitmap takes 64. */
 #define RUN_MAX 32
@@ -60,25 +60,6 @@ static void take_fdt(
 	pw_fdtrx_done(&r->fdt, slot, true);
 }
 
-/* Symbols up to this one have passed by: for the loss. Before the symbol's bit is set. */
-static inline void reach(struct pw_recv *r, struct pw_part *p, uint64_t index)
-{
-	if (index < p->n_reached)
-		return;
-	r->st.symbols_expected += p->resumed ? pw_part_count_clear(p, p->n_reached, index + 1)
-					     : index + 1 - p->n_reached;
-	p->n_reached = index + 1;
-}
-
-static inline void account(struct pw_recv *r, struct pw_object *o, uint64_t n, uint64_t len)
-{
-	o->part->n_missing -= n;
-	o->have_bytes += len;
-	r->st.bytes_have += len;
-	r->st.symbols_seen += n;
-	r->c.payload_bytes += len;
-}
-
 /* A symbol to its place; while none is missing in front of it, into the digest too, from the packet:
  * that is in the cache, the file's page is not. */
 static inline void write_symbol(
@@ -106,13 +87,15 @@ static inline void place(struct pw_recv *r, struct pw_object *o, uint64_t index,
 {
 	struct pw_part *p = o->part;
 
-	if (pw_part_has(p, index)) {
+	if (pw_bits_any(p->claims ? p->claims : p->bits, index, 1)) {
 		r->c.duplicates++;
 		return;
 	}
-	reach(r, p, index);
-	pw_part_set(p, index);
-	account(r, o, 1, len);
+	pw_run_reach(r, p, index);
+	pw_bits_set(p->bits, index, 1);
+	if (p->claims)
+		pw_bits_set(p->claims, index, 1);
+	pw_run_account(r, o, 1, len);
 	write_symbol(p, index, payload, len);
 }
 
@@ -134,16 +117,6 @@ static bool place_several(struct pw_recv *r, struct pw_object *o, const struct p
 	return true;
 }
 
-static inline void went_on(struct pw_recv *r, struct pw_object *o)
-{
-	if (o->state == PW_RECV_KNOWN)
-		pw_recv_set_state(r, o, PW_RECV_PARTIAL);
-	if (o->part->n_missing == 0) {
-		r->last = NULL;
-		pw_recv_submit(r, o, PW_FINISH_PART);
-	}
-}
-
 static inline void take_symbol(struct pw_recv *r, struct pw_object *o, const struct pw_alc_hdr *hdr,
 	const uint8_t *payload, size_t len)
 {
@@ -160,7 +133,7 @@ static inline void take_symbol(struct pw_recv *r, struct pw_object *o, const str
 		r->c.out_of_object++;
 		return;
 	}
-	went_on(r, o);
+	pw_run_went_on(r, o);
 }
 
 /* The object that toi's symbols go to, or NULL when they go nowhere. */
@@ -232,31 +205,6 @@ static void take_packet(struct pw_recv *r, const struct pw_rx_view *view)
 	take_symbol(r, o, &hdr, payload, len);
 }
 
-/*
- * The stream as it is when nothing is amiss: packets that start as the last one that was parsed did,
- * each with the next whole symbol of one block. Returns how many of them views[n] starts with.
- */
-static inline unsigned int count_run(
-	const struct pw_recv *r, const struct pw_rx_view *views, unsigned int n, uint32_t *first_id)
-{
-	const uint32_t len = r->memo.len + PW_FEC_ID_LEN + r->last->part->blocks.symbol_len;
-	unsigned int i;
-
-	for (i = 0; i < n && views[i].len == len; i++) {
-		const uint8_t *pkt = views[i].data;
-		uint32_t id;
-
-		if (!pw_alc_is_same(&r->memo, pkt, len))
-			break;
-		id = pw_be32_load(pkt + r->memo.len);
-		if (i == 0)
-			*first_id = id;
-		else if (id != *first_id + i)
-			break;
-	}
-	return i;
-}
-
 /* Takes a run of symbols, none of which is there yet, at once. Returns how many packets that were; 0:
  * the first one is for take_packet(), as is what ends an object. */
 static unsigned int take_run(struct pw_recv *r, const struct pw_rx_view *views, unsigned int n)
@@ -264,41 +212,43 @@ static unsigned int take_run(struct pw_recv *r, const struct pw_rx_view *views, 
 	struct pw_object *o = r->last;
 	struct pw_part *p = o->part;
 	const struct pw_blocks *b = &p->blocks;
-	uint32_t id, head = r->memo.len + PW_FEC_ID_LEN;
+	const uint32_t head = r->memo.len + PW_FEC_ID_LEN;
 	uint64_t index;
 	unsigned int i;
 
-	n = count_run(r, views, n, &id);
-	if (n == 0 || !pw_blocks_index(b, id >> 16, id & UINT16_MAX, &index))
+	n = pw_run_find(&r->memo, b, views, n, &index);
+	if (n == 0 || pw_bits_any(p->bits, index, n))
 		return 0;
-	n = (unsigned int)pw_min_u64(n, pw_blocks_block_len(b, id >> 16) - (id & UINT16_MAX));
-	n -= pw_blocks_symbol_bytes(b, index + n - 1) != b->symbol_len;
-	if (n == 0 || pw_part_has_any(p, index, n))
-		return 0;
-	reach(r, p, index + n - 1);
-	pw_part_set_run(p, index, n);
-	account(r, o, n, (uint64_t)n * b->symbol_len);
+	pw_run_reach(r, p, index + n - 1);
+	pw_bits_set(p->bits, index, n);
+	pw_run_account(r, o, n, (uint64_t)n * b->symbol_len);
 	r->c.packets += n;
 	r->c.alc_verdicts[PW_ALC_OK] += n;
 	for (i = 0; i < n; i++)
 		write_symbol(p, index + i, views[i].data + head, b->symbol_len);
-	went_on(r, o);
+	pw_run_went_on(r, o);
 	return n;
 }
 
-void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
+size_t pw_recv_take(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
 {
-	size_t i;
 	unsigned int run;
+	size_t i;
 
 	for (i = 0; i < n && !r->stopped; i += run) {
 		run = (unsigned int)pw_min_u64(n - i, RUN_MAX);
-		run = r->last ? take_run(r, &views[i], run) : 0;
+		run = r->last && !r->last->part->claims ? take_run(r, &views[i], run) : 0;
 		if (run == 0) {
 			take_packet(r, &views[i]);
 			run = 1;
 		}
 	}
+	return i;
+}
+
+void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
+{
+	pw_recv_take(r, views, n);
 	/* what came before its turn */
 	if (r->last && r->last->part->digest && r->last->part->map.base)
 		pw_part_digest_more(r->last->part);
@@ -319,6 +269,7 @@ static bool is_done(const struct pw_recv *r)
 
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 {
+	pw_recv_lock(r);
 	if (!r->finished) {
 		pw_recv_collect(r);
 		pw_recv_check_direct(r);
@@ -328,22 +279,37 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 	r->st.n_files = r->objs.n;
 	st->done = is_done(r);
 	st->fatal = r->fatal.code != 0;
+	pw_recv_unlock(r);
+	if (r->lanes)
+		pw_recv_counters(r);
 }
 
 const struct pw_recv_counters *pw_recv_counters(const struct pw_recv *r)
 {
-	return &r->c;
+	if (!r->lanes)
+		return &r->c;
+	pw_recv_lock(r);
+	r->lanes->seen = r->c;
+	pw_recv_unlock(r);
+	return &r->lanes->seen;
 }
 
 size_t pw_recv_n_files(const struct pw_recv *r)
 {
-	return r->objs.n;
+	size_t n;
+
+	pw_recv_lock(r);
+	n = r->objs.n;
+	pw_recv_unlock(r);
+	return n;
 }
 
 void pw_recv_file(const struct pw_recv *r, size_t i, struct pw_recv_file_info *info)
 {
-	const struct pw_object *o = pw_objtab_at(&r->objs, i);
+	const struct pw_object *o;
 
+	pw_recv_lock(r);
+	o = pw_objtab_at(&r->objs, i);
 	*info = (struct pw_recv_file_info){
 		.toi = o->toi,
 		.name = o->name,
@@ -353,6 +319,7 @@ void pw_recv_file(const struct pw_recv *r, size_t i, struct pw_recv_file_info *i
 		.digest = o->digest,
 		.reason = o->reason,
 	};
+	pw_recv_unlock(r);
 }
 
 const char *pw_recv_gaps_written(const struct pw_recv *r)

@@ -8,7 +8,7 @@
  *
  * Packets are hostile: nothing is written outside the output directory, memory is bounded by the
  * limits in the config, and every packet that is not taken has a counter. One thread calls
- * everything here; the finisher thread is inside.
+ * everything here; the finisher thread is inside. With several lanes, other threads bring packets, too.
  */
 #ifndef PW_XFER_RECV_H
 #define PW_XFER_RECV_H
@@ -35,6 +35,8 @@ struct pw_recv_config {
 	uint64_t max_file_bytes; /* refuse larger; 0 = the free space of out_dir's file system */
 	uint64_t max_files;      /* 0 = 1,000,000 files known at once */
 	uint64_t expect_files; /* done after this many files ended; 0 = when the session says so */
+	uint32_t n_lanes; /* threads that bring packets: 0 or 1, one, by pw_recv_burst(); more, by
+			     pw_recv_lane_burst() */
 };
 
 struct pw_recv_counters {
@@ -97,8 +99,13 @@ int pw_recv_create(struct pw_recv **r, const struct pw_recv_config *cfg, const s
 	struct pw_err *err);
 /* Takes n packets. Never fails: what is wrong is counted, or turns up in the status. */
 void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n);
+/* The same for lane 0 .. n_lanes - 1, where n_lanes > 1; one thread a lane. Returns how many bytes of
+ * files it brought that had not been there. Drops all once pw_recv_finish() was called. */
+uint64_t pw_recv_lane_burst(
+	struct pw_recv *r, uint32_t lane, const struct pw_rx_view *views, size_t n);
 /* Cheap: collects the finisher's results too. */
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st);
+/* With several lanes: as they are now, and brought up to date by each pw_recv_status(). */
 const struct pw_recv_counters *pw_recv_counters(const struct pw_recv *r);
 /* Waits for the finisher, writes the gap manifest if anything is missing (removes a stale one if
  * nothing is), closes files. Entries of an older manifest about files that this session said

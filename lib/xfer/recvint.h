@@ -3,6 +3,8 @@
 #ifndef PW_XFER_RECVINT_H
 #define PW_XFER_RECVINT_H
 
+#include <pthread.h>
+
 #include "xfer/ahead.h"
 #include "xfer/fdtrx.h"
 #include "xfer/finish.h"
@@ -18,8 +20,26 @@
 #define PW_RECV_MAX_PARTS  (1ull << 30) /* bytes of all bitmaps; less on a small host */
 #define PW_RECV_MAX_RANGES (1u << 20)   /* in one gap manifest */
 
+/* A thread that brings packets. Its own, but for the objects. */
+struct pw_recv_lane {
+	_Alignas(64) struct pw_object *last; /* took its last symbols, or NULL */
+	struct pw_alc_memo memo;
+	struct pw_blocks blocks; /* of `last` */
+	bool shares;             /* `last` takes symbols of several lanes at once */
+	uint64_t new_bytes;      /* of this burst */
+};
+
+/* With several lanes; see recvlane.c. */
+struct pw_recv_lanes {
+	pthread_mutex_t lock;   /* over the receiver, and every part */
+	unsigned int n_holding; /* lanes that hold a part */
+	uint32_t n;
+	struct pw_recv_counters seen; /* as last asked for */
+	struct pw_recv_lane v[];
+};
+
 struct pw_recv {
-	/* per packet */
+	/* per packet; with several lanes of the one that has the lock */
 	struct pw_object *last;  /* takes symbols now, or NULL */
 	struct pw_alc_memo memo; /* how packets of `last` start */
 	bool locked;             /* tsi is known */
@@ -29,7 +49,8 @@ struct pw_recv {
 	struct pw_recv_counters c;
 	struct pw_recv_status st; /* running sums; done and fatal are set when asked */
 
-	struct pw_recv_config cfg; /* its strings are ours */
+	struct pw_recv_lanes *lanes; /* NULL: one */
+	struct pw_recv_config cfg;   /* its strings are ours */
 	const struct pw_log *log;
 	struct pw_objtab objs;
 	struct pw_part *lru_head, *lru_tail;
@@ -55,6 +76,26 @@ struct pw_recv {
 	int finish_ret;
 	struct pw_err fatal; /* code 0: none */
 };
+
+static inline void pw_recv_lock(const struct pw_recv *r)
+{
+	if (r->lanes)
+		pthread_mutex_lock(&r->lanes->lock);
+}
+
+static inline void pw_recv_unlock(const struct pw_recv *r)
+{
+	if (r->lanes)
+		pthread_mutex_unlock(&r->lanes->lock);
+}
+
+int pw_recv_lanes_create(struct pw_recv *r, uint32_t n, struct pw_err *err);
+/* No more packets are taken, and no lane holds a part. */
+void pw_recv_lanes_stop(struct pw_recv *r);
+void pw_recv_lanes_destroy(struct pw_recv *r);
+
+/* recv.c: returns how many it took, which is fewer when the transfer has ended. */
+size_t pw_recv_take(struct pw_recv *r, const struct pw_rx_view *views, size_t n);
 
 void pw_recv_set_state(struct pw_recv *r, struct pw_object *o, enum pw_recv_file_state s);
 void pw_recv_set_have(struct pw_recv *r, struct pw_object *o, uint64_t have_bytes);

@@ -145,6 +145,8 @@ int pw_recv_create(struct pw_recv **out_r, const struct pw_recv_config *cfg,
 	r->max_part_bytes = part_limit();
 	pw_objtab_init(&r->objs);
 	ret = set_paths(r, cfg, err);
+	if (ret == 0 && cfg->n_lanes > 1)
+		ret = pw_recv_lanes_create(r, cfg->n_lanes, err);
 	if (ret == 0)
 		ret = start_output(r, err);
 	if (ret < 0) {
@@ -177,7 +179,7 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 		return r->finish_ret;
 	}
 	r->finished = true;
-	r->stopped = true;
+	pw_recv_lanes_stop(r);
 	pw_recv_submit_due(r);
 	if (r->finish)
 		pw_finish_wait(r->finish);
@@ -211,6 +213,7 @@ void pw_recv_destroy(struct pw_recv *r)
 	pw_fdtrx_finish(&r->fdt);
 	pw_gaps_finish(&r->old);
 	pw_output_close(&r->out);
+	pw_recv_lanes_destroy(r);
 	free(r->gaps_path);
 	free((void *)(uintptr_t)r->cfg.out_dir);
 	free(r);

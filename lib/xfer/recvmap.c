@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "page/guard.h"
 #include "page/ntcopy.h"
 #include "xfer/direct.h"
@@ -38,9 +39,19 @@ static void lost(struct pw_recv *r, struct pw_object *o)
 	pw_recv_set_fatal(r, &err);
 }
 
+/* The one that was used longest ago, less those that lanes hold. */
+static struct pw_part *lru_idle(const struct pw_recv *r)
+{
+	struct pw_part *p = r->lru_tail;
+
+	while (p && p->n_writing)
+		p = p->prev;
+	return p;
+}
+
 static void unmap(struct pw_recv *r, struct pw_part *p)
 {
-	if (!p->map.base)
+	if (!p || !p->map.base)
 		return;
 	lru_remove(r, p);
 	pw_ahead_drop(r->ahead, p->map.base);
@@ -100,7 +111,7 @@ static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 	int ret;
 
 	if (r->n_mapped >= PW_RECV_MAX_MAPPED)
-		unmap(r, r->lru_tail);
+		unmap(r, lru_idle(r));
 	if (fresh)
 		forget_old(r, o);
 	ret = fresh ? pw_output_create(&r->out, o->name, o->len_bytes, &p->map, &err)
@@ -113,8 +124,19 @@ static bool map_part(struct pw_recv *r, struct pw_object *o, bool fresh)
 	lru_push(r, p);
 	if (r->ahead)
 		pw_ahead_add(r->ahead, p->map.base, p->map.map_bytes, r->out.huge_page_bytes);
+	if (r->lanes && !p->map.direct && pw_part_claims_start(p) < 0) {
+		pw_err_sys(&err, ENOMEM, "receive %s", o->name);
+		pw_recv_set_fatal(r, &err);
+		return false;
+	}
 	pw_part_digest_start(p);
 	return true;
+}
+
+/* A bitmap more where lanes claim. */
+static uint64_t part_bytes(const struct pw_recv *r, const struct pw_blocks *b)
+{
+	return pw_part_bytes(b) + (r->lanes ? pw_div_ceil(b->n_symbols, 64) * sizeof(uint64_t) : 0);
 }
 
 static void drop_part(struct pw_recv *r, struct pw_object *o)
@@ -122,7 +144,7 @@ static void drop_part(struct pw_recv *r, struct pw_object *o)
 	if (!o->part)
 		return;
 	unmap(r, o->part);
-	r->part_bytes -= pw_part_bytes(&o->part->blocks);
+	r->part_bytes -= part_bytes(r, &o->part->blocks);
 	pw_part_destroy(o);
 }
 
@@ -135,7 +157,7 @@ static bool start_part(struct pw_recv *r, struct pw_object *o)
 		pw_recv_refuse(r, o, err.msg, true);
 		return false;
 	}
-	if (pw_part_bytes(&b) > r->max_part_bytes - r->part_bytes) {
+	if (part_bytes(r, &b) > r->max_part_bytes - r->part_bytes) {
 		pw_recv_refuse(r, o, "too many symbols under way for this host's memory", false);
 		return false;
 	}
@@ -143,7 +165,7 @@ static bool start_part(struct pw_recv *r, struct pw_object *o)
 		pw_recv_set_fatal(r, &err);
 		return false;
 	}
-	r->part_bytes += pw_part_bytes(&b);
+	r->part_bytes += part_bytes(r, &b);
 	return true;
 }
 

@@ -4,7 +4,7 @@
  *
  *   options | length 16 | packet | length 16 | packet | ...
  *
- * Fed one by one and in bursts, they leave the same counters.
+ * Fed one by one, in bursts and by several lanes, they leave the same counters.
  *
  * An FDT is hard to hit upon byte by byte: a packet of length 0xffff stands for a table of one
  * file, made from the bytes that follow. With an output directory (options bit 0) nothing may
@@ -120,11 +120,15 @@ static size_t make_table(uint8_t *buf, size_t room, const uint8_t *in, size_t le
 struct burst {
 	struct pw_rx_view views[BURST_MAX];
 	size_t n;
+	uint32_t n_lanes, lane; /* that brings it */
 };
 
 static void flush(struct pw_recv *r, struct burst *b)
 {
-	pw_recv_burst(r, b->views, b->n);
+	if (b->n_lanes > 1)
+		pw_recv_lane_burst(r, b->lane++ % b->n_lanes, b->views, b->n);
+	else
+		pw_recv_burst(r, b->views, b->n);
 	while (b->n) {
 		b->n--;
 		free((void *)(uintptr_t)(b->views[b->n].data - 1));
@@ -141,10 +145,11 @@ static void add(struct burst *b, const uint8_t *data, size_t len)
 	b->views[b->n++] = (struct pw_rx_view){copy + 1, (uint32_t)len};
 }
 
-static void feed(struct pw_recv *r, const uint8_t *data, size_t size, size_t burst_max)
+static void feed(
+	struct pw_recv *r, const uint8_t *data, size_t size, size_t burst_max, uint32_t n_lanes)
 {
 	static uint8_t table[8192];
-	struct burst b = {.n = 0};
+	struct burst b = {.n_lanes = n_lanes};
 	size_t len, n;
 
 	for (n = 0; n < MAX_PACKETS && size >= 2; n++) {
@@ -197,7 +202,7 @@ static struct pw_recv_counters receive(
 	struct pw_recv *r;
 
 	check(pw_recv_create(&r, cfg, NULL, &err) == 0);
-	feed(r, data, size, burst_max);
+	feed(r, data, size, burst_max, cfg->n_lanes);
 	check(pw_recv_finish(r, &err) >= 0);
 	check_state(r);
 	c = *pw_recv_counters(r);
@@ -208,12 +213,13 @@ static struct pw_recv_counters receive(
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pw_recv_config cfg = {.max_file_bytes = 1u << 20, .max_files = 1000};
-	struct pw_recv_counters single, burst;
+	struct pw_recv_counters single, burst, lanes;
 
 	if (size < 1)
 		return 0;
 	cfg.discard = !(data[0] & 1);
 	cfg.force = data[0] & 2;
+	cfg.n_lanes = data[0] & 8 ? 2 : 1;
 	if (!cfg.discard) {
 		make_dirs();
 		cfg.out_dir = out;
@@ -223,6 +229,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	single = receive(&cfg, data + 1, size - 1, 1);
 	burst = receive(&cfg, data + 1, size - 1, BURST_MAX);
-	check(!memcmp(&single, &burst, sizeof(single)));
+	cfg.n_lanes = 3;
+	lanes = receive(&cfg, data + 1, size - 1, 2);
+	check(!memcmp(&single, &burst, sizeof(single)) && !memcmp(&single, &lanes, sizeof(single)));
 	return 0;
 }

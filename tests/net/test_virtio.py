@@ -50,10 +50,14 @@ def test_two_queues_send_each_symbol_once_both_ways(t):
     t.need_hugepages()
     files = files_of_all_sizes(t)
     two = ("--queues", "2", "--queue-size", "256")
+    one_cpu = ("--core", str(min(os.sched_getaffinity(0))))  # for both of the receiver's threads
     # a large one that is dealt to both lanes, and small ones in one group with it
-    for way in vhost_to_virtio_user, virtio_user_to_vhost:
-        tx, rx = way(t, files, two, two + ("--force",))
+    for way, more in (vhost_to_virtio_user, ()), (virtio_user_to_vhost, one_cpu):
+        tx, rx = way(t, files, two, two + ("--force", *more))
         check_arrived(t, files, tx, rx)
+        equal(len(rx["queue_packets"]), 2, "receive queues")
+        check(min(rx["queue_packets"]) > 0, f"packets by queue: {rx['queue_packets']}")
+        equal(sum(rx["queue_packets"]), rx["port_counters"]["packets"], "packets of both queues")
 
 
 def test_vhost_sends_all_sizes_from_the_page_cache(t):

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +13,20 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "page/digest.h"
 #include "page/ntcopy.h"
 #include "page/window.h"
 #include "sys/uring.h"
 #include "xfer/object.h"
 
-#define CHUNK      (2ull << 20) /* a huge page */
-#define LIVE_MAX   (PW_DIRECT_MEMORY / CHUNK)
-#define BLOCK      4096u
-#define NONE       UINT64_MAX
-#define WAIT_NS    100000000ull
-#define SILENT_MAX 300 /* times that: the disk is stuck */
+#define CHUNK       (2ull << 20) /* a huge page */
+#define LIVE_MAX    (PW_DIRECT_MEMORY / CHUNK)
+#define BLOCK       4096u
+#define NONE        UINT64_MAX
+#define WAIT_NS     100000000ull
+#define PATIENCE_NS 5000000000ull  /* a disk that says nothing for so long is reported */
+#define SILENT_NS   30000000000ull /* and given up */
 
 static_assert(LIVE_MAX <= 128, "found by looking at each");
 
@@ -55,6 +58,7 @@ struct pw_direct {
 	unsigned int n_live, n_writing;
 	int failed;
 	atomic_uint *n_open;
+	const struct pw_log *log;
 };
 
 static uint64_t end_of(const struct pw_direct *d, uint64_t index)
@@ -172,18 +176,36 @@ static void take_all(struct pw_direct *d)
 	}
 }
 
+static void say_silent(const struct pw_direct *d, uint64_t ns)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", d->plain_fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	pw_warn(d->log, "write %s: the disk has not answered for %.0f s", path, (double)ns * 1e-9);
+}
+
 static void wait_for_disk(struct pw_direct *d)
 {
-	unsigned int silent, before = d->n_writing;
+	const unsigned int before = d->n_writing;
+	const uint64_t start = pw_clock_ns();
+	uint64_t silent_ns = 0, say_ns = PATIENCE_NS;
 
-	for (silent = 0; d->n_writing == before && !d->failed; silent++) {
+	while (d->n_writing == before && !d->failed) {
 		int r = pw_uring_wait(&d->ring, 1, WAIT_NS);
 
 		take_all(d);
+		silent_ns = pw_clock_ns() - start;
 		if (r < 0 && r != -EINTR)
 			fail(d, -r);
-		else if (silent == SILENT_MAX)
+		else if (silent_ns >= SILENT_NS)
 			fail(d, ETIMEDOUT);
+		if (silent_ns >= say_ns) {
+			say_silent(d, silent_ns);
+			say_ns += PATIENCE_NS;
+		}
 	}
 }
 
@@ -362,7 +384,8 @@ static void free_all(struct pw_direct *d)
 	free(d);
 }
 
-int pw_direct_open(struct pw_direct **out, int fd, uint64_t len_bytes, atomic_uint *n_open)
+int pw_direct_open(struct pw_direct **out, int fd, uint64_t len_bytes, atomic_uint *n_open,
+	const struct pw_log *log)
 {
 	static const struct pw_uring_want want = {
 		.sq_entries = 128,
@@ -383,6 +406,7 @@ int pw_direct_open(struct pw_direct **out, int fd, uint64_t len_bytes, atomic_ui
 		return -ENOMEM;
 	atomic_fetch_add(n_open, 1);
 	d->n_open = n_open;
+	d->log = log;
 	d->len_bytes = len_bytes;
 	d->cur = NONE;
 	d->fd = d->plain_fd = -1;

@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/log.h"
 
 #define PW_DIRECT_FILES  2u             /* at once; others are mapped */
 #define PW_DIRECT_MEMORY (192ull << 20) /* of each, at most */
@@ -29,15 +29,16 @@
 struct pw_direct; /* opaque */
 struct pw_part;
 
-/* fd: open read-write, len_bytes long; it stays the caller's. n_open counts such files. -EOPNOTSUPP,
- * -EMFILE and others: map it instead. */
-int pw_direct_open(struct pw_direct **d, int fd, uint64_t len_bytes, atomic_uint *n_open);
+/* fd: open read-write, len_bytes long; it stays the caller's. n_open counts such files. log (may be
+ * NULL) is told of a disk that does not answer. -EOPNOTSUPP, -EMFILE and others: map it instead. */
+int pw_direct_open(struct pw_direct **d, int fd, uint64_t len_bytes, atomic_uint *n_open,
+	const struct pw_log *log);
 
 /* Where the file's byte 0 would lie. */
 uint8_t *pw_direct_base(struct pw_direct *d);
 
 /* Puts bytes that part->map.lo and hi do not take, and sets those for the ones that follow. Their
- * symbol's bit is set. Waits for the disk when memory is full. Gives up the part's digest when it
+ * symbol's bit is set. Waits for the disk when memory is full, 30 s at most. Gives up the part's digest when it
  * holds on to memory. */
 void pw_direct_put(struct pw_part *part, uint64_t at, const uint8_t *data, uint32_t len);
 

@@ -115,7 +115,7 @@ static bool open_direct(const struct pw_output *o, int fd, uint64_t len_bytes, s
 
 	if (o->write == PW_WRITE_MAPPED || !o->n_direct || o->huge_page_bytes ||
 		(o->write == PW_WRITE_AUTO && len_bytes < PW_DIRECT_MIN) || fstat(fd, &st) < 0 ||
-		pw_direct_open(&m->direct, fd, len_bytes, o->n_direct) < 0)
+		pw_direct_open(&m->direct, fd, len_bytes, o->n_direct, o->log) < 0)
 		return false;
 	m->base = pw_direct_base(m->direct);
 	m->map_bytes = len_bytes;

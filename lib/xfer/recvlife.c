@@ -101,6 +101,7 @@ static int start_output(struct pw_recv *r, struct pw_err *err)
 	ret = pw_output_open(&r->out, r->cfg.out_dir, err);
 	r->out.write = r->cfg.write;
 	r->out.n_direct = &r->n_direct;
+	r->out.log = r->log;
 	if (ret == 0)
 		ret = pw_guard_init(err);
 	if (ret == 0 && r->cfg.resume)

@@ -4,8 +4,9 @@ import ctypes
 import json
 import mmap
 import os
+import subprocess
 
-from harness import Skip, check, equal, poll_until
+from harness import Skip, check, equal, long, poll_until
 from test_virtio import (check_arrived, files_of_all_sizes, vhost_to_virtio_user,
                          virtio_user_to_vhost)
 
@@ -108,3 +109,38 @@ def test_a_file_system_without_o_direct_is_read_with_a_copy_that_is_said(t):
     tx = t.send("--port", "null", "--to", "239.77.0.1", "--pages", "stream", "--no-huge",
                 sent).ends_with(0)
     equal(tx.json["page_in_copies"], 1, "page_in_copies")
+
+
+def disk_of_its_own(t, name, mib):
+    """A file system that can be frozen without anybody else waiting."""
+    t.need_root()
+    image, mount = sparse_file(t, f"{name}.img", mib * MIB), t.mkdir(name)
+    for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, mount]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise Skip(f"{command[0]}: {done.stderr.strip()}")
+    t.mounts.append(mount)
+    return mount
+
+
+@long
+def test_a_disk_that_takes_nothing_is_reported_and_waited_for(t):
+    t.need_hugepages()
+    sent, disk = t.file("a.bin", 300 * MIB + 777), disk_of_its_own(t, "disk", 600)
+    sock = t.path("w.sock")
+    rx = t.recv("--port", f"vhost:{sock}", "--out", disk, "--expect", "1", "--write", "direct")
+    poll_until(lambda: os.path.exists(sock), 30, "the socket")
+    tx = t.send(sent, "--port", f"virtio-user:{sock}", "--to", "239.77.0.1", "--rate", "1Gbit/s",
+                "--pages", "stream", "--stream-memory", "16MiB")
+    part = os.path.join(disk, "a.bin.part")
+    poll_until(lambda: os.path.exists(part) and os.stat(part).st_blocks > 16 * MIB // 512, 30,
+               "bytes on the disk")
+    subprocess.run(["fsfreeze", "-f", disk], check=True, timeout=60)
+    try:
+        poll_until(lambda: "has not answered for" in rx.err or not rx.running, 30, "the warning")
+    finally:
+        subprocess.run(["fsfreeze", "-u", disk], check=True, timeout=60)
+    check(part in rx.err, f"which file: {rx.describe()}")
+    tx.ends_with(0)
+    rx.ends_with(0)
+    t.same(sent, os.path.join(disk, "a.bin"))

@@ -8,10 +8,6 @@
 #include "base/bytes.h"
 #include "page/digest.h"
 
-/* One step, from memory: the packets wait for some microseconds. In a stream that leaves no time for it
- * the finisher has the rest to do. */
-#define DIGEST_STEP_BYTES (128u << 10)
-
 uint64_t pw_part_bytes(const struct pw_blocks *b)
 {
 	return sizeof(struct pw_part) + pw_div_ceil(b->n_symbols, 64) * sizeof(uint64_t) +
@@ -128,10 +124,10 @@ static uint64_t next_below(const struct pw_part *p, uint64_t index, uint64_t end
 	return end;
 }
 
-uint64_t pw_part_digest_due(const struct pw_part *p)
+uint64_t pw_part_digest_due(const struct pw_part *p, uint64_t most_bytes)
 {
 	const uint64_t len = p->blocks.symbol_len, first = p->digested_bytes / len;
-	const uint64_t most = pw_min_u64(first + DIGEST_STEP_BYTES / len, p->blocks.n_symbols);
+	const uint64_t most = pw_min_u64(first + most_bytes / len, p->blocks.n_symbols);
 
 	return pw_min_u64(next_below(p, first, most, false) * len, p->blocks.transfer_len) -
 	       p->digested_bytes;
@@ -139,7 +135,7 @@ uint64_t pw_part_digest_due(const struct pw_part *p)
 
 void pw_part_digest_more(struct pw_part *p)
 {
-	uint64_t n = pw_part_digest_due(p);
+	uint64_t n = pw_part_digest_due(p, PW_PART_DIGEST_STEP);
 
 	if (n == 0)
 		return;

@@ -24,6 +24,10 @@
  * may be very many. */
 #define PW_PART_LARGE_BYTES (1u << 20)
 
+/* One step, from memory: the packets wait for some microseconds. In a stream that leaves no time for it
+ * the finisher has the rest to do. */
+#define PW_PART_DIGEST_STEP (128u << 10)
+
 struct pw_digest_state;
 struct pw_object;
 
@@ -79,8 +83,8 @@ void pw_part_digest_start(struct pw_part *p);
  * digest; only some of it at a time, because packets wait meanwhile. */
 void pw_part_digest_more(struct pw_part *p);
 
-/* How many bytes that would be. */
-uint64_t pw_part_digest_due(const struct pw_part *p);
+/* How many bytes that would be, of most_bytes (PW_PART_DIGEST_STEP or more) at most. */
+uint64_t pw_part_digest_due(const struct pw_part *p, uint64_t most_bytes);
 
 /* From now on several lanes write to it; -ENOMEM. */
 int pw_part_claims_start(struct pw_part *p);

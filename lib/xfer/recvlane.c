@@ -26,6 +26,10 @@
 /* Packets in one run: a lane locks twice for each. */
 #define RUN_MAX 64
 
+/* A lane digests that many times as much as it brings, when there is so much to do: others bring as much
+ * meanwhile. */
+#define DIGEST_AHEAD 2
+
 /* What a lane copies while it has not got the lock. */
 struct work {
 	struct pw_object *obj;
@@ -170,7 +174,8 @@ static void digest_more(struct pw_recv *r, struct pw_recv_lane *l)
 	if (p && p->digest && !p->claims)
 		pw_part_digest_more(p);
 	else if (p && p->digest && !p->digesting)
-		n = pw_part_digest_due(p);
+		n = pw_part_digest_due(
+			p, pw_max_u64(PW_PART_DIGEST_STEP, DIGEST_AHEAD * l->new_bytes));
 	if (n) {
 		p->digesting = true;
 		hold(r, p);

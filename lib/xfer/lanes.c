@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ static bool stalled(struct lane *lane, uint64_t *polls, uint64_t *since_ns)
 	if (++*polls % STALL_POLLS)
 		return true;
 	l->cfg->ops->reap(lane->path);
+	sched_yield(); /* the receiver's threads may want this CPU, too */
 	now = pw_clock_ns();
 	if (*since_ns == 0 || atomic_load(&l->hold))
 		*since_ns = now;

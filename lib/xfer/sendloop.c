@@ -2,6 +2,7 @@
 /* The loop that feeds a path: bursts of symbols, the rate, and what to do when the path is full. */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <time.h>
 
 #include "base/bytes.h"
@@ -129,6 +130,8 @@ static int stalled(struct pw_send *s, struct stall *st, struct pw_err *err)
 			s->down_ns = 0; /* nobody has looked since the last stall */
 	}
 	s->cfg.ops->reap(s->cfg.path);
+	if (s->lanes)
+		sched_yield(); /* there may be more threads than CPUs */
 	r = check_path(s, now, now - st->since_ns, err);
 	if (r == 0)
 		r = pw_send_look(s, now, PW_SEND_SENDING, err);

@@ -165,15 +165,17 @@ static void sources_make(struct source s[N_SIZES])
 }
 
 /* Every file whole, every repetition counted; `order` 0: as a sender's lanes send. */
-static void receive_all(const struct source s[N_SIZES], uint64_t order)
+static void receive_all(const struct source s[N_SIZES], uint64_t order, enum pw_write write)
 {
 	struct pw_recv_config cfg = config(dir);
 	struct packets table = {0}, all = {0}, last = {0};
-	struct pw_recv *r = recv_make(&cfg);
+	struct pw_recv *r;
 	struct hand hands[N_LANES];
 	uint64_t bytes, total = 0, left = 0;
 	size_t i, n_once;
 
+	cfg.write = write;
+	r = recv_make(&cfg);
 	packets_add_fdt(&table, TSI, 0, s, N_SIZES, true, N_SIZES);
 	for (i = 0; i < N_SIZES; i++) {
 		uint64_t k, n = source_symbols(&s[i]);
@@ -226,10 +228,54 @@ static void files_of_all_sizes_come_whole_by_all_lanes(void **state)
 
 	(void)state;
 	sources_make(s);
-	for (order = 0; order < 4; order++)
-		receive_all(s, order);
+	for (order = 0; order < 3; order++) {
+		receive_all(s, order, PW_WRITE_MAPPED);
+		receive_all(s, order, PW_WRITE_DIRECT); /* two of them, where this disk can */
+	}
 	for (i = 0; i < N_SIZES; i++)
 		source_drop(&s[i]);
+}
+
+static void a_resumed_file_takes_what_is_missing_by_all_lanes(void **state)
+{
+	struct source s = source_make(1, "resumed", (2u << 20) + 5, 1440, PW_DIGEST_XXH3_128);
+	struct pw_recv_config cfg = config(dir);
+	struct packets table = {0}, some = {0}, all = {0};
+	struct hand hands[N_LANES];
+	struct pw_recv *r;
+	uint64_t i, bytes;
+
+	(void)state;
+	packets_add_fdt(&table, TSI, 0, &s, 1, true, 1);
+	packets_add_file(&all, TSI, &s);
+	for (i = 0; i + 1 < source_symbols(&s); i += 1 + i % 3)
+		packets_add_symbol(&some, TSI, &s, i);
+	r = recv_make(&cfg);
+	push_lane(r, 0, &table);
+	deal(hands, &some, 10);
+	bytes = bring_all(hands, r);
+	hands_drop(hands);
+	assert_int_equal(pw_recv_finish(r, NULL), 1);
+	pw_recv_destroy(r);
+
+	cfg.resume = true;
+	r = recv_make(&cfg);
+	push_lane(r, 0, &table);
+	all.n--; /* what comes behind the last one is a finished file's */
+	deal(hands, &all, 10);
+	bytes += bring_all(hands, r);
+	hands_drop(hands);
+	assert_int_equal(pw_recv_counters(r)->duplicates, some.n);
+	pw_recv_lane_burst(r, 1, &all.v[all.n++], 1);
+	assert_int_equal(pw_recv_finish(r, NULL), 0);
+	assert_state(r, 0, PW_RECV_COMPLETE);
+	assert_content(in_dir(dir, "resumed"), &s);
+	assert_int_equal(bytes + (s.f.transfer_len - 1) % 1440 + 1, s.f.transfer_len);
+	pw_recv_destroy(r);
+	packets_drop(&table);
+	packets_drop(&some);
+	packets_drop(&all);
+	source_drop(&s);
 }
 
 /* The lanes bring the same symbols at the same time, one of them others' bytes for some. Whichever comes
@@ -404,6 +450,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lanes_in_turn_count_what_one_does, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			files_of_all_sizes_come_whole_by_all_lanes, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_resumed_file_takes_what_is_missing_by_all_lanes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			conflicting_symbols_never_end_verified_with_other_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/wirenet.h"
+#include "sys/netif.h"
 
 #define WITNESS "pwwitness"
 #define NOBODY  65534
@@ -295,6 +296,20 @@ static struct pw_addr address(const char *text)
 			return __LINE__ % 250 + 1; \
 	} while (0)
 
+/* The kernel tells of a veth's carrier when it comes to it. */
+static bool has_carrier(const char *name)
+{
+	const uint64_t end = pw_clock_ns() + 20 * PW_NS_PER_S;
+	struct pw_netif netif;
+
+	while (pw_netif_query(name, &netif, NULL) || !netif.carrier) {
+		if (pw_clock_ns() >= end)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
 static int nic_refusals(const void *arg)
 {
 	static const struct {
@@ -323,6 +338,7 @@ static int nic_refusals(const void *arg)
 		if (strcmp(bad[i].nic, "pwe") == 0) {
 			CHILD(pw_wirenet_ip(-1, -1, &err, "link set dev pwd up") == 0);
 			CHILD(pw_wirenet_ip(-1, -1, &err, "link set dev pwe up") == 0);
+			CHILD(has_carrier("pwe"));
 		}
 		to = address(bad[i].to);
 		err.msg[0] = '\0';

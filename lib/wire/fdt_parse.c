@@ -208,7 +208,7 @@ static int read_file(const struct attrs *a, const struct oti *inherited, struct 
 	struct pw_err *err)
 {
 	struct oti oti = *inherited;
-	size_t len;
+	size_t len = 0;
 	int r = read_location(a, f, err);
 
 	if (!r)

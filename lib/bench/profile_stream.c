@@ -25,10 +25,12 @@
 #define WRITE_RATIO 0.9
 #define CACHE_MAX   (FILE_BYTES / 100)
 
+/* Huge pages for fio's buffers, too: a disk's driver takes half the time for them that it takes for
+ * pages of 4 KiB. */
 #define FIO_OPTIONS                                                                      \
 	"--direct=1", "--ioengine=io_uring", "--iodepth=32", "--bs=1M", "--fixedbufs=1", \
-		"--mem_align=4096", "--output-format=json"
-#define FIO_TEXT "--direct=1 --ioengine=io_uring --iodepth=32 --bs=1M --fixedbufs=1"
+		"--mem=mmaphuge", "--output-format=json"
+#define FIO_TEXT "--direct=1 --ioengine=io_uring --iodepth=32 --bs=1M --fixedbufs=1 --mem=mmaphuge"
 
 struct stream {
 	const struct pw_profile_options *opt;

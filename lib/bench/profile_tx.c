@@ -38,7 +38,7 @@ static int measure_send(void *arg, double *value, struct pw_err *err)
 	char self[256], core[16];
 	const char *const argv[] = {pw_prog_self(self, sizeof(self)), "send",
 		t->store.files[0].huge, "--port", "null", "--to", "239.77.0.1", "--symbol", "1440",
-		"--core", core, "--digest", "none", "--lead", "0ms", "--loop", "4", "--json",
+		"--core", core, "--digest", "none", "--lead", "0ms", "--loop", "20", "--json",
 		"--quiet", NULL};
 	int r;
 
@@ -117,7 +117,7 @@ static int tx_open(struct pw_profile_run *run, struct pw_err *err)
 	who = pw_contest_add(c, "pagewire send", measure_send, t);
 	snprintf(who->how, sizeof(who->how),
 		"pagewire send FILE --port null --to 239.77.0.1 --symbol 1440 --digest none "
-		"--lead 0ms --loop 4 --json: busy_cycles_per_packet; FILE of 1 GiB on hugetlbfs");
+		"--lead 0ms --loop 20 --json: busy_cycles_per_packet; FILE of 1 GiB on hugetlbfs");
 	who = pw_contest_add(c, "testpmd txonly", measure_testpmd, t);
 	snprintf(who->how, sizeof(who->how),
 		"dpdk-testpmd --no-pci --vdev net_null0 -- -i --forward-mode=txonly "

@@ -40,6 +40,11 @@ static const struct pw_opt options[] = {
 		"MiB "
 		"on, where the file system can",
 		0, 0, "auto|mapped|direct"},
+	{"write-memory", 0, PW_OPT_SIZE, O(write_memory), "SIZE",
+		"what waits for the disk at most, of each file that goes past the page cache; 8 to "
+		"256 "
+		"MiB",
+		0, 0, NULL},
 	{"max-size", 0, PW_OPT_SIZE, O(max_size), "SIZE",
 		"refuse larger files; default: the free space of --out", 0, 0, NULL},
 	{"max-files", 0, PW_OPT_U64, O(max_files), "N", "know no more files at once", 1, UINT32_MAX,
@@ -82,6 +87,7 @@ static const struct pw_recv_options defaults = {
 	.timeout_ns = 30 * PW_NS_PER_S,
 	.tsi = UINT64_MAX,
 	.max_files = 1000000,
+	.write_memory = PW_DIRECT_MEMORY,
 	.rcvbuf = 64u << 20,
 	.mtu = 1500,
 	.wait_ns = 30 * PW_NS_PER_S,
@@ -101,6 +107,10 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 	if (o->discard && (o->out || o->resume || o->gaps))
 		return pw_err_set(err, EINVAL,
 			"--discard writes nothing; leave out --out, --resume and --gaps, or it");
+	if (o->write_memory < PW_DIRECT_MEMORY_LO || o->write_memory > PW_DIRECT_MEMORY_HI)
+		return pw_err_set(err, EINVAL,
+			"--write-memory is from %lluMiB to %lluMiB for each file; name so much",
+			PW_DIRECT_MEMORY_LO >> 20, PW_DIRECT_MEMORY_HI >> 20);
 	if (o->port && o->interface)
 		return pw_err_set(err, EINVAL,
 			"--interface is for a kernel socket; leave it out with --port");
@@ -134,6 +144,7 @@ static int create(struct pw_recv_run *run, struct pw_err *err)
 		.tsi = o->tsi != UINT64_MAX ? o->tsi : 0,
 		.max_file_bytes = o->max_size,
 		.write = (enum pw_write)o->write,
+		.write_memory_bytes = o->write_memory,
 		.max_files = o->max_files,
 		.expect_files = o->expect,
 		.n_lanes = run->n_queues,

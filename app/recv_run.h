@@ -16,6 +16,7 @@
 struct pw_recv_options {
 	const char *port, *listen, *out, *interface, *gaps, *core, *file_prefix;
 	int write; /* enum pw_write */
+	uint64_t write_memory;
 	uint64_t expect, timeout_ns, tsi, max_size, max_files, rcvbuf, mtu, memory, queue_size,
 		queues, wait_ns, link_grace_ns;
 	int iova;

@@ -121,8 +121,8 @@ static int start_pair(const struct stream *s, const char *socket, struct pw_prog
 {
 	char self[256], tx_port[128], rx_port[128], tx_core[16], rx_core[16];
 	const char *const rx[] = {pw_prog_self(self, sizeof(self)), "recv", "--port", rx_port,
-		"--core", rx_core, "--mtu", "9000", "--out", s->out, "--write", "direct", "--force",
-		"--json", "--quiet", NULL};
+		"--core", rx_core, "--mtu", "9000", "--out", s->out, "--write", "direct",
+		"--write-memory", "64MiB", "--force", "--json", "--quiet", NULL};
 	const char *const tx[] = {self, "send", s->store.files[0].tmpfs, "--port", tx_port, "--to",
 		"239.77.0.1", "--core", tx_core, "--mtu", "9000", "--pages", "pagecache", "--json",
 		"--quiet", NULL};
@@ -213,7 +213,8 @@ static void add_write(struct pw_profile_run *run, struct stream *s)
 		"the file has its name; MTU 9000. Both allocate the file first, neither calls "
 		"fsync.");
 	snprintf(who->how, sizeof(who->how),
-		"pagewire recv --port virtio-user:SOCK --mtu 9000 --out DIR --write direct --core "
+		"pagewire recv --port virtio-user:SOCK --mtu 9000 --out DIR --write direct "
+		"--write-memory 64MiB --core "
 		"B --json; pagewire send TMPFS-FILE --port vhost:SOCK --to 239.77.0.1 --mtu 9000 "
 		"--core A; bytes / verified_seconds");
 	who = pw_contest_add(c, "fio write", measure_fio_write, s);

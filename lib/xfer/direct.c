@@ -21,7 +21,7 @@
 #include "xfer/object.h"
 
 #define CHUNK       (2ull << 20) /* a huge page */
-#define LIVE_MAX    (PW_DIRECT_MEMORY / CHUNK)
+#define LIVE_MAX    (PW_DIRECT_MEMORY_HI / CHUNK)
 #define BLOCK       4096u
 #define NONE        UINT64_MAX
 #define WAIT_NS     100000000ull
@@ -55,7 +55,7 @@ struct pw_direct {
 	uint64_t n_puts;  /* the clock of `used` */
 	uint8_t *touched; /* a byte a chunk: it is in memory, or on disk */
 	struct chunk live[LIVE_MAX];
-	unsigned int n_live, n_writing;
+	unsigned int n_live, n_writing, live_max;
 	int failed;
 	atomic_uint *n_open;
 	const struct pw_log *log;
@@ -240,7 +240,7 @@ static struct chunk *oldest(struct pw_direct *d, enum state state)
 
 static void make_room(struct pw_direct *d, struct pw_part *p)
 {
-	while (d->n_live == LIVE_MAX && !d->failed) {
+	while (d->n_live == d->live_max && !d->failed) {
 		if (oldest(d, WRITTEN)) {
 			/* held back by a gap: the finisher reads the file instead */
 			pw_digest_destroy(p->digest);
@@ -384,8 +384,8 @@ static void free_all(struct pw_direct *d)
 	free(d);
 }
 
-int pw_direct_open(struct pw_direct **out, int fd, uint64_t len_bytes, atomic_uint *n_open,
-	const struct pw_log *log)
+int pw_direct_open(
+	struct pw_direct **out, int fd, uint64_t len_bytes, const struct pw_direct_config *cfg)
 {
 	static const struct pw_uring_want want = {
 		.sq_entries = 128,
@@ -399,14 +399,16 @@ int pw_direct_open(struct pw_direct **out, int fd, uint64_t len_bytes, atomic_ui
 	int r;
 
 	*out = NULL;
-	if (atomic_load(n_open) >= PW_DIRECT_FILES)
+	if (atomic_load(cfg->n_open) >= PW_DIRECT_FILES)
 		return -EMFILE;
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	atomic_fetch_add(n_open, 1);
-	d->n_open = n_open;
-	d->log = log;
+	atomic_fetch_add(cfg->n_open, 1);
+	d->n_open = cfg->n_open;
+	d->log = cfg->log;
+	d->live_max =
+		(unsigned int)((cfg->memory_bytes ? cfg->memory_bytes : PW_DIRECT_MEMORY) / CHUNK);
 	d->len_bytes = len_bytes;
 	d->cur = NONE;
 	d->fd = d->plain_fd = -1;

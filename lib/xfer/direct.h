@@ -22,17 +22,26 @@
 #include "base/log.h"
 
 #define PW_DIRECT_FILES  2u             /* at once; others are mapped */
-#define PW_DIRECT_MEMORY (192ull << 20) /* of each, at most */
+#define PW_DIRECT_MEMORY (192ull << 20) /* of each, at most, unless asked for */
+
+#define PW_DIRECT_MEMORY_LO (8ull << 20)
+#define PW_DIRECT_MEMORY_HI (256ull << 20)
 
 #define PW_DIRECT_MIN (64ull << 20) /* of a file, unless asked for: less is soon written anyway */
 
 struct pw_direct; /* opaque */
 struct pw_part;
 
-/* fd: open read-write, len_bytes long; it stays the caller's. n_open counts such files. log (may be
- * NULL) is told of a disk that does not answer. -EOPNOTSUPP, -EMFILE and others: map it instead. */
-int pw_direct_open(struct pw_direct **d, int fd, uint64_t len_bytes, atomic_uint *n_open,
-	const struct pw_log *log);
+struct pw_direct_config {
+	uint64_t memory_bytes;    /* of a file, at most; 0 = PW_DIRECT_MEMORY */
+	atomic_uint *n_open;      /* counts such files; NULL: there are none */
+	const struct pw_log *log; /* is told of a disk that does not answer; may be NULL */
+};
+
+/* fd: open read-write, len_bytes long; it stays the caller's. -EOPNOTSUPP, -EMFILE and others: map it
+ * instead. */
+int pw_direct_open(
+	struct pw_direct **d, int fd, uint64_t len_bytes, const struct pw_direct_config *cfg);
 
 /* Where the file's byte 0 would lie. */
 uint8_t *pw_direct_base(struct pw_direct *d);

@@ -113,9 +113,9 @@ static bool open_direct(const struct pw_output *o, int fd, uint64_t len_bytes, s
 {
 	struct stat st;
 
-	if (o->write == PW_WRITE_MAPPED || !o->n_direct || o->huge_page_bytes ||
+	if (o->write == PW_WRITE_MAPPED || !o->direct.n_open || o->huge_page_bytes ||
 		(o->write == PW_WRITE_AUTO && len_bytes < PW_DIRECT_MIN) || fstat(fd, &st) < 0 ||
-		pw_direct_open(&m->direct, fd, len_bytes, o->n_direct, o->log) < 0)
+		pw_direct_open(&m->direct, fd, len_bytes, &o->direct) < 0)
 		return false;
 	m->base = pw_direct_base(m->direct);
 	m->map_bytes = len_bytes;

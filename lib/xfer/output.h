@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/log.h"
+#include "xfer/direct.h"
 
 #define PW_PART_SUFFIX ".part"
 
@@ -29,9 +29,8 @@ struct pw_output {
 	bool walk_only;           /* no openat2(2): parents are walked one component at a time */
 	uint64_t huge_page_bytes; /* 0: not on hugetlbfs */
 	enum pw_write write;
-	atomic_uint *n_direct;    /* files that are written past the page cache; the caller's */
-	const struct pw_log *log; /* may be NULL; the caller's */
-	const char *dir;          /* as the user wrote it, for messages; the caller's */
+	struct pw_direct_config direct; /* for files that are written past the page cache */
+	const char *dir;                /* as the user wrote it, for messages; the caller's */
 };
 
 /* A file's bytes in memory, read-write, guarded against truncation. */

@@ -28,8 +28,10 @@ struct pw_recv_config {
 	const char *gaps_path; /* where the manifest goes; NULL = out_dir/PW_GAPS_FILE */
 	bool discard;          /* count and drop payload (no files); no digest */
 	enum pw_write write;   /* new files */
-	bool force;            /* replace existing files */
-	bool resume;           /* take up .part files by the manifest at gaps_path */
+	uint64_t
+		write_memory_bytes; /* of each file that goes past the page cache; see xfer/direct.h */
+	bool force;                 /* replace existing files */
+	bool resume;                /* take up .part files by the manifest at gaps_path */
 	bool tsi_given;
 	uint64_t tsi;            /* only this session; else the first one seen */
 	uint64_t max_file_bytes; /* refuse larger; 0 = the free space of out_dir's file system */

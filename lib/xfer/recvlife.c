@@ -100,8 +100,8 @@ static int start_output(struct pw_recv *r, struct pw_err *err)
 		return pw_err_set(err, EINVAL, "start receiving: no output directory; give --out");
 	ret = pw_output_open(&r->out, r->cfg.out_dir, err);
 	r->out.write = r->cfg.write;
-	r->out.n_direct = &r->n_direct;
-	r->out.log = r->log;
+	r->out.direct = (struct pw_direct_config){
+		.memory_bytes = r->cfg.write_memory_bytes, .n_open = &r->n_direct, .log = r->log};
 	if (ret == 0)
 		ret = pw_guard_init(err);
 	if (ret == 0 && r->cfg.resume)

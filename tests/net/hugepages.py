@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Huge pages for the time of a test run, and a hugetlbfs of our own."""
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -70,3 +71,16 @@ class Reservation:
         if self.added:
             write_total(max(0, read("nr_hugepages") - self.added))
             self.added = 0
+
+
+@contextlib.contextmanager
+def more_pages(n):
+    """So many more in the pool, where the kernel has room for them."""
+    before = read("nr_hugepages")
+    try:
+        write_total(before + n)
+        if read("nr_hugepages") < before + n:
+            raise Unavailable(f"hugepages: the kernel has no room for {n} more of 2 MiB")
+        yield
+    finally:
+        write_total(before)

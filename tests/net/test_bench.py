@@ -45,7 +45,8 @@ class Clean:
         left = set(os.listdir("/sys/class/net")) - set(self.before[1])
         equal({name for name in left if name.startswith("pw")}, set(), "interfaces")
         if self.directories:
-            equal(work_directories(), self.before[2], "work directories")
+            # another bench on this machine removes its own
+            poll_until(lambda: work_directories() <= self.before[2], 60, "no work directory is left")
 
 
 def bench(t, *args, code=0, seconds=120):

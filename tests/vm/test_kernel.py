@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the guest's kernel is there for: an IOMMU, hugepages, BPF, drivers."""
 from guest import Guest
-from harness import check, equal
+from harness import check, equal, long
 
 
 def test_the_guest_has_an_iommu_hugepages_and_btf(t):
@@ -20,6 +20,7 @@ def test_doctor_finds_the_guest_in_order(t):
     check("iommu" in p.out and "0 fail" in p.out, p.describe())
 
 
+@long
 def test_every_kind_of_nic_has_its_driver_and_can_be_taken_by_vfio(t):
     show = 'for d in /sys/bus/pci/devices/0000:00:1[0-3].0; do readlink $d/driver; done'
     nics = [o for kind in ("virtio", "e1000", "e1000e", "vmxnet3") for o in ("--net", f"{kind}:hub")]

@@ -6,6 +6,8 @@
 #include <rte_malloc.h>
 #include <string.h>
 
+#include "dpdk/port.h"
+
 /* Last in, first out: the mbuf that is taken next is the one the cache knows best. */
 struct stack {
 	uint32_t n, room;
@@ -115,15 +117,14 @@ static void init_mbuf(struct rte_mempool *mp, void *opaque, void *obj, unsigned 
 	m->shinfo = &priv->shinfo;
 }
 
-struct rte_mempool *pw_paypool_create(const char *name, uint32_t n, int node)
+struct rte_mempool *pw_paypool_create(const struct pw_port *port, const char *name, uint32_t n)
 {
 	struct rte_mempool *mp;
 	struct stack *s;
 
 	if (!register_ops())
 		return NULL;
-	mp = rte_pktmbuf_pool_create_by_ops(
-		name, n, 0, sizeof(struct pw_payload_priv), 0, node, stack_ops.name);
+	mp = pw_port_pool(port, name, n, 0, sizeof(struct pw_payload_priv), 0, stack_ops.name);
 	if (!mp)
 		return NULL;
 	rte_mempool_obj_iter(mp, init_mbuf, NULL);

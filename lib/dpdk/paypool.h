@@ -16,13 +16,15 @@
 #include <rte_mempool.h>
 #include <stdint.h>
 
+struct pw_port;
+
 /* A payload mbuf's private area */
 struct pw_payload_priv {
 	uint32_t *n_out; /* of the window that it points into; set before it is given back */
 	struct rte_mbuf_ext_shared_info shinfo; /* for drivers that ask whose the buffer is */
 };
 
-/* n mbufs on that NUMA node (or SOCKET_ID_ANY); NULL with rte_errno. rte_mempool_free() ends it. */
-struct rte_mempool *pw_paypool_create(const char *name, uint32_t n, int node);
+/* n mbufs, as pw_port_pool() makes them; NULL with rte_errno. rte_mempool_free() ends it. */
+struct rte_mempool *pw_paypool_create(const struct pw_port *port, const char *name, uint32_t n);
 
 #endif

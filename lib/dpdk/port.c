@@ -41,13 +41,14 @@ uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu)
 }
 
 struct rte_mempool *pw_port_pool(const struct pw_port *p, const char *name, uint32_t n,
-	uint32_t cache, uint16_t priv, uint16_t room)
+	uint32_t cache, uint16_t priv, uint16_t room, const char *ops)
 {
-	struct rte_mempool *mp = rte_pktmbuf_pool_create(name, n, cache, priv, room, p->node);
+	struct rte_mempool *mp =
+		rte_pktmbuf_pool_create_by_ops(name, n, cache, priv, room, p->node, ops);
 
 	if (mp || p->node == SOCKET_ID_ANY)
 		return mp;
-	return rte_pktmbuf_pool_create(name, n, cache, priv, room, SOCKET_ID_ANY);
+	return rte_pktmbuf_pool_create_by_ops(name, n, cache, priv, room, SOCKET_ID_ANY, ops);
 }
 
 static bool cancelled(const struct pw_dpdk_config *cfg)

@@ -41,9 +41,10 @@ struct pw_port {
  * driver takes for receiving. */
 uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu);
 
-/* A pool of mbufs on the port's node, or where there is memory left. NULL: rte_errno. */
+/* A pool of mbufs on the port's node, or where there is memory left; ops: the mempool's operations,
+ * NULL = DPDK's own. NULL: rte_errno. */
 struct rte_mempool *pw_port_pool(const struct pw_port *p, const char *name, uint32_t n,
-	uint32_t cache, uint16_t priv, uint16_t room);
+	uint32_t cache, uint16_t priv, uint16_t room, const char *ops);
 
 /* Warns of CPUs of the calling thread, and of memory of the pools, that are not on the port's node. */
 void pw_port_check_near(struct pw_port *p, struct rte_mempool *const *pools, unsigned int n);

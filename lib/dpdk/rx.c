@@ -36,8 +36,8 @@ static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, st
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = rx->port.n_queues * 8192u; /* its UMEM: both rings and what we hold */
-	rx->pool = pw_port_pool(
-		&rx->port, "pw_rx", n, MBUF_CACHE, 0, pw_port_frame_room(&rx->port, cfg->mtu));
+	rx->pool = pw_port_pool(&rx->port, "pw_rx", n, MBUF_CACHE, 0,
+		pw_port_frame_room(&rx->port, cfg->mtu), NULL);
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,
 			"make the receive pool: %s; raise --memory or reserve hugepages (pagewire "

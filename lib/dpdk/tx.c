@@ -23,7 +23,7 @@
 static struct rte_mempool *pool(
 	const struct pw_dpdk_tx *tx, const char *name, uint32_t n, uint16_t priv, uint32_t room)
 {
-	return pw_port_pool(&tx->port, name, n, MBUF_CACHE, priv, (uint16_t)room);
+	return pw_port_pool(&tx->port, name, n, MBUF_CACHE, priv, (uint16_t)room, NULL);
 }
 
 static const char *queue_name(
@@ -45,13 +45,12 @@ static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
 	const struct pw_port *port = &q->dev->port;
-	const int node = port->node >= 0 ? port->node : SOCKET_ID_ANY;
 	uint32_t n = 2 * (cfg->queue_size ? cfg->queue_size : 1024) + 8 * PW_BURST + MBUF_CACHE;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
 		RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
-	q->pay_pool = pw_paypool_create(queue_name(q, "pw_pay", name), n, node);
+	q->pay_pool = pw_paypool_create(port, queue_name(q, "pw_pay", name), n);
 	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
 	q->copy_pool = xdp ? q->dev->rx_pool
 			   : pool(q->dev, queue_name(q, "pw_copy", name),

@@ -5,8 +5,7 @@
 
 #include "base/clock.h"
 
-#define DEFAULT_DESCS 1024u
-#define FRAME_MORE    18u /* Ethernet header and 802.1Q, on top of the MTU */
+#define FRAME_MORE 18u /* Ethernet header and 802.1Q, on top of the MTU */
 
 static uint32_t n_queues(const struct pw_job_options *o)
 {
@@ -50,7 +49,7 @@ uint32_t pw_job_pace_queue_mbps(const struct pw_job_options *o)
 void pw_job_pace_config(const struct pw_job *job, struct pw_send_config *cfg)
 {
 	const struct pw_job_options *o = job->opt;
-	const uint64_t n_descs = o->queue_size ? o->queue_size : DEFAULT_DESCS;
+	const uint64_t n_descs = pw_dpdk_descs(o->queue_size);
 
 	cfg->rate = o->rate;
 	cfg->burst_limit = o->burst_limit;

@@ -36,10 +36,16 @@ struct pw_dpdk_config {
 	bool (*cancelled)(void); /* polled while waiting; may be NULL */
 };
 
+/* Descriptors of a queue, where the port takes them. */
+static inline uint32_t pw_dpdk_descs(uint64_t queue_size)
+{
+	return queue_size ? (uint32_t)queue_size : 1024;
+}
+
 /* EAL memory for the pools: a few thousand mbufs, most of it for receive and linear buffers. */
 static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size, uint64_t n_queues)
 {
-	uint64_t queue = (4 * (queue_size ? queue_size : 1024) + 1024) * (mtu + 512);
+	uint64_t queue = (4ull * pw_dpdk_descs(queue_size) + 1024) * (mtu + 512);
 	uint64_t n_more = n_queues ? n_queues - 1 : 0;
 
 	return (48ull << 20) + queue + n_more * (queue + (6ull << 20));
@@ -49,7 +55,7 @@ static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size, uin
  * is no more packets than these. */
 static inline uint32_t pw_dpdk_tx_mbufs(uint32_t queue_size)
 {
-	return 2 * (queue_size ? queue_size : 1024) + 1024;
+	return 2 * pw_dpdk_descs(queue_size) + 1024;
 }
 
 /* EAL memory for staged files: each with O_DIRECT's alignment and the heap's own bytes, and over

@@ -28,7 +28,6 @@
 #define ETH_OVERHEAD   (RTE_ETHER_HDR_LEN + 4 /* 802.1Q */)
 #define VNET_HDR       12   /* virtio counts its own header to the frame when it checks the room */
 #define XDP_MAX_MTU    3498 /* of a veth with an XDP program: one page less headroom and tail */
-#define DEFAULT_DESCS  1024
 
 uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu)
 {
@@ -456,7 +455,7 @@ static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	uint16_t i;
 	int r;
 
-	p->n_txd = p->n_rxd = (uint16_t)(cfg->queue_size ? cfg->queue_size : DEFAULT_DESCS);
+	p->n_txd = p->n_rxd = (uint16_t)pw_dpdk_descs(cfg->queue_size);
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	if (r)
 		return pw_err_set(err, -r, "size the queues of %s: %s", p->spec.text, strerror(-r));

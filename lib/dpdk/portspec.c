@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "base/bytes.h"
+#include "dpdk/config.h"
 
 #define TPACKET_OVERHEAD 128 /* TPACKET2_HDRLEN and alignment, rounded up */
 
@@ -203,7 +204,7 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 		break;
 	case PW_PORT_VIRTIO_USER:
 		n = snprintf(buf, len, "net_virtio_user%u,path=%s,queues=%u,queue_size=%u", index,
-			t, n_queues, queue_size ? queue_size : 1024);
+			t, n_queues, pw_dpdk_descs(queue_size));
 		break;
 	case PW_PORT_MEMIF:
 		n = snprintf(buf, len,

@@ -31,7 +31,7 @@ static struct pw_rxq *queue(struct pw_dpdk_rx *rx, uint16_t i)
 
 static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	uint32_t n_rxd = cfg->queue_size ? cfg->queue_size : 1024;
+	uint32_t n_rxd = pw_dpdk_descs(cfg->queue_size);
 	uint32_t n = rx->port.n_queues * (2 * n_rxd + 4 * PW_RX_BURST + 2 * MBUF_CACHE);
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))

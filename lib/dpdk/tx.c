@@ -45,7 +45,7 @@ static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
 	const struct pw_port *port = &q->dev->port;
-	uint32_t n = 2 * (cfg->queue_size ? cfg->queue_size : 1024) + 8 * PW_BURST + MBUF_CACHE;
+	uint32_t n = 2 * pw_dpdk_descs(cfg->queue_size) + 8 * PW_BURST + MBUF_CACHE;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
@@ -79,7 +79,7 @@ static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
 
 static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	const uint32_t n_txd = cfg->queue_size ? cfg->queue_size : 1024;
+	const uint32_t n_txd = pw_dpdk_descs(cfg->queue_size);
 	const uint16_t n = tx->port.n_queues;
 	const size_t more_bytes = (n - 1u) * sizeof(*tx->more);
 	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");

@@ -64,6 +64,7 @@ static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
 	view->data = pw_frame_same(&q->memo, bytes, len, must_verify(m));
 	if (view->data) {
 		view->len = q->memo.payload_len;
+		view->from = q->from;
 		q->c.bytes += view->len;
 		return true;
 	}
@@ -72,6 +73,7 @@ static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
 		pw_frame_remember(&q->memo, bytes, len, &frame);
 		view->data = frame.payload;
 		view->len = frame.payload_len;
+		view->from = q->from = pw_host_key(&frame.src);
 		q->c.bytes += frame.payload_len;
 		return true;
 	}

@@ -22,6 +22,7 @@ struct pw_rxq {
 	uint8_t mac[6];        /* ours, for ARP and NDP answers */
 	struct pw_rx_counters c;
 	struct pw_frame_memo memo; /* how the last frame for us started */
+	struct pw_host_key from;   /* who sent it */
 	struct rte_mbuf *mbufs[PW_RX_BURST];
 	struct pw_dpdk_rx *dev;
 };

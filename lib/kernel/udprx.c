@@ -125,6 +125,7 @@ static int hand_out(struct pw_udprx *rx, struct pw_rx_view *views, uint16_t n)
 			len = t->seg;
 		views[k].data = rx->bufs + (size_t)rx->cur * BUF_BYTES + rx->off;
 		views[k].len = len;
+		views[k].from = (struct pw_host_key){0};
 		rx->off += len;
 		rx->c.bytes += len;
 		k++;

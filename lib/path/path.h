@@ -104,14 +104,21 @@ struct pw_stream_ops {
 struct pw_rx_view {
 	const uint8_t *data;
 	uint32_t len;
+	struct pw_host_key from; /* the IP address that the packet came from */
 };
 
 struct pw_rx_counters {
-	uint64_t packets;   /* frames or datagrams, all of them */
-	uint64_t bytes;     /* of UDP payload handed up */
-	uint64_t foreign;   /* not for us: other protocols, addresses, ports */
-	uint64_t malformed; /* frames that contradict themselves */
-	uint64_t missed;    /* the port's or socket's own drop counter, where it has one */
+	uint64_t packets;      /* frames or datagrams, all of them */
+	uint64_t bytes;        /* of UDP payload handed up */
+	uint64_t foreign;      /* not for us: other protocols, addresses, ports */
+	uint64_t malformed;    /* frames that contradict themselves */
+	uint64_t missed;       /* the port's or socket's own drop counter, where it has one */
+	uint64_t too_long;     /* of malformed: frames longer than the MTU allows, cut or refused */
+	uint32_t longest;      /* IP bytes of the longest of them, where it is known */
+	uint64_t bad_checksum; /* of malformed: UDP or IP checksum is wrong */
+	uint64_t
+		partial_checksum; /* of bad_checksum: only the pseudo header's sum is there, as a local
+				      sender that leaves the rest to its NIC writes it */
 };
 
 struct pw_rx_ops {

@@ -34,6 +34,30 @@ struct pw_addr {
 	uint16_t port;     /* host order, 0 = unset */
 };
 
+/* An address without its port, to be compared fast. IPv4 is written as IPv4-mapped IPv6 (RFC 4291
+ * section 2.5.5.2). All zero: unknown. */
+struct pw_host_key {
+	uint64_t word[2];
+};
+
+static inline struct pw_host_key pw_host_key(const struct pw_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct pw_host_key k;
+
+	memcpy(&k, a->bytes, sizeof(k));
+	if (a->family == 4) {
+		memcpy(&k, mapped, sizeof(mapped));
+		memcpy((uint8_t *)&k + sizeof(mapped), a->bytes, 4);
+	}
+	return k;
+}
+
+static inline bool pw_host_key_equal(struct pw_host_key a, struct pw_host_key b)
+{
+	return ((a.word[0] ^ b.word[0]) | (a.word[1] ^ b.word[1])) == 0;
+}
+
 struct pw_flow {
 	uint8_t src_mac[6];
 	uint8_t dst_mac[6];

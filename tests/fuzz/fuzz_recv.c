@@ -142,7 +142,7 @@ static void add(struct burst *b, const uint8_t *data, size_t len)
 
 	check(copy != NULL);
 	memcpy(copy + 1, data, len);
-	b->views[b->n++] = (struct pw_rx_view){copy + 1, (uint32_t)len};
+	b->views[b->n++] = (struct pw_rx_view){.data = copy + 1, .len = (uint32_t)len};
 }
 
 static void feed(

@@ -67,7 +67,7 @@ static void truncated_packets_are_counted(void **state)
 			/* At the end of its own allocation, for ASan to watch over. */
 			copy = malloc(len ? len : 1);
 			memcpy(copy, cut.v[i].data, len);
-			v = (struct pw_rx_view){copy, len};
+			v = (struct pw_rx_view){.data = copy, .len = len};
 			pw_recv_burst(r, &v, 1);
 			free(copy);
 		}
@@ -101,7 +101,7 @@ static void mutated_packets_do_no_harm(void **state)
 		r = recv_make(&cfg);
 		for (i = 0; i < p.n; i++) {
 			uint8_t *copy = malloc(p.v[i].len);
-			struct pw_rx_view v = {copy, p.v[i].len};
+			struct pw_rx_view v = {.data = copy, .len = p.v[i].len};
 
 			memcpy(copy, p.v[i].data, v.len);
 			at = next_random(&seed) % (round % 2 ? 36 : v.len);

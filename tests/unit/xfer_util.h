@@ -134,7 +134,7 @@ static inline void packets_add(
 		p->v = realloc(p->v, p->cap * sizeof(*p->v));
 		assert_non_null(p->v);
 	}
-	p->v[p->n++] = (struct pw_rx_view){copy, (uint32_t)(n + len)};
+	p->v[p->n++] = (struct pw_rx_view){.data = copy, .len = (uint32_t)(n + len)};
 }
 
 static inline void packets_drop(struct packets *p)

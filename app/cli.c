@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 
 /* The only writable global of the program: a signal handler reaches nothing else. */
 static volatile sig_atomic_t stop_signal;
@@ -77,22 +78,6 @@ int pw_cli_usage(const char *command, const struct pw_err *err)
 	return PW_EXIT_USAGE;
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none that jansson takes. */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 json_t *pw_cli_json_text(const char *s)
 {
 	char out[4096];
@@ -101,7 +86,7 @@ json_t *pw_cli_json_text(const char *s)
 	if (!s)
 		return json_null();
 	while (*s && n + 4 < sizeof(out)) {
-		size_t step = utf8_len((const unsigned char *)s);
+		size_t step = pw_utf8_len(s);
 
 		if (!step) {
 			out[n++] = '?';

@@ -5,21 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at s; 0: it is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t i, n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] > 0xf4)
-		return 0;
-	for (i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
+#include "base/utf8.h"
 
 json_t *pw_json_text(const char *s)
 {
@@ -33,7 +19,7 @@ json_t *pw_json_text(const char *s)
 	if (!clean)
 		return NULL;
 	for (i = 0; clean[i]; i += n) {
-		n = utf8_length((const unsigned char *)clean + i);
+		n = pw_utf8_len(clean + i);
 		if (n == 0)
 			clean[i] = '?';
 		n = n ? n : 1;
@@ -82,7 +68,7 @@ void pw_html_text(FILE *out, const char *s)
 	size_t n;
 
 	for (; *s; s += n) {
-		n = utf8_length((const unsigned char *)s);
+		n = pw_utf8_len(s);
 		if (n == 0 || (unsigned char)*s < ' ' || *s == 0x7f) {
 			fputc('?', out);
 			n = 1;

@@ -23,6 +23,7 @@ static void check_file(const struct pw_gaps *g, const struct pw_gap_file *f)
 
 	check(f->name[0] != '\0' && strlen(f->name) <= PW_NAME_MAX);
 	check(f->len_bytes <= PW_MAX_TRANSFER_LEN);
+	check(f->part <= PW_GAPS_MAX_PART);
 	check(pw_gaps_find(g, f->name) == f);
 	for (i = 0; i < f->n_missing; i++) {
 		check(f->missing[i].from >= end && f->missing[i].from < f->missing[i].to);

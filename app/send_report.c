@@ -72,7 +72,7 @@ void pw_send_report_plan(const struct pw_job *job)
 	printf("wire: FLUTE v2, %s", pw_addr_format(to, sizeof(to), &job->flow.dst));
 	if (job->tx)
 		printf(" from %s", pw_addr_format(from, sizeof(from), &job->flow.src));
-	printf(", TSI %" PRIu64 ", symbol %u bytes, digest %s\n", job->opt->tsi, job->symbol_len,
+	printf(", TSI %u, symbol %u bytes, digest %s\n", job->tsi, job->symbol_len,
 		digest_name(job));
 	printf("files: %zu, %s%s\n", job->files.n,
 		pw_units_size(size, sizeof(size), job->files.total_bytes),
@@ -157,7 +157,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "iova_runs",
 		(json_int_t)pw_dpdk_tx_n_iova_runs(job->tx), "huge", job->info.huge);
 	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest", digest_name(job), "tsi",
-		(json_int_t)job->opt->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
+		(json_int_t)job->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
 		(json_int_t)job->opt->mtu);
 
 	if (job->stream.n_slots)

@@ -35,7 +35,7 @@ struct pagewire_config {
 	const char *pages;     /* "hugefile", "pagecache", "stage"; default: by port and file */
 	uint32_t mtu;          /* IP MTU in bytes; default 1500 */
 	uint32_t symbol_bytes; /* default: what the MTU takes */
-	uint32_t tsi;          /* transport session identifier; default 1 */
+	uint32_t tsi;          /* transport session identifier; default: another one each time */
 	uint32_t wait_ms;      /* for socket, peer and link; default 30000 */
 	int no_huge;           /* EAL memory on ordinary pages */
 };

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "sys/hugepages.h"
 #include "sys/netif.h"
+#include "xfer/tsi.h"
 
 #define UDP_MAX_PAYLOAD 65507u
 #define RESOLVE_MAX_NS  (5 * PW_NS_PER_S)
@@ -59,7 +60,7 @@ static int plan_flow(struct pw_job *job, struct pw_err *err)
 static int plan_symbol(struct pw_job *job, struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
-	bool wide = o->tsi > UINT16_MAX || job->files.n >= UINT16_MAX;
+	bool wide = job->tsi > UINT16_MAX || job->files.n >= UINT16_MAX;
 	struct pw_alc_hdr hdr = {0};
 	uint64_t overhead = pw_frame_l3_overhead(&job->flow) + pw_alc_len(&hdr, wide);
 	uint64_t max = o->mtu > overhead ? o->mtu - overhead : 0;
@@ -225,6 +226,7 @@ int pw_job_plan(
 	int r;
 
 	*usage = false;
+	job->tsi = o->tsi == PW_JOB_DRAW_TSI ? pw_tsi_draw() : (uint32_t)o->tsi;
 	if (n_operands == 0)
 		return usage_error(
 			usage, pw_err_set(err, EINVAL, "name a FILE or a directory to send"));
@@ -434,7 +436,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.mtu = (uint32_t)o->mtu,
 		.symbol_len = job->symbol_len,
 		.csum_offload = job->csum == PW_CSUM_OFFLOAD,
-		.tsi = (uint32_t)o->tsi,
+		.tsi = job->tsi,
 		.digest = digests[o->digest],
 		.md5 = o->md5,
 		.loops = o->loops,

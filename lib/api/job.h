@@ -24,6 +24,7 @@ enum pw_job_pacing { PW_JOB_PACING_AUTO, PW_JOB_PACING_SW, PW_JOB_PACING_HW };
 enum pw_job_digest { PW_JOB_DIGEST_XXH3_128, PW_JOB_DIGEST_SHA256, PW_JOB_DIGEST_NONE };
 
 #define PW_JOB_NO_VLAN    UINT64_MAX
+#define PW_JOB_DRAW_TSI   UINT64_MAX
 #define PW_JOB_MAX_QUEUES 64
 
 struct pw_job_options {
@@ -45,7 +46,7 @@ struct pw_job_options {
 
 #define PW_JOB_DEFAULTS                                                                     \
 	{                                                                                   \
-		.vlan = PW_JOB_NO_VLAN, .mtu = 1500, .tsi = 1, .loops = 1,                  \
+		.vlan = PW_JOB_NO_VLAN, .mtu = 1500, .tsi = PW_JOB_DRAW_TSI, .loops = 1,    \
 		.fdt_interval_ns = 1000000000, .lead_ns = 50000000, .wait_ns = 30000000000, \
 		.link_grace_ns = PW_SEND_LINK_GRACE_NS, .stream_bytes = 256ull << 20,       \
 		.pacing = PW_JOB_PACING_SW,                                                 \
@@ -75,6 +76,7 @@ struct pw_job {
 	bool stream_staged;           /* too large to be staged: streamed */
 	bool stream_direct;           /* the first streamed file is read past the page cache */
 	struct pw_stream_plan stream; /* n_slots 0: nothing is streamed */
+	uint32_t tsi;                 /* as given, or drawn */
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;

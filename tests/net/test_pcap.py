@@ -35,7 +35,7 @@ def check_session(t, path, tx, originals, udp_checksum):
     rows = dissect(t, path, "rmt-lct.tsi", "rmt-lct.toi", "rmt-fec.sbn", "rmt-fec.esi",
                    "udp.checksum.status")
     equal(len(rows), tx["packets"], "packets that tshark reads")
-    equal({r[0] for r in rows}, {"1"}, "TSI")
+    equal({r[0] for r in rows}, {str(tx["tsi"])}, "TSI")
     equal({r[4] for r in rows}, {udp_checksum}, "UDP checksum status")
     tables = dissect(t, path, "xml.attribute", where="rmt-lct.toi == 0 && xml")
     check(tables, "tshark sees no XML of the FDT")
@@ -126,3 +126,11 @@ def test_null_takes_everything(t):
     p.ends_with(0)
     equal((p.json["payload_bytes"], p.json["driver"]), (3000001, "net_null"), "bytes, driver")
     equal(p.json["cpu_copies_per_byte"], 0.0, "cpu_copies_per_byte")
+
+
+def test_each_session_has_an_identifier_of_its_own_unless_it_is_given(t):
+    tsis = [capture(t, [t.file("a.bin", 10)])[1]["tsi"] for _ in range(3)]
+    check(len(set(tsis)) > 1 and all(0 < n < 65536 for n in tsis), f"TSIs {tsis}")
+    equal(capture(t, [t.path("a.bin")], "--tsi", "7")[1]["tsi"], 7, "the TSI that was given")
+    plan = t.run("send", t.path("a.bin"), "--to", "239.77.0.1", "--dry-run").ends_with(0)
+    check(", TSI " in plan.out, plan.out)

@@ -127,8 +127,9 @@ static int run_job(
 	if (pw_job_run(job, &err))
 		code = PW_EXIT_RUNTIME;
 	pw_progress_end(&progress);
-	/* a carousel without end is ended by a signal, any other job is cut short by it */
-	if (!code && job->result.interrupted && o->job.loops)
+	/* A signal is how a carousel without end is ended, once it has sent everything. Any other job
+	 * is cut short by it. */
+	if (!code && job->result.interrupted && (o->job.loops || job->result.passes == 0))
 		code = PW_EXIT_MISMATCH;
 	if (code == PW_EXIT_RUNTIME)
 		pw_cli_fail(&err);

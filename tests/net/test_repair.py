@@ -263,3 +263,33 @@ def test_a_carousel_runs_until_it_is_interrupted(t):
     p.signal(signal.SIGINT)
     p.wait(10)
     check(p.json["interrupted"] and p.json["passes"] > 10, p.out)
+    equal(p.code, 0, "exit code")
+
+
+def test_a_carousel_that_is_interrupted_in_its_first_pass_says_so(t):
+    p = t.send("--port", "null", "--to", "239.77.0.1", "--no-huge", "--loop", "0", "--rate",
+               "1Mbit/s", t.file("a.bin", 2000000))
+    time.sleep(1.5)
+    check(p.running, f"it has ended: {p.describe()}")
+    p.signal(signal.SIGINT)
+    p.ends_with(3, 10)
+    equal((p.json["interrupted"], p.json["passes"]), (True, 0), "how it ended")
+
+
+def test_a_name_that_is_not_utf8_is_repaired(t):
+    os.mkdir(t.path("d"))
+    original = os.path.join(os.fsencode(t.path("d")), b"caf\xe9 {.txt")
+    with open(original, "wb") as f:
+        f.write(os.urandom(100000))
+    payloads, _ = capture(t, t.path("d"))
+    rx = replay(t, [p for p in payloads if toi_sbn_esi(p) != (1, 0, 5)], code=3)
+    equal(rx["files"][0]["state"], "partial", "state")
+    file = manifest(t)["files"][0]
+    equal(file["name_bytes"], "d/caf%E9 {.txt", "its name in the manifest")
+    check("name" not in file, f"two names: {file}")
+    repair, tx = capture(t, t.path("d"), "--gaps", t.path("in", "pagewire-gaps.json"))
+    equal(tx["payload_bytes"], SYMBOL, "bytes that are sent again")
+    replay(t, repair, "--resume")
+    with open(original, "rb") as a, \
+            open(os.path.join(os.fsencode(t.path("in", "d")), b"caf\xe9 {.txt"), "rb") as b:
+        check(a.read() == b.read(), "the received file differs")

@@ -11,7 +11,7 @@
 #define FDT_LIFE_S \
 	3600 /* Expires: an hour from now; a carousel makes a new instance at half time */
 #define FDT_RENEW_NS  (FDT_LIFE_S / 2 * PW_NS_PER_S)
-#define CLOSE_PACKETS 3 /* at least, each may be lost */
+#define CLOSE_PACKETS 5 /* at least: a receiver believes two of them, and each may be lost */
 #define CLOSE_GAP_NS  5000000ull
 #define DRAIN_NS      2000000000ull
 #define DRAIN_GAP_NS  50000ull
@@ -130,6 +130,19 @@ void pw_send_alive(struct pw_send *s)
 	s->cfg.ops->send_copy(s->cfg.path, &t, "", 0);
 }
 
+/* The time passes even where a pause ends early, as it does when a file's pages are lost: packets that
+ * leave together are lost together. */
+static void keep_apart(struct pw_send *s, uint64_t ns)
+{
+	const uint64_t end = pw_clock_ns() + ns;
+	uint64_t now;
+
+	if (pw_send_pause(s, ns, NULL) == 0)
+		return;
+	while ((now = pw_clock_ns()) < end)
+		nanosleep(&(struct timespec){.tv_nsec = (long)(end - now)}, NULL);
+}
+
 /* Packets with the close flag, apart in time; then more of them until the driver has freed every
  * payload mbuf: lazy drivers reclaim only when they are handed new packets. A peer that has all it
  * wants may be gone by now, which is no error. */
@@ -140,6 +153,7 @@ int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 	uint64_t n = 0;
 	int r;
 
+	s->cfg.stopped = NULL; /* a signal finds the session ended: this is short */
 	while (ops->alive(s->cfg.path)) {
 		if (n >= CLOSE_PACKETS && ops->outstanding(s->cfg.path) == 0)
 			break;
@@ -156,7 +170,7 @@ int pw_send_close_session(struct pw_send *s, struct pw_err *err)
 		gap = n < CLOSE_PACKETS ? CLOSE_GAP_NS : DRAIN_GAP_NS;
 		if (n >= CLOSE_PACKETS && s->pace.on) /* a driver may ask for a ring full of them */
 			gap = pw_max_u64(gap, pw_pace_wait(&s->pace, pw_clock_ns()));
-		r = pw_send_pause(s, pw_min_u64(gap, DRAIN_NS), NULL);
+		keep_apart(s, pw_min_u64(gap, DRAIN_NS));
 		n++;
 		now = pw_clock_ns();
 	}

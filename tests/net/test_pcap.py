@@ -2,6 +2,7 @@
 """What is on the wire, by the judgement of others: tshark's ALC dissector, and our own reader."""
 import collections
 import os
+import struct
 
 import flute
 from harness import check, equal
@@ -134,3 +135,19 @@ def test_each_session_has_an_identifier_of_its_own_unless_it_is_given(t):
     equal(capture(t, [t.path("a.bin")], "--tsi", "7")[1]["tsi"], 7, "the TSI that was given")
     plan = t.run("send", t.path("a.bin"), "--to", "239.77.0.1", "--dry-run").ends_with(0)
     check(", TSI " in plan.out, plan.out)
+
+
+def test_a_session_is_closed_by_several_packets_apart_in_time(t):
+    path, _ = capture(t, [t.file("a.bin", 10)])
+    with open(path, "rb") as f:
+        data = f.read()
+    unit = 1e-9 if data[:4] == b"\x4d\x3c\xb2\xa1" else 1e-6
+    at, times = 24, []
+    while at < len(data):
+        seconds, part, length = struct.unpack_from("<III", data, at)
+        flags = struct.unpack_from("!H", data, at + 16 + 42)[0]
+        if flags & 2:  # A: close session
+            times.append(seconds + part * unit)
+        at += 16 + length
+    check(len(times) >= 3, f"{len(times)} packets close the session")
+    check(all(b - a >= 0.001 for a, b in zip(times, times[1:])), f"sent at {times}")

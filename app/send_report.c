@@ -131,6 +131,17 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 			per_byte(c->cpu_read_bytes, c->payload_bytes));
 }
 
+static json_t *warnings_json(const struct pw_job *job)
+{
+	const struct pw_filenotes *notes = &job->files.notes;
+	json_t *list = json_array();
+	size_t i, n = pw_filenotes_kept(notes);
+
+	for (i = 0; i < n; i++)
+		json_array_append_new(list, pw_cli_json_text(notes->text[i]));
+	return json_pack("{s:o, s:I}", "warnings", list, "n_warnings", (json_int_t)notes->n);
+}
+
 void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code)
 {
 	const struct pw_send_result *res = &job->result;
@@ -169,5 +180,6 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 	json_object_update_new(o, pw_send_rate_json(job, c));
 	json_object_update_new(o, how);
 	json_object_update_new(o, wire);
+	json_object_update_new(o, warnings_json(job));
 	pw_cli_print_json(o);
 }

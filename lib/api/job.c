@@ -219,6 +219,18 @@ static int plan_port(struct pw_job *job, struct pw_err *err)
 	return 0;
 }
 
+static void log_notes(const struct pw_job *job)
+{
+	const struct pw_filenotes *notes = &job->files.notes;
+	const size_t n = pw_filenotes_kept(notes);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		pw_warn(job->log, "%s", notes->text[i]);
+	if (notes->n > n)
+		pw_warn(job->log, "... and %zu more", notes->n - n);
+}
+
 int pw_job_plan(
 	struct pw_job *job, char *const *operands, int n_operands, bool *usage, struct pw_err *err)
 {
@@ -240,13 +252,15 @@ int pw_job_plan(
 		r = plan_port(job, err);
 	if (r)
 		return usage_error(usage, r);
-	r = pw_files_collect(&job->files, operands, (size_t)n_operands, job->log, err);
+	r = pw_files_collect(&job->files, operands, (size_t)n_operands, err);
 	if (!r && o->gaps)
 		r = pw_gaps_load(o->gaps, &job->gaps, err);
 	if (!r && o->gaps)
 		r = pw_files_keep_gaps(&job->files, &job->gaps, err);
 	if (r)
 		return r;
+	pw_files_note_names(&job->files);
+	log_notes(job);
 	r = plan_symbol(job, err);
 	if (r)
 		return usage_error(usage, r);

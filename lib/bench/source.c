@@ -158,7 +158,7 @@ static int packets(struct pw_stretch *s, struct pw_way_config *cfg, struct pw_er
 	char *operand = (char *)s->cell->file;
 	struct pw_files files = {0};
 	void *path = NULL;
-	int r = pw_files_collect(&files, &operand, 1, cfg->log, err);
+	int r = pw_files_collect(&files, &operand, 1, err);
 
 	if (r == 0)
 		r = way->open(&path, cfg, err);

@@ -8,14 +8,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int add(struct pw_files *f, const char *path, const char *name, uint64_t len_bytes,
+
+static int add(struct pw_files *f, const char *path, const char *name, const struct stat *st,
 	struct pw_err *err)
 {
 	struct pw_file *file;
 
 	if (strlen(name) > PW_NAME_MAX)
 		return pw_err_set(err, ENAMETOOLONG,
-			"send %.120s...: a name has at most %u bytes; rename it", path,
+			"cannot send %.120s...: its name has more than %u bytes; rename it", path,
 			PW_NAME_MAX);
 	if (f->n == f->room) {
 		size_t room = f->room ? f->room * 2 : 16;
@@ -30,14 +31,16 @@ static int add(struct pw_files *f, const char *path, const char *name, uint64_t 
 	memset(file, 0, sizeof(*file));
 	file->path = strdup(path);
 	file->name = strdup(name);
-	file->len_bytes = len_bytes;
+	file->len_bytes = (uint64_t)st->st_size;
 	if (!file->path || !file->name) {
 		free(file->path);
 		free(file->name);
 		goto no_memory;
 	}
 	f->n++;
-	f->total_bytes += len_bytes;
+	f->total_bytes += file->len_bytes;
+	if (file->len_bytes == 0)
+		pw_filenotes_empty_file(&f->notes, path);
 	return 0;
 
 no_memory:
@@ -49,47 +52,50 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* One operand: a file, or everything below a directory. `skip` bytes of each path are left out of
- * the name: all before the operand's last component. */
-static int collect_operand(
-	struct pw_files *f, char *operand, const struct pw_log *log, struct pw_err *err)
+/* What fts found: below an operand, whose names begin after `skip` bytes of the path. */
+static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct pw_err *err)
+{
+	switch (e->fts_info) {
+	case FTS_F:
+		return add(f, e->fts_path, e->fts_path + skip, e->fts_statp, err);
+	case FTS_D:
+		return 0;
+	case FTS_DP:
+		if (e->fts_number == 0)
+			pw_filenotes_add(
+				&f->notes, "%.400s is an empty directory: not sent", e->fts_path);
+		return 0;
+	case FTS_NS:
+	case FTS_ERR:
+	case FTS_DNR:
+		return pw_err_sys(err, e->fts_errno, "read %s", e->fts_path);
+	default:
+		if (e->fts_level == FTS_ROOTLEVEL)
+			return pw_err_set(err, EINVAL,
+				"send %s: neither a file nor a directory; give one", e->fts_path);
+		pw_filenotes_add(&f->notes, "%.400s is neither a file nor a directory: left out",
+			e->fts_path);
+		return 0;
+	}
+}
+
+/* One operand: a file, or everything below a directory. All before the operand's last component is
+ * left out of the names. */
+static int collect_operand(struct pw_files *f, char *operand, struct pw_err *err)
 {
 	char *roots[] = {operand, NULL};
 	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
-	size_t skip = 0;
+	const char *slash = strrchr(operand, '/');
+	size_t skip = slash ? (size_t)(slash - operand) + 1 : 0;
 	FTSENT *e;
 	int r = 0;
 
 	if (!tree)
 		return pw_err_sys(err, errno, "read %s", operand);
 	while (r == 0 && (errno = 0, e = fts_read(tree)) != NULL) {
-		if (e->fts_level == FTS_ROOTLEVEL && e->fts_info != FTS_DP) {
-			const char *slash = strrchr(operand, '/');
-
-			skip = slash ? (size_t)(slash - operand) + 1 : 0;
-		}
-		switch (e->fts_info) {
-		case FTS_F:
-			r = add(f, e->fts_path, e->fts_path + skip, (uint64_t)e->fts_statp->st_size,
-				err);
-			break;
-		case FTS_D:
-		case FTS_DP:
-			break;
-		case FTS_NS:
-		case FTS_ERR:
-		case FTS_DNR:
-			r = pw_err_sys(err, e->fts_errno, "read %s", e->fts_path);
-			break;
-		default:
-			if (e->fts_level == FTS_ROOTLEVEL)
-				r = pw_err_set(err, EINVAL,
-					"send %s: neither a file nor a directory; give one",
-					e->fts_path);
-			else
-				pw_warn(log, "%s is neither a file nor a directory: left out",
-					e->fts_path);
-		}
+		if (e->fts_info != FTS_DP)
+			e->fts_parent->fts_number++; /* entries of that directory */
+		r = take_entry(f, e, skip, err);
 	}
 	if (r == 0 && errno)
 		r = pw_err_sys(err, errno, "read %s", operand);
@@ -143,8 +149,8 @@ static int resolve_operand(const char *operand, char **out, struct pw_err *err)
 	return *out ? 0 : pw_err_sys(err, errno, "read %s", operand);
 }
 
-int pw_files_collect(struct pw_files *f, char *const *operands, size_t n_operands,
-	const struct pw_log *log, struct pw_err *err)
+int pw_files_collect(
+	struct pw_files *f, char *const *operands, size_t n_operands, struct pw_err *err)
 {
 	size_t i;
 	int r = 0;
@@ -156,7 +162,7 @@ int pw_files_collect(struct pw_files *f, char *const *operands, size_t n_operand
 		r = resolve_operand(operands[i], &operand, err);
 		if (r)
 			break;
-		r = collect_operand(f, operand, log, err);
+		r = collect_operand(f, operand, err);
 		free(operand);
 	}
 	if (r == 0 && f->n == 0)
@@ -174,6 +180,25 @@ static void free_file(struct pw_file *file)
 	free(file->path);
 	free(file->name);
 	memset(file, 0, sizeof(*file));
+}
+
+/* The first file of the manifest that is not among the operands. */
+static int say_absent(const struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
+{
+	bool *is_there = calloc(gaps->n_files, sizeof(*is_there));
+	size_t i;
+
+	if (!is_there)
+		return pw_err_set(err, ENOMEM, "repair %zu files: out of memory", gaps->n_files);
+	for (i = 0; i < f->n; i++)
+		is_there[f->v[i].gap - gaps->files] = true;
+	for (i = 0; i < gaps->n_files && is_there[i]; i++)
+		;
+	free(is_there);
+	return pw_err_set(err, ENOENT,
+		"repair '%.120s': the manifest lists it, the operands do not; name that file, or "
+		"the directory that it lies in",
+		gaps->files[i].name);
 }
 
 int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
@@ -203,19 +228,22 @@ int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw
 		kept++;
 	}
 	f->n = kept;
-	if (kept == gaps->n_files)
-		return 0;
-	for (i = 0; i < gaps->n_files; i++) {
-		for (j = 0; j < kept && f->v[j].gap != &gaps->files[i]; j++)
-			;
-		if (j == kept)
-			return pw_err_set(err, ENOENT,
-				"repair '%.120s': the manifest lists it, the operands do not; name "
-				"that file, or "
-				"the directory that it lies in",
-				gaps->files[i].name);
+	pw_filenotes_finish(&f->notes);
+	return kept == gaps->n_files ? 0 : say_absent(f, gaps, err);
+}
+
+void pw_files_note_names(struct pw_files *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n; i++) {
+		const char *fault = pw_filenotes_name_fault(f->v[i].name);
+
+		if (fault)
+			pw_filenotes_add(&f->notes,
+				"pagewire recv will refuse %.300s: %s; send it under another name",
+				f->v[i].name, fault);
 	}
-	return 0;
 }
 
 void pw_files_finish(struct pw_files *f)
@@ -225,5 +253,6 @@ void pw_files_finish(struct pw_files *f)
 	for (i = 0; i < f->n; i++)
 		free_file(&f->v[i]);
 	free(f->v);
+	pw_filenotes_finish(&f->notes);
 	memset(f, 0, sizeof(*f));
 }

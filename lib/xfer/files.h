@@ -2,7 +2,8 @@
 /*
  * The files of one session: operands and what lies below directories, each with the name that it
  * has on the wire (Content-Location). A file operand keeps its base name; DIR/x/y is sent as
- * base(DIR)/x/y. Links below a directory are not followed.
+ * base(DIR)/x/y. Links below a directory are not followed. Mode and time of last modification are
+ * those of the moment when the file was found.
  */
 #ifndef PW_XFER_FILES_H
 #define PW_XFER_FILES_H
@@ -11,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "wire/fdt.h"
+#include "xfer/filenotes.h"
 #include "xfer/gaps.h"
 
 struct pw_file {
@@ -28,17 +29,22 @@ struct pw_files {
 	struct pw_file *v;
 	size_t n, room;
 	uint64_t total_bytes;
+	struct pw_filenotes notes;
 };
 
 /* Collects operands. Two files with one name on the wire, a missing file, a device or a pipe are
- * errors; things that are neither file nor directory below a directory are skipped with a warning.
- */
-int pw_files_collect(struct pw_files *f, char *const *operands, size_t n_operands,
-	const struct pw_log *log, struct pw_err *err);
+ * errors. What lies below a directory and is not sent is noted: things that are neither file nor
+ * directory, and empty directories. */
+int pw_files_collect(
+	struct pw_files *f, char *const *operands, size_t n_operands, struct pw_err *err);
 
 /* Keeps only what the manifest lists; total_bytes becomes the bytes that are missing. Every file in
- * the manifest must be there with the same length. gaps must live as long as f. */
+ * the manifest must be there with the same length. gaps must live as long as f. Notes of what is not
+ * sent are dropped: a repair sends next to nothing. */
 int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err);
+
+/* Notes the names that pagewire's own receiver refuses. */
+void pw_files_note_names(struct pw_files *f);
 
 void pw_files_finish(struct pw_files *f); /* accepts a zeroed one */
 

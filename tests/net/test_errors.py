@@ -138,6 +138,38 @@ def test_files_that_cannot_be_sent_are_named(t):
     send_error(t, RUNTIME, ["no file"], file=t.path("empty"))
 
 
+def test_what_the_receiver_will_not_have_is_warned_of(t):
+    os.makedirs(t.path("d", "empty", "deeper"))
+    os.makedirs(t.path("d", "pagewire-gaps.json"))
+    for name in ("ok", "n" * 251, "a\nb", "a\x7f", "a\u009bb", "x.part", "pagewire-gaps.json/x"):
+        with open(t.path("d", name), "w", encoding="utf-8") as f:
+            f.write("x")
+    os.symlink("ok", t.path("d", "link"))
+    os.mkfifo(t.path("d", "fifo"))
+    args = ("--port", "null", "--to", "239.77.0.1", "--no-huge", "--json")
+    p = t.run("send", t.path("d"), "/proc/cpuinfo", *args).ends_with(0)
+    text = "\n".join(p.json["warnings"])
+    for part in ("longer than 250 bytes", "a?b: ", "a?: ", "a??b: ", "d/x.part: ",
+                 "d/empty/deeper is an empty directory", "d/link is neither", "d/fifo is neither",
+                 "/proc/cpuinfo has no size"):
+        check(part in text, f"no '{part}' in {text}")
+    check("d/ok" not in text and "d/empty is" not in text, text)
+    equal(p.json["n_warnings"], len(p.json["warnings"]), "warnings")
+    equal(p.err.count("pagewire: warning: "), p.json["n_warnings"], f"lines of {p.err}")
+    p = t.run("send", t.path("d", "pagewire-gaps.json"), *args).ends_with(0)
+    check("gap manifest" in p.err, p.err)
+
+
+def test_warnings_of_many_files_are_bounded(t):
+    os.mkdir(t.path("d"))
+    for i in range(30):
+        t.file(f"d/{i}.part", 1)
+    p = t.run("send", t.path("d"), "--port", "null", "--to", "239.77.0.1", "--no-huge",
+              "--json").ends_with(0)
+    equal((len(p.json["warnings"]), p.json["n_warnings"]), (20, 30), "warnings")
+    check(p.err.count("pagewire: warning: ") == 21 and "... and 10 more" in p.err, p.err)
+
+
 def test_two_files_of_one_name_are_refused(t):
     one, two = t.file("x/a.bin", 10), t.file("y/a.bin", 10)
     p = t.run("send", one, two, "--port", "null", "--to", "239.77.0.1", "--no-huge")

@@ -73,7 +73,7 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 	struct pw_send *s;
 	int r;
 
-	if (pw_files_collect(&files, operands, 1, NULL, err) < 0)
+	if (pw_files_collect(&files, operands, 1, err) < 0)
 		fail_msg("%s", err->msg);
 	r = pw_send_create(&s, &cfg, err);
 	if (r == 0) {

@@ -50,6 +50,10 @@ struct pw_fdt_file {
 	bool digest_later;       /* a later instance of the session will bring ours */
 	struct pw_digest md5; /* to be sent as Content-MD5 beside `digest`; kind NONE = not sent */
 	bool encoded;         /* a Content-Encoding that we cannot undo (gzip, ...) */
+	bool has_mode;
+	uint32_t mode; /* permission bits, 0777 at most */
+	bool has_mtime;
+	int64_t mtime_ns; /* since 1970 */
 };
 
 struct pw_fdt {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 
 static int add(struct pw_files *f, const char *path, const char *name, const struct stat *st,
 	struct pw_err *err)
@@ -32,6 +33,8 @@ static int add(struct pw_files *f, const char *path, const char *name, const str
 	file->path = strdup(path);
 	file->name = strdup(name);
 	file->len_bytes = (uint64_t)st->st_size;
+	file->mode = st->st_mode & 0777;
+	file->mtime_ns = (int64_t)st->st_mtim.tv_sec * (int64_t)PW_NS_PER_S + st->st_mtim.tv_nsec;
 	if (!file->path || !file->name) {
 		free(file->path);
 		free(file->name);

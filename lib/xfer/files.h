@@ -20,6 +20,8 @@ struct pw_file {
 	char *path;
 	char *name; /* on the wire */
 	uint64_t len_bytes;
+	int64_t mtime_ns;        /* since 1970 */
+	uint32_t mode;           /* permission bits, 0777 at most */
 	struct pw_digest digest; /* kind NONE until computed */
 	struct pw_digest md5;
 	const struct pw_gap_file *gap; /* send only what this lists; NULL = everything */

@@ -29,6 +29,9 @@ static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 	e->digest = slot->file->digest;
 	e->digest_later = slot->digest != NULL;
 	e->md5 = slot->file->md5;
+	e->has_mode = e->has_mtime = true;
+	e->mode = slot->file->mode;
+	e->mtime_ns = slot->file->mtime_ns;
 }
 
 int pw_send_fdt_build(struct pw_send *s, bool last, struct pw_err *err)

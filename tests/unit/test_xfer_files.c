@@ -25,6 +25,24 @@ static unsigned int noted(const struct pw_files *f, const char *text)
 	return n;
 }
 
+static void a_files_mode_and_time_are_taken(void **state)
+{
+	const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1000000000, .tv_nsec = 5}};
+	const char *path = in_dir(dir, "moded");
+	struct pw_files f;
+
+	(void)state;
+	write_text(path, "x");
+	assert_int_equal(chmod(path, 04751), 0);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	collect(&f, path);
+	assert_int_equal(f.n, 1);
+	assert_int_equal(f.v[0].mode, 0751);
+	assert_int_equal(f.v[0].mtime_ns, 1000000000000000005);
+	assert_int_equal(f.notes.n, 0);
+	pw_files_finish(&f);
+}
+
 static void what_is_not_sent_is_noted(void **state)
 {
 	struct pw_files f;
@@ -163,6 +181,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_files_mode_and_time_are_taken),
 		cmocka_unit_test(what_is_not_sent_is_noted),
 		cmocka_unit_test(a_file_without_a_size_but_with_content_is_noted),
 		cmocka_unit_test(names_that_our_receiver_refuses_are_noted),

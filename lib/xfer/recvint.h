@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "xfer/ahead.h"
+#include "page/ahead.h"
 #include "xfer/fdtrx.h"
 #include "xfer/finish.h"
 #include "xfer/gaps.h"

@@ -3,8 +3,8 @@
  * Huge pages of a new file, made by a thread ahead of the symbols: the kernel clears 2 MiB for each,
  * and for a large file that takes longer than its packets do. Who comes first to a page makes it.
  */
-#ifndef PW_XFER_AHEAD_H
-#define PW_XFER_AHEAD_H
+#ifndef PW_PAGE_AHEAD_H
+#define PW_PAGE_AHEAD_H
 
 #include <stdint.h>
 

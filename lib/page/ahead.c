@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "xfer/ahead.h"
+#include "page/ahead.h"
 
 #include <errno.h>
 #include <pthread.h>

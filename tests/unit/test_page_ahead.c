@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "xfer/ahead.h"
+#include "page/ahead.h"
 
 #define PAGE  4096u
 #define PAGES 64u

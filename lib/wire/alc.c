@@ -5,11 +5,12 @@
 
 #include "base/bytes.h"
 
-#define FIXED_LEN   4 /* first word */
-#define FDT_EXT_LEN 4
-#define FTI_EXT_LEN 16
-#define FTI_EXT_HEL 4   /* in words */
-#define HET_FIXED   128 /* extension types from here on are one word long */
+#define FIXED_LEN    4 /* first word */
+#define FDT_EXT_LEN  4
+#define CENC_EXT_LEN 4
+#define FTI_EXT_LEN  16
+#define FTI_EXT_HEL  4   /* in words */
+#define HET_FIXED    128 /* extension types from here on are one word long */
 
 /* First word, high half (RFC 5651 section 5.1) */
 #define LCT_V_SHIFT 12
@@ -28,7 +29,8 @@ static bool is_wide(const struct pw_alc_hdr *hdr, bool wide)
 size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide)
 {
 	return FIXED_LEN + 4 + (is_wide(hdr, wide) ? 8 : 4) + (hdr->has_fdt ? FDT_EXT_LEN : 0) +
-	       (hdr->has_fti ? FTI_EXT_LEN : 0) + PW_FEC_ID_LEN;
+	       (hdr->has_cenc ? CENC_EXT_LEN : 0) + (hdr->has_fti ? FTI_EXT_LEN : 0) +
+	       PW_FEC_ID_LEN;
 }
 
 static uint8_t *put_fti(uint8_t *p, const struct pw_alc_hdr *hdr)
@@ -71,6 +73,10 @@ size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide)
 					 (hdr->fdt_instance & PW_FDT_INSTANCE_MAX));
 		p += FDT_EXT_LEN;
 	}
+	if (hdr->has_cenc) {
+		pw_be32_store(p, (uint32_t)PW_HET_CENC << 24 | (uint32_t)hdr->cenc << 16);
+		p += CENC_EXT_LEN;
+	}
 	if (hdr->has_fti)
 		p = put_fti(p, hdr);
 	pw_be16_store(p, hdr->sbn);
@@ -91,6 +97,14 @@ const char *pw_alc_verdict_name(enum pw_alc_verdict v)
 	};
 
 	return v < PW_ALC_N_VERDICTS ? names[v] : "unknown";
+}
+
+enum pw_encoding pw_alc_cenc_encoding(uint8_t cenc)
+{
+	static const enum pw_encoding known[] = {
+		PW_ENCODING_IDENTITY, PW_ENCODING_ZLIB, PW_ENCODING_DEFLATE, PW_ENCODING_GZIP};
+
+	return cenc < PW_ARRAY_LEN(known) ? known[cenc] : PW_ENCODING_OTHER;
 }
 
 /* A big-endian number of n bytes, n even; false when it needs more than 64 bits. */
@@ -121,7 +135,11 @@ static enum pw_alc_verdict parse_extensions(
 			hdr->has_fdt = true;
 			hdr->fdt_version = p[1] >> 4;
 			hdr->fdt_instance = pw_be32_load(p) & PW_FDT_INSTANCE_MAX;
-		} else if (p[0] == PW_HET_FTI && len == FTI_EXT_LEN) {
+		} else if (p[0] == PW_HET_CENC) {
+			hdr->has_cenc = true;
+			hdr->cenc = p[1];
+		} else if (p[0] == PW_HET_FTI && len == FTI_EXT_LEN &&
+			   hdr->codepoint == PW_FEC_ID_NO_CODE) { /* each scheme has its own */
 			hdr->has_fti = true;
 			hdr->transfer_len = pw_be48_load(p + 2);
 			hdr->symbol_len = pw_be16_load(p + 10);

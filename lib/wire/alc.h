@@ -6,7 +6,7 @@
  *   | V=1 | C |PSI|S| O |H|Res|A|B|   HDR_LEN     | Codepoint (CP)|
  *   |                 Congestion Control Information              |
  *   |  TSI (16 or 32 bits)          |  TOI (16 or 32 bits)        |
- *   |  extensions: EXT_FDT (HET 192), EXT_FTI (HET 64) on TOI 0   |
+ *   |  extensions: EXT_FDT (HET 192), EXT_CENC, EXT_FTI (HET 64)  |
  *   |  SBN (16 bits)                |  ESI (16 bits)              |  FEC payload ID
  *   |  payload: one or more encoding symbols' bytes               |
  *
@@ -21,11 +21,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "wire/encoding.h"
+
 #define PW_ALC_PORT         4001 /* pagewire's default; FLUTE has no registered one */
 #define PW_LCT_VERSION      1
 #define PW_FDT_TOI          0
 #define PW_HET_FTI          64  /* RFC 5775 section 4.2 */
 #define PW_HET_FDT          192 /* RFC 6726 section 3.4.1 */
+#define PW_HET_CENC         193 /* RFC 6726 section 3.4.3 */
 #define PW_FLUTE_VERSION    2
 #define PW_FDT_INSTANCE_MAX 0xfffffu /* 20 bits */
 #define PW_ALC_HDR_MAX      64       /* pw_alc_build() never writes more */
@@ -43,7 +46,12 @@ struct pw_alc_hdr {
 	uint8_t fdt_version;
 	uint32_t fdt_instance; /* 20 bits */
 
-	bool has_fti; /* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2 */
+	bool has_cenc; /* EXT_CENC: the FDT instance is packed */
+	uint8_t cenc;  /* see pw_alc_cenc_encoding() */
+
+	/* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2; on any TOI. An FDT need not say
+	 * what it says. */
+	bool has_fti;
 	uint64_t transfer_len;
 	uint16_t symbol_len;
 	uint32_t max_sbl;
@@ -52,7 +60,8 @@ struct pw_alc_hdr {
 	uint16_t esi;
 };
 
-/* Bytes that pw_alc_build() writes for hdr: 16 or 20 without extensions, +4 EXT_FDT, +16 EXT_FTI.
+/* Bytes that pw_alc_build() writes for hdr: 16 or 20 without extensions, +4 EXT_FDT, +4
+ * EXT_CENC, +16 EXT_FTI.
  * Wide (32-bit) TSI and TOI are used when `wide` or when a value needs them. */
 size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide);
 
@@ -73,6 +82,9 @@ enum pw_alc_verdict {
 };
 
 const char *pw_alc_verdict_name(enum pw_alc_verdict v); /* "short", "version", ... */
+
+/* What an EXT_CENC says: 0 null, 1 ZLIB, 2 DEFLATE, 3 GZIP (RFC 6726 section 3.4.3). */
+enum pw_encoding pw_alc_cenc_encoding(uint8_t cenc);
 
 /* Parses a UDP payload. On PW_ALC_OK, *payload points into pkt, payload_len may be 0 (then SBN and
  * ESI are 0 if the FEC payload ID is absent too). Unknown extensions are skipped, as RFC 5651

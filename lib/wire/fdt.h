@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The File Delivery Table (RFC 6726 section 3.4.2): which TOI is which file. XML, built and parsed
- * with libxml2; no entities, no DTD, no network. Attributes of our own live in the namespace
- * PW_FDT_NS: Digest ("xxh3-128:HEX", "sha-256:HEX", or "later" when a file is read only as it is sent
- * and a later instance will name it) on a File, Files (number of files in the whole
- * session) on the FDT-Instance. An FDT-Instance carries some of the session's files; instances add
- * up. Not thread-bound; one struct one thread.
+ * with libxml2; no entities, no DTD, no network. An FDT-Instance carries some of the session's
+ * files; instances add up. Attributes of our own live in the namespace PW_FDT_NS:
+ *   Digest  of a File: "xxh3-128:HEX", "sha-256:HEX", or "later" when a file is read only as it is
+ *           sent and a later instance will name it
+ *   Mode    of a File: permission bits in octal, "0644"
+ *   MTime   of a File: nanoseconds since 1970, decimal, perhaps negative
+ *   Files   of the FDT-Instance: number of files in the whole session
+ * Not thread-bound; one struct one thread.
  */
 #ifndef PW_WIRE_FDT_H
 #define PW_WIRE_FDT_H
@@ -15,11 +18,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "wire/encoding.h"
 
 #define PW_FDT_NS          "urn:pagewire:fdt:1"
 #define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
 #define PW_FDT_MAX_FILES   65536u      /* files in one instance */
 #define PW_NAME_MAX        1024u       /* bytes of a Content-Location, NUL excluded */
+#define PW_FDT_MAX_RATIO   1000u       /* a packed instance unpacks to so many times its size ... */
+#define PW_FDT_MIN_BOUND   (64u << 10) /* ... or to this, at most */
 #define PW_DIGEST_LATER    "later"     /* pw:Digest */
 #define PW_DIGEST_MAX      32
 #define PW_DIGEST_TEXT_MAX 96 /* of pw_digest_format() */
@@ -39,44 +45,71 @@ char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d);
 bool pw_digest_parse(const char *s, struct pw_digest *d);
 
 struct pw_fdt_file {
-	char *location; /* Content-Location, percent-decoded: any bytes; owned */
-	uint64_t toi;   /* 1.. */
-	uint64_t content_len;
-	uint64_t transfer_len;
-	uint32_t symbol_len;     /* FEC-OTI-Encoding-Symbol-Length */
-	uint32_t max_sbl;        /* FEC-OTI-Maximum-Source-Block-Length */
-	uint32_t fec_id;         /* FEC-OTI-FEC-Encoding-ID */
+	char *location;    /* file name by pw_fdt_location(): any bytes; owned, never NULL */
+	const char *fault; /* why this entry cannot be received (static text), or NULL. Then only
+			    * `location`, perhaps "", and `toi`, perhaps 0, are worth a look */
+	uint64_t toi;      /* 1.. */
+	enum pw_encoding encoding;
+	bool has_len;          /* transfer_len is known; else EXT_FTI of the data packets says it */
+	bool has_content_len;  /* content_len is known */
+	bool has_oti;          /* symbol_len and max_sbl are known; else EXT_FTI says them */
+	uint64_t content_len;  /* of the file */
+	uint64_t transfer_len; /* of what is sent; the same, unless there is an encoding */
+	uint32_t symbol_len;   /* FEC-OTI-Encoding-Symbol-Length */
+	uint32_t max_sbl;      /* FEC-OTI-Maximum-Source-Block-Length */
+	uint32_t fec_id;       /* FEC-OTI-FEC-Encoding-ID; 0, Compact No-Code, when it is absent */
 	struct pw_digest digest; /* ours, else Content-MD5, else none */
 	bool digest_later;       /* a later instance of the session will bring ours */
-	struct pw_digest md5; /* to be sent as Content-MD5 beside `digest`; kind NONE = not sent */
-	bool encoded;         /* a Content-Encoding that we cannot undo (gzip, ...) */
-	bool has_mode;
-	uint32_t mode; /* permission bits, 0777 at most */
-	bool has_mtime;
-	int64_t mtime_ns; /* since 1970 */
+	struct pw_digest md5;    /* Content-MD5, also beside `digest`; kind NONE = none */
+	bool has_mode, has_mtime;
+	uint32_t mode;    /* pw:Mode & 0777 */
+	int64_t mtime_ns; /* pw:MTime */
 };
 
 struct pw_fdt {
-	uint64_t expires_ntp;     /* NTP seconds */
+	uint64_t expires_ntp;     /* NTP seconds; 0 = not said in a way that we can read */
 	bool complete;            /* no later instance brings new files (RFC 6726 3.4.2) */
 	uint64_t n_session_files; /* pw:Files; 0 = unknown */
 	struct pw_fdt_file *files;
 	size_t n_files;
+	size_t n_faults; /* files[] with a fault */
 };
 
 /* Seconds since 1970 -> NTP seconds */
 uint64_t pw_fdt_ntp(uint64_t unix_s);
 
 /* Builds the XML into *xml (malloc; the caller frees), *len bytes without NUL. Locations are any
- * bytes but NUL: what a URI does not take is percent-encoded. -ENAMETOOLONG: an empty location, or
- * one beyond PW_NAME_MAX. */
+ * bytes but NUL: what a URI does not take is percent-encoded, so that pw_fdt_location() gives the
+ * same bytes back. Lengths and FEC-OTI are always written, Mode and MTime if has_*; has_len,
+ * has_oti, has_content_len and fault are not looked at. -ENAMETOOLONG: an empty location, or one
+ * beyond PW_NAME_MAX. */
 int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_err *err);
 
-/* Parses a received instance. -EBADMSG: not an FDT, a DOCTYPE, or a file lacks what is needed (TOI,
- * Content-Location, a length); -EFBIG: beyond the limits above or those of wire/fdt_scan.h. FEC-OTI
- * on the FDT-Instance element is inherited by files that do not have it. On success the caller owns
- * *fdt and calls pw_fdt_finish(). Locations are NOT made safe here: the receiver does that. */
+/* Parses a received instance. -EBADMSG: not an FDT, or a DOCTYPE; -EFBIG: beyond the limits above or
+ * those of wire/fdt_scan.h. A File that cannot be received gets a `fault` and fails nothing else.
+ * Content-Encoding and FEC-OTI on the FDT-Instance are inherited by each File that does not have
+ * them. On success the caller owns *fdt and calls pw_fdt_finish(). Locations are NOT made safe here:
+ * the receiver does that. */
 int pw_fdt_parse(const void *xml, size_t len, struct pw_fdt *fdt, struct pw_err *err);
+
+/*
+ * The name of the file that a Content-Location stands for, into *path (malloc; the caller frees).
+ *   - SCHEME://AUTHORITY is taken away, with it "/" at the start of the path and a "#fragment":
+ *     "http://example.com/v/s1.m4s" -> "v/s1.m4s", "file:///c.bin" -> "c.bin". A query is kept, as
+ *     a part of the name. Only the text as it is received counts: "http%3A//h/x" has no scheme.
+ *   - Segments "." are taken away: "./b.bin" -> "b.bin". ".." stays; receivers refuse it.
+ *   - Any other reference stays as it is: "/a/b", "//h/x" and "urn:a:b" too.
+ *   - Then percent-encoding is undone; a '%' that starts no pair of hex digits is itself.
+ * -ENOENT: no name is left; -EBADMSG: it has an encoded NUL; -EFBIG: more than PW_NAME_MAX bytes.
+ */
+int pw_fdt_location(const char *uri, char **path);
+
+/* Unpacks an instance of len bytes into *out (malloc; the caller frees), *out_len bytes. DEFLATE
+ * takes data with zlib's wrapping or without; GZIP any number of members. -EBADMSG: damaged, cut,
+ * or with something behind its end; -EFBIG: more than PW_FDT_MAX_BYTES, or than PW_FDT_MAX_RATIO
+ * and PW_FDT_MIN_BOUND allow; -ENOTSUP: PW_ENCODING_OTHER. */
+int pw_fdt_decode(enum pw_encoding e, const void *data, size_t len, void **out, size_t *out_len,
+	struct pw_err *err);
 
 /* Frees what *fdt owns; accepts a zeroed one. */
 void pw_fdt_finish(struct pw_fdt *fdt);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "wire/fdt.h"
+#include "wire/fdt_text.h"
 
 /* What receivers know. RFC 6726 registers urn:ietf:params:xml:ns:fdt, which some of them refuse. */
 #define FDT_XMLNS       "urn:IETF:metadata:2005:FLUTE:FDT"
@@ -16,10 +17,11 @@ uint64_t pw_fdt_ntp(uint64_t unix_s)
 	return unix_s + NTP_UNIX_OFFSET;
 }
 
-/* A Content-Location is a URI reference: what may not stand in a path is percent-encoded, and so
- * is ':' (a first segment with a colon would be a scheme). */
+/* A Content-Location is a URI reference: what may not stand in a path is percent-encoded. So is ':',
+ * since a first segment with a colon would be a scheme, and a segment ".", which readers drop. */
 static void encode_location(const char *name, char *out)
 {
+	const char *start = name;
 	static const char hex[] = "0123456789ABCDEF";
 	static const char safe[] = "-._~!$&'()*+,;=@/";
 
@@ -27,8 +29,10 @@ static void encode_location(const char *name, char *out)
 		unsigned char c = (unsigned char)*name;
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			     (c >= '0' && c <= '9') || strchr(safe, c);
+		bool dot = c == '.' && (name == start || name[-1] == '/') &&
+			   (name[1] == '/' || name[1] == '\0');
 
-		if (plain) {
+		if (plain && !dot) {
 			*out++ = (char)c;
 			continue;
 		}
@@ -72,8 +76,27 @@ static void number(xmlTextWriterPtr w, int *bad, const char *name, uint64_t valu
 	attribute(w, bad, name, text);
 }
 
+static void write_attributes_of_ours(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
+{
+	char text[PW_DIGEST_TEXT_MAX];
+
+	if (f->digest.kind != PW_DIGEST_NONE)
+		attribute(w, bad, "pw:Digest", pw_digest_format(text, sizeof(text), &f->digest));
+	else if (f->digest_later)
+		attribute(w, bad, "pw:Digest", PW_DIGEST_LATER);
+	if (f->has_mode) {
+		snprintf(text, sizeof(text), "%04" PRIo32, f->mode & 0777);
+		attribute(w, bad, "pw:Mode", text);
+	}
+	if (f->has_mtime) {
+		snprintf(text, sizeof(text), "%" PRId64, f->mtime_ns);
+		attribute(w, bad, "pw:MTime", text);
+	}
+}
+
 static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f, char *scratch)
 {
+	const char *encoding = pw_fdt_encoding_name(f->encoding);
 	char text[96];
 
 	*bad |= xmlTextWriterStartElement(w, BAD_CAST "File") < 0;
@@ -82,6 +105,8 @@ static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f
 	number(w, bad, "TOI", f->toi);
 	number(w, bad, "Content-Length", f->content_len);
 	number(w, bad, "Transfer-Length", f->transfer_len);
+	if (encoding)
+		attribute(w, bad, "Content-Encoding", encoding);
 	number(w, bad, "FEC-OTI-FEC-Encoding-ID", f->fec_id);
 	number(w, bad, "FEC-OTI-Maximum-Source-Block-Length", f->max_sbl);
 	number(w, bad, "FEC-OTI-Encoding-Symbol-Length", f->symbol_len);
@@ -89,10 +114,7 @@ static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f
 		base64(f->md5.bytes, 16, text);
 		attribute(w, bad, "Content-MD5", text);
 	}
-	if (f->digest.kind != PW_DIGEST_NONE)
-		attribute(w, bad, "pw:Digest", pw_digest_format(text, sizeof(text), &f->digest));
-	else if (f->digest_later)
-		attribute(w, bad, "pw:Digest", PW_DIGEST_LATER);
+	write_attributes_of_ours(w, bad, f);
 	*bad |= xmlTextWriterEndElement(w) < 0;
 }
 

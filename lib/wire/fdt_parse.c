@@ -6,25 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/units.h"
 #include "wire/blocks.h"
 #include "wire/fdt.h"
 #include "wire/fdt_scan.h"
+#include "wire/fdt_text.h"
 
 #define FIRST_FILES 16
 
-/* FEC-OTI attributes stand on a File or, for all files, on the FDT-Instance */
-struct oti {
-	uint64_t fec_id, max_sbl, symbol_len;
+/* A number that an attribute says, or fails to say. */
+struct number {
+	enum { ABSENT, GOOD, BAD } state;
+	uint64_t value;
+};
+
+/* What stands on a File or, for all files, on the FDT-Instance. A bad number there faults only the
+ * files that inherit it. */
+struct shared {
+	struct number fec_id, max_sbl, symbol_len;
+	enum pw_encoding encoding;
 };
 
 struct parse {
 	xmlParserCtxtPtr xml;
 	struct pw_fdt *fdt;
 	struct pw_err *err;
-	struct oti oti;    /* of the FDT-Instance */
-	const xmlChar *ns; /* of the FDT-Instance: there are several, one a standard */
+	struct shared shared; /* of the FDT-Instance */
+	const xmlChar *ns;    /* of the FDT-Instance: there are several, one a standard */
 	size_t capacity;
 	unsigned depth;
 	int r; /* the first error; what comes after it is not looked at */
@@ -36,8 +43,7 @@ struct attrs {
 	int n;
 };
 
-/* An attribute's value, not terminated; NULL when it is absent. */
-static const char *find(const struct attrs *a, const char *ns, const char *name, size_t *len)
+static bool find(const struct attrs *a, const char *ns, const char *name, struct pw_fdt_text *value)
 {
 	int i;
 
@@ -45,187 +51,180 @@ static const char *find(const struct attrs *a, const char *ns, const char *name,
 		const xmlChar **v = a->v + (size_t)i * 5;
 
 		if (!strcmp((const char *)v[0], name) && xmlStrEqual(v[2], BAD_CAST ns)) {
-			*len = (size_t)(v[4] - v[3]);
-			return (const char *)v[3];
+			value->p = (const char *)v[3];
+			value->len = (size_t)(v[4] - v[3]);
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
-/* The same, copied into text[size]. One that does not fit reads as empty. */
-static bool copy(const struct attrs *a, const char *ns, const char *name, char *text, size_t size)
+/* The value without white space around it, copied into text[size]. One that is absent or does not
+ * fit reads as empty. */
+static void copy(const struct attrs *a, const char *ns, const char *name, char *text, size_t size)
 {
-	size_t len;
-	const char *value = find(a, ns, name, &len);
+	struct pw_fdt_text value = {"", 0};
 
-	if (!value)
-		return false;
-	if (len >= size)
-		len = 0;
-	memcpy(text, value, len);
-	text[len] = '\0';
-	return true;
+	if (find(a, ns, name, &value))
+		value = pw_fdt_text_trim(value);
+	if (value.len >= size)
+		value.len = 0;
+	memcpy(text, value.p, value.len);
+	text[value.len] = '\0';
 }
 
-/* Reads an unsigned attribute; an absent one leaves *out. */
-static int number(
-	const struct attrs *a, const char *name, uint64_t max, uint64_t *out, struct pw_err *err)
+/* Leaves *n when the attribute is absent. */
+static void read_number(const struct attrs *a, const char *name, uint64_t max, struct number *n)
 {
-	char text[24];
+	struct pw_fdt_text value;
 
-	if (copy(a, NULL, name, text, sizeof(text)) &&
-		pw_units_parse_u64(name, text, 0, max, out, NULL))
-		return pw_err_set(err, EBADMSG, "read FDT: %s is not a number in its range", name);
-	return 0;
+	if (find(a, NULL, name, &value))
+		n->state = pw_fdt_text_u64(value, max, &n->value) ? GOOD : BAD;
 }
 
-static int read_oti(const struct attrs *a, struct oti *oti, struct pw_err *err)
+static void read_shared(const struct attrs *a, struct shared *s)
 {
-	int r = number(a, "FEC-OTI-FEC-Encoding-ID", 255, &oti->fec_id, err);
+	struct pw_fdt_text value;
 
-	if (!r)
-		r = number(
-			a, "FEC-OTI-Maximum-Source-Block-Length", UINT32_MAX, &oti->max_sbl, err);
-	if (!r)
-		r = number(a, "FEC-OTI-Encoding-Symbol-Length", UINT16_MAX, &oti->symbol_len, err);
-	return r;
+	read_number(a, "FEC-OTI-FEC-Encoding-ID", UINT8_MAX, &s->fec_id);
+	read_number(a, "FEC-OTI-Maximum-Source-Block-Length", UINT32_MAX, &s->max_sbl);
+	read_number(a, "FEC-OTI-Encoding-Symbol-Length", UINT16_MAX, &s->symbol_len);
+	/* An empty one says nothing. Were it to hide the instance's, a packed file might be taken
+	 * for the file itself. */
+	if (find(a, NULL, "Content-Encoding", &value) && pw_fdt_text_trim(value).len)
+		s->encoding = pw_fdt_text_encoding(value);
 }
 
-static int hex(char c)
+/* The first fault is the one that is told. */
+static void set_fault(struct pw_fdt_file *f, const char *why)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	if (!f->fault)
+		f->fault = why;
 }
 
-/* Undoes percent-encoding, in place; false for an encoded NUL. A '%' that starts no pair stands for
- * itself. */
-static bool decode(char *s)
+/* -ENOMEM is the only error: what is wrong with the location is a fault. */
+static int read_location(const struct attrs *a, struct pw_fdt_file *f)
 {
-	char *out = s;
+	struct pw_fdt_text value;
+	char *uri;
+	int r;
 
-	for (; *s; s++) {
-		int high = *s == '%' ? hex(s[1]) : -1;
-		int low = high >= 0 ? hex(s[2]) : -1;
-
-		if (low < 0) {
-			*out++ = *s;
-			continue;
-		}
-		if (high == 0 && low == 0)
-			return false;
-		*out++ = (char)(high << 4 | low);
-		s += 2;
+	if (!find(a, NULL, "Content-Location", &value)) {
+		set_fault(f, "the file table does not say its Content-Location");
+		return 0;
 	}
-	*out = '\0';
-	return true;
+	value = pw_fdt_text_trim(value);
+	uri = strndup(value.p, value.len);
+	r = uri ? pw_fdt_location(uri, &f->location) : -ENOMEM;
+	free(uri);
+	if (r == -EBADMSG)
+		set_fault(f, "its Content-Location holds a NUL");
+	else if (r == -EFBIG)
+		set_fault(f, "its Content-Location is longer than a name may be");
+	else if (r == -ENOENT)
+		set_fault(f, "its Content-Location leaves no file name");
+	return r == -ENOMEM ? r : 0;
 }
 
-static int read_location(const struct attrs *a, struct pw_fdt_file *f, struct pw_err *err)
+static void read_toi(const struct attrs *a, struct pw_fdt_file *f)
 {
-	static const char scheme[] = "file:///";
-	size_t len = 0;
-	const char *s = find(a, NULL, "Content-Location", &len);
+	struct number toi = {0};
 
-	if (s && len >= sizeof(scheme) - 1 && !memcmp(s, scheme, sizeof(scheme) - 1)) {
-		s += sizeof(scheme) - 1;
-		len -= sizeof(scheme) - 1;
-	}
-	if (!s || len == 0)
-		return pw_err_set(err, EBADMSG, "read FDT: a File without Content-Location");
-	if (len <= 3 * PW_NAME_MAX) {
-		f->location = strndup(s, len);
-		if (!f->location)
-			return pw_err_set(err, ENOMEM, "read FDT: out of memory");
-		if (!decode(f->location))
-			return pw_err_set(err, EBADMSG, "read FDT: a Content-Location holds a NUL");
-	}
-	if (!f->location || strlen(f->location) > PW_NAME_MAX)
-		return pw_err_set(err, EFBIG, "read FDT: a Content-Location of more than %u bytes",
-			PW_NAME_MAX);
-	return 0;
-}
-
-/* 24 base64 digits; anything else leaves *d. */
-static void read_md5(const char *s, struct pw_digest *d)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct pw_digest md5 = {.kind = PW_DIGEST_MD5};
-	uint32_t v = 0;
-	size_t i, n = 0;
-
-	if (strlen(s) != 24 || strcmp(s + 22, "==") != 0)
-		return;
-	for (i = 0; i < 22; i++) {
-		const char *p = strchr(digits, s[i]);
-
-		if (!p)
-			return;
-		v = v << 6 | (uint32_t)(p - digits);
-		if (i % 4)
-			md5.bytes[n++] = (uint8_t)(v >> (6 - 2 * (i % 4)));
-	}
-	*d = md5;
+	read_number(a, "TOI", UINT64_MAX, &toi);
+	f->toi = toi.value;
+	if (toi.state == ABSENT)
+		set_fault(f, "the file table does not say its TOI");
+	else if (toi.state == BAD)
+		set_fault(f, "its TOI is not a number of 64 bits");
+	else if (toi.value == 0)
+		set_fault(f, "its TOI is 0, which is that of the file table");
 }
 
 /* Our own digest if it is there and we know it, else Content-MD5, else none. */
 static void read_digest(const struct attrs *a, struct pw_fdt_file *f)
 {
-	char text[96] = "";
+	struct pw_fdt_text value;
+	char text[PW_DIGEST_TEXT_MAX];
 
-	if (copy(a, NULL, "Content-MD5", text, sizeof(text)))
-		read_md5(text, &f->md5);
-	if (copy(a, PW_FDT_NS, "Digest", text, sizeof(text)) && pw_digest_parse(text, &f->digest))
+	if (find(a, NULL, "Content-MD5", &value))
+		pw_fdt_text_md5(value, &f->md5);
+	copy(a, PW_FDT_NS, "Digest", text, sizeof(text));
+	if (pw_digest_parse(text, &f->digest))
 		return;
 	f->digest = f->md5;
 	f->digest_later = f->md5.kind == PW_DIGEST_NONE && strcmp(text, PW_DIGEST_LATER) == 0;
 }
 
-static int read_lengths(const struct attrs *a, struct pw_fdt_file *f, struct pw_err *err)
+/* After the encoding: without one, each length stands for the other. */
+static void read_lengths(const struct attrs *a, struct pw_fdt_file *f)
 {
-	const uint64_t missing = UINT64_MAX;
-	int r;
+	struct number content = {0}, transfer = {0};
 
-	f->content_len = f->transfer_len = missing;
-	r = number(a, "Content-Length", PW_MAX_TRANSFER_LEN, &f->content_len, err);
-	if (!r)
-		r = number(a, "Transfer-Length", PW_MAX_TRANSFER_LEN, &f->transfer_len, err);
-	if (r)
-		return r;
-	if (f->transfer_len == missing)
-		f->transfer_len = f->content_len;
-	if (f->content_len == missing)
-		f->content_len = f->transfer_len;
-	if (f->transfer_len == missing)
-		return pw_err_set(err, EBADMSG, "read FDT: a File without a length");
-	return 0;
+	read_number(a, "Content-Length", PW_MAX_TRANSFER_LEN, &content);
+	read_number(a, "Transfer-Length", PW_MAX_TRANSFER_LEN, &transfer);
+	if (content.state == BAD)
+		set_fault(f, "its Content-Length is not a number below 2^48");
+	if (transfer.state == BAD)
+		set_fault(f, "its Transfer-Length is not a number below 2^48");
+	if (f->encoding == PW_ENCODING_IDENTITY) {
+		if (content.state == ABSENT)
+			content = transfer;
+		if (transfer.state == ABSENT)
+			transfer = content;
+		if (content.value != transfer.value)
+			set_fault(f, "its Content-Length and Transfer-Length differ");
+	}
+	f->has_content_len = content.state == GOOD;
+	f->content_len = content.value;
+	f->has_len = transfer.state == GOOD;
+	f->transfer_len = transfer.value;
 }
 
-static int read_file(const struct attrs *a, const struct oti *inherited, struct pw_fdt_file *f,
-	struct pw_err *err)
+static void read_oti(const struct shared *s, struct pw_fdt_file *f)
 {
-	struct oti oti = *inherited;
-	size_t len = 0;
-	int r = read_location(a, f, err);
+	if (s->fec_id.state == BAD)
+		set_fault(f, "its FEC-OTI-FEC-Encoding-ID is not a number below 2^8");
+	if (s->max_sbl.state == BAD)
+		set_fault(f, "its FEC-OTI-Maximum-Source-Block-Length is not a number below 2^32");
+	if (s->symbol_len.state == BAD)
+		set_fault(f, "its FEC-OTI-Encoding-Symbol-Length is not a number below 2^16");
+	f->has_oti = s->max_sbl.state == GOOD && s->symbol_len.state == GOOD;
+	f->fec_id = (uint32_t)s->fec_id.value;
+	f->max_sbl = (uint32_t)s->max_sbl.value;
+	f->symbol_len = (uint32_t)s->symbol_len.value;
+}
 
-	if (!r)
-		r = number(a, "TOI", UINT64_MAX, &f->toi, err);
-	if (!r && f->toi == 0)
-		r = pw_err_set(err, EBADMSG, "read FDT: a File without a TOI");
-	if (!r)
-		r = read_lengths(a, f, err);
-	if (!r)
-		r = read_oti(a, &oti, err);
+/* A file is worth having without these, so that one that cannot be read is as good as absent. */
+static void read_attributes_of_ours(const struct attrs *a, struct pw_fdt_file *f)
+{
+	struct pw_fdt_text value;
+
+	if (find(a, PW_FDT_NS, "Mode", &value))
+		f->has_mode = pw_fdt_text_octal(value, &f->mode);
+	f->mode &= 0777;
+	if (find(a, PW_FDT_NS, "MTime", &value))
+		f->has_mtime = pw_fdt_text_i64(value, &f->mtime_ns);
+}
+
+static int read_file(struct parse *p, const struct attrs *a, struct pw_fdt_file *f)
+{
+	struct shared shared = p->shared;
+	int r = read_location(a, f);
+
+	if (!r && !f->location) {
+		f->location = strdup("");
+		r = f->location ? 0 : -ENOMEM;
+	}
 	if (r)
-		return r;
-	f->fec_id = (uint32_t)oti.fec_id;
-	f->max_sbl = (uint32_t)oti.max_sbl;
-	f->symbol_len = (uint32_t)oti.symbol_len;
+		return pw_err_set(p->err, -r, "read FDT: out of memory");
+	read_shared(a, &shared);
+	f->encoding = shared.encoding;
+	read_toi(a, f);
+	read_lengths(a, f);
+	read_oti(&shared, f);
 	read_digest(a, f);
-	f->encoded = find(a, NULL, "Content-Encoding", &len) && len;
+	read_attributes_of_ours(a, f);
+	p->fdt->n_faults += f->fault != NULL;
 	return 0;
 }
 
@@ -254,22 +253,21 @@ static struct pw_fdt_file *add_file(struct parse *p)
 	return &fdt->files[fdt->n_files++];
 }
 
-static int read_root(struct parse *p, const struct attrs *a)
+/* Nothing here is worth losing the files for: what cannot be read counts as not said. */
+static void read_root(struct parse *p, const struct attrs *a)
 {
 	struct pw_fdt *fdt = p->fdt;
-	char text[24];
-	int r = number(a, "Expires", UINT64_MAX, &fdt->expires_ntp, p->err);
+	struct number expires = {0};
+	struct pw_fdt_text value;
+	char text[8];
 
-	if (!r)
-		r = read_oti(a, &p->oti, p->err);
-	if (r)
-		return r;
-	if (copy(a, NULL, "Complete", text, sizeof(text)))
-		fdt->complete = !strcmp(text, "true") || !strcmp(text, "1");
-	if (copy(a, PW_FDT_NS, "Files", text, sizeof(text)) &&
-		pw_units_parse_u64("Files", text, 0, UINT32_MAX, &fdt->n_session_files, NULL))
-		fdt->n_session_files = 0;
-	return 0;
+	read_number(a, "Expires", UINT64_MAX, &expires);
+	fdt->expires_ntp = expires.value;
+	copy(a, NULL, "Complete", text, sizeof(text));
+	fdt->complete = !strcmp(text, "true") || !strcmp(text, "1");
+	if (find(a, PW_FDT_NS, "Files", &value))
+		pw_fdt_text_u64(value, UINT32_MAX, &fdt->n_session_files);
+	read_shared(a, &p->shared);
 }
 
 static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *ns,
@@ -284,13 +282,13 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
 		return;
 	if (p->depth == 0 && !strcmp((const char *)name, "FDT-Instance")) {
 		p->ns = ns;
-		p->r = read_root(p, &a);
+		read_root(p, &a);
 	} else if (p->depth == 0) {
 		p->r = pw_err_set(p->err, EBADMSG, "read FDT: the root is not an FDT-Instance");
 	} else if (p->depth == 1 && !strcmp((const char *)name, "File") && xmlStrEqual(ns, p->ns)) {
 		f = add_file(p);
 		if (f)
-			p->r = read_file(&a, &p->oti, f, p->err);
+			p->r = read_file(p, &a, f);
 	}
 	p->depth++;
 	if (p->r)

@@ -19,6 +19,7 @@ struct scan {
 	const char *p, *end;
 	unsigned depth;
 	unsigned n_names;
+	size_t hidden; /* bytes, see PW_FDT_MAX_HIDDEN */
 	struct name slots[SLOTS];
 	struct pw_err *err;
 };
@@ -51,16 +52,41 @@ static bool starts(const struct scan *s, const char *text)
 	return (size_t)(s->end - s->p) >= len && !memcmp(s->p, text, len);
 }
 
-/* Goes on behind the next `text`, over no '<': at an error libxml2 goes on with the next one, so
- * each must have been looked at, in comments too. */
-static int skip_past(struct scan *s, const char *text)
+/* Goes on behind the next `text`; *markup: a '<' was passed over. */
+static int skip_past(struct scan *s, const char *text, size_t *len, bool *markup)
 {
 	const char *hit = memmem(s->p, (size_t)(s->end - s->p), text, strlen(text));
 
-	if (!hit || memchr(s->p, '<', (size_t)(hit - s->p)))
+	if (!hit)
 		return malformed(s);
+	*len = (size_t)(hit - s->p);
+	*markup = memchr(s->p, '<', *len) != NULL;
 	s->p = hit + strlen(text);
 	return 0;
+}
+
+/* For what may hold no '<': values and end tags. */
+static int skip_plain(struct scan *s, const char *text)
+{
+	bool markup;
+	size_t len;
+	int r = skip_past(s, text, &len, &markup);
+
+	return r || !markup ? r : malformed(s);
+}
+
+static int skip_hidden(struct scan *s, const char *text)
+{
+	bool markup;
+	size_t len;
+	int r = skip_past(s, text, &len, &markup);
+
+	if (r || !markup)
+		return r;
+	s->hidden += len;
+	return s->hidden <= PW_FDT_MAX_HIDDEN
+		       ? 0
+		       : too_many(s, "bytes of comments with markup", PW_FDT_MAX_HIDDEN);
 }
 
 /* Remembers a name; -EFBIG for one too many. */
@@ -113,7 +139,7 @@ static int read_attribute(struct scan *s)
 	else
 		return malformed(s);
 	s->p++;
-	return skip_past(s, quote);
+	return skip_plain(s, quote);
 }
 
 static int read_tag(struct scan *s)
@@ -152,7 +178,7 @@ static int read_markup(struct scan *s)
 	for (i = 0; i < PW_ARRAY_LEN(skipped); i++)
 		if (starts(s, skipped[i].open)) {
 			s->p += strlen(skipped[i].open);
-			return skip_past(s, skipped[i].close);
+			return skip_hidden(s, skipped[i].close);
 		}
 	if (starts(s, "<!"))
 		return pw_err_set(
@@ -162,7 +188,7 @@ static int read_markup(struct scan *s)
 	if (s->depth-- == 0)
 		return malformed(s);
 	s->p += 2;
-	return skip_past(s, ">");
+	return skip_plain(s, ">");
 }
 
 int pw_fdt_scan(const char *xml, size_t len, struct pw_err *err)

@@ -17,6 +17,10 @@
 #define PW_FDT_MAX_ATTRS 64  /* on one element; the schema has 13 */
 #define PW_FDT_MAX_NAMES 256 /* different names of elements and attributes in one instance */
 #define PW_FDT_MAX_NAME  256 /* bytes of one of them */
+/* Bytes of comments, processing instructions and CDATA sections that hold a '<', in one instance. At
+ * an error in one of them libxml2 goes on with the next '<', which we have not looked at. This many
+ * bytes keep it busy for less than a second, whatever they are. */
+#define PW_FDT_MAX_HIDDEN (64u << 10)
 
 /* -EBADMSG: a DOCTYPE, another encoding than UTF-8, or no XML; -EFBIG: beyond the limits above. 0
  * is no promise that the XML is well-formed. */

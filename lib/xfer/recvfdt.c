@@ -47,11 +47,15 @@ static const char *entry_fault(const struct pw_recv *r, const struct pw_fdt_file
 	const char *why = r->discard ? NULL : pw_output_name_fault(f->location);
 	struct pw_blocks b;
 
+	if (f->fault)
+		return f->fault;
 	if (why)
 		return why;
+	if (!f->has_len)
+		return "the file table does not say its length";
 	if (r->reserved && !strcmp(f->location, r->reserved))
 		return "name is that of the gap manifest";
-	if (f->encoded)
+	if (f->encoding != PW_ENCODING_IDENTITY)
 		return "sent with a Content-Encoding, which pagewire does not undo";
 	if (f->content_len != f->transfer_len)
 		return "Content-Length and Transfer-Length differ";
@@ -201,10 +205,15 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 
 static bool learn_file(struct pw_recv *r, const struct pw_fdt_file *f, uint64_t free_bytes)
 {
-	char *name = printable(f->location);
-	struct pw_object *o = pw_objtab_find(&r->objs, f->toi);
-	bool ok = name && f->toi != PW_FDT_TOI;
+	struct pw_object *o;
+	char *name;
+	bool ok;
 
+	if (f->fault && (f->toi == PW_FDT_TOI || !*f->location))
+		return true; /* nothing to call it by */
+	name = printable(f->location);
+	o = pw_objtab_find(&r->objs, f->toi);
+	ok = name && f->toi != PW_FDT_TOI;
 	if (ok && o && contradicts(o, f, name))
 		r->c.fdt_conflicts++;
 	else if (ok && o)

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the seeds of fuzz_packet and fuzz_fdt: packets put together from the RFCs' layouts by
 other means than lib/wire's. Run it in tests/fuzz; the seeds are committed."""
+import gzip
 import pathlib
 import struct
+import zlib
 
 OWN4 = bytes([192, 0, 2, 1])  # fuzz_packet.c's own address, in both families
 OWN6 = OWN4 + bytes(12)
@@ -173,7 +175,20 @@ tables = {
     'encoding': inst(FILE.format('a', 1)).replace('?>', ' encoding="UTF-16"?>', 1),
     'cut': inst(FILE.format('a', 1))[:-5],
     'empty': '',
+    'mode-mtime': inst('<File Content-Location="m" TOI="1" Content-Length="1" pw:Mode="100644" '
+                       'pw:MTime="-1700000000123456789"/>', 'xmlns:pw="urn:pagewire:fdt:1"'),
+    'white-space': inst('<File Content-Location=" a " TOI=" +01 " Content-Length="\n9&#9;"/>', OTI),
+    'uris': inst(''.join(FILE.format(u, i + 1) for i, u in enumerate(
+        ['http://h/v/s1?q=/./#f', './a/./b/.', 'a://b', '//h/x', '%2e/x', 'urn:a:b']))),
+    'faults': inst('<File/>' + FILE.format('', 1) + FILE.format('good', 2) + FILE.format('z', 0)),
+    'instance-gzip': inst('<File Content-Location="a" TOI="1" Transfer-Length="7"/>',
+                          'Content-Encoding="gzip" FEC-OTI-Encoding-Symbol-Length="x"'),
 }
+raw = zlib.compressobj(9, wbits=-15)
+tables['packed-raw'] = raw.compress(tables['full'].encode()) + raw.flush()
+tables['packed-zlib'] = zlib.compress(tables['full'].encode(), 9)
+tables['packed-gzip'] = gzip.compress(b'<a>', mtime=0) + gzip.compress(b'</a>', mtime=0)
+tables['packed-bomb'] = zlib.compress(bytes(1 << 20), 9)
 
 for corpus, seeds in (('packet', packets), ('fdt', tables)):
     for name, data in seeds.items():

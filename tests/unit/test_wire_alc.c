@@ -152,6 +152,8 @@ static void what_is_built_reads_the_same(void **state)
 		.has_fdt = true,
 		.fdt_version = 2,
 		.fdt_instance = PW_FDT_INSTANCE_MAX,
+		.has_cenc = true,
+		.cenc = 3,
 		.has_fti = true,
 		.transfer_len = 0xffffffffffff,
 		.symbol_len = 65535,
@@ -173,6 +175,8 @@ static void what_is_built_reads_the_same(void **state)
 	assert_true(out.close_session && out.close_object && out.has_fdt && out.has_fti);
 	assert_int_equal(out.fdt_version, 2);
 	assert_int_equal(out.fdt_instance, in.fdt_instance);
+	assert_true(out.has_cenc);
+	assert_int_equal(out.cenc, 3);
 	assert_true(out.transfer_len == in.transfer_len && out.max_sbl == in.max_sbl);
 	assert_int_equal(out.symbol_len, in.symbol_len);
 	assert_int_equal(out.sbn, in.sbn);
@@ -210,7 +214,7 @@ static void unknown_extensions_are_skipped(void **state)
 {
 	static const uint8_t pkt[] = {0x10, 0x10, 10, 0, 0, 0, 0, 0, 0, 1, 0, 0, /* */
 		2, 2, 0xff, 0xff, 0, 0, 0, 0, /* EXT_TIME, 2 words */
-		193, 1, 2, 3,                 /* EXT_CENC, always 1 word */
+		194, 1, 2, 3,                 /* not known, always 1 word */
 		64, 2, 1, 1, 1, 1, 1, 1,      /* an EXT_FTI of another FEC scheme */
 		0, 1, 0, 0,                   /* EXT_NOP */
 		192, 0x20, 0, 5,              /* EXT_FDT */
@@ -222,8 +226,56 @@ static void unknown_extensions_are_skipped(void **state)
 	assert_int_equal(parse(pkt, sizeof(pkt), &hdr, &off, &n), PW_ALC_OK);
 	assert_true(hdr.has_fdt && hdr.fdt_instance == 5 && hdr.fdt_version == 2);
 	assert_false(hdr.has_fti);
+	assert_false(hdr.has_cenc);
 	assert_int_equal(hdr.esi, 3);
 	assert_int_equal(n, 1);
+}
+
+static void a_data_packet_may_say_how_long_its_file_is(void **state)
+{
+	static const uint8_t pkt[] = {0x10, 0x10, 7, 0, 0, 0, 0, 0, 0, 1, 0, 9, /* TOI 9 */
+		64, 4, 0, 1, 2, 3, 4, 5, 0, 0, 5, 0xa0, 0, 0, 16, 0,            /* EXT_FTI */
+		0, 1, 0, 2, 'x'};
+	uint8_t other[sizeof(pkt)];
+	struct pw_alc_hdr hdr;
+	size_t off, n;
+
+	(void)state;
+	assert_int_equal(parse(pkt, sizeof(pkt), &hdr, &off, &n), PW_ALC_OK);
+	assert_true(hdr.toi == 9 && !hdr.has_fdt);
+	assert_true(hdr.has_fti);
+	assert_true(hdr.transfer_len == 0x000102030405);
+	assert_int_equal(hdr.symbol_len, 1440);
+	assert_int_equal(hdr.max_sbl, 4096);
+	assert_true(hdr.sbn == 1 && hdr.esi == 2 && n == 1);
+	memcpy(other, pkt, sizeof(other));
+	other[3] = 1; /* another scheme's EXT_FTI has another form */
+	assert_int_equal(parse(other, 28, &hdr, &off, &n), PW_ALC_OK);
+	assert_false(hdr.has_fti);
+}
+
+static void an_fdt_packet_says_how_it_is_packed(void **state)
+{
+	static const uint8_t pkt[] = {0x10, 0x10, 5, 0, 0, 0, 0, 0, 0, 1, 0, 0, /* */
+		192, 0x20, 0, 5, 193, 2, 0xff, 0xff, /* EXT_CENC: DEFLATE; reserved bits */
+		0, 0, 0, 3, 'x'};
+	static const struct {
+		uint8_t cenc;
+		enum pw_encoding encoding;
+	} known[] = {{0, PW_ENCODING_IDENTITY}, {1, PW_ENCODING_ZLIB}, {2, PW_ENCODING_DEFLATE},
+		{3, PW_ENCODING_GZIP}, {4, PW_ENCODING_OTHER}, {255, PW_ENCODING_OTHER}};
+	struct pw_alc_hdr hdr = {.has_cenc = true, .cenc = 1}, got;
+	uint8_t buf[PW_ALC_HDR_MAX];
+	size_t off, n, i;
+
+	(void)state;
+	assert_int_equal(parse(pkt, sizeof(pkt), &got, &off, &n), PW_ALC_OK);
+	assert_true(got.has_fdt && got.has_cenc);
+	assert_int_equal(got.cenc, 2);
+	assert_int_equal(pw_alc_build(buf, &hdr, false), 20);
+	assert_memory_equal(buf + 12, "\xc1\x01\0\0", 4);
+	for (i = 0; i < PW_ARRAY_LEN(known); i++)
+		assert_int_equal(pw_alc_cenc_encoding(known[i].cenc), known[i].encoding);
 }
 
 static void a_close_may_come_without_a_symbol(void **state)
@@ -333,6 +385,8 @@ int main(void)
 		cmocka_unit_test(what_is_built_reads_the_same),
 		cmocka_unit_test(every_legal_width_is_read),
 		cmocka_unit_test(unknown_extensions_are_skipped),
+		cmocka_unit_test(a_data_packet_may_say_how_long_its_file_is),
+		cmocka_unit_test(an_fdt_packet_says_how_it_is_packed),
 		cmocka_unit_test(a_close_may_come_without_a_symbol),
 		cmocka_unit_test(each_kind_of_lie_has_its_verdict),
 		cmocka_unit_test(what_starts_the_same_is_the_same_up_to_the_payload_id),

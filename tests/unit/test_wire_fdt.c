@@ -117,6 +117,23 @@ static void what_need_not_be_said_is_left_out(void **state)
 	assert_null(strstr(xml, "pw:Files"));
 	assert_null(strstr(xml, "MD5"));
 	assert_null(strstr(xml, "Digest"));
+	assert_null(strstr(xml, "Encoding=\""));
+	assert_null(strstr(xml, "pw:M"));
+	free(xml);
+}
+
+static void mode_and_mtime_are_written(void **state)
+{
+	struct pw_fdt_file f = file("a", 1);
+	struct pw_fdt fdt = {.files = &f, .n_files = 1};
+	char *xml;
+
+	(void)state;
+	f.has_mode = f.has_mtime = true;
+	f.mode = 0100644;
+	f.mtime_ns = -1;
+	xml = build(&fdt);
+	assert_non_null(strstr(xml, " pw:Mode=\"0644\" pw:MTime=\"-1\"/>"));
 	free(xml);
 }
 
@@ -129,6 +146,11 @@ static void assert_same_file(const struct pw_fdt_file *a, const struct pw_fdt_fi
 	assert_int_equal(a->symbol_len, b->symbol_len);
 	assert_int_equal(a->max_sbl, b->max_sbl);
 	assert_int_equal(a->fec_id, b->fec_id);
+	assert_int_equal(a->encoding, b->encoding);
+	assert_int_equal(a->has_mode, b->has_mode);
+	assert_int_equal(a->mode, b->mode);
+	assert_int_equal(a->has_mtime, b->has_mtime);
+	assert_true(a->mtime_ns == b->mtime_ns);
 	assert_memory_equal(&a->digest, &b->digest, sizeof(a->digest));
 	assert_memory_equal(&a->md5, &b->md5, sizeof(a->md5));
 }
@@ -157,14 +179,25 @@ static void what_is_written_reads_the_same(void **state)
 	files[2].symbol_len = 65535;
 	files[2].max_sbl = 65536;
 	files[2].fec_id = 5;
+	files[0].has_mode = files[2].has_mode = true;
+	files[0].mode = 0750;
+	files[0].has_mtime = files[1].has_mtime = true;
+	files[0].mtime_ns = INT64_MIN;
+	files[1].mtime_ns = 1700000000123456789;
+	files[2].encoding = PW_ENCODING_DEFLATE;
+	files[2].transfer_len = 4000;
 	xml = build(&in);
 	out = parse(xml);
 	assert_true(out.expires_ntp == in.expires_ntp);
 	assert_true(out.complete);
 	assert_int_equal(out.n_session_files, 70000);
 	assert_int_equal(out.n_files, 3);
-	for (i = 0; i < 3; i++)
+	assert_int_equal(out.n_faults, 0);
+	for (i = 0; i < 3; i++) {
 		assert_same_file(&out.files[i], &files[i]);
+		assert_true(out.files[i].has_len && out.files[i].has_content_len);
+		assert_true(out.files[i].has_oti);
+	}
 	pw_fdt_finish(&out);
 	assert_null(out.files);
 	pw_fdt_finish(&out);
@@ -197,6 +230,12 @@ static void names_become_uris(void **state)
 		{"what?#frag", "what%3F%23frag"},
 		{"c:drive", "c%3Adrive"},
 		{"file:///x", "file%3A///x"},
+		{"http:/x", "http%3A/x"},
+		{"a://b", "a%3A//b"},
+		{".", "%2E"},
+		{"./a/./.b/./..", "%2E/a/%2E/.b/%2E/.."},
+		{"/./", "/%2E/"},
+		{" x ", "%20x%20"},
 		{"tab\tnew\nline\x7f", "tab%09new%0Aline%7F"},
 		{"caf\xc3\xa9", "caf%C3%A9"},
 		{"\xff\xfe not utf-8 \x80", "%FF%FE%20not%20utf-8%20%80"},
@@ -273,8 +312,8 @@ static void locations_of_other_senders_are_decoded(void **state)
 		const char *uri, *name;
 	} cases[] = {
 		{"file:///var/x", "var/x"},
-		{"file:////etc/x", "/etc/x"}, /* made safe by the receiver, not here */
-		{"http://h/x%2Fy", "http://h/x/y"},
+		{"/etc/x", "/etc/x"}, /* made safe by the receiver, not here */
+		{"http://h/x%2Fy", "x/y"},
 		{"%41%zz%4", "A%zz%4"}, /* a '%' that starts no pair is itself */
 		{"a&amp;b&#x20;c&lt;", "a&b c<"},
 		{"%2e%2E/x", "../x"},
@@ -384,9 +423,12 @@ static void one_length_stands_for_both(void **state)
 	assert_int_equal(fdt.files[1].content_len, 6);
 	assert_int_equal(fdt.files[2].content_len, 9);
 	assert_int_equal(fdt.files[2].transfer_len, 7);
-	assert_false(fdt.files[0].encoded);
-	assert_true(fdt.files[2].encoded);
-	assert_false(fdt.files[3].encoded);
+	assert_true(fdt.files[0].has_len && fdt.files[0].has_content_len);
+	assert_true(fdt.files[1].has_len && fdt.files[1].has_content_len);
+	assert_int_equal(fdt.files[0].encoding, PW_ENCODING_IDENTITY);
+	assert_int_equal(fdt.files[2].encoding, PW_ENCODING_GZIP);
+	assert_int_equal(fdt.files[3].encoding, PW_ENCODING_IDENTITY);
+	assert_int_equal(fdt.n_faults, 0);
 	pw_fdt_finish(&fdt);
 }
 
@@ -476,6 +518,7 @@ int main(void)
 		cmocka_unit_test(the_table_as_it_is_written),
 		cmocka_unit_test(a_digest_that_comes_later_is_announced),
 		cmocka_unit_test(what_need_not_be_said_is_left_out),
+		cmocka_unit_test(mode_and_mtime_are_written),
 		cmocka_unit_test(what_is_written_reads_the_same),
 		cmocka_unit_test(a_table_may_be_empty),
 		cmocka_unit_test(names_become_uris),

@@ -54,10 +54,7 @@ static void bombs_and_entities_are_bad_tables(void **state)
 		"<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>" INSTANCE OTI
 		"<File TOI=\"1\" Content-Location=\"&e;\" Content-Length=\"1\" "
 		"Transfer-Length=\"1\"/></FDT-Instance>",
-		"<!DOCTYPE x SYSTEM \"http://127.0.0.1:1/x.dtd\"><a/>", "<a>", "no XML", "<a/>",
-		INSTANCE OTI "<File TOI=\"0\" Content-Location=\"zero\" Content-Length=\"1\" "
-			     "Transfer-Length=\"1\"/></FDT-Instance>",
-		INSTANCE OTI "<File TOI=\"1\" Content-Length=\"1\"/></FDT-Instance>"};
+		"<!DOCTYPE x SYSTEM \"http://127.0.0.1:1/x.dtd\"><a/>", "<a>", "no XML", "<a/>"};
 	enum { N = sizeof(texts) / sizeof(texts[0]) };
 	struct pw_recv_config cfg = config();
 	struct pw_recv *r = recv_make(&cfg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * EAL's interrupt thread ends the process by rte_panic() when it is to watch a descriptor that is closed
- * already. A peer brings that about: the memif driver (22.11 to 26.07) greets whoever connects, and when
+ * already. A peer brings that about: the memif driver (22.11 to 26.11-rc0, by its source) greets whoever connects, and when
  * he is gone by then, closes the connection but leaves it with the interrupt thread.
  *
  * The thread is beyond help, and it holds the lock of EAL's interrupts. But the transfer's threads do not

@@ -27,6 +27,7 @@ struct pw_dpdk_config {
 	bool queue_mbps_must; /* a port without such limits is refused; else it goes without */
 	bool udp_csum_offload_wanted; /* sender: use the port's UDP checksum where it has one */
 	struct pw_addr listen;        /* receiver: accept only this destination; family 0 = any */
+	struct pw_addr source;        /* receiver: accept only this sender; family 0 = any */
 	bool telemetry;               /* EAL's telemetry socket */
 	bool shared_mem;              /* secondary processes may map EAL's memory: dpdk-dumpcap */
 	const char *file_prefix;      /* names both, below /run/dpdk; NULL = EAL's, or "pagewire" */

@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "dpdk/panic.h"
 #include "dpdk/share.h"
 #include "sys/cpu.h"
 #include "sys/hugepages.h"
@@ -63,6 +64,7 @@ static ssize_t log_write(void *cookie, const char *buf, size_t len)
 	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
 		n--;
 	if (n > 0) {
+		pw_panic_hear(buf);
 		snprintf(eal->last_line, sizeof(eal->last_line), "%.*s", (int)(n < 150 ? n : 150),
 			buf);
 		pw_debug(eal->log, "%.*s", (int)n, buf);
@@ -371,6 +373,7 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 		r = explain_failure(eal, rte_errno, err);
 		goto close_log;
 	}
+	pw_panic_guard();
 	eal->started = true;
 	eal->args = a;
 	eal->iova_va = rte_eal_iova_mode() == RTE_IOVA_VA;
@@ -435,7 +438,7 @@ void pw_eal_stop(struct pw_eal *eal)
 		return;
 	if (eal->shares)
 		pw_share_end_eal();
-	else
+	else if (!pw_panic_seen())
 		rte_eal_cleanup();
 	rte_openlog_stream(NULL);
 	if (eal->log_stream)

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "dpdk/panic.h"
 #include "sys/netif.h"
 #include "sys/pci.h"
 
@@ -130,7 +131,7 @@ static int await_socket(
 	return 0;
 }
 
-static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit,
+static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *cfg,
 	const struct pw_log *log, struct pw_err *err)
 {
 	const struct pw_portspec *spec = &p->spec;
@@ -144,8 +145,7 @@ static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *
 			"probe %s: this DPDK has no driver %s; install it (pagewire doctor: "
 			"dpdk.drivers)",
 			spec->text, name);
-	if (spec->kind == PW_PORT_VHOST || spec->kind == PW_PORT_PCAP ||
-		(spec->kind == PW_PORT_MEMIF && !transmit)) {
+	if (p->listens || spec->kind == PW_PORT_PCAP) {
 		r = check_parent(spec, err);
 		return r || spec->kind == PW_PORT_PCAP ? r : claim_socket(spec, err);
 	}
@@ -367,12 +367,14 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	p->spec = *spec;
 	p->n_queues = cfg->n_queues ? cfg->n_queues : 1;
 	p->is_pci = spec->kind == PW_PORT_PCI;
+	p->listens = spec->kind == PW_PORT_VHOST || (spec->kind == PW_PORT_MEMIF && !transmit);
 	p->log = eal->log;
-	r = prepare_target(p, cfg, transmit, eal->log, err);
+	r = prepare_target(p, cfg, eal->log, err);
 	if (!r)
 		r = probe(p, cfg, transmit, eal, err);
 	if (r)
 		return r;
+	pw_peermem_watch(&p->peermem, &p->spec, p->id);
 	r = rte_eth_dev_info_get(p->id, &p->info);
 	if (r)
 		return pw_err_set(
@@ -535,16 +537,29 @@ bool pw_port_link_up(const struct pw_port *p)
 	return link.link_status == RTE_ETH_LINK_UP;
 }
 
-const char *pw_port_fault(const struct pw_port *p)
+const char *pw_port_fault(struct pw_port *p)
 {
+	if (pw_panic_seen())
+		return "a peer has stopped DPDK's interrupt thread: memif does not survive one "
+		       "that "
+		       "connects and goes at once; start over, and let nobody else reach the "
+		       "socket";
+	if (pw_peermem_lost(&p->peermem))
+		return "its peer has taken away memory that it shares with us; start both sides "
+		       "again";
 	return pw_loss_text(&p->loss);
 }
 
-int pw_port_wait_link(const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
+int pw_port_wait_link(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
 	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+	const char *fault;
 
 	while (!pw_port_link_up(p)) {
+		fault = pw_port_fault(p);
+		if (fault)
+			return pw_err_set(
+				err, ENODEV, "wait for the link of %s: %s", p->spec.text, fault);
 		if (cancelled(cfg))
 			return pw_err_set(err, ECANCELED, "wait for the link of %s: interrupted",
 				p->spec.text);
@@ -560,7 +575,7 @@ int pw_port_wait_link(const struct pw_port *p, const struct pw_dpdk_config *cfg,
 
 void pw_port_stop(struct pw_port *p)
 {
-	if (p->started)
+	if (p->started && !pw_panic_seen())
 		rte_eth_dev_stop(p->id);
 	p->started = false;
 }
@@ -571,7 +586,12 @@ void pw_port_close(struct pw_port *p)
 		return;
 	pw_port_stop(p);
 	pw_loss_unwatch(&p->loss);
-	rte_eth_dev_close(p->id);
+	pw_peermem_unwatch(&p->peermem);
+	if (!pw_panic_seen())
+		rte_eth_dev_close(p->id);
+	else if (p->listens)
+		unlink(p->spec.target); /* which the driver would have done */
 	pw_loss_unguard(&p->loss);
+	pw_peermem_unguard(&p->peermem);
 	p->id = RTE_MAX_ETHPORTS;
 }

@@ -11,6 +11,7 @@
 #include "dpdk/config.h"
 #include "dpdk/eal.h"
 #include "dpdk/loss.h"
+#include "dpdk/peermem.h"
 #include "dpdk/portspec.h"
 #include "sys/near.h"
 
@@ -23,6 +24,7 @@ struct pw_port {
 	char devargs[PW_PORT_MAX + 128];
 	uint8_t mac[6];
 	bool is_pci;
+	bool listens;        /* makes the socket; else it connects */
 	bool multi_segs;     /* chains may be sent */
 	bool csum_offload;   /* UDP checksums by the port, enabled */
 	bool tells_done;     /* pw_port_tx_done() has an answer */
@@ -34,6 +36,7 @@ struct pw_port {
 	struct pw_near near;
 	bool started;
 	struct pw_loss loss;
+	struct pw_peermem peermem;
 	const struct pw_log *log;
 };
 
@@ -55,11 +58,11 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,
 	bool transmit, struct pw_err *err);
 /* -ETIMEDOUT after cfg->wait_ns without a link, -ECANCELED when cfg->cancelled. */
-int pw_port_wait_link(
-	const struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
+int pw_port_wait_link(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 bool pw_port_link_up(const struct pw_port *p);
-/* What has taken the port away for good, for an error message, or NULL. */
-const char *pw_port_fault(const struct pw_port *p);
+/* What has taken the port away for good, for an error message, or NULL. By the thread that polls the first
+ * queue. */
+const char *pw_port_fault(struct pw_port *p);
 /* True when the device has read all that was handed over, whether the driver has freed it or not;
  * false also where the driver cannot tell. */
 bool pw_port_tx_done(const struct pw_port *p);

@@ -22,6 +22,8 @@ struct pw_dpdk_rx {
 	struct pw_port port;
 	struct rte_mempool *pool;
 	struct pw_rx_counters c; /* the queues' sums */
+	uint64_t oversize_id;    /* the port's own count of frames that are too long, as an xstat */
+	bool counts_oversize;
 };
 
 static struct pw_rxq *queue(struct pw_dpdk_rx *rx, uint16_t i)
@@ -65,10 +67,28 @@ static int make_queues(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, 
 		q->port_id = rx->port.id;
 		q->queue_id = i;
 		q->listen = cfg->listen;
+		if (cfg->source.family)
+			q->source = pw_host_key(&cfg->source);
+		q->mtu = cfg->mtu;
+		q->joined = calloc(PW_RX_BURST, PW_RX_JOINED);
+		if (!q->joined)
+			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
 		q->pool = rx->pool;
 		memcpy(q->mac, rx->port.mac, sizeof(q->mac));
 	}
 	return 0;
+}
+
+/* Ports drop what is longer than they were told to expect; some count it. */
+static void find_oversize(struct pw_dpdk_rx *rx)
+{
+	static const char *const names[] = {
+		"rx_oversize_errors", "rx_oversize_packets", "rx_oversize_pkts_phy"};
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(names) && !rx->counts_oversize; i++)
+		rx->counts_oversize =
+			rte_eth_xstats_get_id_by_name(rx->port.id, names[i], &rx->oversize_id) == 0;
 }
 
 static int start(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg,
@@ -91,6 +111,8 @@ static int start(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg,
 		r = make_queues(rx, cfg, err);
 	if (!r)
 		pw_lcores_init(&rx->lcores, rx->port.n_queues, cfg->cores != NULL, &rx->eal, log);
+	if (!r)
+		find_oversize(rx);
 	return r;
 }
 
@@ -150,6 +172,22 @@ static void add_counters(struct pw_rx_counters *sum, const struct pw_rxq *q)
 	sum->bytes += __atomic_load_n(&q->c.bytes, __ATOMIC_RELAXED);
 	sum->foreign += __atomic_load_n(&q->c.foreign, __ATOMIC_RELAXED);
 	sum->malformed += __atomic_load_n(&q->c.malformed, __ATOMIC_RELAXED);
+	sum->too_long += __atomic_load_n(&q->c.too_long, __ATOMIC_RELAXED);
+	sum->longest = RTE_MAX(sum->longest, __atomic_load_n(&q->c.longest, __ATOMIC_RELAXED));
+	sum->bad_checksum += __atomic_load_n(&q->c.bad_checksum, __ATOMIC_RELAXED);
+	sum->partial_checksum += __atomic_load_n(&q->c.partial_checksum, __ATOMIC_RELAXED);
+}
+
+/* What the port itself has dropped as too long: nobody else has seen it. */
+static void add_oversize(struct pw_dpdk_rx *rx)
+{
+	uint64_t n;
+
+	if (!rx->counts_oversize ||
+		rte_eth_xstats_get_by_id(rx->port.id, &rx->oversize_id, &n, 1) != 1)
+		return;
+	rx->c.too_long += n;
+	rx->c.malformed += n;
 }
 
 static const struct pw_rx_counters *ops_counters(void *path)
@@ -163,6 +201,7 @@ static const struct pw_rx_counters *ops_counters(void *path)
 		add_counters(&rx->c, queue(rx, i));
 	if (rte_eth_stats_get(rx->port.id, &stats) == 0)
 		rx->c.missed = stats.imissed + stats.rx_nombuf;
+	add_oversize(rx);
 	return &rx->c;
 }
 
@@ -212,8 +251,10 @@ void pw_dpdk_rx_close(struct pw_dpdk_rx *rx)
 
 	if (!rx)
 		return;
-	for (i = 0; i < rx->port.n_queues && (i == 0 || rx->more); i++)
+	for (i = 0; i < rx->port.n_queues && (i == 0 || rx->more); i++) {
 		pw_rxq_release(queue(rx, i));
+		free(queue(rx, i)->joined);
+	}
 	pw_port_close(&rx->port);
 	rte_mempool_free(rx->pool);
 	pw_eal_stop(&rx->eal);

@@ -15,11 +15,15 @@
 #include "base/probe.h"
 #include "wire/neigh.h"
 
-static bool for_us(const struct pw_rxq *q, const struct pw_addr *dst)
+static bool for_us(const struct pw_rxq *q, const struct pw_frame_view *f, struct pw_host_key from)
 {
+	static const struct pw_host_key any;
+
+	if (!pw_host_key_equal(q->source, any) && !pw_host_key_equal(q->source, from))
+		return false;
 	if (q->listen.family == 0)
 		return true;
-	return dst->port == q->listen.port && pw_addr_equal_host(dst, &q->listen);
+	return f->dst.port == q->listen.port && pw_addr_equal_host(&f->dst, &q->listen);
 }
 
 /* Somebody asks who has our address. One answer, dropped when the ring is full: he asks again. It goes by
@@ -41,39 +45,54 @@ static void answer(struct pw_rxq *q, const uint8_t *frame, size_t len)
 		rte_pktmbuf_free(m);
 }
 
-/* A UDP checksum is checked here only where the port has not done it. */
+/* A UDP checksum is checked here unless the port has found it right, or says that the packet never left
+ * this host's memory. What a port calls bad is looked at again, to tell why. */
 static bool must_verify(const struct rte_mbuf *m)
 {
-	return (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN;
+	const uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	return csum == RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN || csum == RTE_MBUF_F_RX_L4_CKSUM_BAD;
 }
 
-static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
+/* The i-th frame of a burst in one piece. One that is longer than --mtu comes in several buffers from
+ * ports that can do so: it costs a copy, not the transfer. */
+static const uint8_t *whole(
+	const struct pw_rxq *q, const struct rte_mbuf *m, uint16_t i, uint32_t *len)
+{
+	*len = rte_pktmbuf_data_len(m);
+	if (likely(m->nb_segs == 1) || m->pkt_len > PW_RX_JOINED)
+		return rte_pktmbuf_mtod(m, const uint8_t *);
+	*len = m->pkt_len;
+	return rte_pktmbuf_read(m, 0, m->pkt_len, q->joined + (size_t)i * PW_RX_JOINED);
+}
+
+/* Why a frame is no good. One that says it is longer than it is, and than --mtu, was cut on its way. */
+static void count_bad(
+	struct pw_rxq *q, enum pw_frame_verdict v, const struct pw_frame_view *f, uint32_t len)
+{
+	q->c.malformed++;
+	if (v == PW_FRAME_CHECKSUM) {
+		q->c.bad_checksum++;
+		q->c.partial_checksum += f->checksum_partial;
+	} else if (v == PW_FRAME_LENGTH && f->ip_len > q->mtu && f->ip_len > len - PW_ETH_LEN) {
+		q->c.too_long++;
+		q->c.longest = RTE_MAX(q->c.longest, f->ip_len);
+	}
+}
+
+/* A frame that does not start as the last one for us did. */
+static bool take_new(
+	struct pw_rxq *q, const uint8_t *bytes, uint32_t len, bool verify, struct pw_rx_view *view)
 {
 	struct pw_frame_view frame;
-	enum pw_frame_verdict v;
-	const uint8_t *bytes;
-	uint16_t len;
+	const enum pw_frame_verdict v = pw_frame_parse(bytes, len, verify, &frame);
+	const struct pw_host_key from = pw_host_key(&frame.src);
 
-	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD ||
-		(m->nb_segs > 1 && rte_pktmbuf_linearize(m))) {
-		q->c.malformed++;
-		return false;
-	}
-	bytes = rte_pktmbuf_mtod(m, const uint8_t *);
-	len = rte_pktmbuf_data_len(m);
-	view->data = pw_frame_same(&q->memo, bytes, len, must_verify(m));
-	if (view->data) {
-		view->len = q->memo.payload_len;
-		view->from = q->from;
-		q->c.bytes += view->len;
-		return true;
-	}
-	v = pw_frame_parse(bytes, len, must_verify(m), &frame);
-	if (v == PW_FRAME_OK && for_us(q, &frame.dst)) {
+	if (v == PW_FRAME_OK && for_us(q, &frame, from)) {
 		pw_frame_remember(&q->memo, bytes, len, &frame);
 		view->data = frame.payload;
 		view->len = frame.payload_len;
-		view->from = q->from = pw_host_key(&frame.src);
+		view->from = q->from = from;
 		q->c.bytes += frame.payload_len;
 		return true;
 	}
@@ -81,9 +100,25 @@ static bool take(struct pw_rxq *q, struct rte_mbuf *m, struct pw_rx_view *view)
 		q->c.foreign++;
 		answer(q, bytes, len);
 	} else {
-		q->c.malformed++;
+		count_bad(q, v, &frame, len);
 	}
 	return false;
+}
+
+/* The i-th frame of a burst. */
+static bool take(struct pw_rxq *q, const struct rte_mbuf *m, uint16_t i, struct pw_rx_view *view)
+{
+	const bool verify = must_verify(m);
+	uint32_t len;
+	const uint8_t *bytes = whole(q, m, i, &len);
+
+	view->data = pw_frame_same(&q->memo, bytes, len, verify);
+	if (!view->data)
+		return take_new(q, bytes, len, verify, view);
+	view->len = q->memo.payload_len;
+	view->from = q->from;
+	q->c.bytes += view->len;
+	return true;
 }
 
 void pw_rxq_release(struct pw_rxq *q)
@@ -103,7 +138,7 @@ int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
 	for (i = 0; i < q->n; i++) {
 		if (i + 4 < q->n)
 			rte_prefetch0(rte_pktmbuf_mtod(q->mbufs[i + 4], const void *));
-		n_views = (uint16_t)(n_views + take(q, q->mbufs[i], &views[n_views]));
+		n_views = (uint16_t)(n_views + take(q, q->mbufs[i], i, &views[n_views]));
 	}
 	PW_PROBE3(rx_burst, q->port_id, q->n, n_views);
 	q->c.packets += q->n;

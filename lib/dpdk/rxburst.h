@@ -9,7 +9,8 @@
 
 #include "path/path.h"
 
-#define PW_RX_BURST (2 * PW_BURST)
+#define PW_RX_BURST  (2 * PW_BURST)
+#define PW_RX_JOINED 65600u /* the longest frame: Ethernet, 802.1Q and 65535 bytes of IP */
 
 struct pw_dpdk_rx;
 
@@ -18,8 +19,11 @@ struct pw_rxq {
 	uint16_t queue_id;
 	uint16_t n; /* mbufs held since the last burst */
 	struct rte_mempool *pool;
-	struct pw_addr listen; /* accept only this destination; family 0 = any */
-	uint8_t mac[6];        /* ours, for ARP and NDP answers */
+	struct pw_addr listen;     /* accept only this destination; family 0 = any */
+	struct pw_host_key source; /* accept only this sender; zero = any */
+	uint32_t mtu;              /* the user's: IP bytes */
+	uint8_t mac[6];            /* ours, for ARP and NDP answers */
+	uint8_t *joined; /* PW_RX_BURST * PW_RX_JOINED bytes; touched when there is need */
 	struct pw_rx_counters c;
 	struct pw_frame_memo memo; /* how the last frame for us started */
 	struct pw_host_key from;   /* who sent it */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "kernel/sockaddr.h"
 
+#include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -21,6 +23,38 @@ socklen_t pw_sockaddr_make(const struct pw_addr *a, unsigned int scope, struct s
 	memcpy(&v6->sin6_addr, a->bytes, 16);
 	/* Global addresses carry no scope. */
 	if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) || IN6_IS_ADDR_MULTICAST(&v6->sin6_addr))
-		v6->sin6_scope_id = scope;
+		v6->sin6_scope_id = scope ? scope : a->scope;
 	return sizeof(*v6);
+}
+
+struct pw_host_key pw_sockaddr_key(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)ss;
+	struct pw_addr a = {0};
+
+	if (ss->ss_family == AF_INET) {
+		a.family = 4;
+		memcpy(a.bytes, &v4->sin_addr, 4);
+	} else if (ss->ss_family == AF_INET6) {
+		a.family = 6;
+		memcpy(a.bytes, &v6->sin6_addr, 16);
+	} else {
+		return (struct pw_host_key){0};
+	}
+	return pw_host_key(&a);
+}
+
+int pw_sockaddr_scope(const char *verb, const char *interface, const struct pw_addr *a,
+	unsigned int *scope, struct pw_err *err)
+{
+	*scope = a->scope;
+	if (!interface)
+		return 0;
+	*scope = if_nametoindex(interface);
+	if (*scope)
+		return 0;
+	return pw_err_set(err, ENODEV,
+		"%s on interface %s: there is none of that name; `ip -br link` lists them", verb,
+		interface);
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "kernel/sockaddr.h"
 #include "kernel/udpsock.h"
 
 #define N_MSGS    64
@@ -29,12 +30,14 @@
 struct train {
 	uint32_t len;
 	uint32_t seg; /* bytes of each datagram but the last */
+	struct pw_host_key from;
 };
 
 struct pw_udprx {
 	int fd;
 	uint8_t *bufs; /* N_MSGS * BUF_BYTES */
 	uint32_t drops;
+	struct pw_host_key source; /* the only sender to hear; zero: all */
 	struct pw_rx_counters c;
 	struct train trains[N_MSGS];
 	unsigned int n_trains, cur; /* trains[cur] is handed out next, */
@@ -45,6 +48,7 @@ struct pw_udprx {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} ctrl[N_MSGS];
+	struct sockaddr_storage names[N_MSGS];
 };
 
 static uint32_t gro_segment(struct msghdr *m)
@@ -61,19 +65,36 @@ static uint32_t gro_segment(struct msghdr *m)
 	return 0;
 }
 
+/* All of a train come from one socket. */
+static bool is_foreign(const struct pw_udprx *rx, const struct train *t)
+{
+	static const struct pw_host_key any;
+
+	return !pw_host_key_equal(rx->source, any) && !pw_host_key_equal(rx->source, t->from);
+}
+
 static void note_train(struct pw_udprx *rx, unsigned int i)
 {
 	uint32_t seg = gro_segment(&rx->msgs[i].msg_hdr);
 	struct train *t = &rx->trains[i];
 
 	t->len = rx->msgs[i].msg_len;
+	t->seg = seg ? seg : t->len;
+	t->from = pw_sockaddr_key(&rx->names[i]);
 	if (rx->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
+		rx->c.packets++;
 		rx->c.malformed++;
+		rx->c.too_long++;
+		t->len = 0;
+	} else if (is_foreign(rx, t)) {
+		uint32_t n = t->len ? (t->len + t->seg - 1) / t->seg : 1;
+
+		rx->c.packets += n;
+		rx->c.foreign += n;
 		t->len = 0;
 	} else if (t->len == 0) {
 		rx->c.packets++; /* an empty datagram is one, though it makes no view */
 	}
-	t->seg = seg ? seg : t->len;
 }
 
 /* Messages received, 0 when none waits, -errno. */
@@ -83,6 +104,7 @@ static int receive(struct pw_udprx *rx)
 
 	for (i = 0; i < N_MSGS; i++) {
 		rx->msgs[i].msg_hdr.msg_controllen = sizeof(rx->ctrl[i]);
+		rx->msgs[i].msg_hdr.msg_namelen = sizeof(rx->names[i]);
 		rx->msgs[i].msg_hdr.msg_flags = 0;
 	}
 	n = recvmmsg(rx->fd, rx->msgs, N_MSGS, MSG_DONTWAIT, NULL);
@@ -125,7 +147,7 @@ static int hand_out(struct pw_udprx *rx, struct pw_rx_view *views, uint16_t n)
 			len = t->seg;
 		views[k].data = rx->bufs + (size_t)rx->cur * BUF_BYTES + rx->off;
 		views[k].len = len;
-		views[k].from = (struct pw_host_key){0};
+		views[k].from = t->from;
 		rx->off += len;
 		rx->c.bytes += len;
 		k++;
@@ -190,6 +212,7 @@ static void link_messages(struct pw_udprx *rx)
 		rx->msgs[i].msg_hdr.msg_iov = &rx->iov[i];
 		rx->msgs[i].msg_hdr.msg_iovlen = 1;
 		rx->msgs[i].msg_hdr.msg_control = &rx->ctrl[i];
+		rx->msgs[i].msg_hdr.msg_name = &rx->names[i];
 	}
 }
 
@@ -215,6 +238,8 @@ int pw_udprx_open(struct pw_udprx **out_rx, const struct pw_udprx_config *cfg,
 	if (ret < 0)
 		goto close_rx;
 	rx->fd = ret;
+	if (cfg->source.family)
+		rx->source = pw_host_key(&cfg->source);
 	rx->drops = pw_udpsock_drops(rx->fd);
 	*out_rx = rx;
 	return 0;

@@ -12,7 +12,11 @@
 
 struct pw_udprx_config {
 	struct pw_addr listen; /* address and port; a multicast address is joined */
-	const char *interface; /* for multicast and IPv6 link-local; NULL = the kernel's choice */
+	/* Take only what comes from this host, whatever its port; a group is joined for this source only
+	 * (RFC 4607). family 0 = any. */
+	struct pw_addr source;
+	/* For multicast and IPv6 link-local, where `listen` has no zone; NULL = the kernel's choice. */
+	const char *interface;
 	uint64_t rcvbuf_bytes; /* asked for with SO_RCVBUFFORCE, then SO_RCVBUF; 0 = 64 MiB */
 };
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/sock_diag.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -17,21 +16,55 @@
 
 #define RCVBUF_DEFAULT (64u << 20)
 
-static int find_interface(const char *name, unsigned int *index, struct pw_err *err)
+static int find_interface(
+	const struct pw_udprx_config *cfg, unsigned int *index, struct pw_err *err)
 {
-	*index = 0;
-	if (!name)
+	const struct pw_addr *a = &cfg->listen;
+	char name[64];
+	int ret = pw_sockaddr_scope("listen", cfg->interface, a, index, err);
+
+	if (ret < 0)
+		return ret;
+	pw_addr_format(name, sizeof(name), a);
+	if (a->scope && a->scope != *index)
+		return pw_err_set(err, EINVAL,
+			"listen on %s: --interface %s is another one than the address names; leave "
+			"one of them out",
+			name, cfg->interface);
+	if (pw_addr_is_linklocal(a) && !*index)
+		return pw_err_set(err, EINVAL,
+			"listen on %s: a link-local address needs its interface; write it behind a "
+			"%%, as in [fe80::1%%eth0]:4001, or give --interface",
+			name);
+	return 0;
+}
+
+static int check_source(const struct pw_udprx_config *cfg, struct pw_err *err)
+{
+	char name[64];
+
+	if (!cfg->source.family)
 		return 0;
-	*index = if_nametoindex(name);
-	if (*index)
-		return 0;
-	return pw_err_set(err, ENODEV,
-		"listen on interface %s: there is none of that name; `ip -br link` lists them",
-		name);
+	pw_addr_format(name, sizeof(name), &cfg->source);
+	if (pw_addr_is_multicast(&cfg->source))
+		return pw_err_set(err, EINVAL,
+			"listen to --source %s: a group sends nothing; name the sender's address",
+			name);
+	if (cfg->source.family != cfg->listen.family)
+		return pw_err_set(err, EINVAL,
+			"listen to --source %s: the address to listen on is IPv%u; name the "
+			"sender's IPv%u address",
+			name, cfg->listen.family, cfg->listen.family);
+	return 0;
 }
 
 static int bind_error(const struct pw_addr *a, const char *name, int code, struct pw_err *err)
 {
+	if (code == EADDRNOTAVAIL && pw_addr_is_linklocal(a))
+		return pw_err_set(err, code,
+			"listen on %s: that interface does not have the address; `ip -6 -br addr` "
+			"tells which one does; name it behind the %% or by --interface",
+			name);
 	if (code == EADDRNOTAVAIL)
 		return pw_err_set(err, code,
 			"listen on %s: no interface of this host has the address; `ip -br addr` "
@@ -45,21 +78,32 @@ static int bind_error(const struct pw_addr *a, const char *name, int code, struc
 			"listen on %s: ports below 1024 need root; take one above", name);
 	if (code == EINVAL && a->family == 6)
 		return pw_err_set(err, code,
-			"listen on %s: a link-local address needs its interface; give --interface",
-			name);
+			"listen on %s: this address needs an interface; give --interface", name);
 	return pw_err_sys(err, code, "listen on %s", name);
 }
 
-static int join_error(const char *name, const char *interface, int code, struct pw_err *err)
+/* named: the user has named an interface. */
+static int join_error(const char *name, bool named, int code, struct pw_err *err)
 {
 	if (code == ENODEV || code == EADDRNOTAVAIL)
 		return pw_err_set(err, code, "join %s: %s; %s", name,
-			interface ? "the interface cannot" : "no route says on which interface",
-			interface ? "choose another with --interface" : "give --interface");
+			named ? "the interface cannot" : "no route says on which interface",
+			named ? "choose another with --interface" : "give --interface");
 	if (code == ENOBUFS)
 		return pw_err_set(err, code,
 			"join %s: too many groups; raise net.ipv4.igmp_max_memberships", name);
 	return pw_err_sys(err, code, "join %s", name);
+}
+
+/* RFC 3678: the routers on the way need bring nobody else's packets. */
+static int join_source(
+	int fd, int level, const struct pw_udprx_config *cfg, const struct group_req *group)
+{
+	struct group_source_req req = {
+		.gsr_interface = group->gr_interface, .gsr_group = group->gr_group};
+
+	pw_sockaddr_make(&cfg->source, 0, &req.gsr_source);
+	return setsockopt(fd, level, MCAST_JOIN_SOURCE_GROUP, &req, sizeof(req));
 }
 
 static int join(int fd, const struct pw_udprx_config *cfg, unsigned int index, const char *name,
@@ -67,7 +111,7 @@ static int join(int fd, const struct pw_udprx_config *cfg, unsigned int index, c
 {
 	struct group_req group = {.gr_interface = index};
 	int level = cfg->listen.family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
-	int off = 0;
+	int off = 0, ret;
 
 	/* Else the socket also gets what other programs' sockets have joined. */
 	if (setsockopt(fd, level, level == IPPROTO_IP ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, &off,
@@ -75,9 +119,11 @@ static int join(int fd, const struct pw_udprx_config *cfg, unsigned int index, c
 		errno != ENOPROTOOPT)
 		return pw_err_sys(err, errno, "join %s", name);
 	pw_sockaddr_make(&cfg->listen, index, &group.gr_group);
-	if (setsockopt(fd, level, MCAST_JOIN_GROUP, &group, sizeof(group)) < 0)
-		return join_error(name, cfg->interface, errno, err);
-	return 0;
+	if (cfg->source.family)
+		ret = join_source(fd, level, cfg, &group);
+	else
+		ret = setsockopt(fd, level, MCAST_JOIN_GROUP, &group, sizeof(group));
+	return ret < 0 ? join_error(name, index != 0, errno, err) : 0;
 }
 
 /* The kernel doubles what is asked for, for its own bookkeeping, and tells the double. */
@@ -135,7 +181,9 @@ int pw_udpsock_open(const struct pw_udprx_config *cfg, const struct pw_log *log,
 	if ((cfg->listen.family != 4 && cfg->listen.family != 6) || !cfg->listen.port)
 		return pw_err_set(
 			err, EINVAL, "listen: no address and port; give --listen ADDR:PORT");
-	ret = find_interface(cfg->interface, &index, err);
+	ret = find_interface(cfg, &index, err);
+	if (ret == 0)
+		ret = check_source(cfg, err);
 	if (ret < 0)
 		return ret;
 	fd = socket(cfg->listen.family == 4 ? AF_INET : AF_INET6,

@@ -2,7 +2,6 @@
 #include "kernel/udptx_sock.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
@@ -142,7 +141,9 @@ static int connect_peer(int fd, const struct pw_way_config *cfg, unsigned int sc
 			"send to %s: no way there; `ip route get` tells what is missing", peer);
 	if (errno == EINVAL && cfg->flow.dst.family == 6 && !scope)
 		return pw_err_set(err, EINVAL,
-			"send to %s: a link-local address needs its interface; name one", peer);
+			"send to %s: a link-local address needs its interface; write it behind a "
+			"%%, as in [fe80::1%%eth0]:4001",
+			peer);
 	return pw_err_sys(err, errno, "send to %s", peer);
 }
 
@@ -168,14 +169,11 @@ static int set_up(int fd, const struct pw_way_config *cfg, unsigned int scope, c
 
 int pw_udptx_socket(const struct pw_way_config *cfg, const char *peer, struct pw_err *err)
 {
-	unsigned int scope = cfg->interface ? if_nametoindex(cfg->interface) : 0;
-	int fd, ret;
+	unsigned int scope;
+	int fd, ret = pw_sockaddr_scope("send", cfg->interface, &cfg->flow.dst, &scope, err);
 
-	if (cfg->interface && !scope)
-		return pw_err_set(err, ENODEV,
-			"send on interface %s: there is none of that name; `ip -br link` lists "
-			"them",
-			cfg->interface);
+	if (ret < 0)
+		return ret;
 	fd = socket(cfg->flow.dst.family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 && errno == EAFNOSUPPORT)
 		return pw_err_set(err, EOPNOTSUPP, "send to %s: this kernel has no IPv%u", peer,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses and MACs as text, and the MACs of multicast groups. */
+#include "wire/addr.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "wire/frame.h"
 
 #define TEXT_MAX 128
 
@@ -44,6 +45,73 @@ static bool split(char *s, char **host, char **port)
 	return true;
 }
 
+/* The names of this host's interfaces, as many as fit: "lo, eth0". */
+static void list_interfaces(char *buf, size_t len)
+{
+	struct if_nameindex *all = if_nameindex(), *i;
+	size_t used = 0;
+
+	snprintf(buf, len, "none");
+	for (i = all; i && i->if_index; i++) {
+		int n = snprintf(buf + used, len - used, "%s%s", used ? ", " : "", i->if_name);
+
+		if (n < 0 || (size_t)n >= len - used) {
+			snprintf(buf + len - 4, 4, "...");
+			break;
+		}
+		used += (size_t)n;
+	}
+	if (all)
+		if_freenameindex(all);
+}
+
+/* A zone is an interface's name or index. */
+static int find_zone(
+	const char *what, const char *s, const char *zone, uint32_t *scope, struct pw_err *err)
+{
+	char name[IF_NAMESIZE], all[80];
+	uint64_t index;
+
+	*scope = if_nametoindex(zone);
+	if (*scope)
+		return 0;
+	if (!pw_units_parse_u64(what, zone, 1, UINT32_MAX, &index, NULL) &&
+		if_indextoname((unsigned int)index, name)) {
+		*scope = (uint32_t)index;
+		return 0;
+	}
+	list_interfaces(all, sizeof(all));
+	return pw_err_set(err, ENODEV,
+		"read %s '%.50s': no interface is named %.15s; there are %s; name one of them, or "
+		"leave the zone out where --interface or --port names it",
+		what, s, zone, all);
+}
+
+/* host, with its zone if it has one. */
+static int parse_host(
+	const char *what, const char *s, char *host, struct pw_addr *addr, struct pw_err *err)
+{
+	char *zone = strchr(host, '%');
+
+	if (zone)
+		*zone++ = '\0';
+	if (!zone && inet_pton(AF_INET, host, addr->bytes) == 1) {
+		addr->family = 4;
+		return 0;
+	}
+	if (inet_pton(AF_INET6, host, addr->bytes) != 1)
+		return bad(what, s, err);
+	addr->family = 6;
+	if (!zone)
+		return 0;
+	if (!pw_addr_is_linklocal(addr) && !pw_addr_is_multicast(addr))
+		return pw_err_set(err, EINVAL,
+			"read %s '%.80s': only link-local and multicast addresses have a zone; "
+			"leave out the %% and what follows it",
+			what, s);
+	return find_zone(what, s, zone, &addr->scope, err);
+}
+
 int pw_addr_parse(const char *what, const char *s, uint16_t default_port, struct pw_addr *addr,
 	struct pw_err *err)
 {
@@ -57,12 +125,9 @@ int pw_addr_parse(const char *what, const char *s, uint16_t default_port, struct
 	strcpy(text, s);
 	if (!split(text, &host, &port))
 		return bad(what, s, err);
-	if (inet_pton(AF_INET, host, addr->bytes) == 1)
-		addr->family = 4;
-	else if (inet_pton(AF_INET6, host, addr->bytes) == 1)
-		addr->family = 6;
-	else
-		return bad(what, s, err);
+	r = parse_host(what, s, host, addr, err);
+	if (r)
+		return r;
 	if (port) {
 		r = pw_units_parse_u64(what, port, 1, UINT16_MAX, &n, err);
 		if (r)
@@ -74,10 +139,15 @@ int pw_addr_parse(const char *what, const char *s, uint16_t default_port, struct
 
 char *pw_addr_format(char *buf, size_t len, const struct pw_addr *addr)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
+	char host[INET6_ADDRSTRLEN] = "?", zone[IF_NAMESIZE];
 
 	inet_ntop(addr->family == 6 ? AF_INET6 : AF_INET, addr->bytes, host, sizeof(host));
-	snprintf(buf, len, addr->family == 6 ? "[%s]:%u" : "%s:%u", host, addr->port);
+	if (addr->family == 6 && addr->scope && if_indextoname(addr->scope, zone))
+		snprintf(buf, len, "[%s%%%s]:%u", host, zone, addr->port);
+	else if (addr->family == 6 && addr->scope) /* the interface is gone */
+		snprintf(buf, len, "[%s%%%u]:%u", host, addr->scope, addr->port);
+	else
+		snprintf(buf, len, addr->family == 6 ? "[%s]:%u" : "%s:%u", host, addr->port);
 	return buf;
 }
 
@@ -86,9 +156,15 @@ bool pw_addr_is_multicast(const struct pw_addr *addr)
 	return addr->family == 4 ? addr->bytes[0] >> 4 == 14 : addr->bytes[0] == 0xff;
 }
 
+bool pw_addr_is_linklocal(const struct pw_addr *addr)
+{
+	return addr->family == 6 && addr->bytes[0] == 0xfe && addr->bytes[1] >> 6 == 2;
+}
+
 bool pw_addr_equal_host(const struct pw_addr *a, const struct pw_addr *b)
 {
-	return a->family == b->family && !memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16);
+	return a->family == b->family && !memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) &&
+	       (!a->scope || !b->scope || a->scope == b->scope);
 }
 
 void pw_addr_multicast_mac(const struct pw_addr *addr, uint8_t mac[6])

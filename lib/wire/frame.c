@@ -147,6 +147,8 @@ static enum pw_frame_verdict parse_ipv4(
 		return PW_FRAME_SHORT;
 	ihl = (size_t)(p[0] & 0xf) * 4;
 	total = pw_be16_load(p + 2);
+	if (p[0] >> 4 == 4)
+		v->ip_len = (uint32_t)total;
 	if (p[0] >> 4 != 4 || ihl < PW_IPV4_LEN || total < ihl || total > len)
 		return PW_FRAME_LENGTH;
 	if (pw_ip_fold(pw_ip_sum(0, p, ihl)) != 0xffff)
@@ -171,6 +173,8 @@ static enum pw_frame_verdict parse_ipv6(
 	if (len < PW_IPV6_LEN)
 		return PW_FRAME_SHORT;
 	payload = pw_be16_load(p + 4);
+	if (p[0] >> 4 == 6)
+		v->ip_len = (uint32_t)(PW_IPV6_LEN + payload);
 	if (p[0] >> 4 != 6 || payload > len - PW_IPV6_LEN)
 		return PW_FRAME_LENGTH;
 	if (p[6] == PW_IPPROTO_FRAGMENT)
@@ -183,6 +187,18 @@ static enum pw_frame_verdict parse_ipv6(
 	*udp = p + PW_IPV6_LEN;
 	*udp_len = payload;
 	return PW_FRAME_OK;
+}
+
+/* udp[dgram]: the datagram with its header, whose checksum is not 0. */
+static enum pw_frame_verdict verify_checksum(
+	struct pw_frame_view *view, const uint8_t *ip, const uint8_t *udp, size_t dgram)
+{
+	uint64_t pseudo = pseudo_sum(view->dst.family == 6, ip, (uint32_t)dgram);
+
+	if (pw_ip_fold(pw_ip_sum(pseudo, udp, dgram)) == 0xffff)
+		return PW_FRAME_OK;
+	view->checksum_partial = pw_be16_load(udp + 6) == pw_ip_fold(pseudo);
+	return PW_FRAME_CHECKSUM;
 }
 
 enum pw_frame_verdict pw_frame_parse(
@@ -222,11 +238,8 @@ enum pw_frame_verdict pw_frame_parse(
 	view->payload = udp + PW_UDP_LEN;
 	view->payload_len = (uint16_t)(dgram - PW_UDP_LEN);
 	view->checksum_present = pw_be16_load(udp + 6) != 0;
-	if (verify_udp && view->checksum_present &&
-		pw_ip_fold(pw_ip_sum(pseudo_sum(view->dst.family == 6, ip, (uint32_t)dgram), udp,
-			dgram)) != 0xffff)
-		return PW_FRAME_CHECKSUM;
-	return PW_FRAME_OK;
+	return verify_udp && view->checksum_present ? verify_checksum(view, ip, udp, dgram)
+						    : PW_FRAME_OK;
 }
 
 void pw_frame_remember(

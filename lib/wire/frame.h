@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/err.h"
+#include "wire/addr.h"
 #include "wire/alc.h"
 
 #define PW_FRAME_HDR_MAX 128 /* room for any template, a multiple of 64 */
@@ -27,36 +27,6 @@
 #define PW_IPV6_LEN      40
 #define PW_UDP_LEN       8
 #define PW_VLAN_NONE     0xffff
-
-struct pw_addr {
-	uint8_t family;    /* 4 or 6; 0 = unset */
-	uint8_t bytes[16]; /* network order; IPv4 in the first four */
-	uint16_t port;     /* host order, 0 = unset */
-};
-
-/* An address without its port, to be compared fast. IPv4 is written as IPv4-mapped IPv6 (RFC 4291
- * section 2.5.5.2). All zero: unknown. */
-struct pw_host_key {
-	uint64_t word[2];
-};
-
-static inline struct pw_host_key pw_host_key(const struct pw_addr *a)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	struct pw_host_key k;
-
-	memcpy(&k, a->bytes, sizeof(k));
-	if (a->family == 4) {
-		memcpy(&k, mapped, sizeof(mapped));
-		memcpy((uint8_t *)&k + sizeof(mapped), a->bytes, 4);
-	}
-	return k;
-}
-
-static inline bool pw_host_key_equal(struct pw_host_key a, struct pw_host_key b)
-{
-	return ((a.word[0] ^ b.word[0]) | (a.word[1] ^ b.word[1])) == 0;
-}
 
 struct pw_flow {
 	uint8_t src_mac[6];
@@ -77,19 +47,6 @@ struct pw_frame_tmpl {
 	uint16_t payload_len;
 	bool udp_csum_offload; /* the UDP checksum field holds the pseudo-header sum */
 };
-
-/* "ADDR", "ADDR:PORT", "[V6ADDR]:PORT", "V6ADDR". A missing port is left at default_port.
- * Numeric only. `what` is the option's name for the error. */
-int pw_addr_parse(const char *what, const char *s, uint16_t default_port, struct pw_addr *addr,
-	struct pw_err *err);
-/* "239.1.2.3:4001", "[ff15::1]:4001"; buf of 64 bytes suffices. Returns buf. */
-char *pw_addr_format(char *buf, size_t len, const struct pw_addr *addr);
-bool pw_addr_is_multicast(const struct pw_addr *addr);
-bool pw_addr_equal_host(const struct pw_addr *a, const struct pw_addr *b); /* ignores the port */
-/* RFC 1112 section 6.4, RFC 2464 section 7 */
-void pw_addr_multicast_mac(const struct pw_addr *addr, uint8_t mac[6]);
-/* "02:00:00:00:00:01"; a multicast or zero MAC is accepted, a malformed one is -EINVAL. */
-int pw_mac_parse(const char *what, const char *s, uint8_t mac[6], struct pw_err *err);
 
 /* Bytes of header in front of ALC: Ethernet included / without Ethernet (what counts for the MTU).
  */
@@ -128,7 +85,11 @@ struct pw_frame_view {
 	struct pw_addr dst;
 	const uint8_t *payload; /* the UDP payload, inside the frame */
 	uint16_t payload_len;
+	uint32_t ip_len;       /* what the IP header says, itself included; 0: there is none */
 	bool checksum_present; /* UDP checksum field not 0 */
+	/* With PW_FRAME_CHECKSUM: the field holds the pseudo header's sum, not inverted. A sender leaves
+	 * the rest to its NIC, which this frame has not passed. */
+	bool checksum_partial;
 };
 
 /* A received frame's headers up to the UDP checksum. A frame with the same ones, whatever its source

@@ -21,13 +21,16 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "kernel/sockaddr.h"
 #include "kernel/udprx.h"
 
 #define PORT    4001
 #define GROUPS6 "pwgroups" /* an interface */
+#define SECOND6 "fd77::1"  /* on lo */
 
 static bool have_net;     /* a network of our own, with multicast on lo */
 static bool have_groups6; /* of IPv6 too */
+static bool have_second6;
 
 static struct pw_udprx_config config(const char *listen)
 {
@@ -57,14 +60,26 @@ static void need_net(void)
 	}
 }
 
-/* A socket that sends to host:PORT. */
-static int sender(const char *host, const char *interface)
+static void bind_to(int fd, const char *host)
+{
+	struct sockaddr_storage ss;
+	struct pw_addr a;
+	socklen_t len;
+
+	assert_int_equal(pw_addr_parse("from", host, 0, &a, NULL), 0);
+	len = pw_sockaddr_make(&a, 0, &ss);
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+		fail_msg("bind %s: %s", host, strerror(errno));
+}
+
+/* A socket that sends to host:PORT, from the address `from`; NULL: the kernel's choice. */
+static int sender_from(const char *from, const char *host, const char *interface)
 {
 	bool v6 = strchr(host, ':') != NULL;
 	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
 	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(PORT)};
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
-	unsigned int index = if_nametoindex(interface);
+	unsigned int index = interface ? if_nametoindex(interface) : 0;
 	struct ip_mreqn via = {.imr_ifindex = (int)index};
 	int size = 4 << 20;
 
@@ -73,6 +88,8 @@ static int sender(const char *host, const char *interface)
 	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &via, sizeof(via));
 	if (v6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index));
+	if (from)
+		bind_to(fd, from);
 	if (v6) {
 		assert_int_equal(inet_pton(AF_INET6, host, &a6.sin6_addr), 1);
 		a6.sin6_scope_id = index;
@@ -84,6 +101,11 @@ static int sender(const char *host, const char *interface)
 	if (ret < 0)
 		fail_msg("connect %s: %s", host, strerror(errno));
 	return fd;
+}
+
+static int sender(const char *host, const char *interface)
+{
+	return sender_from(NULL, host, interface);
 }
 
 static void send_numbered(int fd, uint32_t first, uint32_t n, size_t len)
@@ -236,6 +258,96 @@ static void empty_datagrams_are_counted_but_not_handed_up(void **state)
 	pw_udprx_close(rx);
 }
 
+static struct pw_host_key key_of(const char *host)
+{
+	struct pw_addr a;
+
+	assert_int_equal(pw_addr_parse("host", host, 1, &a, NULL), 0);
+	return pw_host_key(&a);
+}
+
+/* Two hosts take turns, by single datagrams and by trains. */
+static void two_senders_are_told_apart(const char *listen, const char *one, const char *other)
+{
+	const struct pw_host_key from[2] = {key_of(one), key_of(other)};
+	struct pw_udprx_config cfg = config(listen);
+	struct pw_rx_view views[PW_BURST];
+	struct pw_udprx *rx = open_rx(&cfg);
+	const int fds[2] = {sender_from(one, listen, "lo"), sender_from(other, listen, "lo")};
+	const int segment = 100;
+	static uint8_t bytes[1000];
+	int i, k, got, n[2] = {0};
+
+	setsockopt(fds[1], SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+	for (i = 0; i < 40; i++) {
+		memset(bytes, i % 2, sizeof(bytes));
+		assert_true(send(fds[i % 2], bytes, i % 2 ? 1000 : 100, 0) > 0);
+	}
+	while ((got = pw_udprx_ops.burst(rx, views, PW_BURST, PW_NS_PER_S / 5)) > 0)
+		for (k = 0; k < got; k++) {
+			const int who = views[k].data[0];
+
+			assert_true(pw_host_key_equal(views[k].from, from[who]));
+			n[who]++;
+		}
+	assert_int_equal(n[0], 20);
+	assert_in_range(n[1], 20, 200); /* 10 each, where the kernel has UDP_SEGMENT */
+	close(fds[0]);
+	close(fds[1]);
+	pw_udprx_close(rx);
+}
+
+static void each_datagram_says_who_sent_it(void **state)
+{
+	(void)state;
+	need_net();
+	two_senders_are_told_apart("127.0.0.1", "127.0.0.1", "127.0.0.2");
+	if (have_second6)
+		two_senders_are_told_apart("::1", "::1", SECOND6);
+}
+
+/* What `other` sends to `listen` is not handed up when `one` is the source that was named. */
+static void one_source(
+	const char *listen, const char *interface, const char *one, const char *other, bool foreign)
+{
+	struct pw_udprx_config cfg = config(listen);
+	const struct pw_rx_counters *c;
+	struct pw_udprx *rx;
+	int fd, stranger;
+
+	assert_int_equal(pw_addr_parse("--source", one, 0, &cfg.source, NULL), 0);
+	cfg.interface = interface;
+	rx = open_rx(&cfg);
+	fd = sender_from(one, listen, interface);
+	stranger = sender_from(other, listen, interface);
+	send_numbered(stranger, 0, 10, 100);
+	send_numbered(fd, 0, 10, 100);
+	send_numbered(stranger, 10, 10, 100);
+	while (take_numbered(rx, 10, 100, PW_BURST) == 0)
+		;
+	assert_int_equal(take_numbered(rx, 1, 100, PW_BURST), 0);
+	c = pw_udprx_ops.counters(rx);
+	/* the kernel itself keeps a group's other sources away */
+	assert_int_equal(c->foreign, foreign ? 20 : 0);
+	assert_int_equal(c->packets, 10 + c->foreign);
+	assert_int_equal(c->bytes, 1000);
+	close(fd);
+	close(stranger);
+	pw_udprx_close(rx);
+}
+
+static void only_the_source_that_is_named_is_heard(void **state)
+{
+	(void)state;
+	need_net();
+	one_source("127.0.0.1", NULL, "127.0.0.1", "127.0.0.2", true);
+	one_source("232.1.2.3", "lo", "127.0.0.1", "127.0.0.2", false);
+	if (have_second6)
+		one_source("::1", NULL, SECOND6, "::1", true);
+	if (have_groups6)
+		one_source("ff3e::4001", GROUPS6, "fd78::1", "fd78::2", false);
+}
+
 static void multicast(const char *group, const char *interface)
 {
 	struct pw_udprx_config cfg = config(group);
@@ -263,6 +375,38 @@ static void a_group_is_joined_on_the_interface_named(void **state)
 		multicast("ff12::4001", GROUPS6);
 	else
 		print_message("# skipped for IPv6: no veth (needs ip)\n");
+}
+
+/* A link-local address with its zone, at the sender and at the receiver. */
+static void a_zone_is_where_the_address_is(void **state)
+{
+	struct pw_udprx_config cfg;
+	struct pw_rx_view view;
+	struct pw_udprx *rx;
+	int fd, got = 0, i;
+
+	(void)state;
+	need_net();
+	if (!have_groups6)
+		skip();
+	assert_int_equal(system("ip addr add fe80::77/64 dev " GROUPS6 " nodad"), 0);
+	cfg = config("[fe80::77%" GROUPS6 "]:4001");
+	rx = open_rx(&cfg);
+	fd = sender("fe80::77", GROUPS6);
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	for (i = 0; i < 5 && got == 0; i++)
+		got = pw_udprx_ops.burst(rx, &view, 1, PW_NS_PER_S);
+	assert_int_equal(got, 1);
+	assert_true(pw_host_key_equal(view.from, key_of("fe80::77")));
+	close(fd);
+	pw_udprx_close(rx);
+	cfg = config("[ff12::4001%" GROUPS6 "]:4001"); /* joined there */
+	rx = open_rx(&cfg);
+	fd = sender("ff12::4001", GROUPS6);
+	send_numbered(fd, 0, 10, 100);
+	assert_int_equal(take_numbered(rx, 10, 100, PW_BURST), 10);
+	close(fd);
+	pw_udprx_close(rx);
 }
 
 static void drops_of_the_socket_are_counted(void **state)
@@ -347,6 +491,18 @@ static void errors_name_their_mend(void **state)
 	assert_refused(&cfg, ENODEV, "--interface");
 	cfg = config("fe80::1");
 	assert_refused(&cfg, EINVAL, "--interface");
+	assert_refused(&cfg, EINVAL, "%eth0");
+	cfg = config("[fe80::1%lo]:4001"); /* lo has no link-local address */
+	assert_refused(&cfg, EADDRNOTAVAIL, "--interface");
+	if (have_groups6) {
+		cfg.interface = GROUPS6;
+		assert_refused(&cfg, EINVAL, "another one");
+	}
+	cfg = config("127.0.0.1");
+	cfg.source = (struct pw_addr){.family = 6, .bytes = {[15] = 1}};
+	assert_refused(&cfg, EINVAL, "IPv4");
+	cfg.source = (struct pw_addr){.family = 4, .bytes = {239, 1}};
+	assert_refused(&cfg, EINVAL, "--source");
 	cfg = (struct pw_udprx_config){0};
 	assert_refused(&cfg, EINVAL, "--listen");
 	pw_udprx_close(NULL);
@@ -391,10 +547,12 @@ static void make_net(void)
 		close(fd);
 	/* lo takes no route for IPv6 groups. Without duplicate detection an address is usable at
 	 * once. */
-	have_groups6 =
-		have_net && system("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad && "
-				   "ip link add " GROUPS6 " type veth peer name pwpeer && "
-				   "ip link set pwpeer up && ip link set " GROUPS6 " up") == 0;
+	have_groups6 = have_net && system("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad && "
+					  "ip link add " GROUPS6 " type veth peer name pwpeer && "
+					  "ip link set pwpeer up && ip link set " GROUPS6 " up && "
+					  "ip addr add fd78::1/64 dev " GROUPS6 " nodad && "
+					  "ip addr add fd78::2/64 dev " GROUPS6 " nodad") == 0;
+	have_second6 = have_net && system("ip addr add " SECOND6 "/128 dev lo") == 0;
 }
 
 int main(void)
@@ -405,6 +563,9 @@ int main(void)
 		cmocka_unit_test(trains_are_cut_into_their_datagrams),
 		cmocka_unit_test(a_short_end_of_a_train_keeps_its_length),
 		cmocka_unit_test(empty_datagrams_are_counted_but_not_handed_up),
+		cmocka_unit_test(each_datagram_says_who_sent_it),
+		cmocka_unit_test(only_the_source_that_is_named_is_heard),
+		cmocka_unit_test(a_zone_is_where_the_address_is),
 		cmocka_unit_test(a_group_is_joined_on_the_interface_named),
 		cmocka_unit_test(drops_of_the_socket_are_counted),
 		cmocka_unit_test(waiting_ends_at_its_timeout_or_at_a_signal),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -43,8 +45,8 @@ static void what_is_no_address_is_refused(void **state)
 {
 	static const char *const bad[] = {"", ":", ":4001", "239.1.2", "239.1.2.256",
 		"239.1.2.3:", "239.1.2.3:0", "239.1.2.3:65536", "239.1.2.3:x", "239.1.2.3:1:2",
-		"[239.1.2.3]:1", "[ff15::1", "[ff15::1]4001", "[ff15::1]:", "ff15::1%eth0",
-		"example.org:4001", "01.2.3.4", "1.2.3.4 "};
+		"[239.1.2.3]:1", "[ff15::1", "[ff15::1]4001", "[ff15::1]:", "10.0.0.1%lo",
+		"[fd00::1%lo]:1", "example.org:4001", "01.2.3.4", "1.2.3.4 "};
 	struct pw_err err;
 	struct pw_addr a;
 	char text[300];
@@ -112,7 +114,7 @@ static void groups_are_told_from_hosts(void **state)
 
 static void hosts_are_equal_without_their_port(void **state)
 {
-	struct pw_addr a = {4, {10, 0, 0, 1, 9}, 1}, b = {4, {10, 0, 0, 1, 8}, 2};
+	struct pw_addr a = {4, {10, 0, 0, 1, 9}, 1, 0}, b = {4, {10, 0, 0, 1, 8}, 2, 0};
 
 	(void)state;
 	assert_true(pw_addr_equal_host(&a, &b)); /* IPv4 has four bytes */
@@ -122,8 +124,42 @@ static void hosts_are_equal_without_their_port(void **state)
 	assert_false(pw_addr_equal_host(&a, &b));
 	b.bytes[4] = 9;
 	assert_true(pw_addr_equal_host(&a, &b));
+	a.scope = 3; /* one that names no zone is in any */
+	assert_true(pw_addr_equal_host(&a, &b));
+	b.scope = 4;
+	assert_false(pw_addr_equal_host(&a, &b));
+	b.scope = 3;
+	assert_true(pw_addr_equal_host(&a, &b));
 	b.bytes[15] = 1;
 	assert_false(pw_addr_equal_host(&a, &b));
+}
+
+/* RFC 4007: the interface that a link-local address belongs to */
+static void a_zone_is_an_interface_of_this_host(void **state)
+{
+	const unsigned int lo = if_nametoindex("lo");
+	struct pw_err err = {0};
+	char buf[64], text[64];
+	struct pw_addr a;
+
+	(void)state;
+	if (!lo)
+		skip();
+	assert_int_equal(pw_addr_parse("--listen", "[fe80::1%lo]:4001", 1, &a, &err), 0);
+	assert_int_equal(a.scope, lo);
+	assert_string_equal(pw_addr_format(buf, sizeof(buf), &a), "[fe80::1%lo]:4001");
+	snprintf(text, sizeof(text), "ff12::1%%%u", lo);
+	assert_int_equal(pw_addr_parse("--listen", text, 4001, &a, &err), 0);
+	assert_int_equal(a.scope, lo);
+	assert_int_equal(pw_addr_parse("--listen", "[fe80::1]:1", 1, &a, &err), 0);
+	assert_int_equal(a.scope, 0);
+	assert_int_equal(pw_addr_parse("--listen", "[fe80::1%nosuch0]:1", 1, &a, &err), -ENODEV);
+	assert_non_null(strstr(err.msg, "nosuch0"));
+	assert_non_null(strstr(err.msg, "lo"));
+	assert_non_null(strstr(err.msg, "--interface"));
+	assert_int_equal(pw_addr_parse("--listen", "[fe80::1%]:1", 1, &a, &err), -ENODEV);
+	a = (struct pw_addr){6, {0xfe, 0x80}, 9, 0x7fffffff};
+	assert_string_equal(pw_addr_format(buf, sizeof(buf), &a), "[fe80::%2147483647]:9");
 }
 
 static void macs_are_read(void **state)
@@ -156,6 +192,7 @@ int main(void)
 		cmocka_unit_test(groups_have_their_mac),
 		cmocka_unit_test(groups_are_told_from_hosts),
 		cmocka_unit_test(hosts_are_equal_without_their_port),
+		cmocka_unit_test(a_zone_is_an_interface_of_this_host),
 		cmocka_unit_test(macs_are_read),
 	};
 

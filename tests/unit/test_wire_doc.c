@@ -30,8 +30,8 @@ static void make_packet(
 	struct pw_flow flow = {.src_mac = {2, 0, 0, 0, 0, 1},
 		.vlan = PW_VLAN_NONE,
 		.ttl = 1,
-		.src = {4, {10, 0, 0, 1}, 4001},
-		.dst = {4, {239, 1, 2, 3}, 4001}};
+		.src = {4, {10, 0, 0, 1}, 4001, 0},
+		.dst = {4, {239, 1, 2, 3}, 4001, 0}};
 	uint8_t alc[PW_ALC_HDR_MAX];
 	struct pw_frame_tmpl t;
 	size_t n;

@@ -21,8 +21,8 @@ static struct pw_flow flow4(void)
 		.vlan = PW_VLAN_NONE,
 		.ttl = 5,
 		.dscp = 46,
-		.src = {4, {10, 0, 0, 1}, 40000},
-		.dst = {4, {239, 1, 2, 3}, 4001},
+		.src = {4, {10, 0, 0, 1}, 40000, 0},
+		.dst = {4, {239, 1, 2, 3}, 4001, 0},
 	};
 }
 
@@ -30,8 +30,8 @@ static struct pw_flow flow6(void)
 {
 	struct pw_flow f = flow4();
 
-	f.src = (struct pw_addr){6, {0xfd, [15] = 1}, 40000};
-	f.dst = (struct pw_addr){6, {0xff, 0x15, [15] = 1}, 4001};
+	f.src = (struct pw_addr){6, {0xfd, [15] = 1}, 40000, 0};
+	f.dst = (struct pw_addr){6, {0xff, 0x15, [15] = 1}, 4001, 0};
 	return f;
 }
 
@@ -318,6 +318,47 @@ static enum pw_frame_verdict verdict(const struct frame *f, bool verify)
 	return pw_frame_parse(f->p, f->len, verify, &v);
 }
 
+/* What a local sender writes that leaves the checksum to a NIC: the pseudo header's sum, not inverted. */
+static void a_checksum_left_to_the_nic_is_told_from_a_wrong_one(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct frame f = make_frame(i != 0, PW_VLAN_NONE, true, 40);
+		struct pw_frame_view v;
+		uint8_t *ip = f.p + f.ip, *udp = f.p + f.udp;
+		uint16_t partial;
+
+		partial = (uint16_t)~plain_csum(
+			ip + (i ? 8 : 12), i ? 32 : 8, pw_be16_load(udp + 4) + 17u);
+		pw_be16_store(udp + 6, partial);
+		assert_int_equal(pw_frame_parse(f.p, f.len, true, &v), PW_FRAME_CHECKSUM);
+		assert_true(v.checksum_partial);
+		pw_be16_store(udp + 6, (uint16_t)(partial + 1));
+		assert_int_equal(pw_frame_parse(f.p, f.len, true, &v), PW_FRAME_CHECKSUM);
+		assert_false(v.checksum_partial);
+		test_free(f.p);
+	}
+}
+
+static void a_frame_that_was_cut_says_how_long_it_was(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct frame f = make_frame(i != 0, PW_VLAN_NONE, true, 400);
+		struct pw_frame_view v;
+
+		assert_int_equal(pw_frame_parse(f.p, f.len, false, &v), PW_FRAME_OK);
+		assert_int_equal(v.ip_len, f.len - f.ip);
+		assert_int_equal(pw_frame_parse(f.p, f.len - 100, false, &v), PW_FRAME_LENGTH);
+		assert_int_equal(v.ip_len, f.len - f.ip);
+		test_free(f.p);
+	}
+}
+
 static void damaged_ipv4_is_told_apart(void **state)
 {
 	struct frame f = make_frame(false, PW_VLAN_NONE, true, 40);
@@ -479,6 +520,8 @@ int main(void)
 		cmocka_unit_test(what_is_built_is_parsed),
 		cmocka_unit_test(padding_is_not_payload),
 		cmocka_unit_test(no_frame_is_read_beyond_its_end),
+		cmocka_unit_test(a_checksum_left_to_the_nic_is_told_from_a_wrong_one),
+		cmocka_unit_test(a_frame_that_was_cut_says_how_long_it_was),
 		cmocka_unit_test(damaged_ipv4_is_told_apart),
 		cmocka_unit_test(damaged_ipv6_is_told_apart),
 		cmocka_unit_test(udp_lengths_are_checked),

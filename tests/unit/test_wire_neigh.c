@@ -11,9 +11,9 @@
 #include "wire/neigh.h"
 
 static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 0xa}, mac_b[6] = {2, 0, 0, 0, 0, 0xb};
-static const struct pw_addr a4 = {4, {10, 0, 0, 1}, 0}, b4 = {4, {10, 0, 0, 2}, 0};
-static const struct pw_addr a6 = {6, {0xfd, [15] = 0xa}, 0};
-static const struct pw_addr b6 = {6, {0xfd, [13] = 0x12, 0x34, 0x56}, 0};
+static const struct pw_addr a4 = {4, {10, 0, 0, 1}, 0, 0}, b4 = {4, {10, 0, 0, 2}, 0, 0};
+static const struct pw_addr a6 = {6, {0xfd, [15] = 0xa}, 0, 0};
+static const struct pw_addr b6 = {6, {0xfd, [13] = 0x12, 0x34, 0x56}, 0, 0};
 
 static void an_arp_question_byte_by_byte(void **state)
 {
@@ -208,7 +208,7 @@ static void ndp_options_are_walked(void **state)
 /* Duplicate address detection asks from :: (RFC 4862 section 5.4) and gets no unicast answer. */
 static void duplicate_address_detection_is_left_alone(void **state)
 {
-	static const struct pw_addr nobody = {6, {0}, 0};
+	static const struct pw_addr nobody = {.family = 6};
 	uint8_t ask[PW_NEIGH_FRAME_MAX], out[PW_NEIGH_FRAME_MAX];
 	size_t n, m;
 
@@ -221,7 +221,7 @@ static void an_unset_address_answers_nothing(void **state)
 {
 	static const struct pw_addr unset = {0};
 	uint8_t ask[PW_NEIGH_FRAME_MAX], out[PW_NEIGH_FRAME_MAX];
-	struct pw_addr zero4 = {4, {0}, 0};
+	struct pw_addr zero4 = {4, {0}, 0, 0};
 	size_t n, m;
 
 	(void)state;

@@ -26,8 +26,18 @@ static const struct pw_opt options[] = {
 	{"timeout", 0, PW_OPT_DURATION, O(timeout_ns), "DURATION",
 		"end after this much silence, before the first packet too; 0 = wait forever", 0, 0,
 		NULL},
-	{"tsi", 0, PW_OPT_U64, O(tsi), "N", "take only this session; default: the first seen", 0,
-		UINT32_MAX, NULL},
+	{"tsi", 0, PW_OPT_U64, O(tsi), "N", "take only sessions with this identifier; default: all",
+		0, UINT32_MAX, NULL},
+	{"source", 0, PW_OPT_STRING, O(source), "ADDR",
+		"take only sessions from this address; a multicast group is joined for it alone "
+		"(IGMPv3, MLDv2)",
+		0, 0, NULL},
+	{"require-digest", 0, PW_OPT_FLAG, O(require_digest), NULL,
+		"a file whose sender named no digest is a failure (exit code 3)", 0, 0, NULL},
+	{"durable", 0, PW_OPT_CHOICE, O(durable), NULL,
+		"report a file as ok once the disk has it (yes), or once it is verified (no, to "
+		"measure)",
+		0, 0, "yes|no"},
 	{"force", 'f', PW_OPT_FLAG, O(force), NULL, "replace files that exist", 0, 0, NULL},
 	{"resume", 0, PW_OPT_FLAG, O(resume), NULL,
 		"take up the partial files that the gap manifest lists", 0, 0, NULL},
@@ -41,14 +51,12 @@ static const struct pw_opt options[] = {
 		"on, where the file system can",
 		0, 0, "auto|mapped|direct"},
 	{"write-memory", 0, PW_OPT_SIZE, O(write_memory), "SIZE",
-		"what waits for the disk at most, of each file that goes past the page cache; 8 to "
-		"256 "
-		"MiB",
-		0, 0, NULL},
+		"memory for all files that are written past the page cache; 8 to 256 MiB", 0, 0,
+		NULL},
 	{"max-size", 0, PW_OPT_SIZE, O(max_size), "SIZE",
 		"refuse larger files; default: the free space of --out", 0, 0, NULL},
-	{"max-files", 0, PW_OPT_U64, O(max_files), "N", "know no more files at once", 1, UINT32_MAX,
-		NULL},
+	{"max-files", 0, PW_OPT_U64, O(max_files), "N", "take no more files and directories", 1,
+		UINT32_MAX, NULL},
 	{"rcvbuf", 0, PW_OPT_SIZE, O(rcvbuf), "SIZE", "buffer of the kernel's socket", 0, 0, NULL},
 	{"mtu", 0, PW_OPT_U64, O(mtu), "BYTES", "largest IP packet on --port", 576, 65535, NULL},
 	{"core", 0, PW_OPT_STRING, O(core), "LIST",
@@ -87,7 +95,7 @@ static const struct pw_recv_options defaults = {
 	.timeout_ns = 30 * PW_NS_PER_S,
 	.tsi = UINT64_MAX,
 	.max_files = 1000000,
-	.write_memory = PW_DIRECT_MEMORY,
+	.write_memory = PW_OUTDIR_MEMORY,
 	.rcvbuf = 64u << 20,
 	.mtu = 1500,
 	.wait_ns = 30 * PW_NS_PER_S,
@@ -107,10 +115,10 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 	if (o->discard && (o->out || o->resume || o->gaps))
 		return pw_err_set(err, EINVAL,
 			"--discard writes nothing; leave out --out, --resume and --gaps, or it");
-	if (o->write_memory < PW_DIRECT_MEMORY_LO || o->write_memory > PW_DIRECT_MEMORY_HI)
+	if (o->write_memory < PW_OUTDIR_MEMORY_LO || o->write_memory > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
-			"--write-memory is from %lluMiB to %lluMiB for each file; name so much",
-			PW_DIRECT_MEMORY_LO >> 20, PW_DIRECT_MEMORY_HI >> 20);
+			"--write-memory is from %lluMiB to %lluMiB; give a size between them",
+			PW_OUTDIR_MEMORY_LO >> 20, PW_OUTDIR_MEMORY_HI >> 20);
 	if (o->port && o->interface)
 		return pw_err_set(err, EINVAL,
 			"--interface is for a kernel socket; leave it out with --port");
@@ -128,6 +136,12 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 			"it out");
 	if (o->listen && pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err))
 		return -EINVAL;
+	if (o->source && pw_addr_parse("--source", o->source, 0, &run->source, err))
+		return -EINVAL;
+	if (pw_addr_is_multicast(&run->source))
+		return pw_err_set(err, EINVAL,
+			"--source %s is a multicast group; name the address of the sender's host",
+			o->source);
 	return o->port ? pw_recv_pmd_check(o->port, err) : 0;
 }
 
@@ -143,7 +157,10 @@ static int create(struct pw_recv_run *run, struct pw_err *err)
 		.tsi_given = o->tsi != UINT64_MAX,
 		.tsi = o->tsi != UINT64_MAX ? o->tsi : 0,
 		.max_file_bytes = o->max_size,
-		.write = (enum pw_write)o->write,
+		.source = run->source,
+		.require_digest = o->require_digest,
+		.not_durable = o->durable != 0,
+		.write = (enum pw_outdir_write)o->write,
 		.write_memory_bytes = o->write_memory,
 		.max_files = o->max_files,
 		.expect_files = o->expect,
@@ -153,26 +170,65 @@ static int create(struct pw_recv_run *run, struct pw_err *err)
 	return pw_recv_create(&run->recv, &cfg, &run->ctx->log, err);
 }
 
-static void say_end(const struct pw_recv_run *run, int code)
+static void report_end(const struct pw_recv_run *run, int code)
 {
+	const enum pw_log_level level = code ? PW_LOG_WARN : PW_LOG_INFO;
 	const struct pw_log *log = &run->ctx->log;
-	struct pw_recv_status st;
 	char silence[32];
 
-	pw_recv_status(run->recv, &st);
 	pw_units_duration(silence, sizeof(silence), run->opt->timeout_ns);
-	if (run->end == PW_RECV_END_TIMEOUT && !st.session_seen)
-		pw_warn(log, "no packet of a session came in %s; is the sender's --to %s?", silence,
-			run->opt->listen ? run->opt->listen : "this host");
-	else if (run->end == PW_RECV_END_TIMEOUT)
-		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
-			"nothing came for %s: ending with what is here (--timeout)", silence);
+	if (run->end == PW_RECV_END_TIMEOUT)
+		pw_log(log, level, "nothing came for %s: ending with what is here (--timeout)",
+			silence);
 	else if (run->end == PW_RECV_END_CLOSED)
-		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
-			"the sender has closed its session: ending with what is here");
+		pw_log(log, level, "the sender has closed its session: ending with what is here");
 	else if (run->end == PW_RECV_END_PEER_GONE)
-		pw_log(log, code ? PW_LOG_WARN : PW_LOG_INFO,
-			"the peer of %s is gone: ending with what is here", run->opt->port);
+		pw_log(log, level, "the peer of %s is gone: ending with what is here",
+			run->opt->port);
+}
+
+static void tick(void *ctx, const struct pw_recv_status *st, uint64_t now)
+{
+	struct pw_recv_run *run = ctx;
+	struct pw_recv_counters c;
+	double loss = -1.0;
+
+	if (run->path.tick)
+		run->path.tick(run, st, now);
+	if (!pw_progress_due(&run->progress, now))
+		return;
+	if (st->symbols_expected)
+		loss = 1.0 - (double)st->symbols_seen / (double)st->symbols_expected;
+	pw_recv_counters(run->recv, &c);
+	pw_progress_draw(
+		&run->progress, now, "recv", st->bytes_have, st->bytes_total, c.packets, loss);
+}
+
+static void receive(struct pw_recv_run *run, struct pw_err *err)
+{
+	const struct pw_recv_loop_config cfg = {
+		.recv = run->recv,
+		.ops = run->path.ops,
+		.path = run->path.path,
+		.path_text = run->opt->port ? run->opt->port : run->opt->listen,
+		.sleeps = run->path.sleeps,
+		.n_queues = run->n_queues,
+		.timeout_ns = run->opt->timeout_ns,
+		.link_grace_ns = run->opt->link_grace_ns,
+		.waits_for_more = run->opt->expect != 0,
+		.stopped = pw_stop_requested,
+		.tick = tick,
+		.ctx = run,
+	};
+
+	pw_progress_init(&run->progress, run->ctx->is_tty, run->opt->progress);
+	run->end = PW_RECV_END_PATH;
+	if (pw_recv_loop_start(&run->loop, &cfg, err) == 0) {
+		run->end = pw_recv_loop_run(run->loop, 0, err);
+		pw_recv_loop_stop(run->loop, &run->t);
+		run->loop = NULL;
+	}
+	pw_progress_end(&run->progress);
 }
 
 /* Ends what the loop left and returns the exit code. */
@@ -184,7 +240,8 @@ static int finish(struct pw_recv_run *run, struct pw_err *err)
 
 	if (run->end == PW_RECV_END_PATH)
 		code = pw_cli_fail(err);
-	say_end(run, code);
+	report_end(run, code);
+	pw_recv_hints(run);
 	pw_recv_report(run, code);
 	return code;
 }
@@ -212,7 +269,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 			code = PW_EXIT_MISMATCH; /* a signal: as if it had come a little later */
 		goto destroy_recv;
 	}
-	pw_recv_loop(&r, &err);
+	receive(&r, &err);
 	code = finish(&r, &err);
 	r.path.close(&r.path);
 destroy_recv:

@@ -11,6 +11,7 @@ static int open_udp(struct pw_recv_run *run, struct pw_err *err)
 {
 	const struct pw_udprx_config cfg = {
 		.listen = run->listen,
+		.source = run->source,
 		.interface = run->opt->interface,
 		.rcvbuf_bytes = run->opt->rcvbuf,
 	};

@@ -40,6 +40,7 @@ int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 		.n_queues = (uint16_t)o->queues,
 		.wait_ns = o->wait_ns,
 		.listen = run->listen,
+		.source = run->source,
 		.telemetry = o->telemetry,
 		.shared_mem = o->shared_mem,
 		.file_prefix = o->file_prefix,

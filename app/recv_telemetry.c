@@ -76,21 +76,25 @@ static void fill_queues(struct pw_telemetry_sample *s, const struct pw_recv_run 
 
 static void tick(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now_ns)
 {
-	const struct pw_recv_counters *c = pw_recv_counters(run->recv);
-	struct pw_telemetry_sample s = {.now_ns = now_ns, .start_ns = run->first_ns};
+	struct pw_telemetry_sample s = {.now_ns = now_ns};
+	struct pw_recv_counters c;
+	struct pw_recv_times t;
 
 	if (!pw_telemetry_due(run->path.telemetry, now_ns))
 		return;
+	pw_recv_counters(run->recv, &c);
+	pw_recv_loop_times(run->loop, &t);
+	s.start_ns = t.first_ns;
 	s.phase = st->session_closed ? PHASE_CLOSED
 		  : st->session_seen ? PHASE_RECEIVING
 				     : PHASE_WAITING;
-	s.packets = c->packets;
-	s.payload_bytes = c->payload_bytes;
+	s.packets = c.packets;
+	s.payload_bytes = c.payload_bytes;
 	s.bytes_done = st->bytes_have;
 	s.bytes_total = st->bytes_total;
 	s.n_files = st->n_files;
 	s.n_ended = st->n_ended;
-	fill_counts(s.counts, c);
+	fill_counts(s.counts, &c);
 	fill_queues(&s, run);
 	pw_telemetry_tick(run->path.telemetry, &s);
 }

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * libpagewire: put the zero-copy transmitter into a program of your own.
+ * libpagewire: put the zero-copy transmitter, or the receiver, into a program of your own.
  *
  *   pagewire_open()      plan the files, start the port, map the pages
  *   pagewire_announce()  send the file table (FDT), so that receivers know the files
  *   pagewire_burst()     n symbols -> n packets whose payload is the mapped pages; never blocks
  *   pagewire_close()     end the session, wait for the driver, unmap
  *
- * One sender a process (DPDK's EAL starts once), one thread for all calls; that thread is bound to
- * config.core by pagewire_open(). Functions return 0 or more, or a negative errno value; then
- * pagewire_error() says in one sentence what went wrong and how to mend it.
+ *   pagewire_recv_open()   open the directory, then the port or socket
+ *   pagewire_recv_poll()   receive for a while; hands out each file as it ends
+ *   pagewire_recv_close()  list what is missing in the gap manifest, close
+ *
+ * One port a process (DPDK's EAL starts once), to send or to receive; a receiver on a kernel socket
+ * needs none. One thread for all calls of a handle; opening a port binds it to config.core. Functions
+ * return 0 or more, or a negative errno value; then pagewire_error() and pagewire_recv_error() say in
+ * one sentence what went wrong and how to mend it.
+ *
+ * Opening installs a handler of SIGBUS for the whole process, once: a mapped file that somebody
+ * truncates ends in an error then, and not in a crash. A SIGBUS of another cause gets the action that
+ * was set before: install a handler of your own before the first open, or not at all. No other signal is
+ * touched: with a vhost or virtio-user port, ignore SIGPIPE, which a peer that leaves may raise.
  */
 #ifndef PAGEWIRE_H
 #define PAGEWIRE_H
@@ -26,7 +36,7 @@ extern "C" {
 struct pagewire; /* opaque */
 
 /* Zero means the default everywhere; strings may be NULL but for port and to. The caller keeps
- * them until pagewire_open() returns. */
+ * them until pagewire_open() returns. The same holds for struct pagewire_recv_config. */
 struct pagewire_config {
 	const char *port;      /* "vhost:PATH", "0000:3b:00.0", ...; see pagewire-send(1), PORTS */
 	const char *to;        /* "239.77.0.1:4001", "[ff15::1]:4001" */
@@ -76,6 +86,58 @@ const char *pagewire_error(const struct pagewire *pw);
 /* Tells receivers that the session ends, waits up to two seconds for the driver to give the pages
  * back, stops the port, unmaps. Accepts NULL. */
 void pagewire_close(struct pagewire *pw);
+
+#define PAGEWIRE_RECV_END 2 /* of pagewire_recv_poll() */
+
+struct pagewire_recv; /* opaque */
+
+/* See pagewire-recv(1) for each. A port or listen must be named, and out or discard. */
+struct pagewire_recv_config {
+	const char *port;      /* "virtio-user:PATH", ...; default: none, a kernel UDP socket */
+	const char *listen;    /* "239.77.0.1:4001"; with a port: take this destination alone */
+	const char *interface; /* where the socket joins the group; default: the route's */
+	const char *source;    /* take only sessions from this address; default: any */
+	const char *out;       /* directory for the files; it must exist */
+	const char *gaps;      /* the gap manifest; default: pagewire-gaps.json in out */
+	const char *core;      /* of a port: CPU list; default: any of the port's NUMA node */
+	uint32_t mtu;          /* of a port: IP MTU in bytes; default 1500 */
+	uint32_t tsi;          /* take only this session; default: all */
+	unsigned int queues;   /* of a port: 1..64, each a thread; default 1: yours */
+	uint32_t timeout_ms;   /* silence that ends it; default 30000, UINT32_MAX: none does */
+	uint32_t wait_ms;      /* for socket, peer and link; default 30000 */
+	int resume, force, discard, require_digest;
+	int no_huge;               /* EAL memory on ordinary pages */
+	unsigned long long expect; /* over after so many files; default: when the sessions are */
+};
+
+struct pagewire_recv_file {
+	const char *name;   /* as received, control characters escaped */
+	uint64_t bytes;     /* of the whole file */
+	uint64_t have;      /* of them, received */
+	int good;           /* verified, on the disk, and has its name (state tells what is less) */
+	const char *state;  /* "complete", "unverified" (no digest was named), "refused",
+			     * "superseded"; at the end also "partial", "mismatch", "known" */
+	const char *reason; /* why it is not good: one sentence; or NULL */
+	const char *digest; /* as the sender named it, "xxh3-128:0123..."; or "" */
+};
+
+/* As pagewire_open(): *r is set even on failure. The directory is locked until the close. */
+int pagewire_recv_open(struct pagewire_recv **r, const struct pagewire_recv_config *config);
+
+/* Receives for timeout_ms, or a few hundredths of a second more. Packets are taken in this call alone
+ * (and by the threads of further queues): call it again soon.
+ *   1: a file has ended, and is in *file, once each, until the next call
+ *   0: none has
+ *   PAGEWIRE_RECV_END: all is over, and no file is left to hand out. Those that never ended were handed
+ *      out last; pagewire_recv_error() says why they did not, or "".
+ *   -errno: the same, by a failure of the port or the disk */
+int pagewire_recv_poll(
+	struct pagewire_recv *r, unsigned int timeout_ms, struct pagewire_recv_file *file);
+const char *pagewire_recv_error(const struct pagewire_recv *r);
+
+/* Also before the end; what is partial stays, for resume. 0: every file of every session (expect: so
+ * many) is good. 1: one is not. -errno: as of the open or the last poll. NULL: -EINVAL. */
+int pagewire_recv_close(struct pagewire_recv *r);
 
 #ifdef __cplusplus
 }

@@ -15,8 +15,8 @@
 
 #include "base/units.h"
 #include "dpdk/tx.h"
+#include "recv/gaps.h"
 #include "xfer/files.h"
-#include "xfer/gaps.h"
 #include "xfer/send.h"
 
 enum pw_job_csum { PW_JOB_CSUM_AUTO, PW_JOB_CSUM_OFFLOAD, PW_JOB_CSUM_SOFTWARE, PW_JOB_CSUM_NONE };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The receiver's process of a cell. The same for every way on a wire: each packet is parsed and its
- * symbol copied to its place in a buffer that is mapped and touched beforehand, pass after pass; a
- * stream's bytes are read to their place. In the end the buffer is held against the file.
+ * The receiver's process of a cell. The same for every way on a wire: the receiver and its loop, as
+ * `pagewire recv` has them, put each packet's symbol to its place in a buffer that is mapped and touched
+ * beforehand, pass after pass; a stream's bytes are read to their place. In the end the buffer is held
+ * against the file.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,30 +18,24 @@
 #include "bench/sink.h"
 #include "kernel/udprx.h"
 #include "page/digest.h"
+#include "recv/loop.h"
+#include "recv/memory.h"
 #include "xfer/send.h"
 
-#define VIEWS      (2 * PW_BURST)
-#define SLEEP_NS   20000000ull  /* of a path that can sleep */
-#define QUIET_NS   100000000ull /* after the source has ended: what is still on its way */
-#define LOOK_POLLS 4096         /* polls of an empty ring between two looks at the pipe */
+#define TOI      1            /* of the source's one file */
+#define QUIET_NS 100000000ull /* after the source has ended: what is still on its way */
+#define LOOK_NS  5000000ull   /* between two looks at the pipe */
 
 int pw_sink_buffer_make(struct pw_sink_buffer *b, const struct pw_cell *cell, struct pw_err *err)
 {
-	int r;
-
 	b->len_bytes = cell->file_bytes;
 	b->symbol_len = pw_send_symbol_for_mtu(&cell->wire->flow, cell->mtu, false);
 	if (b->len_bytes == 0)
 		return 0;
-	r = pw_blocks_init(&b->blocks, b->len_bytes, b->symbol_len,
-		pw_blocks_choose_max_sbl(b->len_bytes, b->symbol_len), err);
-	if (r)
-		return r;
 	b->bytes = mmap(
 		NULL, b->len_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	b->have = calloc(b->blocks.n_symbols, 1);
-	if (b->bytes == MAP_FAILED || !b->have) {
-		b->bytes = b->bytes == MAP_FAILED ? NULL : b->bytes;
+	if (b->bytes == MAP_FAILED) {
+		b->bytes = NULL;
 		return pw_err_set(err, ENOMEM, "receive into %zu bytes of memory: out of memory",
 			(size_t)b->len_bytes);
 	}
@@ -55,15 +49,26 @@ void pw_sink_buffer_free(struct pw_sink_buffer *b)
 {
 	if (b->bytes)
 		munmap(b->bytes, b->len_bytes);
-	free(b->have);
+}
+
+/* The next bytes that came, from *to on. */
+static bool next_range(const struct pw_sink_buffer *b, struct pw_recv *r,
+	const struct pw_sink_end *end, uint64_t *from, uint64_t *to)
+{
+	if (r)
+		return pw_recv_memory_next(r, from, to);
+	*from = *to;
+	*to = pw_min_u64(end->bytes, b->len_bytes);
+	return *from < *to;
 }
 
 /* Lost symbols leave holes; what came is compared with the file itself. */
-static int compare(struct pw_sink_buffer *b, const struct pw_cell *cell, struct pw_sink_end *end)
+static int compare(const struct pw_sink_buffer *b, struct pw_recv *r, const struct pw_cell *cell,
+	struct pw_sink_end *end)
 {
 	int fd = open(cell->file, O_RDONLY | O_CLOEXEC);
+	uint64_t from, to = 0;
 	const uint8_t *file;
-	uint64_t i;
 
 	if (fd < 0)
 		return pw_err_sys(&end->err, errno, "compare with %s", cell->file);
@@ -71,48 +76,28 @@ static int compare(struct pw_sink_buffer *b, const struct pw_cell *cell, struct 
 	close(fd);
 	if (file == MAP_FAILED)
 		return pw_err_sys(&end->err, errno, "compare with %s", cell->file);
-	for (i = 0; i < b->blocks.n_symbols; i++)
-		if (b->have[i] && memcmp(b->bytes + i * b->symbol_len, file + i * b->symbol_len,
-					  pw_blocks_symbol_bytes(&b->blocks, i)))
-			end->wrong = true;
+	while (next_range(b, r, end, &from, &to))
+		end->wrong |= memcmp(b->bytes + from, file + from, to - from) != 0;
 	munmap((void *)file, b->len_bytes);
 	end->proof = PW_PROOF_COMPARED;
 	return 0;
 }
 
-int pw_sink_verify(struct pw_sink_buffer *b, bool complete, const struct pw_cell *cell,
+int pw_sink_verify(const struct pw_sink_buffer *b, struct pw_recv *recv, const struct pw_cell *cell,
 	struct pw_sink_end *end)
 {
+	uint64_t from, to = 0;
 	struct pw_digest d;
 	int r;
 
-	if (!complete)
-		return compare(b, cell, end);
+	if (!next_range(b, recv, end, &from, &to) || from != 0 || to != b->len_bytes)
+		return compare(b, recv, cell, end);
 	r = pw_digest_buffer(PW_DIGEST_XXH3_128, b->bytes, b->len_bytes, &d, &end->err);
 	if (r)
 		return r;
 	end->proof = PW_PROOF_DIGEST;
 	end->wrong = memcmp(d.bytes, cell->digest.bytes, pw_digest_len(d.kind)) != 0;
 	return 0;
-}
-
-/* A packet's symbol to its place. What contradicts the file is no file byte, and not counted. */
-static void place(struct pw_sink_buffer *b, const struct pw_rx_view *v, struct pw_sink_end *end)
-{
-	struct pw_alc_hdr hdr;
-	const uint8_t *payload;
-	uint64_t index;
-	size_t len;
-
-	if (pw_alc_parse(v->data, v->len, &hdr, &payload, &len) != PW_ALC_OK || hdr.toi != 1 ||
-		!b->len_bytes || !pw_blocks_index(&b->blocks, hdr.sbn, hdr.esi, &index) ||
-		len != pw_blocks_symbol_bytes(&b->blocks, index))
-		return;
-	memcpy(b->bytes + index * b->symbol_len, payload, len);
-	b->n_have += !b->have[index];
-	b->have[index] = 1;
-	end->packets++;
-	end->bytes += len;
 }
 
 static bool is_closed(int done)
@@ -122,44 +107,54 @@ static bool is_closed(int done)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* Until the source has ended and nothing came for a while. The clock is read per burst that brought
- * something: packets are what this process is there for. */
-static int receive(struct pw_sink_path *path, int done, const struct pw_cell *cell,
-	struct pw_sink_buffer *b, struct pw_sink_end *end)
+/* Until the source has ended and nothing came for a while. */
+static int run_loop(struct pw_recv_loop *l, const struct pw_cell *cell, int done,
+	const struct pw_sink_path *path, struct pw_sink_end *end)
 {
-	const uint64_t start = pw_clock_ns();
-	struct pw_rx_view views[VIEWS];
-	uint64_t quiet = start, placed, now;
-	unsigned int polls = 0;
-	int i, n;
+	uint64_t now = pw_clock_ns();
+	const uint64_t start = now, deadline = now + cell->deadline_ns;
+	struct pw_recv_times t;
 
-	for (;;) {
-		n = path->ops->burst(path->path, views, VIEWS, SLEEP_NS);
-		if (n < 0)
-			return pw_err_sys(&end->err, -n, "receive by %s", path->ops->name);
-		placed = end->packets;
-		for (i = 0; i < n; i++)
-			place(b, &views[i], end);
-		if (n > 0) {
-			path->ops->release(path->path);
-			quiet = pw_clock_ns();
-			/* what closes the session may come long after the last byte */
-			if (end->packets > placed) {
-				end->last_ns = quiet;
-				end->first_ns = end->first_ns ? end->first_ns : quiet;
-			}
-			polls = 0;
-			continue;
-		}
-		if (!path->sleeps && ++polls % LOOK_POLLS)
-			continue;
+	do {
+		if (pw_recv_loop_run(l, now + LOOK_NS, &end->err) != PW_RECV_END_NONE)
+			return -end->err.code; /* the path's */
+		pw_recv_loop_times(l, &t);
 		now = pw_clock_ns();
-		if (now - quiet > QUIET_NS && is_closed(done))
+		if (now - pw_max_u64(t.last_ns, start) > QUIET_NS && is_closed(done))
 			return 0;
-		if (now - start > cell->deadline_ns)
-			return pw_err_set(&end->err, ETIMEDOUT,
-				"receive by %s: the source did not end in time", path->ops->name);
-	}
+	} while (now < deadline);
+	return pw_err_set(&end->err, ETIMEDOUT, "receive by %s: the source did not end in time",
+		path->ops->name);
+}
+
+static int receive(struct pw_recv *recv, const struct pw_sink_path *path, int done,
+	const struct pw_cell *cell, struct pw_sink_end *end)
+{
+	const struct pw_recv_loop_config cfg = {
+		.recv = recv,
+		.ops = path->ops,
+		.path = path->path,
+		.path_text = path->ops->name,
+		.sleeps = path->sleeps,
+		.n_queues = 1,
+		.link_grace_ns = UINT64_MAX, /* the bench says when the source has ended */
+		.waits_for_more = true,
+	};
+	struct pw_recv_counters c;
+	struct pw_recv_loop *l;
+	struct pw_recv_times t;
+	int r = pw_recv_loop_start(&l, &cfg, &end->err);
+
+	if (r)
+		return r;
+	r = run_loop(l, cell, done, path, end);
+	pw_recv_loop_stop(l, &t);
+	pw_recv_counters(recv, &c);
+	end->first_ns = t.first_ns;
+	end->last_ns = t.last_ns;
+	end->packets = c.symbols;
+	end->bytes = c.payload_bytes + c.again_bytes;
+	return r;
 }
 
 static void close_udp(void *path)
@@ -190,8 +185,8 @@ static int open_path(const struct pw_cell *cell, struct pw_sink_path *path, stru
 	return open_udp(cell, path, err);
 }
 
-static int run_packets(const struct pw_cell *cell, struct pw_sink_buffer *b, int ready, int done,
-	struct pw_sink_end *end)
+static int receive_packets(const struct pw_cell *cell, const struct pw_sink_buffer *b,
+	struct pw_recv *recv, int ready, int done, struct pw_sink_end *end)
 {
 	struct pw_sink_path path;
 	int r = open_path(cell, &path, &end->err);
@@ -203,11 +198,32 @@ static int run_packets(const struct pw_cell *cell, struct pw_sink_buffer *b, int
 	if (write(ready, "", 1) != 1)
 		r = pw_err_sys(&end->err, errno, "tell the bench that packets can come");
 	else
-		r = receive(&path, done, cell, b, end);
+		r = receive(recv, &path, done, cell, end);
 	end->missed = path.ops->counters(path.path)->missed;
 	path.close(path.path);
 	if (r == 0 && b->len_bytes && end->bytes)
-		r = pw_sink_verify(b, b->n_have == b->blocks.n_symbols, cell, end);
+		r = pw_sink_verify(b, recv, cell, end);
+	return r;
+}
+
+static int run_packets(const struct pw_cell *cell, const struct pw_sink_buffer *b, int ready,
+	int done, struct pw_sink_end *end)
+{
+	const struct pw_recv_memory memory = {
+		.bytes = b->bytes,
+		.toi = TOI,
+		.len_bytes = b->len_bytes,
+		.symbol_len = b->symbol_len,
+		.max_sbl = pw_blocks_choose_max_sbl(b->len_bytes, b->symbol_len),
+	};
+	const struct pw_recv_config cfg = {.memory = &memory};
+	struct pw_recv *recv;
+	int r = pw_recv_create(&recv, &cfg, NULL, &end->err);
+
+	if (r)
+		return r;
+	r = receive_packets(cell, b, recv, ready, done, end);
+	pw_recv_destroy(recv);
 	return r;
 }
 

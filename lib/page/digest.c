@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "page/digest.h"
 
+/* libcrypto's low-level calls: EVP allocates when it is first used, and a process that is short of memory
+ * dies inside of it. These calls allocate nothing. */
+#define OPENSSL_API_COMPAT 0x10101000L
+
 #include <errno.h>
-#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +20,10 @@
 struct pw_digest_state {
 	enum pw_digest_kind kind;
 	XXH3_state_t *xxh; /* XXH3-128 */
-	EVP_MD_CTX *evp;   /* SHA-256, MD5 */
-	bool failed;       /* libcrypto refused something: no digest */
+	SHA256_CTX sha;
+	MD5_CTX md5;
+	bool failed; /* a library refused something: no digest */
 };
-
-static int start_evp(struct pw_digest_state *st, const EVP_MD *md, struct pw_err *err)
-{
-	st->evp = EVP_MD_CTX_new();
-	if (!st->evp)
-		return pw_err_sys(err, ENOMEM, "start a digest");
-	/* MD5 is missing where libcrypto runs in FIPS mode. */
-	if (EVP_DigestInit_ex(st->evp, md, NULL) != 1)
-		return pw_err_set(err, ENOTSUP,
-			"start a digest: libcrypto refuses %s here; choose another --digest, or "
-			"leave --md5 out",
-			st->kind == PW_DIGEST_MD5 ? "MD5" : "SHA-256");
-	return 0;
-}
 
 static int start(struct pw_digest_state *st, struct pw_err *err)
 {
@@ -44,9 +36,11 @@ static int start(struct pw_digest_state *st, struct pw_err *err)
 			return pw_err_sys(err, ENOMEM, "start a digest");
 		return 0;
 	case PW_DIGEST_SHA256:
-		return start_evp(st, EVP_sha256(), err);
+		SHA256_Init(&st->sha);
+		return 0;
 	case PW_DIGEST_MD5:
-		return start_evp(st, EVP_md5(), err);
+		MD5_Init(&st->md5);
+		return 0;
 	}
 	return pw_err_set(err, EINVAL, "start a digest: kind %d is unknown", (int)st->kind);
 }
@@ -75,7 +69,9 @@ void pw_digest_update(struct pw_digest_state *st, const void *data, size_t len)
 		return;
 	if (st->xxh && XXH3_128bits_update(st->xxh, data, len) != XXH_OK)
 		st->failed = true;
-	if (st->evp && EVP_DigestUpdate(st->evp, data, len) != 1)
+	if (st->kind == PW_DIGEST_SHA256 && SHA256_Update(&st->sha, data, len) != 1)
+		st->failed = true;
+	if (st->kind == PW_DIGEST_MD5 && MD5_Update(&st->md5, data, len) != 1)
 		st->failed = true;
 }
 
@@ -88,7 +84,9 @@ void pw_digest_final(struct pw_digest_state *st, struct pw_digest *out)
 		XXH128_canonicalFromHash(&be, XXH3_128bits_digest(st->xxh));
 		memcpy(out->bytes, be.digest, sizeof(be.digest));
 	}
-	if (st->evp && EVP_DigestFinal_ex(st->evp, out->bytes, NULL) != 1)
+	if (st->kind == PW_DIGEST_SHA256 && SHA256_Final(out->bytes, &st->sha) != 1)
+		st->failed = true;
+	if (st->kind == PW_DIGEST_MD5 && MD5_Final(out->bytes, &st->md5) != 1)
 		st->failed = true;
 	if (st->failed)
 		*out = (struct pw_digest){.kind = PW_DIGEST_NONE};
@@ -99,7 +97,6 @@ void pw_digest_destroy(struct pw_digest_state *st)
 	if (!st)
 		return;
 	XXH3_freeState(st->xxh);
-	EVP_MD_CTX_free(st->evp);
 	free(st);
 }
 

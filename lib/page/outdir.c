@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "page/outdir.h"
+#include "page/ahead.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,6 +149,8 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 		ret = open_root(d, err);
 	if (ret == 0)
 		ret = set_manifest(d, cfg->manifest_path, err);
+	if (ret == 0 && d->huge_page_bytes)
+		ret = pw_ahead_create(&d->ahead, err);
 	if (ret < 0) {
 		pw_outdir_close(d);
 		return ret;
@@ -162,6 +165,7 @@ void pw_outdir_close(struct pw_outdir *d)
 	if (!d)
 		return;
 	pw_outdirect_pool_destroy(d->pool);
+	pw_ahead_destroy(d->ahead);
 	if (d->root.fd >= 0)
 		close(d->root.fd);
 	pthread_mutex_destroy(&d->lock);

@@ -21,6 +21,7 @@ struct pw_outdir {
 	enum pw_outdir_write write;
 	mode_t umask; /* of the process, when the directory was opened */
 	const struct pw_log *log;
+	struct pw_ahead *ahead; /* makes huge pages; NULL: not on hugetlbfs */
 
 	pthread_mutex_t lock;            /* over all below */
 	struct pw_outfile *files;        /* that are open */

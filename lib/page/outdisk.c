@@ -15,6 +15,7 @@
 #define WAIT_NS   1000000000ull
 /* A shorter run of whole blocks is left to the page cache with the rest of its bytes. */
 #define DIRECT_MIN_BYTES (128u << 10)
+#define HOLE_BYTES       (64u << 10)
 
 struct range {
 	uint64_t from, to;
@@ -179,9 +180,6 @@ static void write_range(struct pw_outdirect_pool *pool, struct chunk *c, const s
 	struct pw_outdirect *d = c->file;
 	struct range body = {pw_align_up(r->from, BLOCK_BYTES), pw_align_down(r->to, BLOCK_BYTES)};
 
-	if (atomic_load(&d->fresh) && r->to > r->from &&
-		pw_outfile_is_zero(bytes_at(c, r->from), (uint32_t)(r->to - r->from)))
-		return;
 	if (body.to < body.from + DIRECT_MIN_BYTES) {
 		pw_outdirect_write_plain(d, bytes_at(c, r->from), r->to - r->from, r->from);
 		return;
@@ -189,6 +187,30 @@ static void write_range(struct pw_outdirect_pool *pool, struct chunk *c, const s
 	pw_outdirect_write_plain(d, bytes_at(c, r->from), body.from - r->from, r->from);
 	pw_outdirect_write_plain(d, bytes_at(c, body.to), r->to - body.to, body.to);
 	write_direct(pool, c, &body);
+}
+
+/* A hole of a sparse file stays one: of a new file, blocks of zeros are left out. */
+static void write_but_holes(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+{
+	struct range piece = {r->from, r->from};
+	uint64_t at, end;
+
+	if (!atomic_load(&c->file->fresh)) {
+		write_range(pool, c, r);
+		return;
+	}
+	for (at = r->from; at < r->to; at = end) {
+		end = pw_min_u64(r->to, pw_align_down(at, HOLE_BYTES) + HOLE_BYTES);
+		if (!pw_outfile_is_zero(bytes_at(c, at), (uint32_t)(end - at))) {
+			piece.to = end;
+			continue;
+		}
+		if (piece.to > piece.from)
+			write_range(pool, c, &piece);
+		piece = (struct range){end, end};
+	}
+	if (piece.to > piece.from)
+		write_range(pool, c, &piece);
 }
 
 static bool get_bit(const uint64_t *words, unsigned int i)
@@ -229,7 +251,7 @@ static void write_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
 		for (first = i; i < n && get_bit(todo, i); i++)
 			;
 		r = range_of(c, first, i);
-		write_range(pool, c, &r);
+		write_but_holes(pool, c, &r);
 	}
 	end_one(pool, c);
 }

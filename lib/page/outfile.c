@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "page/outfile.h"
+#include "page/ahead.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "page/window.h"
 
 #define DIGEST_BYTES (1u << 20) /* between two looks whether the file was truncated */
+#define MEMORY_LARGE \
+	(4u << 20) /* smaller memory that is filled again and again stays in the cache */
 
 void pw_outfile_put_direct(struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len)
 {
@@ -102,7 +105,7 @@ int pw_outfile_sync(struct pw_outfile *f, struct pw_err *err)
 {
 	if (f->direct)
 		return pw_outdirect_sync(f->direct, err);
-	if (!f->base)
+	if (!f->map_bytes)
 		return 0;
 	pw_ntcopy_fence();
 	/* As fsync(2), and it knows the errors since the mapping was made. */
@@ -154,6 +157,8 @@ static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
 	f->base = base;
 	f->is_large = f->len_bytes >= PW_OUTFILE_LARGE;
 	f->guard = pw_guard_add(base, f->map_bytes, page_bytes);
+	if (d->ahead && !f->is_target)
+		pw_ahead_add(d->ahead, base, f->map_bytes, page_bytes);
 	return 0;
 }
 
@@ -245,14 +250,33 @@ int pw_outfile_open(struct pw_outfile **out, struct pw_outdir *d, int fd,
 	return 0;
 }
 
+int pw_outfile_open_memory(
+	struct pw_outfile **out, uint8_t *bytes, uint64_t len_bytes, struct pw_err *err)
+{
+	struct pw_outfile *f = calloc(1, sizeof(*f));
+
+	*out = f;
+	if (!f)
+		return pw_err_sys(err, ENOMEM, "receive into memory");
+	f->base = bytes;
+	f->len_bytes = len_bytes;
+	f->is_large = len_bytes >= MEMORY_LARGE;
+	f->guard = -1;
+	atomic_init(&f->fresh, false);
+	return 0;
+}
+
 void pw_outfile_close(struct pw_outfile *f)
 {
 	if (!f)
 		return;
-	pw_outdir_forget(f->dir, f);
+	if (f->dir)
+		pw_outdir_forget(f->dir, f);
 	pw_outdirect_close(f->direct);
+	if (f->dir && f->base)
+		pw_ahead_drop(f->dir->ahead, f->base);
 	pw_guard_remove(f->guard);
-	if (f->base)
+	if (f->map_bytes)
 		munmap(f->base, f->map_bytes);
 	free(f->name);
 	free(f);

@@ -31,10 +31,10 @@ struct pw_outfile {
 	struct pw_outdirect *direct; /* NULL: mapped, or empty */
 
 	/* private */
-	struct pw_outdir *dir;
-	char *name; /* as received; owned */
-	uint64_t map_bytes;
-	int guard; /* slot, or negative */
+	struct pw_outdir *dir; /* NULL: memory */
+	char *name;            /* as received; owned */
+	uint64_t map_bytes;    /* 0: not our mapping */
+	int guard;             /* slot, or negative */
 	bool is_target;
 	struct pw_outfile *next; /* in the directory's list of what is open */
 };
@@ -51,6 +51,10 @@ static inline bool pw_outfile_is_zero(const uint8_t *data, uint32_t len)
 	return first == 0 && (len <= sizeof(first) ||
 				     memcmp(data, data + sizeof(first), len - sizeof(first)) == 0);
 }
+
+/* A file that is no more than this memory of the caller's: it has no name, and is never published. */
+int pw_outfile_open_memory(
+	struct pw_outfile **f, uint8_t *bytes, uint64_t len_bytes, struct pw_err *err);
 
 /* Puts bytes [at, at + len), which lie in the file; len > 0. Any thread; two calls never overlap in
  * bytes. May wait for the disk when the memory for chunks is used up: 30 s at most, with a warning

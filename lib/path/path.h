@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A path: one way for symbols to leave, or packets to enter, this host. lib/dpdk and lib/kernel
- * implement paths; lib/xfer drives them and knows nothing of what is below. All calls are made per
- * burst, never per packet, and by one thread, or where a path has several queues by one for each.
+ * implement paths; lib/xfer (to send) and lib/recv drive them and know nothing of what is below. All
+ * calls are made per burst, never per packet, and by one thread, or where a path has several queues by
+ * one for each.
  *
  *   lib/xfer   what is sent when         pw_tx_burst: n consecutive symbols of one block
  *      |                                                       |

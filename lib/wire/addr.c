@@ -205,3 +205,16 @@ int pw_mac_parse(const char *what, const char *s, uint8_t mac[6], struct pw_err 
 			"read %s '%.40s': not a MAC; write 02:00:00:00:00:01", what, s);
 	return 0;
 }
+
+char *pw_host_key_format(char *buf, size_t len, struct pw_host_key key)
+{
+	const struct in6_addr *a = (const struct in6_addr *)&key;
+
+	if (key.word[0] == 0 && key.word[1] == 0)
+		snprintf(buf, len, "?");
+	else if (IN6_IS_ADDR_V4MAPPED(a))
+		inet_ntop(AF_INET, (const uint8_t *)&key + 12, buf, (socklen_t)len);
+	else
+		inet_ntop(AF_INET6, a, buf, (socklen_t)len);
+	return buf;
+}

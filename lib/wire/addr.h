@@ -41,6 +41,9 @@ static inline bool pw_host_key_equal(struct pw_host_key a, struct pw_host_key b)
 	return ((a.word[0] ^ b.word[0]) | (a.word[1] ^ b.word[1])) == 0;
 }
 
+/* "10.0.0.1", "fe80::1", or "?" when unknown; buf of 64 bytes suffices. Returns buf. */
+char *pw_host_key_format(char *buf, size_t len, struct pw_host_key key);
+
 /* "ADDR", "ADDR:PORT", "[V6ADDR]:PORT", "V6ADDR". A missing port is left at default_port.
  * Numeric only. A link-local or multicast V6ADDR may end in a zone, "fe80::1%eth0": an interface of this
  * host (-ENODEV: it has none of that name). `what` is the option's name for the error. */

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "xfer/gaps.h"
-#include "xfer/output.h"
+#include "page/outdir.h"
+#include "recv/gaps.h"
 
 #define TEXT_MAX 480 /* what one line of the log takes */
 
@@ -64,7 +64,7 @@ void pw_filenotes_finish(struct pw_filenotes *notes)
 const char *pw_filenotes_name_fault(const char *name)
 {
 	const size_t first = strcspn(name, "/");
-	const char *fault = pw_output_name_fault(name);
+	const char *fault = pw_outdir_name_fault(name);
 
 	/* A directory of that name would stand where the receiver writes its manifest. */
 	if (!fault && first == strlen(PW_GAPS_FILE) && !strncmp(name, PW_GAPS_FILE, first))

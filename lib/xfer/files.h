@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "recv/gaps.h"
 #include "wire/fdt.h"
 #include "xfer/filenotes.h"
-#include "xfer/gaps.h"
 
 struct pw_file {
 	char *path;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recv/gaps.h"
 #include "wire/blocks.h"
-#include "xfer/gaps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

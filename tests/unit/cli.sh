@@ -65,7 +65,7 @@ else
 fi
 
 # Silence: exit code 3, and a document whose every key is described.
-expect 3 err 'no packet of a session came in' recv --listen "127.0.0.1:$port" --out "$dir" \
+expect 3 err 'no packet came: is the sender' recv --listen "127.0.0.1:$port" --out "$dir" \
 	--timeout 200ms --json
 for key in $(grep -o '"[a-z0-9_]*":' "$dir/out" | tr -d '":'); do
 	if ! grep -q "\`$key\`" "$root/docs/json.md"; then

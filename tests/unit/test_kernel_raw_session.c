@@ -2,7 +2,7 @@
 /* Whole sessions over the frame ways, into a UDP socket of the kernel at the far end of the veth
  * pair: what the ways put on the wire has to pass its IP and UDP. */
 #include "kernel_raw_util.h"
-#include "xfer_util.h"
+#include "recv_util.h"
 
 #include "kernel/udprx.h"
 #include "page/window.h"
@@ -108,8 +108,8 @@ static void receive_all(struct pw_udprx *rx, uint64_t n_files)
 	assert_true(st.session_closed);
 	assert_int_equal(st.n_good, n_files);
 	assert_int_equal(st.n_files, n_files);
-	assert_int_equal(pw_recv_counters(r)->malformed, 0);
-	assert_int_equal(pw_recv_counters(r)->duplicates, 0);
+	assert_int_equal(counters(r).malformed, 0);
+	assert_int_equal(counters(r).duplicates, 0);
 	pw_recv_destroy(r);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whole sessions over the datagram ways, on loopback: files in, verified files out. */
 #include "kernel_udp_util.h"
-#include "xfer_util.h"
+#include "recv_util.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -137,8 +137,8 @@ static void assert_received(struct receiver *v, uint64_t n_files)
 	pw_recv_status(v->r, &st);
 	assert_int_equal(st.n_good, n_files);
 	assert_int_equal(st.n_files, n_files);
-	assert_int_equal(pw_recv_counters(v->r)->malformed, 0);
-	assert_int_equal(pw_recv_counters(v->r)->duplicates, 0);
+	assert_int_equal(counters(v->r).malformed, 0);
+	assert_int_equal(counters(v->r).duplicates, 0);
 	pw_udprx_close(v->rx);
 	pw_recv_destroy(v->r);
 }

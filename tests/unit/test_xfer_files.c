@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "xfer_util.h"
+#include "recv_util.h"
 
 #include "xfer/files.h"
 

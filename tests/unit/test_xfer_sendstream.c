@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 
 #include "page/readin.h"
+#include "recv_util.h"
 #include "wire/alc.h"
 #include "xfer/send.h"
-#include "xfer_util.h"
 
 #define KEEPS  300 /* packets; less than the ring, more than a slot */
 #define SYMBOL 1440u

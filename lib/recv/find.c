@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a lane does with a packet that is no symbol of the part that it has: find the part, let the packet
+ * wait for its file or its table, or count why it goes nowhere. Under the receiver's lock.
+ */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "recv/lane.h"
+
+/* A lane waits no longer than this for the file worker; then the packet is lost. */
+#define ROOM_PATIENCE_NS (30 * PW_NS_PER_S)
+
+/* The first symbol of a file that was opened ahead: now it counts against the free space. false: there
+ * is not enough left. */
+static bool admit(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o)
+{
+	if (o->prepared) {
+		o->prepared = false;
+		r->n_prepared--;
+		r->prepared_bytes -= o->len_bytes;
+		if (r->n_prepared % 16 == 0)
+			pthread_cond_signal(&r->work);
+		if (!r->cfg.discard && o->len_bytes > r->budget_bytes) {
+			pw_recv_refuse(r, o,
+				"too large for the free space of the output directory, less what "
+				"other files still need",
+				false);
+			return false;
+		}
+		r->budget_bytes -= r->cfg.discard ? 0 : o->len_bytes;
+	}
+	if (o->state == PW_RECV_KNOWN || o->state == PW_RECV_MISMATCH)
+		pw_recv_set_state(r, o, PW_RECV_PARTIAL);
+	l->joins = !o->session->has_data && !o->part->resumed;
+	o->session->has_data = true;
+	return true;
+}
+
+/* A full room holds the lane up until the file worker has made space: what waits in the port's ring
+ * meanwhile is not lost. With the lock, which it gives up. */
+static void wait_for_room(struct pw_recv *r, struct pw_recv_lane *l)
+{
+	pthread_mutex_unlock(&r->lock);
+	pw_lane_leave(l);
+	usleep(50);
+	pw_lane_enter(r, l);
+	pthread_mutex_lock(&r->lock);
+}
+
+/* Keeps a packet whose file is not open. */
+static void keep(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o,
+	const struct pw_rx_view *view)
+{
+	struct pw_waiting *w = pw_waiting_copy(view, o->toi);
+
+	pw_lane_bump(&l->c.waited, !l->is_worker);
+	if (!w) {
+		pw_lane_bump(&l->c.wait_dropped, 1);
+		return;
+	}
+	l->new_bytes += view->len;
+	*o->waiting_end = w;
+	o->waiting_end = &w->next;
+	r->room.file_bytes += pw_waiting_bytes(w);
+	pw_recv_want_open(r, o);
+}
+
+/* The file worker places what waited before the lanes get the part. */
+static bool is_opening(
+	const struct pw_recv *r, const struct pw_recv_lane *l, const struct pw_part *p)
+{
+	return l->is_worker && r->opening == p;
+}
+
+static bool is_over(const struct pw_object *o)
+{
+	return o->state == PW_RECV_VERIFYING || o->state >= PW_RECV_COMPLETE ||
+	       (o->has_len && o->len_bytes == 0);
+}
+
+/* A table waits for the file worker, or is with it. */
+static bool is_table_due(const struct pw_recv *r)
+{
+	return r->room.tables || r->has_tables;
+}
+
+/* No table has named the object yet. */
+static void keep_unknown(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_session *s,
+	const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
+{
+	pw_lane_bump(&l->c.waited, !l->is_worker);
+	l->new_bytes += s ? view->len : 0;
+	if (!s && !l->is_worker)
+		pw_recv_ignore(r, view->from, hdr->tsi);
+	r->c.unknown_toi +=
+		pw_room_add_unknown(&r->room, view, hdr->toi, !l->is_worker && !is_table_due(r));
+}
+
+/* The part that the packet's symbols go to, or NULL: then they wait, or go nowhere. With the lock. */
+static struct pw_part *find_part(struct pw_recv *r, struct pw_recv_lane *l,
+	const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
+{
+	uint64_t start = 0;
+
+	for (;;) {
+		struct pw_session *s = pw_recv_session(r, view->from, hdr->tsi);
+		struct pw_object *o = s ? pw_objtab_find(&r->objs, s, hdr->toi) : NULL;
+		/* The table came first: it may name the object, begin it again, or give its TOI to
+		 * another file. */
+		const bool is_due = is_table_due(r) && !l->is_worker;
+		const bool has_room = is_due ? r->room.unknown_bytes < PW_ROOM_UNKNOWN
+					     : r->room.file_bytes <= PW_ROOM_FILES || l->is_worker;
+
+		if ((is_due && has_room) || !(o || is_due)) {
+			keep_unknown(r, l, s, hdr, view);
+			return NULL;
+		}
+		if (o && is_over(o)) {
+			pw_lane_bump(&l->c.finished_toi, 1);
+			return NULL;
+		}
+		if (!is_due && o->part &&
+			(!atomic_load(&o->part->shut) || is_opening(r, l, o->part))) {
+			o->part->used = ++r->use_clock;
+			return admit(r, l, o) ? o->part : NULL;
+		}
+		if (!is_due && has_room) {
+			keep(r, l, o, view);
+			return NULL;
+		}
+		start = start ? start : pw_clock_ns();
+		wait_for_room(r, l);
+		if (atomic_load(&r->stopped) || pw_clock_ns() - start > ROOM_PATIENCE_NS) {
+			pw_lane_bump(&l->c.wait_dropped, 1);
+			return NULL;
+		}
+	}
+}
+
+static bool is_taken(const struct pw_recv *r, const struct pw_alc_hdr *hdr, struct pw_host_key from)
+{
+	return (!r->cfg.tsi_given || hdr->tsi == r->cfg.tsi) &&
+	       (!r->cfg.source.family || pw_host_key_equal(from, pw_host_key(&r->cfg.source)));
+}
+
+/* A session whose table is still with the file worker is closed behind it. */
+static void close_session(
+	struct pw_recv *r, const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
+{
+	struct pw_session *s = pw_recv_session(r, view->from, hdr->tsi);
+
+	if (s)
+		s->n_closes++;
+	else if (is_table_due(r))
+		pw_room_add_table(&r->room, view);
+}
+
+/* A packet that is no symbol of the lane's part. With the lock. */
+void pw_lane_take_other(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
+	const struct pw_rx_view *view, size_t payload_len)
+{
+	if (!is_taken(r, hdr, view->from)) {
+		pw_lane_bump(&l->c.strangers, 1);
+		pw_recv_ignore(r, view->from, hdr->tsi);
+		return;
+	}
+	r->st.session_seen = true;
+	if (hdr->close_session)
+		close_session(r, hdr, view);
+	if (payload_len == 0 || (r->memory && hdr->toi != r->memory->toi))
+		return;
+	if (hdr->toi == PW_FDT_TOI) {
+		pw_lane_bump(&l->c.fdt_packets, 1);
+		if (!pw_room_add_table(&r->room, view))
+			pw_lane_bump(&l->c.fdt_dropped, 1);
+		pthread_cond_signal(&r->work);
+		return;
+	}
+	l->part = find_part(r, l, hdr, view);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The finisher: a thread that makes `ok` true. For each file whose symbols are all there:
+ *
+ *   digest -> data on the disk -> rename NAME.part to NAME -> directories on the disk -> COMPLETE
+ *
+ * It takes all files that wait as one batch, so that many small files share one sync. A file that fails
+ * at any step ends with a reason; the others go on.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "page/digest.h"
+#include "recv/engine.h"
+
+#define BATCH_FILES 512u
+#define BATCH_BYTES (256ull << 20) /* a large file's result must not wait for many others' */
+#define SYNC_EACH   8u             /* up to so many files are synced one by one */
+
+enum result { GOOD, UNVERIFIED, DIFFERS, FAILED };
+
+struct job {
+	struct pw_object *o;
+	struct pw_part *part;    /* NULL: there is no part (empty file, TARGET) */
+	struct pw_outfile *file; /* of the part, or opened here */
+	struct pw_outfile_id id;
+	unsigned int number;
+	struct pw_digest wanted; /* what the tables named when the batch began */
+	enum result result;
+	struct pw_err err;
+};
+
+struct batch {
+	struct job jobs[BATCH_FILES];
+	size_t n;
+};
+
+void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind)
+{
+	o->awaits = false;
+	o->finish_kind = (uint8_t)kind;
+	pw_recv_set_state(r, o, PW_RECV_VERIFYING);
+	if (o->in_finish)
+		return;
+	o->in_finish = true;
+	o->next_finish = NULL;
+	*(r->finish_last ? &r->finish_last->next_finish : &r->finish_first) = o;
+	r->finish_last = o;
+	pthread_cond_signal(&r->finish_work);
+}
+
+void pw_recv_complete(struct pw_recv *r, struct pw_object *o)
+{
+	if (o->state >= PW_RECV_COMPLETE)
+		return;
+	if (o->part) {
+		pw_part_shut(r, o->part);
+		pw_recv_list_remove(r, o->part);
+	}
+	if (o->digest_due && !r->cfg.discard) {
+		o->awaits = true;
+		pw_recv_set_state(r, o, PW_RECV_VERIFYING);
+		return;
+	}
+	pw_recv_submit(r, o, PW_FINISH_PART);
+}
+
+void pw_recv_submit_due(struct pw_recv *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->objs.n; i++) {
+		struct pw_object *o = pw_objtab_at(&r->objs, i);
+
+		o->digest_due = false;
+		if (!o->awaits)
+			continue;
+		pw_warn(r->log, "%s is all there, but its digest never came: not verified",
+			o->name);
+		pw_recv_submit(r, o, PW_FINISH_PART);
+	}
+}
+
+static void fail(struct job *j, const struct pw_err *err)
+{
+	j->result = FAILED;
+	j->err = *err;
+	if (!j->err.code)
+		j->err.code = EIO;
+}
+
+/* Opens what the job is about, where the part is not open already. */
+static int open_file(struct pw_recv *r, struct job *j, struct pw_err *err)
+{
+	const struct pw_object *o = j->o;
+	unsigned int number;
+	uint32_t kept;
+
+	if (j->file)
+		return 0;
+	if (o->finish_kind == PW_FINISH_TARGET)
+		return pw_outdir_open_target(r->out, o->name, o->len_bytes, &j->file, err);
+	if (o->len_bytes == 0) {
+		pthread_mutex_lock(&r->lock);
+		kept = pw_recv_kept_parts(r, o);
+		pthread_mutex_unlock(&r->lock);
+		return pw_outdir_create(r->out, o->name, 0, 0, kept, &j->file, err);
+	}
+	number = j->part ? j->part->number : o->gap ? o->gap->part : 0;
+	return pw_outdir_reopen(r->out, o->name, number, o->len_bytes,
+		j->part && j->part->id.ino ? &j->part->id : NULL, &j->file, err);
+}
+
+/* The digest of the file's content, less what the lanes have done of it already. */
+static int digest(struct job *j, struct pw_digest *got, struct pw_err *err)
+{
+	const uint64_t len = j->o->len_bytes;
+	struct pw_part *p = j->part;
+	struct pw_digest_state *st;
+	uint64_t at = 0;
+	int ret;
+
+	if (p && p->digest && j->wanted.kind == PW_DIGEST_XXH3_128) {
+		st = p->digest;
+		p->digest = NULL;
+		at = atomic_load(&p->digest_at);
+	} else {
+		ret = pw_digest_create(&st, j->wanted.kind, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (at < len)
+		at = pw_outfile_digest(j->file, st, at, len, false, err);
+	if (at == len)
+		pw_digest_final(st, got);
+	pw_digest_destroy(st);
+	return at == len ? 0 : -(err->code ? err->code : EIO);
+}
+
+static void differs(struct job *j, const struct pw_digest *got)
+{
+	char a[PW_DIGEST_TEXT_MAX], b[PW_DIGEST_TEXT_MAX];
+
+	j->result = DIFFERS;
+	pw_err_set(&j->err, EBADMSG, "digest differs: sender named %s, received %s",
+		pw_digest_format(a, sizeof(a), &j->wanted), pw_digest_format(b, sizeof(b), got));
+}
+
+/* Sets the job's result by the file's content. */
+static void verify(struct pw_recv *r, struct job *j)
+{
+	struct pw_err err = {0};
+	struct pw_digest got;
+
+	if (open_file(r, j, &err) < 0) {
+		fail(j, &err);
+		return;
+	}
+	j->id = j->file->id;
+	j->number = j->file->part;
+	j->result = UNVERIFIED;
+	if (j->wanted.kind != PW_DIGEST_NONE) {
+		if (digest(j, &got, &err) < 0) {
+			fail(j, &err);
+			return;
+		}
+		j->result = GOOD;
+		if (got.kind != j->wanted.kind ||
+			memcmp(got.bytes, j->wanted.bytes, pw_digest_len(got.kind)) != 0)
+			differs(j, &got);
+	}
+	if (j->result != DIFFERS && pw_outfile_flush(j->file, &err) < 0)
+		fail(j, &err);
+}
+
+static bool is_good(const struct job *j)
+{
+	return j->result == GOOD || j->result == UNVERIFIED;
+}
+
+static bool is_to_publish(const struct job *j)
+{
+	return is_good(j) && j->o->finish_kind == PW_FINISH_PART;
+}
+
+/* Each file's data to the disk; also of a NAME that was there: who knows who wrote it. One sync of the file system serves many files; when it reports an
+ * error, each file is asked. */
+static void sync_data(struct pw_recv *r, struct batch *b)
+{
+	struct pw_err err = {0};
+	size_t i, n = 0;
+
+	for (i = 0; i < b->n; i++)
+		n += is_good(&b->jobs[i]);
+	if (n > SYNC_EACH && pw_outdir_sync_all(r->out, &err) == 0)
+		return;
+	for (i = 0; i < b->n; i++) {
+		struct job *j = &b->jobs[i];
+
+		if (is_good(j) && pw_outfile_sync(j->file, &err) < 0)
+			fail(j, &err);
+	}
+}
+
+static void publish(struct pw_recv *r, struct job *j)
+{
+	struct pw_err err = {0};
+
+	if (pw_outdir_publish(
+		    r->out, j->o->name, j->number, &j->id, r->cfg.force, &j->o->attr, &err) < 0)
+		fail(j, &err);
+}
+
+/* The new names to the disk. */
+static void sync_names(struct pw_recv *r, struct batch *b)
+{
+	const char *names[BATCH_FILES];
+	struct pw_err err = {0};
+	size_t i, n = 0;
+
+	for (i = 0; i < b->n; i++)
+		if (is_good(&b->jobs[i]))
+			names[n++] = b->jobs[i].o->name;
+	if (n == 0 || pw_outdir_sync_names(r->out, names, n, &err) == 0)
+		return;
+	for (i = 0; i < b->n; i++)
+		if (is_good(&b->jobs[i]))
+			fail(&b->jobs[i], &err);
+}
+
+/* Here and not with the result: to unmap takes a while, and the result comes under the lock. */
+static void close_file(struct job *j)
+{
+	if (j->result == DIFFERS && j->part && j->part->file) {
+		pw_outfile_rewrite(j->part->file); /* it is received again */
+		return;
+	}
+	if (j->part)
+		j->part->file = NULL;
+	pw_outfile_close(j->file);
+	j->file = NULL;
+}
+
+static void run_batch(struct pw_recv *r, struct batch *b)
+{
+	size_t i;
+
+	pw_recv_quiesce(r);
+	if (r->cfg.discard) {
+		for (i = 0; i < b->n; i++)
+			b->jobs[i].result = UNVERIFIED;
+		return;
+	}
+	for (i = 0; i < b->n; i++)
+		verify(r, &b->jobs[i]);
+	if (!r->cfg.not_durable)
+		sync_data(r, b);
+	for (i = 0; i < b->n; i++)
+		if (is_to_publish(&b->jobs[i]))
+			publish(r, &b->jobs[i]);
+	if (!r->cfg.not_durable)
+		sync_names(r, b);
+	for (i = 0; i < b->n; i++)
+		close_file(&b->jobs[i]);
+}
+
+/* The file is received once more, from the start: the next pass of the sender brings it. */
+static void reopen(struct pw_recv *r, struct job *j)
+{
+	struct pw_object *o = j->o;
+
+	o->n_mismatches++;
+	r->bytes_adjust -= (int64_t)o->len_bytes;
+	o->resumed_bytes = 0;
+	o->gap = NULL;
+	pw_object_reason(o, j->err.msg, true);
+	pw_recv_set_state(r, o, PW_RECV_MISMATCH);
+	if (!o->part)
+		return;
+	pw_part_reset(o->part);
+	pw_part_digest_start(o->part);
+	if (o->part->file) {
+		pw_recv_list_add(r, o->part);
+		atomic_store(&o->part->shut, false);
+	}
+}
+
+static void target_differs(struct pw_recv *r, struct job *j)
+{
+	struct pw_object *o = j->o;
+
+	if (o->published) {
+		r->bytes_adjust -= (int64_t)o->len_bytes;
+		pw_object_reason(o, j->err.msg, true);
+		pw_recv_set_state(r, o, PW_RECV_REFUSED);
+	} else if (r->cfg.force) {
+		pw_recv_set_state(r, o, PW_RECV_KNOWN);
+		r->prepare_at = 0;
+		pthread_cond_signal(&r->work);
+	} else {
+		pw_recv_refuse(r, o, "exists and differs; give --force", false);
+	}
+}
+
+static void take_failure(struct pw_recv *r, struct job *j)
+{
+	struct pw_object *o = j->o;
+	const struct pw_part *p = o->part;
+
+	/* Others need the space: the manifest, at least. */
+	if (p && p->id.ino && !p->resumed && (j->err.code == ENOSPC || j->err.code == EDQUOT))
+		pw_outdir_remove_part(r->out, o->name, p->number, &p->id);
+	if (o->finish_kind == PW_FINISH_PART || o->published)
+		r->bytes_adjust -= (int64_t)o->len_bytes;
+	o->resumed_bytes = 0;
+	pw_recv_free_part(r, o);
+	pw_recv_fail(r, o, &j->err);
+}
+
+static void take_good(struct pw_recv *r, struct job *j)
+{
+	struct pw_object *o = j->o;
+
+	if (o->finish_kind == PW_FINISH_TARGET && !o->published)
+		r->bytes_adjust += (int64_t)o->len_bytes;
+	o->published = true;
+	pw_recv_free_part(r, o);
+	o->resumed_bytes = 0;
+	pw_object_reason(o, NULL, false);
+	pw_recv_set_state(r, o, j->result == GOOD ? PW_RECV_COMPLETE : PW_RECV_UNVERIFIED);
+	/* Its digest came while it was verified without one. */
+	if (j->result == UNVERIFIED && o->digest.kind != PW_DIGEST_NONE && !r->cfg.discard)
+		pw_recv_submit(r, o, PW_FINISH_TARGET);
+}
+
+static void take_result(struct pw_recv *r, struct job *j)
+{
+	struct pw_object *o = j->o;
+
+	o->in_finish = false;
+	if (j->result == FAILED)
+		take_failure(r, j);
+	else if (j->result != DIFFERS)
+		take_good(r, j);
+	else if (o->finish_kind == PW_FINISH_TARGET)
+		target_differs(r, j);
+	else
+		reopen(r, j);
+}
+
+/* Moves what waits into the batch. With the lock. */
+static void fill_batch(struct pw_recv *r, struct batch *b)
+{
+	uint64_t bytes = 0;
+	struct pw_object *o;
+
+	b->n = 0;
+	while (!r->closing && (o = r->finish_first) && b->n < BATCH_FILES && bytes < BATCH_BYTES) {
+		r->finish_first = o->next_finish;
+		if (!r->finish_first)
+			r->finish_last = NULL;
+		if (o->state != PW_RECV_VERIFYING) { /* it was refused meanwhile */
+			o->in_finish = false;
+			continue;
+		}
+		b->jobs[b->n++] = (struct job){.o = o,
+			.part = o->part,
+			.file = o->part && o->finish_kind == PW_FINISH_PART ? o->part->file : NULL,
+			.wanted = o->digest};
+		bytes += o->len_bytes;
+	}
+}
+
+/* Parts of files that were refused while lanes had them: what is in them is of no use, and their space
+ * may be what other files need. With the lock, which it gives up. */
+static void free_retired(struct pw_recv *r)
+{
+	struct pw_part *p = r->retired, *next;
+	uint64_t bytes = 0, placed = 0;
+
+	r->retired = NULL;
+	if (!p)
+		return;
+	pthread_mutex_unlock(&r->lock);
+	pw_recv_quiesce(r);
+	for (; p; p = next) {
+		next = p->next_retired;
+		bytes += pw_part_bytes(&p->blocks);
+		placed += p->blocks.transfer_len - atomic_load(&p->missing_bytes);
+		/* A part that an earlier manifest vouches for stays as it was taken up. */
+		if (p->id.ino && !p->resumed)
+			pw_outdir_remove_part(r->out, p->obj->name, p->number, &p->id);
+		pw_part_destroy(p);
+	}
+	pthread_mutex_lock(&r->lock);
+	r->part_bytes -= bytes;
+	r->bytes_adjust -= (int64_t)placed;
+}
+
+static void *finisher_main(void *arg)
+{
+	struct pw_recv *r = arg;
+	struct batch *b = r->batch;
+	size_t i;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stop_threads) {
+		r->finisher_busy = true;
+		if (r->closing) {
+			pthread_cond_wait(&r->finish_work, &r->lock);
+			continue;
+		}
+		free_retired(r);
+		fill_batch(r, b);
+		if (b->n == 0) {
+			r->finisher_busy = r->retired != NULL;
+			pthread_cond_broadcast(&r->idle);
+			if (!r->finisher_busy)
+				pthread_cond_wait(&r->finish_work, &r->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&r->lock);
+		run_batch(r, b);
+		pthread_mutex_lock(&r->lock);
+		for (i = 0; i < b->n; i++)
+			take_result(r, &b->jobs[i]);
+	}
+	free_retired(r);
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+int pw_recv_finisher_start(struct pw_recv *r, struct pw_err *err)
+{
+	int ret;
+
+	r->batch = calloc(1, sizeof(struct batch));
+	ret = r->batch ? pw_thread_start(&r->finisher, finisher_main, r) : ENOMEM;
+	return ret ? pw_err_sys(err, ret, "start the receiver's finisher") : 0;
+}

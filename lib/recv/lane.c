@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From a burst of packets to symbols placed. This is the receiver's fast path; read it first.
+ *
+ *   burst  -> run: packets that start as the last one did, with the next whole symbol each
+ *               claim   fetch_or on the words of the bitmap: what was clear is ours to place
+ *               place   copy to the file; into the digest, when the digest is due at this symbol
+ *          -> packet: anything else. Parse it, find its part under the lock, or let it wait
+ *          -> account: take what was placed off the part's missing bytes; 0: submit the file
+ *
+ * A lane keeps a pointer to the part that took its last symbols. pw_part_shut() counts n_shut up; a
+ * lane that sees another count at the start of a burst forgets its part. Whoever frees a part waits
+ * until every lane has left the burst in which it may have seen the part open (pw_recv_quiesce).
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "page/digest.h"
+#include "page/ntcopy.h"
+#include "recv/lane.h"
+
+#define RUN_MAX 64 /* packets in one run: bits in one word */
+
+#define QUEUE_SLACK 4096u /* symbols: two rings of usual length */
+
+/* The digest's holder takes this much from memory at a time: packets wait meanwhile. */
+#define DIGEST_STEP (128u << 10)
+
+void pw_part_shut(struct pw_recv *r, struct pw_part *p)
+{
+	if (atomic_exchange(&p->shut, true))
+		return;
+	atomic_fetch_add(&r->n_shut, 1);
+}
+
+void pw_recv_quiesce(struct pw_recv *r)
+{
+	uint32_t i;
+
+	for (i = 0; i <= r->n_lanes; i++) {
+		const uint64_t epoch = atomic_load(&r->lanes[i].epoch);
+
+		while (epoch & 1 && atomic_load(&r->lanes[i].epoch) == epoch)
+			usleep(20);
+	}
+}
+
+/* Takes what was placed off the part's missing bytes. The lane that brings the last ones submits it. */
+static void account(struct pw_recv *r, struct pw_recv_lane *l)
+{
+	struct pw_part *p = l->part;
+	const uint64_t placed = l->placed_bytes, again = l->again_bytes;
+
+	if (!(placed | again))
+		return;
+	l->placed_bytes = l->again_bytes = 0;
+	l->new_bytes += placed + again;
+	pw_lane_bump(&l->c.payload_bytes, placed);
+	pw_lane_bump(&l->c.again_bytes, again);
+	if (p->blocks.transfer_len >= PW_PART_LARGE_BYTES)
+		pw_ntcopy_fence();
+	if (atomic_fetch_sub(&p->missing_bytes, placed) != placed || r->memory)
+		return;
+	pthread_mutex_lock(&r->lock);
+	pw_recv_complete(r, p->obj);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* A file that has its last bytes does not wait for the burst's end. */
+static void account_last(struct pw_recv *r, struct pw_recv_lane *l)
+{
+	if (l->placed_bytes && l->placed_bytes == atomic_load(&l->part->missing_bytes))
+		account(r, l);
+}
+
+static void forget_part(struct pw_recv *r, struct pw_recv_lane *l)
+{
+	account(r, l);
+	l->part = NULL;
+}
+
+/* Claims n <= 64 symbols from index on. Bit i of the result: symbol index + i was not there. */
+static uint64_t claim(struct pw_part *p, uint64_t index, unsigned int n)
+{
+	const uint64_t run = UINT64_MAX >> (64 - n), shift = index % 64;
+	_Atomic uint64_t *word = &p->claims[index / 64];
+	uint64_t old = atomic_fetch_or(word, run << shift) >> shift;
+
+	if (shift + n > 64)
+		old |= atomic_fetch_or(word + 1, run >> (64 - shift)) << (64 - shift);
+	return run & ~old;
+}
+
+static bool is_first_pass(const struct pw_part *p)
+{
+	return (int64_t)atomic_load_explicit(&p->passed, memory_order_relaxed) <= 0;
+}
+
+/* Counts how far the sender has come, for the loss. Symbols [from, to) pass by now; all_new: none of
+ * them was there. A sender that repeats symbols from the front is in its next pass. Packets of several
+ * queues come out of order by as much as their rings hold: slack. */
+static void reach(struct pw_part *p, uint64_t from, uint64_t to, bool all_new, uint64_t slack)
+{
+	const uint64_t reached = atomic_load_explicit(&p->reached, memory_order_relaxed);
+
+	if (to > reached) {
+		/* Another queue's packets of the pass before may come behind the first of this one. */
+		if (from < reached + p->blocks.n_symbols / 2 || is_first_pass(p))
+			atomic_store_explicit(&p->reached, to, memory_order_relaxed);
+		return;
+	}
+	if (p->resumed || all_new || from >= reached / 2 || reached - from <= slack)
+		return;
+	atomic_fetch_add_explicit(&p->passed, reached, memory_order_relaxed);
+	atomic_store_explicit(&p->reached, to, memory_order_relaxed);
+}
+
+/* As reach(), for a part that was resumed: the sender sends what is missing, not all. Before the claim. */
+static void reach_resumed(struct pw_part *p, uint64_t to)
+{
+	const uint64_t reached = atomic_load_explicit(&p->reached, memory_order_relaxed);
+
+	if (to <= reached)
+		return;
+	atomic_fetch_add_explicit(
+		&p->passed, pw_part_count_clear(p, reached, to), memory_order_relaxed);
+	atomic_store_explicit(&p->reached, to, memory_order_relaxed);
+}
+
+/* true: the digest is due at this byte, and it is ours until digest_give(). */
+static bool digest_take(struct pw_part *p, uint64_t at)
+{
+	return p->digest &&
+	       atomic_compare_exchange_strong(&p->digest_at, &(uint64_t){at}, at | PW_DIGEST_BUSY);
+}
+
+static void digest_give(struct pw_part *p, uint64_t at)
+{
+	atomic_store_explicit(&p->digest_at, at, memory_order_release);
+}
+
+/* Copies the symbols that `mine` has a bit for. */
+static void copy(struct pw_part *p, uint64_t index, uint64_t mine, const struct pw_rx_view *views,
+	uint32_t head)
+{
+	const uint32_t len = p->blocks.symbol_len;
+	const bool digests = !(mine & (mine + 1)) && digest_take(p, index * len);
+	unsigned int i, n = 0;
+
+	for (; mine; mine &= mine - 1) {
+		i = (unsigned int)__builtin_ctzll(mine);
+		if (p->file)
+			pw_outfile_put(p->file, (index + i) * len, views[i].data + head, len);
+		if (digests)
+			pw_digest_update(p->digest, views[i].data + head, len);
+		n++;
+	}
+	if (digests)
+		digest_give(p, (index + n) * len);
+}
+
+/* Before the claim: others must not digest from `index` on, but see what this lane copied before. */
+static void copy_begins(struct pw_recv_lane *l, struct pw_part *p, uint64_t index)
+{
+	atomic_store_explicit(&l->copying_from, index, memory_order_release);
+	atomic_store_explicit(&l->copying, p, memory_order_release);
+}
+
+static void copy_ends(struct pw_recv_lane *l, const struct pw_part *p)
+{
+	if (p->blocks.transfer_len >= PW_PART_LARGE_BYTES)
+		pw_ntcopy_fence();
+	atomic_store_explicit(&l->copying, NULL, memory_order_release);
+}
+
+/* Places n whole symbols from index on, one a packet. */
+static void place_run(struct pw_recv *r, struct pw_recv_lane *l, uint64_t index, unsigned int n,
+	const struct pw_rx_view *views, uint32_t head)
+{
+	struct pw_part *p = l->part;
+	const bool shared = r->n_lanes > 1;
+	const uint64_t slack = shared ? QUEUE_SLACK : 0;
+	uint64_t mine;
+	unsigned int n_mine;
+
+	if (p->resumed)
+		reach_resumed(p, index + n);
+	if (shared)
+		copy_begins(l, p, index);
+	mine = claim(p, index, n);
+	n_mine = (unsigned int)__builtin_popcountll(mine);
+	reach(p, index, index + n, n_mine == n, slack);
+	copy(p, index, r->memory ? UINT64_MAX >> (64 - n) : mine, views, head);
+	if (shared)
+		copy_ends(l, p);
+	l->placed_bytes += (uint64_t)n_mine * p->blocks.symbol_len;
+	pw_lane_bump(&l->c.symbols, n);
+	pw_lane_bump(&l->c.duplicates, n - n_mine);
+	pw_lane_bump(&l->n_resumed, p->resumed ? n - n_mine : 0);
+	l->again_bytes += r->memory ? (uint64_t)(n - n_mine) * p->blocks.symbol_len : 0;
+}
+
+/* One symbol of any length. */
+static void place_one(struct pw_recv *r, struct pw_recv_lane *l, uint64_t index,
+	const uint8_t *data, uint32_t len)
+{
+	struct pw_part *p = l->part;
+	const uint64_t at = index * p->blocks.symbol_len;
+
+	if (p->resumed)
+		reach_resumed(p, index + 1);
+	copy_begins(l, p, index);
+	pw_lane_bump(&l->c.symbols, 1);
+	if (claim(p, index, 1)) {
+		reach(p, index, index + 1, true, 0);
+		if (p->file)
+			pw_outfile_put(p->file, at, data, len);
+		if (digest_take(p, at)) {
+			pw_digest_update(p->digest, data, len);
+			digest_give(p, at + len);
+		}
+		l->placed_bytes += len;
+	} else {
+		reach(p, index, index + 1, false, r->n_lanes > 1 ? QUEUE_SLACK : 0);
+		pw_lane_bump(&l->c.duplicates, 1);
+		pw_lane_bump(&l->n_resumed, p->resumed);
+		if (r->memory) {
+			pw_outfile_put(p->file, at, data, len);
+			l->again_bytes += len;
+		}
+	}
+	copy_ends(l, p);
+	account_last(r, l);
+}
+
+/* How many packets start as the lane's last one did, each with the next whole symbol of one block. */
+static unsigned int find_run(const struct pw_recv_lane *l, const struct pw_rx_view *views,
+	unsigned int n, uint64_t *index)
+{
+	const struct pw_blocks *b = &l->part->blocks;
+	const uint32_t len = l->memo.len + PW_FEC_ID_LEN + b->symbol_len;
+	uint32_t first_id = 0;
+	unsigned int i;
+
+	for (i = 0; i < n && views[i].len == len; i++) {
+		const uint8_t *pkt = views[i].data;
+		uint32_t id;
+
+		if (!pw_alc_is_same(&l->memo, pkt, len) ||
+			!pw_host_key_equal(views[i].from, l->from))
+			break;
+		id = pw_be32_load(pkt + l->memo.len);
+		if (i == 0)
+			first_id = id;
+		else if (id != first_id + i)
+			break;
+	}
+	if (i == 0 || !pw_blocks_index(b, first_id >> 16, first_id & UINT16_MAX, index))
+		return 0;
+	n = (unsigned int)pw_min_u64(
+		i, pw_blocks_block_len(b, first_id >> 16) - (first_id & UINT16_MAX));
+	return n - (pw_blocks_symbol_bytes(b, *index + n - 1) != b->symbol_len);
+}
+
+/* Returns how many packets were taken; 0: the first one is no run. */
+static unsigned int take_run(
+	struct pw_recv *r, struct pw_recv_lane *l, const struct pw_rx_view *views, unsigned int n)
+{
+	uint64_t index;
+
+	n = find_run(l, views, n, &index);
+	if (n == 0)
+		return 0;
+	place_run(r, l, index, n, views, l->memo.len + PW_FEC_ID_LEN);
+	pw_lane_bump(&l->c.packets, n);
+	pw_lane_bump(&l->c.alc_verdicts[PW_ALC_OK], n);
+	account_last(r, l);
+	return n;
+}
+
+/* RFC 5775 section 2.3: a packet may carry several consecutive symbols of one block. The last symbol of
+ * an object may come padded to the full length (RFC 5445 section 2.1 permits a shorter one). */
+static void take_symbols(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
+	const uint8_t *payload, size_t len)
+{
+	const struct pw_blocks *b = &l->part->blocks;
+	uint64_t index, n, last, i, want;
+
+	if (!pw_blocks_index(b, hdr->sbn, hdr->esi, &index)) {
+		pw_lane_bump(&l->c.out_of_object, 1);
+		return;
+	}
+	n = pw_min_u64(pw_blocks_block_len(b, hdr->sbn) - hdr->esi, (len - 1) / b->symbol_len + 1);
+	last = index + n - 1;
+	want = (n - 1) * b->symbol_len + pw_blocks_symbol_bytes(b, last);
+	if (l->joins) {
+		/* What the sender sent before we listened was not lost. */
+		atomic_fetch_sub_explicit(&l->part->passed, index, memory_order_relaxed);
+		l->joins = false;
+	}
+	if (len != want && !(last == b->n_symbols - 1 && len == n * b->symbol_len)) {
+		pw_lane_bump(&l->c.out_of_object, 1);
+		return;
+	}
+	for (i = index; i <= last; i++) {
+		place_one(r, l, i, payload, pw_blocks_symbol_bytes(b, i));
+		payload += b->symbol_len;
+	}
+}
+
+static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_rx_view *view)
+{
+	const struct pw_object *o = l->part ? l->part->obj : NULL;
+	enum pw_alc_verdict verdict;
+	struct pw_alc_hdr hdr;
+	const uint8_t *payload;
+	size_t len;
+
+	pw_lane_bump(&l->c.packets, !l->is_worker);
+	verdict = pw_alc_parse(view->data, view->len, &hdr, &payload, &len);
+	pw_lane_bump(&l->c.alc_verdicts[verdict], !l->is_worker);
+	if (verdict != PW_ALC_OK) {
+		pw_lane_bump(&l->c.malformed, 1);
+		return;
+	}
+	if (!o || (!l->is_worker && atomic_load_explicit(&l->part->shut, memory_order_relaxed)) ||
+		o->toi != hdr.toi || o->session->tsi != hdr.tsi || len == 0 || hdr.close_session ||
+		!pw_host_key_equal(o->session->from, view->from)) {
+		forget_part(r, l);
+		pthread_mutex_lock(&r->lock);
+		pw_lane_take_other(r, l, &hdr, view, len);
+		pthread_mutex_unlock(&r->lock);
+		if (!l->part)
+			return;
+	}
+	pw_alc_remember(&l->memo, view->data);
+	l->from = view->from;
+	take_symbols(r, l, &hdr, payload, len);
+	if (hdr.close_session) /* each of them is counted */
+		forget_part(r, l);
+}
+
+/* Symbols from here on may be claimed, and not there yet: another lane copies them. */
+static uint64_t copied_before(const struct pw_recv *r, const struct pw_part *p, uint64_t end)
+{
+	uint32_t i;
+
+	for (i = 0; i <= r->n_lanes; i++)
+		if (atomic_load_explicit(&r->lanes[i].copying, memory_order_acquire) == p)
+			end = pw_min_u64(end, atomic_load_explicit(&r->lanes[i].copying_from,
+						      memory_order_acquire));
+	return end;
+}
+
+/* Takes symbols that came before their turn, and lie behind the digest without a gap now, into the
+ * digest; only some of them at a time. */
+static void digest_more(struct pw_recv *r, struct pw_part *p, uint64_t most_bytes)
+{
+	const struct pw_blocks *b = &p->blocks;
+	uint64_t at = atomic_load_explicit(&p->digest_at, memory_order_relaxed), first, end;
+	struct pw_err err = {0};
+
+	first = at / b->symbol_len;
+	if (at & PW_DIGEST_BUSY || at >= b->transfer_len || !p->file ||
+		pw_part_next(p, first, first + 1, true) != first || !digest_take(p, at))
+		return;
+	end = pw_min_u64(first + most_bytes / b->symbol_len + 1, b->n_symbols);
+	end = copied_before(r, p, pw_part_next(p, first, end, false));
+	if (end > first)
+		at = pw_outfile_digest(p->file, p->digest, at,
+			pw_min_u64(end * b->symbol_len, b->transfer_len), true, &err);
+	digest_give(p, at);
+}
+
+uint64_t pw_recv_lane_burst(
+	struct pw_recv *r, uint32_t lane, const struct pw_rx_view *views, size_t n)
+{
+	struct pw_recv_lane *l = &r->lanes[lane];
+	const uint64_t waited = l->c.waited;
+	unsigned int run;
+	size_t i;
+
+	l->new_bytes = 0;
+	pw_lane_enter(r, l);
+	for (i = 0; i < n && !atomic_load_explicit(&r->stopped, memory_order_relaxed); i += run) {
+		run = 0;
+		if (l->part && !atomic_load_explicit(&l->part->shut, memory_order_relaxed))
+			run = take_run(r, l, &views[i], (unsigned int)pw_min_u64(n - i, RUN_MAX));
+		if (run == 0) {
+			take_packet(r, l, &views[i]);
+			run = 1;
+		}
+	}
+	if (l->part) {
+		account(r, l);
+		if (l->part->digest && !atomic_load_explicit(&l->part->shut, memory_order_relaxed))
+			digest_more(r, l->part, pw_max_u64(DIGEST_STEP, 2 * l->new_bytes));
+	}
+	pw_lane_leave(l);
+	/* The file worker may want this CPU. */
+	if (l->c.waited != waited)
+		sched_yield();
+	return l->new_bytes;
+}
+
+void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
+{
+	pw_recv_lane_burst(r, 0, views, n);
+}
+
+void pw_recv_replay(struct pw_recv *r, struct pw_waiting *first)
+{
+	struct pw_recv_lane *l = &r->lanes[r->n_lanes];
+	struct pw_waiting *w;
+
+	pw_lane_enter(r, l);
+	for (w = first; w; w = w->next)
+		take_packet(r, l,
+			&(struct pw_rx_view){.data = w->bytes, .len = w->len, .from = w->from});
+	forget_part(r, l);
+	pw_lane_leave(l);
+	pw_waiting_free_list(first);
+}

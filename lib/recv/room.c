@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "recv/room.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void pw_room_init(struct pw_room *room)
+{
+	*room = (struct pw_room){0};
+	room->tables_end = &room->tables;
+	room->unknown_end = &room->unknown;
+}
+
+void pw_waiting_free_list(struct pw_waiting *w)
+{
+	struct pw_waiting *next;
+
+	for (; w; w = next) {
+		next = w->next;
+		free(w);
+	}
+}
+
+void pw_room_finish(struct pw_room *room)
+{
+	pw_waiting_free_list(room->tables);
+	pw_waiting_free_list(room->unknown);
+	pw_room_init(room);
+}
+
+uint64_t pw_waiting_bytes(const struct pw_waiting *w)
+{
+	return sizeof(*w) + w->len + 16; /* malloc's own */
+}
+
+struct pw_waiting *pw_waiting_copy(const struct pw_rx_view *view, uint64_t toi)
+{
+	struct pw_waiting *w = malloc(sizeof(*w) + view->len);
+
+	if (!w)
+		return NULL;
+	w->next = NULL;
+	w->toi = toi;
+	w->from = view->from;
+	w->len = view->len;
+	memcpy(w->bytes, view->data, view->len);
+	return w;
+}
+
+static void append(struct pw_waiting ***end, struct pw_waiting *w)
+{
+	**end = w;
+	*end = &w->next;
+}
+
+bool pw_room_add_table(struct pw_room *room, const struct pw_rx_view *view)
+{
+	struct pw_waiting *w;
+
+	if (room->table_bytes >= PW_ROOM_TABLES)
+		return false;
+	w = pw_waiting_copy(view, 0);
+	if (!w)
+		return false;
+	w->seq = ++room->seq;
+	append(&room->tables_end, w);
+	room->table_bytes += pw_waiting_bytes(w);
+	return true;
+}
+
+unsigned int pw_room_add_unknown(
+	struct pw_room *room, const struct pw_rx_view *view, uint64_t toi, bool bounded)
+{
+	struct pw_waiting *w = pw_waiting_copy(view, toi), *oldest;
+	unsigned int n_lost = 0;
+
+	if (!w)
+		return 1;
+	w->seq = ++room->seq;
+	append(&room->unknown_end, w);
+	room->unknown_bytes += pw_waiting_bytes(w);
+	while (bounded && room->unknown_bytes > PW_ROOM_UNKNOWN && room->unknown != w) {
+		oldest = room->unknown;
+		room->unknown = oldest->next;
+		room->unknown_bytes -= pw_waiting_bytes(oldest);
+		free(oldest);
+		n_lost++;
+	}
+	return n_lost;
+}
+
+size_t pw_room_n_unknown(const struct pw_room *room)
+{
+	const struct pw_waiting *w;
+	size_t n = 0;
+
+	for (w = room->unknown; w; w = w->next)
+		n++;
+	return n;
+}
+
+struct pw_waiting *pw_room_take_tables(struct pw_room *room)
+{
+	struct pw_waiting *first = room->tables;
+
+	room->tables = NULL;
+	room->tables_end = &room->tables;
+	room->table_bytes = 0;
+	return first;
+}
+
+struct pw_waiting *pw_room_take_unknown(struct pw_room *room, uint64_t seq, uint64_t *bytes)
+{
+	struct pw_waiting *first = room->unknown, **end = &room->unknown;
+
+	for (*bytes = 0; *end && (*end)->seq < seq; end = &(*end)->next)
+		*bytes += pw_waiting_bytes(*end);
+	if (end == &room->unknown)
+		return NULL;
+	room->unknown = *end;
+	if (!room->unknown)
+		room->unknown_end = &room->unknown;
+	*end = NULL;
+	return first;
+}

@@ -3,15 +3,18 @@
 import struct
 
 ETH_VLAN, ETH_IP4, ETH_IP6 = 0x8100, 0x0800, 0x86dd
-HET_FTI, HET_FDT = 64, 192
+HET_FTI, HET_FDT, HET_CENC = 64, 192, 193
 NS = "urn:IETF:metadata:2005:FLUTE:FDT"
+PW_NS = "urn:pagewire:fdt:1"
 
 
-def packet(toi, sbn, esi, payload, tsi=1, fdt_instance=None, fti=None, close=False):
-    """One UDP payload; fti is (transfer length, symbol length, largest block)."""
+def packet(toi, sbn, esi, payload, tsi=1, fdt_instance=None, fti=None, close=False, cenc=None):
+    """One UDP payload; fti is (transfer length, symbol length, largest block), cenc how a table is packed."""
     extensions = b""
     if fdt_instance is not None:
         extensions += struct.pack("!I", HET_FDT << 24 | 2 << 20 | fdt_instance)
+    if cenc is not None:
+        extensions += struct.pack("!I", HET_CENC << 24 | cenc << 16)
     if fti:
         length, symbol, block = fti
         extensions += struct.pack("!BBHIHHI", HET_FTI, 4, length >> 32, length & 0xffffffff, 0,
@@ -23,13 +26,19 @@ def packet(toi, sbn, esi, payload, tsi=1, fdt_instance=None, fti=None, close=Fal
             + struct.pack("!HH", sbn, esi) + payload)
 
 
-def fdt_xml(files, complete=False, extra=""):
-    """files: dicts of attributes beside the FEC ones."""
+def close_packet(tsi=1):
+    """Without a FEC payload ID, as RFC 5775 section 4.1 has it."""
+    return packet(0, 0, 0, b"", tsi=tsi, close=True)[:-4]
+
+
+def fdt_xml(files, complete=False, extra="", attributes=""):
+    """files: dicts of attributes beside the FEC ones; attributes: of the FDT-Instance."""
     entries = "".join("<File " + " ".join(f'{k}="{v}"' for k, v in f.items()) + "/>"
                       for f in files)
     complete = ' Complete="true"' if complete else ""
     return (f'<?xml version="1.0" encoding="UTF-8"?>{extra}<FDT-Instance xmlns="{NS}" '
-            f'Expires="4294967295"{complete}>{entries}</FDT-Instance>').encode()
+            f'xmlns:pw="{PW_NS}" Expires="4294967295"{complete} {attributes}>{entries}'
+            '</FDT-Instance>').encode()
 
 
 def file_entry(location, toi, length, symbol=1000, block=64, **more):
@@ -58,12 +67,12 @@ def blocks(length, symbol, largest):
     return [large] * n_large + [small] * (n - n_large)
 
 
-def data_packets(toi, data, symbol=1000, block=64, tsi=1):
+def data_packets(toi, data, symbol=1000, block=64, tsi=1, **more):
     at = 0
     made = []
     for sbn, n in enumerate(blocks(len(data), symbol, block)):
         for esi in range(n):
-            made.append(packet(toi, sbn, esi, data[at:at + symbol], tsi=tsi))
+            made.append(packet(toi, sbn, esi, data[at:at + symbol], tsi=tsi, **more))
             at += symbol
     return made
 

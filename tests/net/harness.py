@@ -393,7 +393,7 @@ class Test:
                 self.problems.append(f"namespace left behind: {name}")
 
     def _unmount(self):
-        for path in self.mounts:
+        for path in reversed(self.mounts):
             subprocess.run(["umount", path], timeout=DEADLINE, check=True)
 
 

@@ -223,8 +223,15 @@ def test_the_receiver_names_what_it_cannot_use(t):
     recv_error(t, RUNTIME, ["10.99.99.99", "ip -br addr"], "--listen", "10.99.99.99", "--out", t.dir)
     recv_error(t, NO_ENVIRONMENT, ["pwnone0", "ip -br link"], "--listen", "239.77.0.1",
                "--interface", "pwnone0", "--out", t.dir)
-    recv_error(t, RUNTIME, ["pagewire-gaps.json", "leave out --resume"], "--listen", "127.0.0.1",
-               "--resume", "--out", t.dir)
+    recv_error(t, RUNTIME, ["none.json", "leave out --resume"], "--listen", "127.0.0.1",
+               "--resume", "--gaps", "none.json", "--out", t.dir)
+
+
+def test_a_receiver_that_has_nothing_to_resume_says_so_and_receives(t):
+    p = t.run("recv", "--listen", f"127.0.0.1:{t.free_udp_port()}", "--resume", "--out", t.mkdir("in"),
+              "--timeout", "200ms")
+    p.ends_with(3)
+    check("nothing to take up" in p.err and "listening" in p.err, p.err)
 
 
 def test_gap_manifests_that_cannot_be_read_are_named(t):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Packets of an enemy, sent to a real receiver: nothing outside --out, no crash, all counted.
+"""Packets of an enemy, sent to a real receiver: nothing outside --out, no crash, all counted. Tables that
+contradict each other are in test_sessions.py, entries that are bad in test_tables.py.
 
 Each session also carries an honest file, which must arrive whatever the enemy has sent."""
 import os
@@ -62,7 +63,7 @@ def refused(result):
 
 
 def test_names_that_lead_out_of_the_directory_are_refused(t):
-    names = ["../../climbed", "/tmp/pwnet-absolute", "a/../../climbed", "..", "./x", "a//b", "a/",
+    names = ["../../climbed", "/tmp/pwnet-absolute", "a/../../climbed", "..", "a//b", "a/",
              "%2e%2e/%2e%2e/climbed", "%2ftmp%2fpwnet-absolute", "file:///../../climbed"]
     r = Receiver(t)
     for i, name in enumerate(names, 1):
@@ -128,10 +129,8 @@ def test_tables_with_a_document_type_or_entities_are_refused(t):
 def test_tables_that_are_none_are_counted(t):
     r = Receiver(t)
     tables = [b"", b"\0" * 100, b"<", b"<FDT-Instance", b"<html/>", os.urandom(1000),
-              flute.fdt_xml([{"Content-Location": "x"}]), flute.fdt_xml([{"TOI": 1}]),
-              flute.fdt_xml([flute.file_entry("x", "one", 10)]),
-              flute.fdt_xml([flute.file_entry("x", 0, 10)]),
-              flute.fdt_xml([flute.file_entry("x", 1, "-10")])]
+              flute.fdt_xml([flute.file_entry("x", 1, 10)])[:-5],
+              flute.fdt_xml([flute.file_entry("x", 1, 10)]) + b"more"]
     for i, xml in enumerate(tables, 1):
         r.send(flute.fdt_packets(xml, i))
     r.send_good_file()
@@ -139,23 +138,6 @@ def test_tables_that_are_none_are_counted(t):
     check(result["counters"]["fdt_bad"] >= len(tables) - 1,  # the empty one sends nothing
           f"{result['counters']} for {len(tables)} tables")
     equal(result["files_known"], 1, "files_known")
-
-
-def test_a_second_table_that_contradicts_the_first_changes_nothing(t):
-    r = Receiver(t)
-    data = os.urandom(10000)
-    r.send_table([flute.file_entry("first.bin", 1, len(data))], 1)
-    r.send(flute.data_packets(1, data)[:5])
-    for i, entry in enumerate((flute.file_entry("second.bin", 1, len(data)),
-                               flute.file_entry("first.bin", 1, 2 * len(data)),
-                               flute.file_entry("first.bin", 1, len(data), symbol=500)), 2):
-        r.send_table([entry], i)
-    r.send(flute.data_packets(1, data)[5:])
-    r.send_good_file()
-    result = r.end(0, others=["first.bin"])
-    with open(os.path.join(r.out, "first.bin"), "rb") as f:
-        check(f.read() == data, "first.bin differs")
-    equal(result["counters"]["fdt_conflicts"], 3, "fdt_conflicts")
 
 
 def test_lengths_beyond_reason_are_refused_before_they_cost_anything(t):

@@ -13,7 +13,7 @@ packages="$packages dpdk dpdk-dev iproute2 kmod gnuplot-nox"
 # tests, fuzzing and the comparison
 packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio
 mandoc bpftrace python3 python3-jsonschema qemu-system-x86 openssl binutils procps util-linux mount git
-valgrind"
+valgrind strace e2fsprogs"
 
 missing=
 for p in $packages; do

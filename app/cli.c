@@ -33,6 +33,8 @@ void pw_stop_install(void)
 	sa.sa_handler = SIG_IGN;
 	sa.sa_flags = 0;
 	sigaction(SIGPIPE, &sa, NULL);
+	/* A file beyond `ulimit -f`: EFBIG has a sentence, a signal has none. */
+	sigaction(SIGXFSZ, &sa, NULL);
 }
 
 bool pw_stop_requested(void)

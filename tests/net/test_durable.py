@@ -293,6 +293,31 @@ def test_a_limit_of_file_size_ends_its_file_and_no_other(t: Test) -> None:
               [("large.bin", [[0, len(large)]])], f"the manifest, {way}")
 
 
+def test_a_manifest_beyond_the_limit_of_file_size_ends_in_a_sentence(t: Test) -> None:
+    """It is written by the main thread, as all that DPDK makes."""
+    t.need_tool("prlimit")
+    small = os.urandom(2000)
+    r = Listener(t, as_text=True, wrap=("prlimit", f"--fsize={32 << 10}:{32 << 10}"))
+    s = r.sender()
+    s.table([entry(f"{i:03}" + "x" * 200, i, small) for i in range(1, 300)])
+    s.data(299, small)
+    r.wait()
+    check(r.process.code == 1, r.process.describe())
+    errors = [line for line in r.err.splitlines() if "error" in line]
+    check(len(errors) == 1 and "pagewire-gaps.json" in errors[0], r.err)
+    r.holds("299" + "x" * 200, small)
+
+
+def test_a_port_under_a_limit_of_file_size_ends_in_a_sentence(t: Test) -> None:
+    t.need_tool("prlimit")
+    t.run("send", "--port", f"pcap:{t.path('s.pcap')}", "--to", "239.77.0.1", "--no-huge",
+          t.file("a.bin", 600000)).ends_with(0)
+    rx = t.spawn("prlimit", f"--fsize={200 << 10}:{200 << 10}", t.binary, "recv", "--port",
+                 f"pcap:{t.path('s.pcap')}", "--no-huge", "--out", t.mkdir("in"), "--timeout", "1s").wait(20)
+    check(rx.code in (1, 3, 4, 77), rx.describe())
+    check("pagewire: error: " in rx.err or "refused  a.bin" in rx.out, rx.describe())
+
+
 def test_two_receivers_on_one_directory_do_not_swap_content(t: Test) -> None:
     """The second is refused with a sentence, by whatever spelling; the first goes on."""
     data = os.urandom(40500)

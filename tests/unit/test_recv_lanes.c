@@ -514,7 +514,8 @@ static void the_end_may_come_while_lanes_receive(void **state)
 		while (st.bytes_have < (k << 18) && st.n_good == 0);
 		assert_true(pw_recv_finish(r, NULL) >= 0);
 		pthread_join(h.thread, NULL);
-		assert_true(counters(r).payload_bytes >= h.new_bytes); /* the file worker's */
+		/* what waits when the end comes is brought and not placed */
+		assert_true(counters(r).payload_bytes <= st.bytes_total);
 		pw_recv_destroy(r);
 		pthread_barrier_destroy(&start);
 	}

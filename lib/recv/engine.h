@@ -95,6 +95,10 @@ struct pw_recv {
 
 /* life.c; with the lock held */
 void pw_recv_set_state(struct pw_recv *r, struct pw_object *o, enum pw_recv_file_state s);
+/* Packets that wait for the file: taken off the object and the room. *n: how many. */
+struct pw_waiting *pw_recv_take_waiting(struct pw_recv *r, struct pw_object *o, size_t *n);
+size_t pw_recv_drop_waiting(struct pw_recv *r, struct pw_object *o); /* returns how many */
+void pw_recv_unprepare(struct pw_recv *r, struct pw_object *o); /* is not open ahead any more */
 void pw_recv_refuse(struct pw_recv *r, struct pw_object *o, const char *why, bool copy);
 void pw_recv_set_fatal(struct pw_recv *r, const struct pw_err *err); /* the first one stands */
 /* Refuses this file or ends the transfer, by what the error is about. */
@@ -138,7 +142,6 @@ void pw_recv_submit_due(struct pw_recv *r); /* files that wait for a digest go w
 int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
 /* true when, after --resume, files of the old manifest are still missing. */
 bool pw_recv_old_missing(struct pw_recv *r);
-const struct pw_gap_file *pw_recv_find_gap(struct pw_recv *r, const struct pw_object *o);
 uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o);
 
 #endif

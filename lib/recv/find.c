@@ -16,9 +16,7 @@
 static bool admit(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o)
 {
 	if (o->prepared) {
-		o->prepared = false;
-		r->n_prepared--;
-		r->prepared_bytes -= o->len_bytes;
+		pw_recv_unprepare(r, o);
 		if (r->n_prepared % 16 == 0)
 			pthread_cond_signal(&r->work);
 		if (!r->cfg.discard && o->len_bytes > r->budget_bytes) {
@@ -75,8 +73,7 @@ static bool is_opening(
 
 static bool is_over(const struct pw_object *o)
 {
-	return o->state == PW_RECV_VERIFYING || o->state >= PW_RECV_COMPLETE ||
-	       (o->has_len && o->len_bytes == 0);
+	return !pw_recv_state_is_open(o->state) || (o->has_len && o->len_bytes == 0);
 }
 
 /* A table waits for the file worker, or is with it. */

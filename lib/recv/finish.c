@@ -186,8 +186,8 @@ static bool is_to_publish(const struct job *j)
 	return is_good(j) && j->o->finish_kind == PW_FINISH_PART;
 }
 
-/* Each file's data to the disk; also of a NAME that was there: who knows who wrote it. One sync of the file system serves many files; when it reports an
- * error, each file is asked. */
+/* Writes each file's data to the disk, also that of a NAME that was there: its writer may not have synced
+ * it. One sync of the file system serves many files; when it reports an error, each file is synced. */
 static void sync_data(struct pw_recv *r, struct batch *b)
 {
 	struct pw_err err = {0};

@@ -36,20 +36,38 @@ bool pw_recv_state_is_good(enum pw_recv_file_state s)
 	return s == PW_RECV_COMPLETE || s == PW_RECV_UNVERIFIED;
 }
 
-static bool is_open(unsigned int s)
+bool pw_recv_state_is_open(enum pw_recv_file_state s)
 {
 	return s == PW_RECV_KNOWN || s == PW_RECV_PARTIAL || s == PW_RECV_MISMATCH;
 }
 
-static void drop_waiting(struct pw_recv *r, struct pw_object *o)
+struct pw_waiting *pw_recv_take_waiting(struct pw_recv *r, struct pw_object *o, size_t *n)
 {
-	const struct pw_waiting *w;
+	struct pw_waiting *first = o->waiting, *w;
 
-	for (w = o->waiting; w; w = w->next)
+	*n = 0;
+	for (w = first; w; w = w->next, ++*n)
 		r->room.file_bytes -= pw_waiting_bytes(w);
-	pw_waiting_free_list(o->waiting);
 	o->waiting = NULL;
 	o->waiting_end = &o->waiting;
+	return first;
+}
+
+size_t pw_recv_drop_waiting(struct pw_recv *r, struct pw_object *o)
+{
+	size_t n;
+
+	pw_waiting_free_list(pw_recv_take_waiting(r, o, &n));
+	return n;
+}
+
+void pw_recv_unprepare(struct pw_recv *r, struct pw_object *o)
+{
+	if (!o->prepared)
+		return;
+	o->prepared = false;
+	r->n_prepared--;
+	r->prepared_bytes -= o->len_bytes;
 }
 
 void pw_recv_set_state(struct pw_recv *r, struct pw_object *o, enum pw_recv_file_state s)
@@ -59,13 +77,10 @@ void pw_recv_set_state(struct pw_recv *r, struct pw_object *o, enum pw_recv_file
 	r->st.n_unverified +=
 		(uint64_t)(s == PW_RECV_UNVERIFIED) - (o->state == PW_RECV_UNVERIFIED);
 	o->state = (uint8_t)s;
-	if (o->prepared && s != PW_RECV_KNOWN) {
-		o->prepared = false;
-		r->n_prepared--;
-		r->prepared_bytes -= o->len_bytes;
-	}
-	if (!is_open(s) && o->waiting)
-		drop_waiting(r, o);
+	if (s != PW_RECV_KNOWN)
+		pw_recv_unprepare(r, o);
+	if (!pw_recv_state_is_open(s))
+		pw_recv_drop_waiting(r, o);
 }
 
 void pw_recv_refuse(struct pw_recv *r, struct pw_object *o, const char *why, bool copy)
@@ -469,7 +484,7 @@ static void end_objects(struct pw_recv *r)
 		struct pw_object *o = pw_objtab_at(&r->objs, i);
 		struct pw_part *p = o->part;
 
-		if (is_open(o->state) && !(o->has_len && o->has_oti))
+		if (pw_recv_state_is_open(o->state) && !(o->has_len && o->has_oti))
 			pw_recv_refuse(r, o,
 				"neither its file table nor its packets say its length and symbols "
 				"(FEC-OTI)",

@@ -33,7 +33,7 @@ static bool is_about(const struct pw_gap_file *f, const struct pw_object *o)
 	       pw_digest_agrees(&f->digest, &o->digest);
 }
 
-const struct pw_gap_file *pw_recv_find_gap(struct pw_recv *r, const struct pw_object *o)
+static const struct pw_gap_file *find_gap(struct pw_recv *r, const struct pw_object *o)
 {
 	return pw_gaps_find(&r->old, o->name);
 }
@@ -42,7 +42,7 @@ const struct pw_gap_file *pw_recv_find_gap(struct pw_recv *r, const struct pw_ob
  * manifest vouches for. */
 uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o)
 {
-	const struct pw_gap_file *gap = pw_recv_find_gap(r, o);
+	const struct pw_gap_file *gap = find_gap(r, o);
 	const struct pw_object *other;
 	uint32_t kept = gap ? 1u << gap->part : 0;
 
@@ -76,7 +76,7 @@ static const struct pw_object *best_of_name(const struct pw_object *newest)
 /* Whether o gets an entry of this run's making. Not where the old entry is as good. */
 static bool has_entry(struct pw_recv *r, const struct pw_object *o)
 {
-	const struct pw_gap_file *old = pw_recv_find_gap(r, o);
+	const struct pw_gap_file *old = find_gap(r, o);
 
 	if (best_of_name(pw_objtab_find_name(&r->objs, o->name)) != o)
 		return false;
@@ -267,7 +267,7 @@ static void remove_useless_parts(struct pw_recv *r)
 
 		if (!pw_recv_state_is_good(o->state) || !r->out)
 			continue;
-		old = pw_recv_find_gap(r, o);
+		old = find_gap(r, o);
 		if (old && is_about(old, o))
 			pw_outdir_remove_part(r->out, o->name, old->part, NULL);
 		for (other = pw_objtab_find_name(&r->objs, o->name); other; other = other->older)

@@ -88,8 +88,7 @@ struct pw_object {
 	bool published;        /* NAME is ours */
 	bool is_failed;        /* REFUSED by the disk: it is missing, and can be repaired */
 	unsigned int n_mismatches;
-	unsigned int n_restarts; /* its symbols were dropped: its sender started again */
-	uint32_t instance;       /* of the table that named it last */
+	uint32_t instance; /* of the table that named it last */
 };
 
 /* Bytes that a part takes. */

@@ -146,34 +146,15 @@ static bool take_fti(struct pw_recv *r, struct pw_object *o)
 	return false;
 }
 
-/* Returns how many. */
-static size_t drop_waiting(struct pw_recv *r, struct pw_object *o)
-{
-	struct pw_waiting *w;
-	size_t n = 0;
-
-	for (w = o->waiting; w; w = w->next, n++)
-		r->room.file_bytes -= pw_waiting_bytes(w);
-	pw_waiting_free_list(o->waiting);
-	o->waiting = NULL;
-	o->waiting_end = &o->waiting;
-	return n;
-}
-
-static bool is_open_state(const struct pw_object *o)
-{
-	return o->state <= PW_RECV_PARTIAL || o->state == PW_RECV_MISMATCH;
-}
-
 /* With the lock. false: the object takes no symbols, now or ever. */
 static bool is_openable(struct pw_recv *r, struct pw_object *o)
 {
-	const bool is_open = is_open_state(o);
+	const bool is_open = pw_recv_state_is_open(o->state);
 
 	if (is_open && !(o->has_len && o->has_oti)) {
 		if (!take_fti(r, o)) {
 			/* These packets cannot be placed. One with EXT_FTI may still come. */
-			r->c.unknown_toi += drop_waiting(r, o);
+			r->c.unknown_toi += pw_recv_drop_waiting(r, o);
 			return false;
 		}
 		pw_recv_entry_check(r, o);
@@ -184,9 +165,9 @@ static bool is_openable(struct pw_recv *r, struct pw_object *o)
 		else
 			pw_recv_submit(r, o, PW_FINISH_PART);
 	}
-	if (is_open_state(o))
+	if (pw_recv_state_is_open(o->state))
 		return true;
-	drop_waiting(r, o);
+	pw_recv_drop_waiting(r, o);
 	return false;
 }
 
@@ -246,9 +227,7 @@ static void drop_prepared(struct pw_recv *r, struct pw_part *p)
 	if (!o->prepared)
 		return;
 	pw_outdir_remove_part(r->out, o->name, p->number, &p->id);
-	o->prepared = false;
-	r->n_prepared--;
-	r->prepared_bytes -= o->len_bytes;
+	pw_recv_unprepare(r, o);
 	pw_recv_free_part(r, o);
 }
 
@@ -290,25 +269,13 @@ static bool fits(struct pw_recv *r, const struct pw_object *o)
 	return atomic_load(&o->part->missing_bytes) <= r->budget_bytes;
 }
 
-static struct pw_waiting *take_waiting(struct pw_recv *r, struct pw_object *o, unsigned int *n)
-{
-	struct pw_waiting *first = o->waiting, *w;
-
-	*n = 0;
-	for (w = first; w; w = w->next, ++*n)
-		r->room.file_bytes -= pw_waiting_bytes(w);
-	o->waiting = NULL;
-	o->waiting_end = &o->waiting;
-	return first;
-}
-
 /* Places what waited, and what comes to wait meanwhile, before the lanes get the part: so symbols stay
  * about in order, which the digest and the loss want. */
 static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 {
 	struct pw_part *const p = o->part;
 	struct pw_waiting *first;
-	unsigned int n;
+	size_t n;
 
 	pthread_mutex_lock(&r->lock);
 	pw_recv_list_add(r, p);
@@ -322,13 +289,13 @@ static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 	}
 	r->opening = p;
 	do {
-		first = take_waiting(r, o, &n);
-		if (n < FEW_WAITING && is_open_state(o))
+		first = pw_recv_take_waiting(r, o, &n);
+		if (n < FEW_WAITING && pw_recv_state_is_open(o->state))
 			atomic_store(&p->shut, false);
 		pthread_mutex_unlock(&r->lock);
 		pw_recv_replay(r, first);
 		pthread_mutex_lock(&r->lock);
-	} while (o->part == p && n >= FEW_WAITING && is_open_state(o));
+	} while (o->part == p && n >= FEW_WAITING && pw_recv_state_is_open(o->state));
 	r->opening = NULL;
 	pthread_mutex_unlock(&r->lock);
 }

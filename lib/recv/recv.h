@@ -80,6 +80,7 @@ enum pw_recv_file_state {
 
 const char *pw_recv_file_state_name(enum pw_recv_file_state s);
 bool pw_recv_state_is_good(enum pw_recv_file_state s); /* COMPLETE or UNVERIFIED */
+bool pw_recv_state_is_open(enum pw_recv_file_state s); /* takes symbols: KNOWN, PARTIAL, MISMATCH */
 
 struct pw_recv_file_info {
 	uint64_t toi;

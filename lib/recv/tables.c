@@ -186,7 +186,7 @@ static void supersede(struct pw_recv *r, struct pw_object *o, const char *why)
 {
 	struct pw_part *p;
 
-	if (o->state == PW_RECV_VERIFYING || o->state >= PW_RECV_COMPLETE)
+	if (!pw_recv_state_is_open(o->state))
 		return;
 	pw_object_reason(o, why, false);
 	p = o->part && o->part->lists ? o->part : NULL;
@@ -296,11 +296,6 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 		pw_recv_submit(r, o, PW_FINISH_TARGET);
 }
 
-static bool is_open(const struct pw_object *o)
-{
-	return o->state < PW_RECV_VERIFYING || o->state == PW_RECV_MISMATCH;
-}
-
 /* The sender counts its instances from the front again, and no digest would tell old symbols from new
  * ones. */
 static bool starts_again(const struct pw_object *o, const struct pw_fdt_file *f, uint32_t instance)
@@ -313,7 +308,6 @@ static bool starts_again(const struct pw_object *o, const struct pw_fdt_file *f,
 static void restart(struct pw_recv *r, struct pw_object *o)
 {
 	r->c.fdt_conflicts++;
-	o->n_restarts++;
 	if (o->part && o->part->lists)
 		pw_recv_close_part(r, o->part);
 	if (o->state != PW_RECV_PARTIAL)
@@ -339,11 +333,8 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 		return count_versions(newest) > MAX_VERSIONS ||
 		       learn_new(r, s, f, name, t, gap, instance);
 	if (current && pw_object_is(current, f, name) && current->state != PW_RECV_SUPERSEDED) {
-		if (starts_again(current, f, instance)) {
-			current->instance = instance;
+		if (starts_again(current, f, instance))
 			restart(r, current);
-			return true;
-		}
 		current->instance = instance;
 		take_digest(r, current, f);
 		return true;
@@ -359,7 +350,7 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 		s->forgets = true;
 		supersede(r, current, "its TOI was announced again with other content");
 	}
-	if (newest && newest != same && newest != current && is_open(newest)) {
+	if (newest && newest != same && newest != current && pw_recv_state_is_open(newest->state)) {
 		r->c.fdt_conflicts++;
 		newest->session->forgets = true;
 		supersede(r, newest, "its name was announced again with other content");

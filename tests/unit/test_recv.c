@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "recv_util.h"
-
-static char dir[64];
+#include "recv_dir.h"
 
 static struct pw_recv_config config(void)
 {
@@ -547,22 +545,6 @@ static void a_second_receiver_on_the_directory_is_refused(void **state)
 	pw_recv_destroy(r);
 	pw_recv_destroy(recv_make(&cfg));
 }
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
-}
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -2,9 +2,7 @@
 /* Hostile file delivery tables, and how much memory they can take. */
 #include <malloc.h>
 
-#include "recv_util.h"
-
-static char dir[64];
+#include "recv_dir.h"
 
 static struct pw_recv_config config(void)
 {
@@ -502,22 +500,6 @@ static void vast_files_take_bounded_memory(void **state)
 	pw_recv_destroy(r);
 	packets_drop(&p);
 }
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
-}
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

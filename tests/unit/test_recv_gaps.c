@@ -2,11 +2,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "recv_util.h"
+#include "recv_dir.h"
 
 #define HEAD "{\"schema\": \"pagewire.gaps/1\", \"tsi\": 7, \"files\": ["
-
-static char dir[64];
 
 static int parse(const char *text, struct pw_gaps *g)
 {
@@ -376,20 +374,6 @@ static void a_full_disk_leaves_the_old_manifest(void **state)
 	assert_false(is_there(in_dir(dir, "f.json.part")));
 	assert_int_equal(pw_gaps_load(in_dir(dir, "f.json"), &back, NULL), 0);
 	pw_gaps_finish(&back);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
 }
 
 int main(void)

@@ -2,11 +2,9 @@
 /* A receiver that several threads bring packets to. */
 #include <pthread.h>
 
-#include "recv_util.h"
+#include "recv_dir.h"
 
 #define N_LANES 4u
-
-static char dir[64];
 
 /* What one lane brings, and how many packets at a time. */
 struct hand {
@@ -522,20 +520,6 @@ static void the_end_may_come_while_lanes_receive(void **state)
 	}
 	packets_drop(&p);
 	source_drop(&s);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
 }
 
 int main(void)

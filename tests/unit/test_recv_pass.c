@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A sender's passes: what one loses or damages, the next repairs. */
-#include "recv_util.h"
-
-static char dir[64];
+#include "recv_dir.h"
 
 static struct pw_recv_config config(void)
 {
@@ -175,22 +173,6 @@ static void thousands_of_files_at_once_end_with_the_second_pass(void **state)
 	free(s);
 	packets_drop(&p);
 }
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
-}
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

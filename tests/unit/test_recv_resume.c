@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "recv_util.h"
-
-static char dir[64];
+#include "recv_dir.h"
 
 static struct pw_recv_config config(bool resume)
 {
@@ -468,22 +466,6 @@ static void resuming_needs_the_manifest_that_was_named(void **state)
 	assert_int_equal(pw_recv_create(&r, &cfg, NULL, &err), -EBADMSG);
 	assert_null(r);
 }
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
-}
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

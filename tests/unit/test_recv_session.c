@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Several senders at a time, senders that start again, and who may end what. */
-#include "recv_util.h"
-
-static char dir[64];
+#include "recv_dir.h"
 
 static struct pw_recv_config config(void)
 {
@@ -298,22 +296,6 @@ static void a_contradicted_entry_does_not_count_as_another_file(void **state)
 	source_drop(&s[0]);
 	source_drop(&s[1]);
 }
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
-}
-
-#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "recv_util.h"
+#include "recv_dir.h"
 
 #include "xfer/files.h"
-
-static char dir[64];
 
 static void collect(struct pw_files *f, const char *operand)
 {
@@ -162,20 +160,6 @@ static void a_file_of_the_manifest_that_is_not_there_is_named(void **state)
 	assert_non_null(strstr(err.msg, "'b'"));
 	pw_files_finish(&f);
 	pw_gaps_finish(&gaps);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	dir_make(dir, sizeof(dir));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	dir_drop(dir);
-	return 0;
 }
 
 int main(void)

@@ -14,7 +14,7 @@
  * One port a process (DPDK's EAL starts once), to send or to receive; a receiver on a kernel socket
  * needs none. One thread for all calls of a handle; opening a port binds it to config.core. Functions
  * return 0 or more, or a negative errno value; then pagewire_error() and pagewire_recv_error() say in
- * one sentence what went wrong and how to mend it.
+ * one sentence what went wrong and how to fix it.
  *
  * Opening installs a handler of SIGBUS for the whole process, once: a mapped file that somebody
  * truncates ends in an error then, and not in a crash. A SIGBUS of another cause gets the action that

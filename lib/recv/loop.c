@@ -191,8 +191,8 @@ static bool is_broken(const struct pw_recv_loop *l, struct pw_err *err)
 	return true;
 }
 
-/* Every file has ended. Where the sender has not closed its session, wait a little: a table that names
- * one more file would find nobody. */
+/* Every file has ended. Where the sender has not closed its session, wait a little: a table may still name
+ * one more file. */
 static bool is_done(struct pw_recv_loop *l, const struct pw_recv_status *st, uint64_t now)
 {
 	if (!st->done) {

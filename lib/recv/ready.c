@@ -456,7 +456,7 @@ static void take_tables(struct pw_recv *r, struct pw_waiting *first)
 		pthread_mutex_lock(&r->lock);
 		next = r->room.tables ? r->room.tables->seq : UINT64_MAX;
 		pthread_mutex_unlock(&r->lock);
-		/* What nobody names stays, so it cannot go on until none waits. */
+		/* Symbols that no table names stay in the room, so the rounds are bounded. */
 		is_done = replay_unknown(r, next, true, ++rounds == REPLAY_ROUNDS);
 	} while (!is_done);
 }

@@ -273,7 +273,7 @@ static void revive(struct pw_recv *r, struct pw_object *o)
 	if (o->state != PW_RECV_SUPERSEDED)
 		return;
 	pw_object_reason(o, NULL, false);
-	/* Without a digest, nobody would find symbols of the other content among its own. */
+	/* Without a digest, symbols of the other content among its own would not be noticed. */
 	if (o->digest.kind == PW_DIGEST_NONE && o->part) {
 		r->bytes_adjust -= (int64_t)pw_object_have(o);
 		pw_part_reset(o->part);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "page/outdir.h"
-#include "page/ahead.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "page/ahead.h"
 #include "page/guard.h"
 #include "page/outdirect.h"
 #include "page/outdirint.h"

@@ -64,9 +64,11 @@ static uint64_t ms(uint32_t value, uint32_t otherwise)
 	return (value ? value : otherwise) * 1000000ull;
 }
 
-static int create(struct pagewire_recv *r, const struct pagewire_recv_config *c)
+static int create(
+	struct pagewire_recv *r, const struct pagewire_recv_config *c, const struct pw_addr *source)
 {
-	struct pw_recv_config cfg = {
+	const struct pw_recv_config cfg = {
+		.source = *source,
 		.out_dir = c->out,
 		.gaps_path = c->gaps,
 		.discard = c->discard,
@@ -79,13 +81,11 @@ static int create(struct pagewire_recv *r, const struct pagewire_recv_config *c)
 		.n_lanes = c->queues,
 	};
 
-	if (c->source && pw_addr_parse("source", c->source, 0, &cfg.source, &r->err))
-		return -EINVAL;
 	return pw_recv_create(&r->recv, &cfg, NULL, &r->err);
 }
 
-static int open_port(
-	struct pagewire_recv *r, const struct pagewire_recv_config *c, const struct pw_addr *listen)
+static int open_port(struct pagewire_recv *r, const struct pagewire_recv_config *c,
+	const struct pw_addr *listen, const struct pw_addr *source)
 {
 	const struct pw_dpdk_config cfg = {
 		.port = c->port,
@@ -95,6 +95,7 @@ static int open_port(
 		.n_queues = (uint16_t)c->queues,
 		.wait_ns = ms(c->wait_ms, 30000),
 		.listen = *listen,
+		.source = *source,
 	};
 	struct pw_dpdk_rx *rx;
 	int ret = pw_dpdk_rx_open(&rx, &cfg, NULL, &r->err);
@@ -104,10 +105,11 @@ static int open_port(
 	return ret;
 }
 
-static int open_socket(
-	struct pagewire_recv *r, const struct pagewire_recv_config *c, const struct pw_addr *listen)
+static int open_socket(struct pagewire_recv *r, const struct pagewire_recv_config *c,
+	const struct pw_addr *listen, const struct pw_addr *source)
 {
-	const struct pw_udprx_config cfg = {.listen = *listen, .interface = c->interface};
+	const struct pw_udprx_config cfg = {
+		.listen = *listen, .source = *source, .interface = c->interface};
 	struct pw_udprx *rx;
 	int ret = pw_udprx_open(&rx, &cfg, NULL, &r->err);
 
@@ -136,7 +138,7 @@ static int start_loop(struct pagewire_recv *r, const struct pagewire_recv_config
 
 static int start(struct pagewire_recv *r, const struct pagewire_recv_config *c)
 {
-	struct pw_addr listen = {0};
+	struct pw_addr listen = {0}, source = {0};
 	struct pw_portspec spec;
 	int ret = check(c, &r->err);
 
@@ -147,14 +149,17 @@ static int start(struct pagewire_recv *r, const struct pagewire_recv_config *c)
 		ret = pw_portspec_parse(c->port, &spec, &r->err);
 	if (ret == 0 && c->listen)
 		ret = pw_addr_parse("listen", c->listen, PW_ALC_PORT, &listen, &r->err);
+	if (ret == 0 && c->source)
+		ret = pw_addr_parse("source", c->source, 0, &source, &r->err);
 	if (ret)
 		return ret;
 	if (c->port)
 		pw_dpdk_prefer_node(&spec);
 	/* Its threads shall not be bound to the poller's CPU: they are made before the port. */
-	ret = create(r, c);
+	ret = create(r, c, &source);
 	if (ret == 0)
-		ret = c->port ? open_port(r, c, &listen) : open_socket(r, c, &listen);
+		ret = c->port ? open_port(r, c, &listen, &source)
+			      : open_socket(r, c, &listen, &source);
 	return ret ? ret : start_loop(r, c);
 }
 

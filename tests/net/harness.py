@@ -379,6 +379,7 @@ class Test:
                 time.sleep(0.05)
             if used:
                 self.problems.append(f"{used} huge pages left behind")
+                self.session.hugepages.drop_files()
 
     def _remove_namespaces(self):
         for key, name in self.namespaces.items():

@@ -104,7 +104,10 @@ def test_telemetry_is_off_unless_asked_for(t):
 
 
 def test_dumpcap_captures_a_running_sender(t):
-    """Pages of a file that the capturing process has not mapped: the sender copies them for it."""
+    """Pages of a file that the capturing process has not mapped: the sender copies them for it.
+
+    EAL's usual addresses lie in AddressSanitizer's shadow. The sender would take random ones then,
+    and the capturing process may have something else there already."""
     t.need_tool("dpdk-dumpcap")
     t.need_tool("tshark")
     mount = t.hugetlbfs()
@@ -112,7 +115,8 @@ def test_dumpcap_captures_a_running_sender(t):
     original = t.file("a.bin", 100000)
     tx = t.start("send", original, "--port", "null", "--to", "239.77.0.1", "--rate", "6Mbit/s",
                  "--loop", "0", "--shared-mem", "--telemetry", "--file-prefix", prefix, "--core",
-                 t.session.cpus[0], "--json", "--", "--huge-dir", mount)
+                 t.session.cpus[0], "--json", "--", "--huge-dir", mount,
+                 "--base-virtaddr", "0x200000000000")
     sender = Telemetry(tx, prefix)
     sender.until("/pagewire/stats", lambda a: a.get("payload_bytes"))
     path = t.path("c.pcap")

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/bench.h"
-#include "app/cli.h"
+#include "app/cli/cli.h"
+#include "app/cmd_bench.h"
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"

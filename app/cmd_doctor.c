@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "app/cli.h"
+#include "app/cli/cli.h"
+#include "app/cli/opt.h"
 #include "app/commands.h"
-#include "app/doctor.h"
-#include "app/doctor_fix.h"
-#include "app/opt.h"
+#include "app/doctor/doctor.h"
+#include "app/doctor/fix.h"
 #include "base/bytes.h"
 
 static const struct pw_opt options[] = {

@@ -2,8 +2,8 @@
 /* pagewire recv --port PORT | --listen ADDR:PORT, --out DIR */
 #include <errno.h>
 
+#include "app/cmd_recv.h"
 #include "app/commands.h"
-#include "app/recv_run.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 

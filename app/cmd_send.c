@@ -2,9 +2,9 @@
 /* pagewire send FILE... --port PORT --to ADDR:PORT */
 #include <string.h>
 
-#include "app/cli.h"
+#include "app/cli/cli.h"
+#include "app/cli/report_send.h"
 #include "app/commands.h"
-#include "app/send.h"
 #include "base/clock.h"
 
 #define O(field)   offsetof(struct pw_send_options, job.field)

@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/cli.h"
+#include "app/cli/cli.h"
+#include "app/cli/opt.h"
 #include "app/commands.h"
-#include "app/opt.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/units.h"
-#include "page/hugecopy.h"
-#include "page/window.h"
+#include "file/hugecopy.h"
+#include "file/window.h"
 
 #define COMMON_PAGE_BYTES (2u << 20) /* what EAL and most hosts use */
 #define MAX_MOUNTS        64

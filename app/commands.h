@@ -3,7 +3,7 @@
 #ifndef PW_APP_COMMANDS_H
 #define PW_APP_COMMANDS_H
 
-#include "app/opt.h"
+#include "app/cli/opt.h"
 
 extern const struct pw_command pw_cmd_send;
 extern const struct pw_command pw_cmd_recv;

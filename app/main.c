@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/cli.h"
+#include "app/cli/cli.h"
+#include "app/cli/opt_private.h"
 #include "app/commands.h"
-#include "app/opt_priv.h"
 #if PW_HAVE_DPDK
 #include "dpdk/eal.h"
 #endif

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/opt_priv.h"
+#include "app/cli/opt_private.h"
 
 /* mdoc takes '\' for an escape and a '.' at a line's start for a macro. */
 static void print_text(const char *s)

@@ -11,9 +11,9 @@
 #include "api/jobtelemetry.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "sys/hugepages.h"
-#include "sys/netif.h"
-#include "xfer/tsi.h"
+#include "host/hugepages.h"
+#include "host/netif.h"
+#include "send/tsi.h"
 
 #define UDP_MAX_PAYLOAD 65507u
 #define RESOLVE_MAX_NS  (5 * PW_NS_PER_S)

@@ -5,7 +5,7 @@
  *
  *   plan   files, symbols, provider of each file   (no DPDK yet: bad input ends here)
  *   open   EAL, port, link, addresses, MACs, checksums
- *   run    the session (xfer/send.h)
+ *   run    the session (send/send.h)
  */
 #ifndef PW_API_JOB_H
 #define PW_API_JOB_H
@@ -16,8 +16,8 @@
 #include "base/units.h"
 #include "dpdk/tx.h"
 #include "recv/gaps.h"
-#include "xfer/files.h"
-#include "xfer/send.h"
+#include "send/files.h"
+#include "send/send.h"
 
 enum pw_job_csum { PW_JOB_CSUM_AUTO, PW_JOB_CSUM_OFFLOAD, PW_JOB_CSUM_SOFTWARE, PW_JOB_CSUM_NONE };
 enum pw_job_pacing { PW_JOB_PACING_AUTO, PW_JOB_PACING_SW, PW_JOB_PACING_HW };
@@ -58,7 +58,7 @@ struct pw_job {
 	bool (*stopped)(void);                                    /* may be NULL */
 	void (*tick)(void *ctx, const struct pw_send_status *st); /* may be NULL */
 	void *tick_ctx;
-	void (*stretch)(void *ctx, bool starts); /* may be NULL, see xfer/send.h */
+	void (*stretch)(void *ctx, bool starts); /* may be NULL, see send/send.h */
 	void *stretch_ctx;
 	bool no_stream;   /* symbols are asked for in any order: auto stages what is large, too */
 	bool no_populate; /* leave the page cache's pages to be faulted in while they go */

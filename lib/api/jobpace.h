@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who holds a send job's rate: the sender's own token buckets (xfer/pace.h), or the port
+/* Who holds a send job's rate: the sender's own token buckets (send/pace.h), or the port
  * (dpdk/hwrate.h). */
 #ifndef PW_API_JOBPACE_H
 #define PW_API_JOBPACE_H

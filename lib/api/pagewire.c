@@ -7,7 +7,7 @@
 
 #include "api/job.h"
 #include "base/bytes.h"
-#include "xfer/sender.h"
+#include "send/send_private.h"
 
 static_assert(PAGEWIRE_BURST == PW_BURST, "the public burst is the path's");
 static_assert(PAGEWIRE_MAX_FILES == PW_SEND_GROUP, "the public files are one FDT group");

@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "bench/benchint.h"
+#include "bench/bench_private.h"
 #include "bench/rebind.h"
 
 #define WARM_UP_BYTES   (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */

@@ -15,10 +15,10 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "bench/envnic.h"
-#include "sys/cpu.h"
-#include "sys/hugepages.h"
-#include "sys/numa.h"
-#include "sys/sysfs.h"
+#include "host/cpu.h"
+#include "host/hugepages.h"
+#include "host/numa.h"
+#include "host/sysfs.h"
 
 #define VULNERABILITIES "/sys/devices/system/cpu/vulnerabilities"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "sys/netif.h"
+#include "host/netif.h"
 
 #define MAX_FEATURES 512 /* of the kernel's; it has 64 */
 

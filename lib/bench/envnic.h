@@ -4,7 +4,7 @@
 #define PW_BENCH_ENVNIC_H
 
 #include "bench/env.h"
-#include "sys/sysfs.h"
+#include "host/sysfs.h"
 
 /* Firmware and offloads are known of this host's interfaces only. */
 void pw_envnic_read(struct pw_env *env, const struct pw_sysroot *root, const char *nic);

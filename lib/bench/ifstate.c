@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 
 #include "base/bytes.h"
-#include "sys/netif.h"
-#include "sys/netlink.h"
-#include "sys/sysfs.h"
+#include "host/netif.h"
+#include "host/netlink.h"
+#include "host/sysfs.h"
 
 #define TRIES 5 /* a dump that something changed under is refused by EINTR */
 

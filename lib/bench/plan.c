@@ -9,9 +9,9 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "bench/benchint.h"
+#include "bench/bench_private.h"
 #include "bench/rebind.h"
-#include "sys/cpu.h"
+#include "host/cpu.h"
 
 #define EAL_BYTES   (2 * (96ull << 20)) /* two processes' pools */
 #define CELL_GRACE  (20 * PW_NS_PER_S)

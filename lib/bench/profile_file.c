@@ -18,7 +18,7 @@
 #include "bench/profiles.h"
 #include "bench/prog.h"
 #include "bench/store.h"
-#include "xfer/send.h"
+#include "send/send.h"
 
 #define FILE_BYTES (1ull << 30)
 #define EAL_BYTES  (192ull << 20)

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "sys/netif.h"
+#include "host/netif.h"
 
 #define DRIVER   "vfio-pci"
 #define COMES_NS (10 * PW_NS_PER_S) /* a driver that loads firmware takes seconds */

@@ -14,7 +14,7 @@
 #include <signal.h>
 
 #include "bench/ifstate.h"
-#include "sys/bind.h"
+#include "host/bind.h"
 
 struct pw_rebind {
 	struct pw_ifstate state;

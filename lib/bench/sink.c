@@ -16,11 +16,11 @@
 #include "base/clock.h"
 #include "bench/cell.h"
 #include "bench/sink.h"
+#include "file/digest.h"
 #include "kernel/udprx.h"
-#include "page/digest.h"
 #include "recv/loop.h"
 #include "recv/memory.h"
-#include "xfer/send.h"
+#include "send/send.h"
 
 #define TOI      1            /* of the source's one file */
 #define QUIET_NS 100000000ull /* after the source has ended: what is still on its way */

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/cell.h"
-#include "xfer/send.h"
+#include "send/send.h"
 
 #define TSI            1
 #define FDT_NS         PW_NS_PER_S

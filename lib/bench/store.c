@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "page/digest.h"
-#include "page/window.h"
-#include "sys/hugepages.h"
-#include "sys/limits.h"
+#include "file/digest.h"
+#include "file/window.h"
+#include "host/hugepages.h"
+#include "host/limits.h"
 
 #define WORK_TEMPLATE "/tmp/pagewire-bench.XXXXXX"
 #define HUGE_PAGE     (2ull << 20)

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/textbook.h"
-#include "sys/sysfs.h"
+#include "host/sysfs.h"
 
 #define DEADLINE_NS (20 * PW_NS_PER_S)
 #define MTU         1500

@@ -9,8 +9,8 @@
 #define PW_BENCH_WAY_H
 
 #include "bench/result.h"
+#include "file/window.h"
 #include "kernel/way.h"
-#include "page/window.h"
 
 struct pw_bench_way {
 	const char *name;            /* "udp_gso", "dpdk_vhost": what --ways takes */

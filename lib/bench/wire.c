@@ -16,7 +16,7 @@
 #include "bench/wirelink.h"
 #include "bench/wirenet.h"
 #include "bench/wirenic.h"
-#include "sys/sysfs.h"
+#include "host/sysfs.h"
 
 #define PORT    4001
 #define TTL     64

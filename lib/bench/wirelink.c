@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "bench/wirenet.h"
-#include "sys/netlink.h"
+#include "host/netlink.h"
 
 static uint8_t family_of(const struct pw_addr *a)
 {

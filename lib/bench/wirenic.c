@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "bench/wirelink.h"
-#include "sys/netif.h"
-#include "sys/pci.h"
+#include "host/netif.h"
+#include "host/pci.h"
 
 #define RESOLVE_NS   (3 * PW_NS_PER_S) /* the kernel asks three times, a second apart */
 #define POLL_NS      (10 * 1000 * 1000)

@@ -18,11 +18,11 @@
 #include "base/units.h"
 #include "dpdk/panic.h"
 #include "dpdk/share.h"
-#include "sys/cpu.h"
-#include "sys/hugepages.h"
-#include "sys/netif.h"
-#include "sys/numa.h"
-#include "sys/pci.h"
+#include "host/cpu.h"
+#include "host/hugepages.h"
+#include "host/netif.h"
+#include "host/numa.h"
+#include "host/pci.h"
 
 #define MAX_ARGS    64
 #define SHARED_ROOM (16u << 20) /* dpdk-dumpcap's packets come from our heap, which may not grow */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "page/guard.h"
+#include "file/guard.h"
 
 #define BAR_PAGE 4096
 

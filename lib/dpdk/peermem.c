@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "page/guard.h"
+#include "file/guard.h"
 
 #define MAX_VIDS   16 /* numbers that the vhost library gives to connections; the lowest free one */
 #define PAGE_BYTES 4096

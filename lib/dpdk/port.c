@@ -20,8 +20,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "dpdk/panic.h"
-#include "sys/netif.h"
-#include "sys/pci.h"
+#include "host/netif.h"
+#include "host/pci.h"
 
 #define RETRY_US       50000 /* between two attempts to connect */
 #define PROBE_AGAIN_NS (2 * PW_NS_PER_S)

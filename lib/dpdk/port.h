@@ -13,7 +13,7 @@
 #include "dpdk/loss.h"
 #include "dpdk/peermem.h"
 #include "dpdk/portspec.h"
-#include "sys/near.h"
+#include "host/near.h"
 
 struct pw_port {
 	uint16_t id; /* RTE_MAX_ETHPORTS = none */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "dpdk/txdev.h"
+#include "dpdk/tx_private.h"
 #include "wire/neigh.h"
 
 #define ASK_EVERY_NS (200 * 1000 * 1000ull)

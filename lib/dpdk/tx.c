@@ -9,8 +9,8 @@
 
 #include "base/bytes.h"
 #include "dpdk/hwrate.h"
-#include "dpdk/txdev.h"
-#include "sys/pci.h"
+#include "dpdk/tx_private.h"
+#include "host/pci.h"
 
 #define MBUF_CACHE  256
 #define COPY_MBUFS  1024 /* FDT packets in flight, on ports that send the rest as chains */

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "dpdk/config.h"
 #include "dpdk/portspec.h"
-#include "page/window.h"
+#include "file/window.h"
 #include "path/path.h"
 
 struct pw_dpdk_tx; /* opaque */

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "dpdk/txdev.h"
-#include "sys/pci.h"
+#include "dpdk/tx_private.h"
+#include "host/pci.h"
 
 #define SYS_PAGE      4096u /* pagemap's granule */
 #define PAGEMAP_BATCH 16384 /* entries a read: 64 MiB of address space */

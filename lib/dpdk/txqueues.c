@@ -2,7 +2,7 @@
 /* The transmitter's queues, and the threads that drive those behind the first. */
 #include <string.h>
 
-#include "dpdk/txdev.h"
+#include "dpdk/tx_private.h"
 
 void *pw_dpdk_tx_queue(struct pw_dpdk_tx *tx, uint16_t i)
 {

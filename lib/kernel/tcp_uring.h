@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/uring.h"
 #include "kernel/tcpsock.h"
-#include "sys/uring.h"
 
 #define PW_TCP_URING_DEPTH 8 /* what an SQPOLL thread that serves several rings takes at once */
 

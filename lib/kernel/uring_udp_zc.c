@@ -18,9 +18,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "host/uring.h"
 #include "kernel/udpzc.h"
 #include "kernel/ways.h"
-#include "sys/uring.h"
 
 #define CQ_ENTRIES   (4 * PW_UDPZC_SLOTS) /* two of each slot, and of failed attempts */
 #define CLOSE_MAX_NS PW_NS_PER_S

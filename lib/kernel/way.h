@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "page/window.h"
+#include "file/window.h"
 #include "path/path.h"
 #include "wire/frame.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A path: one way for symbols to leave, or packets to enter, this host. lib/dpdk and lib/kernel
- * implement paths; lib/xfer (to send) and lib/recv drive them and know nothing of what is below. All
+ * implement paths; lib/send (to send) and lib/recv drive them and know nothing of what is below. All
  * calls are made per burst, never per packet, and by one thread, or where a path has several queues by
  * one for each.
  *
- *   lib/xfer   what is sent when         pw_tx_burst: n consecutive symbols of one block
+ *   lib/send   what is sent when         pw_tx_burst: n consecutive symbols of one block
  *      |                                                       |
  *   ops->send(path, burst)  ------------------------------------   accepted count, from the front
  */
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "page/window.h"
+#include "file/window.h"
 #include "wire/blocks.h"
 #include "wire/frame.h"
 

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/thread.h"
-#include "page/digest.h"
-#include "recv/engine.h"
+#include "file/digest.h"
+#include "recv/recv_private.h"
 
 #define BATCH_FILES 512u
 #define BATCH_BYTES (256ull << 20) /* a large file's result must not wait for many others' */

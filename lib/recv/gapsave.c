@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
-#include "page/window.h"
+#include "file/window.h"
 #include "recv/gaps.h"
 
 /* Where the manifest goes. The directory is opened once: what happens to its path later does not

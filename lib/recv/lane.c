@@ -19,8 +19,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "page/digest.h"
-#include "page/ntcopy.h"
+#include "file/digest.h"
+#include "file/ntcopy.h"
 #include "recv/lane.h"
 
 #define RUN_MAX 64 /* packets in one run: bits in one word */

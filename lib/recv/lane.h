@@ -3,7 +3,7 @@
 #ifndef PW_RECV_LANE_H
 #define PW_RECV_LANE_H
 
-#include "recv/engine.h"
+#include "recv/recv_private.h"
 #include "wire/alc.h"
 
 /* A thread that brings packets. */

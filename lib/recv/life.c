@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "page/guard.h"
-#include "recv/engine.h"
+#include "file/guard.h"
 #include "recv/lane.h"
 #include "recv/memory.h"
+#include "recv/recv_private.h"
 
 #define MAX_MESSAGES 20u
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "recv/engine.h"
+#include "recv/recv_private.h"
 
 #define SYNC_EACH 8u /* up to so many files are synced one by one */
 

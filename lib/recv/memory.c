@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "recv/engine.h"
+#include "recv/recv_private.h"
 
 /* A session and its object, as a table would have made them. */
 static struct pw_object *add_object(struct pw_recv *r, const struct pw_recv_memory *m)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "page/digest.h"
+#include "file/digest.h"
 #include "recv/recv.h"
 
 static uint64_t n_words(const struct pw_blocks *b)

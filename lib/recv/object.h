@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "page/outdir.h"
-#include "page/outfile.h"
+#include "file/outdir.h"
+#include "file/outfile.h"
 #include "recv/gaps.h"
 #include "wire/blocks.h"
 #include "wire/fdt.h"

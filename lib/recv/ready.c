@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/thread.h"
-#include "recv/engine.h"
+#include "recv/recv_private.h"
 #include "wire/alc.h"
 
 /* Files that are open ahead of their symbols. They take address space, not disk space. */

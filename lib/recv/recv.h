@@ -20,7 +20,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "page/outdir.h"
+#include "file/outdir.h"
 #include "path/path.h"
 #include "wire/alc.h"
 #include "wire/fdt.h"
@@ -32,7 +32,7 @@ struct pw_recv_config {
 	const char *gaps_path;       /* the manifest; NULL = out_dir/PW_GAPS_FILE */
 	bool discard;                /* count and drop payload: no files, no digests */
 	enum pw_outdir_write write;  /* new files */
-	uint64_t write_memory_bytes; /* what waits for the disk at most; see page/outdir.h */
+	uint64_t write_memory_bytes; /* what waits for the disk at most; see file/outdir.h */
 	bool force;                  /* replace existing files */
 	bool resume;                 /* take up the partial files that the manifest lists */
 	bool not_durable;            /* say COMPLETE before the disk has the file */

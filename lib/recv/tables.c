@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "recv/engine.h"
+#include "recv/recv_private.h"
 #include "wire/alc.h"
 
 #define MAX_VERSIONS 8u /* announcements of one name with different content */

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "dpdk/txdev.h"
-#include "page/window.h"
+#include "dpdk/tx_private.h"
+#include "file/window.h"
 #include "wire/alc.h"
 
 #define FILE_BYTES 3000001u

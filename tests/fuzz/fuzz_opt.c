@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "app/config.h"
-#include "app/opt_priv.h"
+#include "app/cli/config.h"
+#include "app/cli/opt_private.h"
 #include "base/bytes.h"
 
 #define MAX_WORDS 64

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench/wirenet.h"
-#include "sys/netif.h"
+#include "host/netif.h"
 
 static bool have_net; /* root, in a network namespace of our own */
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/doctor.h"
+#include "app/doctor/doctor.h"
 #include "sysfix.h"
 
 #define MIB (1ull << 20)

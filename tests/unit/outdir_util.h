@@ -6,9 +6,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include "page/digest.h"
-#include "page/outdir.h"
-#include "page/outfile.h"
+#include "file/digest.h"
+#include "file/outdir.h"
+#include "file/outfile.h"
 #include "page_util.h"
 
 #define MIB (1u << 20)

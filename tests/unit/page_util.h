@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the tests of lib/page share: files with known content, and a private hugetlbfs. */
+/* What the tests of lib/file share: files with known content, and a private hugetlbfs. */
 #ifndef PW_TESTS_PAGE_UTIL_H
 #define PW_TESTS_PAGE_UTIL_H
 

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "page/digest.h"
+#include "file/digest.h"
 #include "recv/gaps.h"
 #include "recv/recv.h"
 #include "wire/alc.h"

@@ -18,8 +18,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "file/window.h"
 #include "kernel/way.h"
-#include "page/window.h"
 
 #define CHUNK      65536u
 #define SEND_MAX_S 20

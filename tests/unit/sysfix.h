@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_SYSFIX_H
 #define TESTS_UNIT_SYSFIX_H
 
-#include "sys/sysfs.h"
+#include "host/sysfs.h"
 
 struct sysfix {
 	char dir[64];

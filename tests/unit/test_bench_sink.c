@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "bench/cell.h"
-#include "page/digest.h"
+#include "file/digest.h"
 #include "wire/alc.h"
 
 #define FILE_BYTES 100

@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/wirenet.h"
-#include "sys/netif.h"
+#include "host/netif.h"
 
 #define WITNESS "pwwitness"
 #define NOBODY  65534

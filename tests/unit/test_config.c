@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/config.h"
-#include "app/opt_priv.h"
+#include "app/cli/config.h"
+#include "app/cli/opt_private.h"
 #include "base/bytes.h"
 
 struct config {

@@ -4,9 +4,9 @@
 #include "kernel_raw_util.h"
 #include "recv_util.h"
 
+#include "file/window.h"
 #include "kernel/udprx.h"
-#include "page/window.h"
-#include "xfer/send.h"
+#include "send/send.h"
 
 static char dir[64];
 static unsigned int ticks_left; /* until the interface goes; 0: it stays */

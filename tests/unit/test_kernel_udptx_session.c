@@ -6,9 +6,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "file/window.h"
 #include "kernel/udprx.h"
-#include "page/window.h"
-#include "xfer/send.h"
+#include "send/send.h"
 
 static char dir[64];
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/opt_priv.h"
+#include "app/cli/opt_private.h"
 #include "base/bytes.h"
 
 struct config {

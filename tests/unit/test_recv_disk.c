@@ -2,7 +2,7 @@
 /* File systems that are full, shrink under us, or are made of huge pages. */
 #include <signal.h>
 
-#include "page/guard.h"
+#include "file/guard.h"
 #include "page_util.h"
 #include "recv_util.h"
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The transmitter's inside, shared by tx.c (life), txmem.c (memory for the device), resolve.c. */
+#ifndef PW_DPDK_TX_PRIVATE_H
+#define PW_DPDK_TX_PRIVATE_H
+
+#include "dpdk/eal.h"
+#include "dpdk/lcores.h"
+#include "dpdk/port.h"
+#include "dpdk/tx.h"
+#include "dpdk/txburst.h"
+#include "dpdk/vfio.h"
+
+struct pw_dpdk_tx {
+	struct pw_txq q;     /* first: the ops' path pointer is a queue */
+	struct pw_txq *more; /* queues 1 to port.n_queues - 1, or NULL */
+	struct pw_lcores lcores;
+	struct pw_eal eal;
+	struct pw_port port;
+	struct rte_mempool *rx_pool;
+	struct pw_vfio readonly; /* open: files are mapped for reading only */
+	bool vfio;               /* a PCI function bound to vfio-pci */
+	uint32_t n_dma_maps;     /* made since open */
+	uint32_t n_iova_runs;
+	const struct pw_log *log;
+};
+
+/* Gives every run of obj->win the IOVA by which the port reaches it, splitting runs where physical
+ * pages are discontiguous, and maps them for DMA where that is needed. */
+int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_err *err);
+void pw_txmem_detach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj);
+
+/* txqueues.c */
+void pw_txqueues_enter(void *path);
+void pw_txqueues_leave(void *path);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "file/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+/* How many places above the hint are tried: one for each file already mapped there, in the main. */
+#define MAX_HINTS 256
+
+uint64_t pw_file_mtime_ns(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * PW_NS_PER_S + (uint64_t)st->st_mtim.tv_nsec;
+}
+
+int64_t pw_file_huge_page(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	return fs.f_type == HUGETLBFS_MAGIC ? (int64_t)fs.f_bsize : 0;
+}
+
+static int check_mode(const char *path, mode_t mode, const char *action, struct pw_err *err)
+{
+	if (S_ISREG(mode))
+		return 0;
+	if (S_ISDIR(mode))
+		return pw_err_set(
+			err, EISDIR, "%s %s: is a directory; name the files in it", action, path);
+	return pw_err_set(err, EINVAL,
+		"%s %s: is a %s; only ordinary files have pages to send, copy it into one", action,
+		path,
+		S_ISFIFO(mode)   ? "FIFO"
+		: S_ISSOCK(mode) ? "socket"
+				 : "device");
+}
+
+static int open_error(const char *path, int code, int flags, const char *action, struct pw_err *err)
+{
+	if ((code == EACCES || code == EROFS || code == EPERM) && (flags & O_ACCMODE) == O_RDWR)
+		return pw_err_sys(err, code,
+			"%s %s read-write, as a device needs it (chmod u+w, or --pages pagecache)",
+			action, path);
+	return pw_err_sys(err, code, "%s %s", action, path);
+}
+
+/* A zeroed struct must not own standard input, so descriptor 0 is never kept. */
+static int above_stdio(int fd)
+{
+	int up;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	up = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(fd);
+	return up;
+}
+
+int pw_file_open(
+	struct pw_file *f, const char *path, int flags, const char *action, struct pw_err *err)
+{
+	struct stat st;
+	int64_t huge;
+	int fd, ret;
+
+	*f = (struct pw_file){0};
+	/* Looked at before it is opened: opening a device or a FIFO has effects of its own. */
+	if (stat(path, &st) < 0)
+		return pw_err_sys(err, errno, "%s %s", action, path);
+	ret = check_mode(path, st.st_mode, action, err);
+	if (ret < 0)
+		return ret;
+	fd = above_stdio(open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+	if (fd < 0)
+		return open_error(path, errno, flags, action, err);
+	if (fstat(fd, &st) < 0) {
+		ret = pw_err_sys(err, errno, "%s %s", action, path);
+		goto close_fd;
+	}
+	ret = check_mode(path, st.st_mode, action, err);
+	if (ret < 0)
+		goto close_fd;
+	huge = pw_file_huge_page(fd);
+	if (huge < 0) {
+		ret = pw_err_sys(err, (int)-huge, "%s %s", action, path);
+		goto close_fd;
+	}
+	f->fd = fd;
+	f->len_bytes = (uint64_t)st.st_size;
+	f->mtime_ns = pw_file_mtime_ns(&st);
+	f->huge_page_bytes = (uint64_t)huge;
+	return 0;
+
+close_fd:
+	close(fd);
+	return ret;
+}
+
+void pw_file_close(struct pw_file *f)
+{
+	if (f->fd > STDERR_FILENO)
+		close(f->fd);
+	*f = (struct pw_file){0};
+}
+
+void *pw_file_mmap(void *hint, uint64_t map_bytes, uint64_t page_bytes, int prot, int flags, int fd)
+{
+	uintptr_t at = pw_align_up((uintptr_t)hint, page_bytes);
+	void *map;
+	int i;
+
+	for (i = 0; hint && i < MAX_HINTS; i++) {
+		map = mmap((void *)at, map_bytes, prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
+		if (map != MAP_FAILED)
+			return map;
+		if (errno != EEXIST)
+			break;
+		at += map_bytes;
+	}
+	return mmap(NULL, map_bytes, prot, flags, fd, 0);
+}
+
+int pw_file_populate(void *map, uint64_t map_bytes)
+{
+	if (madvise(map, map_bytes, MADV_POPULATE_READ) == 0 || errno == EINVAL)
+		return 0;
+	return -errno;
+}

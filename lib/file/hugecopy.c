@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "file/hugecopy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file/file.h"
+#include "file/readin.h"
+#include "file/window.h"
+
+static int check_target(const struct pw_hugecopy *c, const struct pw_readin *in, struct pw_err *err)
+{
+	struct stat st;
+
+	if (lstat(c->to, &st) < 0)
+		return errno == ENOENT ? 0 : pw_err_sys(err, errno, "stage to %s", c->to);
+	if (st.st_dev == in->st.st_dev && st.st_ino == in->st.st_ino)
+		return pw_err_set(err, EEXIST, "stage %s: it is on hugetlbfs already", c->from);
+	if (!S_ISREG(st.st_mode))
+		return pw_err_set(
+			err, EEXIST, "stage to %s: something is there that is no file", c->to);
+	if (!c->replace)
+		return pw_err_set(
+			err, EEXIST, "stage to %s: it exists; --force replaces it", c->to);
+	return 0;
+}
+
+static int create_part(const struct pw_hugecopy *c, const struct pw_readin *in, const char *part,
+	struct pw_err *err)
+{
+	/* Ours to read and write whatever the original's mode: it is mapped read-write later. */
+	mode_t mode = (in->st.st_mode & 0777) | 0600;
+	int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = open(part, flags, mode);
+
+	if (fd < 0 && errno == EEXIST && c->replace && unlink(part) == 0)
+		fd = open(part, flags, mode);
+	if (fd >= 0)
+		return fd;
+	if (errno == EEXIST)
+		return pw_err_set(err, EEXIST,
+			"create %s: it exists; another stage is at work, or one was killed: "
+			"--force replaces it",
+			part);
+	return pw_err_sys(err, errno, "create %s", part);
+}
+
+static int fill(
+	struct pw_hugecopy *c, struct pw_readin *in, int fd, const char *part, struct pw_err *err)
+{
+	uint64_t map_bytes;
+	void *map;
+	int ret = pw_hugefile_create(fd, part, in->len_bytes, c->page_bytes, &map, &map_bytes, err);
+
+	if (ret < 0)
+		return ret;
+	c->n_pages = map_bytes / c->page_bytes;
+	/* Allocating the pages takes a while for itself. */
+	if (c->progress && !c->progress(c->progress_ctx, 0, in->len_bytes))
+		ret = pw_err_set(err, ECANCELED, "stage %s: interrupted", c->from);
+	if (ret == 0)
+		ret = pw_readin_read(in, 0, map, in->len_bytes, err);
+	if (map)
+		munmap(map, map_bytes);
+	return ret < 0 ? ret : pw_readin_unchanged(in, err);
+}
+
+static int finish(const struct pw_hugecopy *c, const struct pw_readin *in, int fd, const char *part,
+	struct pw_err *err)
+{
+	const struct timespec times[2] = {in->st.st_atim, in->st.st_mtim};
+	struct stat st;
+
+	if (futimens(fd, times) < 0)
+		return pw_err_sys(err, errno, "set the times of %s", part);
+	if (fstat(fd, &st) < 0)
+		return pw_err_sys(err, errno, "look at %s", part);
+	if (st.st_size != in->st.st_size)
+		return pw_err_set(err, EIO,
+			"stage %s: this kernel made the copy %lld bytes long instead of %lld; "
+			"use --pages stage when sending",
+			c->from, (long long)st.st_size, (long long)in->st.st_size);
+	if (renameat2(AT_FDCWD, part, AT_FDCWD, c->to, c->replace ? 0 : RENAME_NOREPLACE) < 0)
+		return pw_err_sys(err, errno, "rename %s to %s", part, c->to);
+	return 0;
+}
+
+int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err)
+{
+	struct pw_readin in;
+	char part[PATH_MAX];
+	int64_t page_bytes;
+	int fd, ret;
+
+	if (snprintf(part, sizeof(part), "%s.part", c->to) >= (int)sizeof(part))
+		return pw_err_sys(err, ENAMETOOLONG, "stage to %s", c->to);
+	ret = pw_readin_open(&in, c->from, "stage", err);
+	if (ret < 0)
+		return ret;
+	in.progress = c->progress;
+	in.progress_ctx = c->progress_ctx;
+	ret = check_target(c, &in, err);
+	if (ret < 0)
+		goto close_in;
+	fd = create_part(c, &in, part, err);
+	if (fd < 0) {
+		ret = fd;
+		goto close_in;
+	}
+	page_bytes = pw_file_huge_page(fd);
+	if (page_bytes <= 0) {
+		ret = pw_err_set(err, EINVAL,
+			"stage to %s: not on hugetlbfs; name a directory that is with --to", c->to);
+		goto drop_part;
+	}
+	c->page_bytes = (uint64_t)page_bytes;
+	c->len_bytes = in.len_bytes;
+	ret = fill(c, &in, fd, part, err);
+	c->cpu_copies = in.cpu_copies;
+	if (ret == 0)
+		ret = finish(c, &in, fd, part, err);
+
+drop_part:
+	if (ret < 0)
+		unlink(part);
+	close(fd);
+close_in:
+	pw_readin_close(&in);
+	return ret;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Internal to outdirect.c (files), outpool.c (memory) and outdisk.c (the thread that writes).
+ *
+ *   FREE -> FILLING -> QUEUED -> WRITING -> WRITTEN -> FREE     all its bytes came
+ *              ^  '--------------> WRITING ----------> FREE     it had to leave (c->leaves)
+ *              '------ flushed ----'
+ *
+ * States change under the pool's lock. Putting bytes takes no lock: it pins the chunk that it finds in
+ * the file's table, and looks there again. Who takes a chunk away from its file first takes it out of
+ * the table, then closes it to new pins, then waits until nobody has it pinned.
+ */
+#ifndef PW_FILE_OUTDIRECT_PRIVATE_H
+#define PW_FILE_OUTDIRECT_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "file/outdir.h"
+#include "file/outdirect.h"
+#include "host/uring.h"
+
+#define CHUNK_BYTES ((uint64_t)2 << 20)
+#define CHUNKS_MAX  (PW_OUTDIR_MEMORY_HI / CHUNK_BYTES)
+#define BLOCK_BYTES 4096u
+/* A symbol that began in the chunk before has a bit here, too. */
+#define SYMBOL_WORDS ((unsigned int)(CHUNK_BYTES / PW_OUTDIRECT_SYMBOL_MIN / 64 + 1))
+#define N_OPS        16u            /* writes under way */
+#define PIN_CLOSED   (1u << 31)     /* in `pins`: no new ones */
+#define PATIENCE_NS  5000000000ull  /* a disk that says nothing for so long is reported, */
+#define SILENT_NS    30000000000ull /* and for so long given up */
+
+enum chunk_state { FREE, FILLING, QUEUED, WRITING, WRITTEN };
+
+struct chunk {
+	uint8_t *mem;
+	atomic_uint pins;
+	atomic_uint n_got;                  /* symbols that are there */
+	_Atomic uint64_t got[SYMBOL_WORDS]; /* a bit for each */
+
+	/* under the pool's lock */
+	enum chunk_state state;
+	struct pw_outdirect *file;
+	uint64_t index; /* in the file */
+	uint64_t since; /* when it began to fill, was queued or was written, by pool->clock */
+	bool leaves;    /* its memory is wanted: it is written as far as it is there */
+	bool again;     /* while it is written: bytes that came meanwhile are to be flushed, too */
+
+	/* the disk thread's */
+	uint64_t done[SYMBOL_WORDS]; /* symbols that were written */
+	unsigned int n_done;
+	unsigned int n_pending; /* of its writes, and one while more may follow */
+};
+
+struct pw_outdirect {
+	struct pw_outdirect_pool *pool;
+	int fd; /* O_DIRECT */
+	int plain_fd;
+	char *name;
+	uint64_t len_bytes;
+	uint32_t symbol_len;
+	atomic_bool fresh;
+	atomic_int failed; /* positive errno */
+	uint64_t n_chunks;
+	/* NULL: nothing came for it. &pool->gone: it was here; more is written by itself. */
+	_Atomic(struct chunk *) *table;
+
+	/* under the pool's lock */
+	unsigned int n_writing;
+	bool closed; /* freed when n_writing is 0 */
+};
+
+struct op {
+	struct chunk *chunk; /* NULL: unused */
+	uint64_t from, to;   /* of the file */
+};
+
+struct pw_outdirect_pool {
+	const struct pw_log *log;
+	void *map;
+	uint64_t map_bytes;
+	struct chunk *chunks;
+	unsigned int n_chunks, low; /* fewer than `low` free, or soon so: old ones have to leave */
+	struct chunk gone;          /* stands for all that left */
+	pthread_t thread;
+	int wake_fd;
+
+	pthread_mutex_t lock; /* over all below */
+	pthread_cond_t change;
+	uint64_t clock;
+	uint64_t busy_since_ns; /* the last sign of life of the disk */
+	uint64_t say_ns;        /* of silence: the user is told then */
+	bool stop;
+
+	/* the disk thread's */
+	struct io_uring ring;
+	struct op ops[N_OPS];
+	unsigned int n_ops;
+	uint64_t wake_count; /* read from wake_fd */
+	bool wake_armed;
+	int broken; /* the ring: positive errno */
+};
+
+/* Where the chunk's bytes end in the file; how many symbols lie in it, if only in part. */
+uint64_t pw_outdirect_chunk_end(const struct pw_outdirect *d, uint64_t index);
+unsigned int pw_outdirect_chunk_symbols(const struct pw_outdirect *d, uint64_t index);
+
+void pw_outdirect_fail(struct pw_outdirect *d, int code);
+/* With pwrite(2), exactly these bytes; none when they are zeros that the file has anyway. */
+void pw_outdirect_write_plain(
+	struct pw_outdirect *d, const uint8_t *data, uint64_t len, uint64_t at);
+void pw_outdirect_free(struct pw_outdirect *d);
+
+/* outpool.c; the lock is held but for pinning and waking. */
+bool pw_outpool_pin(struct pw_outdirect *d, uint64_t index, struct chunk *c);
+void pw_outpool_unpin(struct chunk *c);
+/* Puts a chunk into the file's table, unless somebody else does or d->failed. May wait. */
+void pw_outpool_claim(struct pw_outdirect *d, uint64_t index);
+void pw_outpool_release(struct pw_outdirect_pool *pool, struct chunk *c);
+/* For the disk thread, which has to be woken up. */
+void pw_outpool_queue(struct pw_outdirect_pool *pool, struct chunk *c);
+/* Sleeps until something changes, for a moment at most. -ETIMEDOUT: the disk says nothing. */
+int pw_outpool_wait(struct pw_outdirect_pool *pool, const struct pw_outdirect *d);
+/* The one of them that has been in this state for longest; NULL: there is none. */
+struct chunk *pw_outpool_oldest(struct pw_outdirect_pool *pool, enum chunk_state state);
+/* Whether memory is short enough that a chunk that is filling has to leave. */
+bool pw_outpool_is_low(const struct pw_outdirect_pool *pool);
+void pw_outpool_wake(struct pw_outdirect_pool *pool);
+
+/* outdisk.c */
+void *pw_outdisk_run(void *pool);
+
+#endif

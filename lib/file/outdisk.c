@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The thread that writes chunks. It alone uses the ring. */
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "file/outdirect_private.h"
+#include "file/outfile.h"
+
+#define WAKE_DATA (N_OPS + 1ull) /* the completion that is no write */
+#define WAIT_NS   1000000000ull
+/* A shorter run of whole blocks is left to the page cache with the rest of its bytes. */
+#define DIRECT_MIN_BYTES (128u << 10)
+#define HOLE_BYTES       (64u << 10)
+
+struct range {
+	uint64_t from, to;
+};
+
+static const uint8_t *bytes_at(const struct chunk *c, uint64_t at)
+{
+	return c->mem + (at - c->index * CHUNK_BYTES);
+}
+
+/* What happens to a chunk when its last write has ended. */
+static void settle(struct pw_outdirect_pool *pool, struct chunk *c)
+{
+	struct pw_outdirect *d = c->file;
+	const unsigned int all = pw_outdirect_chunk_symbols(d, c->index);
+	bool orphan;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->busy_since_ns = pw_clock_ns();
+	pool->say_ns = PATIENCE_NS;
+	d->n_writing--;
+	orphan = d->closed && d->n_writing == 0;
+	if (d->closed || c->leaves) {
+		pw_outpool_release(pool, c);
+	} else if (c->n_done == all || atomic_load(&d->failed)) {
+		c->state = WRITTEN;
+		c->since = ++pool->clock;
+	} else if (c->again || atomic_load(&c->n_got) == all) {
+		c->state = QUEUED; /* since when stays: a flush waits for it */
+	} else {
+		c->state = FILLING;
+	}
+	c->again = false;
+	pthread_cond_broadcast(&pool->change);
+	pthread_mutex_unlock(&pool->lock);
+	if (orphan)
+		pw_outdirect_free(d);
+}
+
+static void end_one(struct pw_outdirect_pool *pool, struct chunk *c)
+{
+	if (--c->n_pending == 0)
+		settle(pool, c);
+}
+
+static void end_op(struct pw_outdirect_pool *pool, struct op *op)
+{
+	struct chunk *c = op->chunk;
+
+	op->chunk = NULL;
+	pool->n_ops--;
+	end_one(pool, c);
+}
+
+static void prepare(struct pw_outdirect_pool *pool, struct op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&pool->ring);
+
+	assert(sqe); /* it has room for all writes, and each is submitted at once */
+	io_uring_prep_write(sqe, op->chunk->file->fd, bytes_at(op->chunk, op->from),
+		(unsigned int)(op->to - op->from), op->from);
+	io_uring_sqe_set_data64(sqe, (uint64_t)(op - pool->ops));
+}
+
+static void submit(struct pw_outdirect_pool *pool)
+{
+	int ret;
+
+	do
+		ret = io_uring_submit(&pool->ring);
+	while (ret == -EINTR || ret == -EAGAIN);
+	if (ret < 0 && ret != -EBUSY)
+		pool->broken = -ret;
+}
+
+static void take(struct pw_outdirect_pool *pool, struct op *op, int res)
+{
+	struct pw_outdirect *d = op->chunk->file;
+
+	if (res > 0)
+		op->from += pw_align_down((uint64_t)res, BLOCK_BYTES);
+	if (op->from < op->to && (res == -EINTR || res == -EAGAIN || res >= (int)BLOCK_BYTES)) {
+		prepare(pool, op);
+		submit(pool);
+		return;
+	}
+	if (res == -EINVAL || res == -EOPNOTSUPP) /* it cannot do what it said it could */
+		pw_outdirect_write_plain(
+			d, bytes_at(op->chunk, op->from), op->to - op->from, op->from);
+	else if (op->from < op->to)
+		pw_outdirect_fail(d, res < 0 ? -res : ENOSPC);
+	end_op(pool, op);
+}
+
+static void arm_wake(struct pw_outdirect_pool *pool)
+{
+	struct io_uring_sqe *sqe;
+
+	if (pool->wake_armed)
+		return;
+	sqe = io_uring_get_sqe(&pool->ring);
+	assert(sqe);
+	io_uring_prep_read(sqe, pool->wake_fd, &pool->wake_count, sizeof(pool->wake_count), 0);
+	io_uring_sqe_set_data64(sqe, WAKE_DATA);
+	pool->wake_armed = true;
+}
+
+static void take_all(struct pw_outdirect_pool *pool)
+{
+	struct io_uring_cqe *cqe;
+
+	while (io_uring_peek_cqe(&pool->ring, &cqe) == 0) {
+		uint64_t data = io_uring_cqe_get_data64(cqe);
+		int res = cqe->res;
+
+		io_uring_cqe_seen(&pool->ring, cqe);
+		if (data == WAKE_DATA)
+			pool->wake_armed = false;
+		else
+			take(pool, &pool->ops[data], res);
+	}
+}
+
+/* A ring that no longer works: what it has, it may still write, so the chunks are not used again. */
+static void wait_ring(struct pw_outdirect_pool *pool)
+{
+	int ret;
+
+	if (pool->broken) {
+		usleep(1000);
+		return;
+	}
+	arm_wake(pool);
+	ret = pw_uring_wait(&pool->ring, 1, WAIT_NS);
+	if (ret < 0 && ret != -EINTR)
+		pool->broken = -ret;
+	take_all(pool);
+}
+
+static void write_direct(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+{
+	unsigned int i;
+
+	while (pool->n_ops == N_OPS && !pool->broken)
+		wait_ring(pool);
+	if (pool->broken) {
+		pw_outdirect_write_plain(c->file, bytes_at(c, r->from), r->to - r->from, r->from);
+		return;
+	}
+	for (i = 0; pool->ops[i].chunk; i++)
+		;
+	pool->ops[i] = (struct op){.chunk = c, .from = r->from, .to = r->to};
+	pool->n_ops++;
+	c->n_pending++;
+	prepare(pool, &pool->ops[i]);
+	submit(pool);
+}
+
+/* Whole blocks past the page cache when they are many; the edges, and all of a short one, exactly. */
+static void write_range(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+{
+	struct pw_outdirect *d = c->file;
+	struct range body = {pw_align_up(r->from, BLOCK_BYTES), pw_align_down(r->to, BLOCK_BYTES)};
+
+	if (body.to < body.from + DIRECT_MIN_BYTES) {
+		pw_outdirect_write_plain(d, bytes_at(c, r->from), r->to - r->from, r->from);
+		return;
+	}
+	pw_outdirect_write_plain(d, bytes_at(c, r->from), body.from - r->from, r->from);
+	pw_outdirect_write_plain(d, bytes_at(c, body.to), r->to - body.to, body.to);
+	write_direct(pool, c, &body);
+}
+
+/* A hole of a sparse file stays one: of a new file, blocks of zeros are left out. */
+static void write_but_holes(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+{
+	struct range piece = {r->from, r->from};
+	uint64_t at, end;
+
+	if (!atomic_load(&c->file->fresh)) {
+		write_range(pool, c, r);
+		return;
+	}
+	for (at = r->from; at < r->to; at = end) {
+		end = pw_min_u64(r->to, pw_align_down(at, HOLE_BYTES) + HOLE_BYTES);
+		if (!pw_outfile_is_zero(bytes_at(c, at), (uint32_t)(end - at))) {
+			piece.to = end;
+			continue;
+		}
+		if (piece.to > piece.from)
+			write_range(pool, c, &piece);
+		piece = (struct range){end, end};
+	}
+	if (piece.to > piece.from)
+		write_range(pool, c, &piece);
+}
+
+static bool get_bit(const uint64_t *words, unsigned int i)
+{
+	return words[i / 64] >> (i % 64) & 1;
+}
+
+/* The bytes of symbols [first, end) of the chunk that lie in it. */
+static struct range range_of(const struct chunk *c, unsigned int first, unsigned int end)
+{
+	const struct pw_outdirect *d = c->file;
+	const uint64_t start = c->index * CHUNK_BYTES, base = start / d->symbol_len;
+
+	return (struct range){
+		.from = pw_max_u64(start, (base + first) * d->symbol_len),
+		.to = pw_min_u64(pw_outdirect_chunk_end(d, c->index), (base + end) * d->symbol_len),
+	};
+}
+
+/* What is there and was not written yet. Others may put to the rest of the chunk meanwhile. */
+static void write_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
+{
+	struct pw_outdirect *d = c->file;
+	const unsigned int n = pw_outdirect_chunk_symbols(d, c->index);
+	uint64_t todo[SYMBOL_WORDS];
+	unsigned int i, first;
+	struct range r;
+
+	for (i = 0; i < SYMBOL_WORDS; i++) {
+		todo[i] = atomic_load_explicit(&c->got[i], memory_order_acquire) & ~c->done[i];
+		c->done[i] |= todo[i];
+		c->n_done += (unsigned int)__builtin_popcountll(todo[i]);
+	}
+	c->n_pending = 1;
+	for (i = 0; i < n && !atomic_load(&d->failed); i++) {
+		if (!get_bit(todo, i))
+			continue;
+		for (first = i; i < n && get_bit(todo, i); i++)
+			;
+		r = range_of(c, first, i);
+		write_but_holes(pool, c, &r);
+	}
+	end_one(pool, c);
+}
+
+/* Nobody puts to it any more when this returns; a put that comes now is written by itself. */
+static void close_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
+{
+	atomic_store(&c->file->table[c->index], &pool->gone);
+	atomic_fetch_or(&c->pins, PIN_CLOSED);
+	while (atomic_load(&c->pins) != PIN_CLOSED)
+		sched_yield();
+}
+
+/* What is queued; and when memory is short, what has been filling for longest. */
+static struct chunk *next_chunk(struct pw_outdirect_pool *pool)
+{
+	struct chunk *c;
+
+	pthread_mutex_lock(&pool->lock);
+	c = pw_outpool_oldest(pool, QUEUED);
+	if (!c && pw_outpool_is_low(pool)) {
+		c = pw_outpool_oldest(pool, FILLING);
+		if (c) {
+			pw_outpool_queue(pool, c);
+			c->leaves = true;
+		}
+	}
+	if (c) {
+		c->state = WRITING;
+		c->file->n_writing++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return c;
+}
+
+static bool is_over(struct pw_outdirect_pool *pool, uint64_t *stop_ns)
+{
+	bool stop;
+
+	pthread_mutex_lock(&pool->lock);
+	stop = pool->stop;
+	pthread_mutex_unlock(&pool->lock);
+	if (!stop)
+		return false;
+	if (!*stop_ns)
+		*stop_ns = pw_clock_ns();
+	return pool->n_ops == 0 || pool->broken || pw_clock_ns() - *stop_ns >= SILENT_NS;
+}
+
+void *pw_outdisk_run(void *arg)
+{
+	struct pw_outdirect_pool *pool = arg;
+	uint64_t stop_ns = 0;
+	struct chunk *c;
+
+	while (!is_over(pool, &stop_ns)) {
+		c = next_chunk(pool);
+		if (!c) {
+			wait_ring(pool);
+			continue;
+		}
+		if (c->leaves)
+			close_chunk(pool, c);
+		write_chunk(pool, c);
+		take_all(pool);
+	}
+	return NULL;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "file/outfile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "file/ahead.h"
+#include "file/guard.h"
+#include "file/outdir_private.h"
+#include "file/outdirect.h"
+#include "file/window.h"
+
+#define DIGEST_BYTES (1u << 20) /* between two looks whether the file was truncated */
+#define MEMORY_LARGE \
+	(4u << 20) /* smaller memory that is filled again and again stays in the cache */
+
+void pw_outfile_put_direct(struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len)
+{
+	if (f->direct)
+		pw_outdirect_put(f->direct, at, data, len);
+}
+
+void pw_outfile_rewrite(struct pw_outfile *f)
+{
+	atomic_store(&f->fresh, false);
+	if (f->direct)
+		pw_outdirect_rewrite(f->direct);
+}
+
+/* A store that found no page says no more: a disk that is full explains it. */
+static int why_lost(const struct pw_outfile *f)
+{
+	struct statvfs fs;
+	const uint64_t page = f->dir->huge_page_bytes ? f->dir->huge_page_bytes : 4096;
+
+	if (fstatvfs(f->dir->root.fd, &fs) == 0 && fs.f_blocks &&
+		(uint64_t)fs.f_bavail * fs.f_frsize < page)
+		return ENOSPC;
+	return EIO;
+}
+
+int pw_outfile_failed(const struct pw_outfile *f)
+{
+	if (f->direct)
+		return pw_outdirect_failed(f->direct);
+	return pw_guard_lost(f->guard) ? why_lost(f) : 0;
+}
+
+static int failure(const struct pw_outfile *f, struct pw_err *err)
+{
+	int code = pw_outfile_failed(f);
+
+	if (code == ENOSPC)
+		return pw_err_set(err, code,
+			"write %s/%s: disk full; make room and go on with --resume", f->dir->path,
+			f->name);
+	if (code)
+		return pw_err_set(err, code,
+			"write %s/%s: a page of it was lost: somebody truncated it, or the disk "
+			"failed or is full",
+			f->dir->path, f->name);
+	return 0;
+}
+
+static uint64_t digest_mapped(struct pw_outfile *f, struct pw_digest_state *s, uint64_t from,
+	uint64_t to, struct pw_err *err)
+{
+	uint64_t at = from, n;
+
+	while (at < to) {
+		n = pw_min_u64(to - at, DIGEST_BYTES);
+		pw_digest_update(s, f->base + at, n);
+		if (pw_outfile_failed(f)) {
+			failure(f, err);
+			break;
+		}
+		at += n;
+	}
+	return at;
+}
+
+uint64_t pw_outfile_digest(struct pw_outfile *f, struct pw_digest_state *s, uint64_t from,
+	uint64_t to, bool memory_only, struct pw_err *err)
+{
+	if (err)
+		err->code = 0;
+	if (f->direct)
+		return pw_outdirect_digest(f->direct, s, from, to, memory_only, err);
+	return f->base ? digest_mapped(f, s, from, to, err) : from;
+}
+
+int pw_outfile_flush(struct pw_outfile *f, struct pw_err *err)
+{
+	if (f->direct)
+		return pw_outdirect_flush(f->direct, err);
+	return failure(f, err);
+}
+
+int pw_outfile_sync(struct pw_outfile *f, struct pw_err *err)
+{
+	if (f->direct)
+		return pw_outdirect_sync(f->direct, err);
+	if (!f->map_bytes)
+		return 0;
+	pw_ntcopy_fence();
+	/* As fsync(2), and it knows the errors since the mapping was made. */
+	if (msync(f->base, f->map_bytes, MS_SYNC) < 0)
+		return pw_err_sys(err, errno, "sync %s/%s", f->dir->path, f->name);
+	return failure(f, err);
+}
+
+static int map_read_only(
+	struct pw_outfile *f, int fd, uint64_t page_bytes, void **base, struct pw_err *err)
+{
+	f->map_bytes = pw_align_up(f->len_bytes, page_bytes);
+	*base = mmap(NULL, f->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
+	return *base == MAP_FAILED ? pw_err_sys(err, errno == ENOMEM ? EFBIG : errno, "map %s/%s",
+					     f->dir->path, f->name)
+				   : 0;
+}
+
+static int map_writable(
+	struct pw_outfile *f, int fd, uint64_t page_bytes, void **base, struct pw_err *err)
+{
+	if (f->dir->huge_page_bytes)
+		return pw_hugefile_reserve(
+			fd, f->name, f->len_bytes, page_bytes, base, &f->map_bytes, err);
+	f->map_bytes = f->len_bytes;
+	*base = mmap(NULL, f->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*base != MAP_FAILED)
+		return 0;
+	/* What is short is address space, and a file that is smaller may have enough. */
+	if (errno == ENOMEM)
+		return pw_err_set(err, EFBIG,
+			"map %s/%s: no address space for its %llu bytes; receive fewer or smaller "
+			"files at once",
+			f->dir->path, f->name, (unsigned long long)f->len_bytes);
+	return pw_err_sys(err, errno, "map %s/%s", f->dir->path, f->name);
+}
+
+static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
+{
+	const struct pw_outdir *d = f->dir;
+	const uint64_t page_bytes =
+		d->huge_page_bytes ? d->huge_page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
+	void *base = NULL;
+	int ret = f->is_target ? map_read_only(f, fd, page_bytes, &base, err)
+			       : map_writable(f, fd, page_bytes, &base, err);
+
+	if (ret < 0)
+		return ret;
+	f->base = base;
+	f->is_large = f->len_bytes >= PW_OUTFILE_LARGE;
+	f->guard = pw_guard_add(base, f->map_bytes, page_bytes);
+	if (d->ahead && !f->is_target)
+		pw_ahead_add(d->ahead, base, f->map_bytes, page_bytes);
+	return 0;
+}
+
+/* The directory's pool, made now if it has to be. NULL: there is none. */
+static struct pw_outdirect_pool *get_pool(struct pw_outdir *d)
+{
+	struct pw_outdirect_pool *pool;
+	struct pw_err err = {0};
+
+	pthread_mutex_lock(&d->lock);
+	if (!d->pool && !d->pool_failed &&
+		pw_outdirect_pool_create(&d->pool, d->memory_bytes, d->log, &err) < 0) {
+		d->pool_failed = true;
+		pw_warn(d->log, "%s; files are written through the page cache", err.msg);
+	}
+	pool = d->pool;
+	pthread_mutex_unlock(&d->lock);
+	return pool;
+}
+
+static void warn_mapped(struct pw_outdir *d, const char *name, int code)
+{
+	bool warned;
+
+	pthread_mutex_lock(&d->lock);
+	warned = d->warned_mapped;
+	d->warned_mapped = true;
+	pthread_mutex_unlock(&d->lock);
+	if (!warned)
+		pw_warn(d->log,
+			"write %s/%s past the page cache: %s; it and others like it go through the "
+			"page cache",
+			d->path, name, strerror(code));
+}
+
+/* false: the file has to be mapped. */
+static bool open_direct(struct pw_outfile *f, int fd, uint32_t symbol_len)
+{
+	struct pw_outdir *d = f->dir;
+	struct pw_outdirect_pool *pool;
+	int ret;
+
+	if (d->write == PW_OUTDIR_MAPPED ||
+		(d->write == PW_OUTDIR_AUTO && f->len_bytes < PW_OUTDIRECT_MIN))
+		return false;
+	ret = d->huge_page_bytes || !pw_file_takes_direct(fd) ? -EOPNOTSUPP : 0;
+	if (ret == 0) {
+		pool = get_pool(d);
+		ret = pool ? pw_outdirect_open(&f->direct, pool, fd, d->path, f->name, f->len_bytes,
+				     symbol_len)
+			   : -EOPNOTSUPP;
+	}
+	if (ret < 0 && d->write == PW_OUTDIR_DIRECT)
+		warn_mapped(d, f->name, -ret);
+	return ret == 0;
+}
+
+int pw_outfile_open(struct pw_outfile **out, struct pw_outdir *d, int fd,
+	const struct pw_outfile_open *how, struct pw_err *err)
+{
+	struct pw_outfile *f = calloc(1, sizeof(*f));
+	struct stat st;
+	int ret = 0;
+
+	*out = NULL;
+	if (!f)
+		return pw_err_sys(err, ENOMEM, "open %s/%s", d->path, how->name);
+	f->dir = d;
+	f->guard = -1;
+	f->part = how->part;
+	f->len_bytes = how->len_bytes;
+	f->is_target = how->is_target;
+	atomic_init(&f->fresh, how->new_part);
+	f->name = strdup(how->name);
+	if (!f->name)
+		ret = pw_err_sys(err, ENOMEM, "open %s/%s", d->path, how->name);
+	else if (fstat(fd, &st) < 0)
+		ret = pw_err_sys(err, errno, "open %s/%s", d->path, how->name);
+	else if (f->len_bytes && !(how->new_part && open_direct(f, fd, how->symbol_len)))
+		ret = map_file(f, fd, err);
+	if (ret < 0) {
+		free(f->name);
+		free(f);
+		return ret;
+	}
+	f->id = (struct pw_outfile_id){(uint64_t)st.st_dev, (uint64_t)st.st_ino};
+	pw_outdir_remember(d, f);
+	*out = f;
+	return 0;
+}
+
+int pw_outfile_open_memory(
+	struct pw_outfile **out, uint8_t *bytes, uint64_t len_bytes, struct pw_err *err)
+{
+	struct pw_outfile *f = calloc(1, sizeof(*f));
+
+	*out = f;
+	if (!f)
+		return pw_err_sys(err, ENOMEM, "receive into memory");
+	f->base = bytes;
+	f->len_bytes = len_bytes;
+	f->is_large = len_bytes >= MEMORY_LARGE;
+	f->guard = -1;
+	atomic_init(&f->fresh, false);
+	return 0;
+}
+
+void pw_outfile_close(struct pw_outfile *f)
+{
+	if (!f)
+		return;
+	if (f->dir)
+		pw_outdir_forget(f->dir, f);
+	pw_outdirect_close(f->direct);
+	if (f->dir && f->base)
+		pw_ahead_drop(f->dir->ahead, f->base);
+	pw_guard_remove(f->guard);
+	if (f->map_bytes)
+		munmap(f->base, f->map_bytes);
+	free(f->name);
+	free(f);
+}

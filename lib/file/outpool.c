@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The chunks that all files of a directory share: who has which, and who has to give one up. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include "file/outdirect_private.h"
+
+#define TICK_NS 20000000ll /* no wait is longer: an unpinned chunk wakes nobody */
+
+bool pw_outpool_pin(struct pw_outdirect *d, uint64_t index, struct chunk *c)
+{
+	unsigned int before = atomic_fetch_add(&c->pins, 1);
+
+	if (!(before & PIN_CLOSED) && atomic_load(&d->table[index]) == c)
+		return true;
+	atomic_fetch_sub(&c->pins, 1);
+	return false;
+}
+
+void pw_outpool_unpin(struct chunk *c)
+{
+	atomic_fetch_sub_explicit(&c->pins, 1, memory_order_release);
+}
+
+void pw_outpool_wake(struct pw_outdirect_pool *pool)
+{
+	const uint64_t one = 1;
+
+	/* It fails only when the count is full: then it is about to be read. */
+	(void)!write(pool->wake_fd, &one, sizeof(one));
+}
+
+struct chunk *pw_outpool_oldest(struct pw_outdirect_pool *pool, enum chunk_state state)
+{
+	struct chunk *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < pool->n_chunks; i++) {
+		struct chunk *c = &pool->chunks[i];
+
+		if (c->state == state && (!found || c->since < found->since))
+			found = c;
+	}
+	return found;
+}
+
+static unsigned int count(const struct pw_outdirect_pool *pool, enum chunk_state state)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < pool->n_chunks; i++)
+		n += pool->chunks[i].state == state;
+	return n;
+}
+
+static bool is_busy(const struct pw_outdirect_pool *pool)
+{
+	return count(pool, QUEUED) + count(pool, WRITING) > 0;
+}
+
+bool pw_outpool_is_low(const struct pw_outdirect_pool *pool)
+{
+	return pool->n_chunks - count(pool, FILLING) < pool->low;
+}
+
+/* The chunk is closed, or nobody can have it pinned. */
+void pw_outpool_release(struct pw_outdirect_pool *pool, struct chunk *c)
+{
+	atomic_fetch_or(&c->pins, PIN_CLOSED);
+	c->state = FREE;
+	c->file = NULL;
+	pthread_cond_broadcast(&pool->change);
+}
+
+void pw_outpool_queue(struct pw_outdirect_pool *pool, struct chunk *c)
+{
+	if (!is_busy(pool)) {
+		pool->busy_since_ns = pw_clock_ns();
+		pool->say_ns = PATIENCE_NS;
+	}
+	c->state = QUEUED;
+	c->since = ++pool->clock;
+}
+
+/* The oldest that was written and that no digest reads just now. */
+static struct chunk *recycle(struct pw_outdirect_pool *pool)
+{
+	struct chunk *found = NULL;
+	unsigned int i, none = 0;
+
+	for (i = 0; i < pool->n_chunks; i++) {
+		struct chunk *c = &pool->chunks[i];
+
+		if (c->state == WRITTEN && atomic_load(&c->pins) == 0 &&
+			(!found || c->since < found->since))
+			found = c;
+	}
+	if (!found || !atomic_compare_exchange_strong(&found->pins, &none, PIN_CLOSED))
+		return NULL;
+	atomic_store(&found->file->table[found->index], &pool->gone);
+	return found;
+}
+
+static void give(struct chunk *c, struct pw_outdirect *d, uint64_t index)
+{
+	struct pw_outdirect_pool *pool = d->pool;
+	unsigned int i;
+
+	c->state = FILLING;
+	c->file = d;
+	c->index = index;
+	c->since = ++pool->clock;
+	c->leaves = c->again = false;
+	c->n_done = 0;
+	memset(c->done, 0, sizeof(c->done));
+	for (i = 0; i < SYMBOL_WORDS; i++)
+		atomic_store_explicit(&c->got[i], 0, memory_order_relaxed);
+	atomic_store(&c->n_got, 0);
+	atomic_fetch_and(&c->pins, ~PIN_CLOSED);
+	atomic_store(&d->table[index], c);
+}
+
+static void say_silent(struct pw_outdirect_pool *pool, const char *name, uint64_t silent_ns)
+{
+	if (silent_ns < pool->say_ns)
+		return;
+	pool->say_ns = silent_ns + PATIENCE_NS;
+	pw_warn(pool->log, "write %s: the disk has not answered for %.0f s", name,
+		(double)silent_ns * 1e-9);
+}
+
+int pw_outpool_wait(struct pw_outdirect_pool *pool, const struct pw_outdirect *d)
+{
+	struct timespec until;
+	uint64_t now_ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += TICK_NS;
+	if (until.tv_nsec >= (long)PW_NS_PER_S) {
+		until.tv_sec++;
+		until.tv_nsec -= (long)PW_NS_PER_S;
+	}
+	pthread_cond_timedwait(&pool->change, &pool->lock, &until);
+	now_ns = pw_clock_ns();
+	if (!is_busy(pool) || now_ns <= pool->busy_since_ns)
+		return 0;
+	say_silent(pool, d->name, now_ns - pool->busy_since_ns);
+	return now_ns - pool->busy_since_ns >= SILENT_NS ? -ETIMEDOUT : 0;
+}
+
+void pw_outpool_claim(struct pw_outdirect *d, uint64_t index)
+{
+	struct pw_outdirect_pool *pool = d->pool;
+	struct chunk *c = NULL;
+
+	while (!atomic_load(&d->table[index]) && !atomic_load(&d->failed)) {
+		c = pw_outpool_oldest(pool, FREE);
+		if (!c)
+			c = recycle(pool);
+		if (c) {
+			give(c, d, index);
+			if (pw_outpool_is_low(pool))
+				pw_outpool_wake(pool);
+			return;
+		}
+		pw_outpool_wake(pool);
+		if (pw_outpool_wait(pool, d) < 0)
+			pw_outdirect_fail(d, ETIMEDOUT);
+	}
+}
+
+static int make_memory(struct pw_outdirect_pool *pool, uint64_t memory_bytes)
+{
+	uint8_t *mem;
+	unsigned int i;
+
+	pool->n_chunks = (unsigned int)(memory_bytes / CHUNK_BYTES);
+	pool->low = pool->n_chunks / 8 ? pool->n_chunks / 8 : 1;
+	pool->chunks = calloc(pool->n_chunks, sizeof(*pool->chunks));
+	if (!pool->chunks)
+		return -ENOMEM;
+	pool->map_bytes = (pool->n_chunks + 1) * CHUNK_BYTES;
+	pool->map = mmap(NULL, pool->map_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pool->map == MAP_FAILED) {
+		pool->map = NULL;
+		return -ENOMEM;
+	}
+	mem = (uint8_t *)pw_align_up((uintptr_t)pool->map, CHUNK_BYTES);
+	madvise(mem, pool->n_chunks * CHUNK_BYTES, MADV_HUGEPAGE);
+	for (i = 0; i < pool->n_chunks; i++) {
+		pool->chunks[i].mem = mem + i * CHUNK_BYTES;
+		atomic_init(&pool->chunks[i].pins, PIN_CLOSED);
+	}
+	return 0;
+}
+
+static void free_pool(struct pw_outdirect_pool *pool)
+{
+	if (pool->wake_fd >= 0)
+		close(pool->wake_fd);
+	if (pool->map)
+		munmap(pool->map, pool->map_bytes);
+	pthread_mutex_destroy(&pool->lock);
+	pthread_cond_destroy(&pool->change);
+	free(pool->chunks);
+	free(pool);
+}
+
+static void init_locks(struct pw_outdirect_pool *pool)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&pool->change, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int pw_outdirect_pool_create(struct pw_outdirect_pool **out, uint64_t memory_bytes,
+	const struct pw_log *log, struct pw_err *err)
+{
+	static const struct pw_uring_want want = {
+		.sq_entries = 2 * N_OPS,
+		.cq_entries = 4 * N_OPS,
+		.handed_over = true,
+		.op = IORING_OP_WRITE,
+		.op_name = "IORING_OP_WRITE",
+		.since = "5.6",
+	};
+	struct pw_outdirect_pool *pool = calloc(1, sizeof(*pool));
+	int ret;
+
+	*out = NULL;
+	if (!pool)
+		return pw_err_sys(err, ENOMEM, "make memory for writing files");
+	pool->log = log;
+	init_locks(pool);
+	atomic_init(&pool->gone.pins, PIN_CLOSED);
+	pool->wake_fd = eventfd(0, EFD_CLOEXEC);
+	ret = pool->wake_fd < 0 ? -errno : make_memory(pool, memory_bytes);
+	if (ret < 0) {
+		free_pool(pool);
+		return pw_err_sys(err, -ret, "make memory for writing files");
+	}
+	ret = pw_uring_open(&pool->ring, &want, err);
+	if (ret < 0) {
+		free_pool(pool);
+		return ret;
+	}
+	ret = pw_thread_start(&pool->thread, pw_outdisk_run, pool);
+	if (ret) {
+		io_uring_queue_exit(&pool->ring);
+		free_pool(pool);
+		return pw_err_sys(err, ret, "start the thread that writes files");
+	}
+	*out = pool;
+	return 0;
+}
+
+void pw_outdirect_pool_destroy(struct pw_outdirect_pool *pool)
+{
+	unsigned int i;
+
+	if (!pool)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->stop = true;
+	pw_outpool_wake(pool);
+	pthread_mutex_unlock(&pool->lock);
+	pthread_join(pool->thread, NULL);
+	/* Writes that a dead disk still holds keep their pages: unmapping is safe. */
+	io_uring_queue_exit(&pool->ring);
+	for (i = 0; i < pool->n_chunks; i++) {
+		struct chunk *c = &pool->chunks[i];
+
+		if (c->state == WRITING && --c->file->n_writing == 0)
+			pw_outdirect_free(c->file);
+	}
+	free_pool(pool);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "file/readin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "file/file.h"
+#include "file/window.h"
+
+/* Large enough that the calls do not matter, small enough for a lively progress line. */
+#define CHUNK_BYTES (4u << 20)
+
+/* Some file systems take O_DIRECT and then copy all the same: the copy must be counted. */
+bool pw_file_takes_direct(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
+		fs.f_type == HUGETLBFS_MAGIC)
+		return false;
+#ifdef STATX_DIOALIGN
+	{
+		struct statx sx = {0};
+
+		if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) == 0 &&
+			(sx.stx_mask & STATX_DIOALIGN))
+			return sx.stx_dio_offset_align > 0 &&
+			       sx.stx_dio_offset_align <= PW_READIN_ALIGN &&
+			       sx.stx_dio_mem_align <= PW_READIN_ALIGN;
+	}
+#endif
+	return true;
+}
+
+static bool set_direct(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return false;
+	return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+bool pw_readin_buffered(struct pw_readin *r)
+{
+	if (!set_direct(r->fd, false))
+		return false;
+	r->direct = false;
+	return true;
+}
+
+int pw_readin_open(struct pw_readin *r, const char *path, const char *action, struct pw_err *err)
+{
+	struct pw_file f;
+	int ret;
+
+	*r = (struct pw_readin){.path = path, .action = action};
+	ret = pw_file_open(&f, path, O_RDONLY, action, err);
+	if (ret < 0)
+		return ret;
+	if (fstat(f.fd, &r->st) < 0) {
+		ret = pw_err_sys(err, errno, "%s %s", action, path);
+		pw_file_close(&f);
+		return ret;
+	}
+	r->fd = f.fd;
+	r->len_bytes = (uint64_t)r->st.st_size;
+	r->direct = pw_file_takes_direct(f.fd) && set_direct(f.fd, true);
+	if (!r->direct)
+		posix_fadvise(f.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
+}
+
+static int shrunk(const struct pw_readin *r, uint64_t at, struct pw_err *err)
+{
+	return pw_err_set(err, ESTALE,
+		"%s %s: it ended at %llu of %llu bytes, truncated meanwhile; keep it still and "
+		"try again",
+		r->action, r->path, (unsigned long long)at, (unsigned long long)r->len_bytes);
+}
+
+/* Reads some of it: bytes read, or -errno. Falls back to buffered reading once and for all. */
+static ssize_t read_some(struct pw_readin *r, uint64_t offset, uint8_t *buf, uint64_t len)
+{
+	uint64_t ask = pw_min_u64(len, CHUNK_BYTES);
+	ssize_t n;
+
+	if (r->direct) {
+		/* After a short read the rest is no longer aligned: ask for whole blocks. */
+		n = -1;
+		errno = EINVAL;
+		if (offset % PW_READIN_ALIGN == 0)
+			n = pread(r->fd, buf, pw_align_up(ask, PW_READIN_ALIGN), (off_t)offset);
+		if (n >= 0 || (errno != EINVAL && errno != EOPNOTSUPP))
+			return n < 0 ? -errno : n;
+		if (!pw_readin_buffered(r))
+			return -errno;
+	}
+	n = pread(r->fd, buf, ask, (off_t)offset);
+	if (n > 0)
+		r->cpu_copies = 1;
+	return n < 0 ? -errno : n;
+}
+
+int pw_readin_read(
+	struct pw_readin *r, uint64_t offset, void *buf, uint64_t len, struct pw_err *err)
+{
+	uint64_t done = 0;
+	ssize_t n;
+
+	/* Ends: each turn adds bytes, fails, or was interrupted and then asks the caller. */
+	while (done < len) {
+		n = read_some(r, offset + done, (uint8_t *)buf + done, len - done);
+		if (n == 0)
+			return shrunk(r, offset + done, err);
+		if (n < 0 && n != -EINTR)
+			return pw_err_sys(err, (int)-n, "read %s at byte %llu", r->path,
+				(unsigned long long)(offset + done));
+		if (n > 0) {
+			/* A file that grew gives more than was asked for. */
+			n = (ssize_t)pw_min_u64((uint64_t)n, len - done);
+			done += (uint64_t)n;
+			r->done_bytes += (uint64_t)n;
+		}
+		if (r->progress && !r->progress(r->progress_ctx, r->done_bytes, r->len_bytes))
+			return pw_err_set(err, ECANCELED, "%s %s: interrupted", r->action, r->path);
+	}
+	return 0;
+}
+
+int pw_readin_unchanged(const struct pw_readin *r, struct pw_err *err)
+{
+	struct stat st;
+
+	if (fstat(r->fd, &st) < 0)
+		return pw_err_sys(err, errno, "%s %s", r->action, r->path);
+	if (st.st_size == r->st.st_size && pw_file_mtime_ns(&st) == pw_file_mtime_ns(&r->st))
+		return 0;
+	return pw_err_set(err, ESTALE,
+		"%s %s: it was written to meanwhile; keep it still and try again", r->action,
+		r->path);
+}
+
+void pw_readin_close(struct pw_readin *r)
+{
+	if (r->fd > STDERR_FILENO)
+		close(r->fd);
+	*r = (struct pw_readin){0};
+}

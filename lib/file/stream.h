@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Files of any size through bounded memory: a ring of slots, read into ahead of the transmitter by
+ * io_uring and O_DIRECT.
+ *
+ *   next() -> [reading] --disk--> [ready] --taken in order--> [sent] --n_out 0--> [reading] ...
+ *
+ * Each slot is a page window of its own, so that its n_out says when the driver has let go of it and
+ * a symbol never lies in two. What a slot holds is a piece of a file, whole symbols of it; where it
+ * starts inside a block of the disk, that block is read again.
+ *
+ * One thread. Slots' memory is the caller's (struct pw_stage_mem): attached to a port once, used
+ * for every file.
+ */
+#ifndef PW_FILE_STREAM_H
+#define PW_FILE_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "file/window.h"
+
+/* How a ring is cut. */
+struct pw_stream_plan {
+	uint64_t slot_bytes; /* of a file, at most, in a slot: a multiple of the symbol */
+	uint32_t n_slots;
+};
+
+/* What the ring is for. */
+struct pw_stream_need {
+	uint64_t memory_bytes; /* at most so much, the heap's own included */
+	uint32_t symbol_len;
+	uint64_t file_bytes; /* all together; the ring is no larger than they need */
+	uint64_t n_files;
+	uint64_t out_bytes; /* payload that the driver can keep to itself until it is handed more */
+};
+
+/* -ENOMEM: memory_bytes is below what the port may keep; err names what is enough. */
+int pw_stream_plan(struct pw_stream_plan *p, const struct pw_stream_need *need, struct pw_err *err);
+
+/* Memory that a ring takes of its heap. */
+uint64_t pw_stream_plan_bytes(const struct pw_stream_plan *p);
+
+/* A file to be streamed: a window without a run, open for reading past the page cache where its file
+ * system does that (cpu_copies 0, else 1). */
+int pw_stream_file_open(struct pw_window *w, const char *path, struct pw_err *err);
+
+/* Whether path's file system reads past the page cache. -errno when it cannot be opened. */
+int pw_stream_probe(const char *path, bool *direct, struct pw_err *err);
+
+/* What goes into a slot. */
+struct pw_stream_piece {
+	struct pw_window *file; /* of pw_stream_file_open() */
+	void *owner;            /* the caller's */
+	uint64_t offset;
+	uint64_t len_bytes; /* 1..slot_bytes, inside the file */
+};
+
+struct pw_stream_config {
+	struct pw_stream_plan plan;
+	struct pw_stage_mem mem;
+	/* What comes next, in the order of sending; false: nothing more for now. */
+	bool (*next)(void *ctx, struct pw_stream_piece *piece);
+	void *ctx;
+};
+
+struct pw_stream; /* opaque */
+
+/* -ENOMEM; -EPERM, -ENOSYS: no io_uring on this host. */
+int pw_stream_create(struct pw_stream **s, const struct pw_stream_config *cfg, struct pw_err *err);
+
+/* The slots' windows, to be attached to a port before the first pump: a run each, or several after
+ * the port cut it. */
+uint32_t pw_stream_n_slots(const struct pw_stream *s);
+struct pw_window *pw_stream_slot(struct pw_stream *s, uint32_t i);
+
+/* Takes what the disk has done, and has it read into slots that are free. With wait_ns it sleeps so
+ * long at most when nothing is ready. -EIO and others: a read failed; -ESTALE: the file is shorter
+ * than it was. */
+int pw_stream_pump(struct pw_stream *s, uint64_t wait_ns, struct pw_err *err);
+
+/* The next piece in order, when it is ready, with the window it lies in; else NULL. */
+const struct pw_stream_piece *pw_stream_ready(struct pw_stream *s, struct pw_window **win);
+
+/* The piece is sent: its slot is read into again once the window's n_out is 0. */
+void pw_stream_sent(struct pw_stream *s);
+
+/* Forgets all that was not sent, so that its files may be closed. */
+void pw_stream_drop(struct pw_stream *s);
+
+/* What the disk has owed for longest, or NULL when it owes nothing. */
+const struct pw_stream_piece *pw_stream_owed(const struct pw_stream *s);
+
+/* Waits for the disk, frees the memory. What the driver has kept, or a disk that is stuck may still
+ * write to, is leaked: better that than a device at memory that is somebody else's. The files must be
+ * open. Accepts NULL. */
+void pw_stream_destroy(struct pw_stream *s);
+
+#endif

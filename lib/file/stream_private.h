@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Internal to stream.c (the ring's life) and streamio.c (its reads). */
+#ifndef PW_FILE_STREAM_PRIVATE_H
+#define PW_FILE_STREAM_PRIVATE_H
+
+#include <liburing.h>
+
+#include "file/stream.h"
+
+enum pw_stream_state {
+	PW_SLOT_IDLE,    /* sent, or never used: free once win.n_out is 0 */
+	PW_SLOT_AGAIN,   /* something is left to read, and the disk has not been asked */
+	PW_SLOT_READING, /* the disk writes to it */
+	PW_SLOT_READY,
+};
+
+struct pw_stream_slot {
+	struct pw_window win;
+	struct pw_stream_piece piece;
+	uint8_t *mem;
+	uint64_t from;       /* byte of the file that mem starts with: a block's first */
+	uint64_t len_bytes;  /* from there to the end of the piece */
+	uint64_t done_bytes; /* of len_bytes */
+	enum pw_stream_state state;
+	unsigned int n_short; /* reads that ended inside a block */
+	bool direct;          /* asked for so */
+};
+
+struct pw_stream {
+	struct pw_stream_config cfg;
+	struct io_uring ring;
+	struct pw_stream_slot *slots;
+	uint32_t n_slots;
+	uint32_t depth;
+	uint64_t slot_memory;
+	uint64_t n_started; /* pieces; their slots go round */
+	uint64_t n_sent;
+	uint32_t n_reading;
+	uint32_t n_again;
+	bool registered; /* the slots are io_uring's fixed buffers */
+	bool stuck;      /* the disk owes for ever: nothing here is freed */
+	struct pw_err failed;
+};
+
+/* Waits until the disk writes to no slot; false when it gave no sign of life for long. */
+bool pw_stream_settle(struct pw_stream *s);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "file/window.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "file/file.h"
+#include "file/provider.h"
+
+static const char *const names[] = {
+	[PW_PAGES_AUTO] = "auto",
+	[PW_PAGES_HUGEFILE] = "hugefile",
+	[PW_PAGES_PAGECACHE] = "pagecache",
+	[PW_PAGES_STAGE] = "stage",
+	[PW_PAGES_STREAM] = "stream",
+};
+
+const char *pw_pages_name(enum pw_pages p)
+{
+	return (size_t)p < PW_ARRAY_LEN(names) ? names[p] : "unknown";
+}
+
+bool pw_pages_parse(const char *s, enum pw_pages *p)
+{
+	size_t i;
+
+	for (i = 0; i < PW_ARRAY_LEN(names); i++) {
+		if (strcmp(s, names[i]) == 0) {
+			*p = (enum pw_pages)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+int pw_window_map_run(struct pw_window *w, const char *path, struct pw_err *err)
+{
+	w->runs = calloc(1, sizeof(*w->runs));
+	if (!w->runs)
+		return pw_err_sys(err, ENOMEM, "map %s", path);
+	w->runs[0] = (struct pw_run){
+		.va = w->map,
+		.iova = PW_IOVA_NONE,
+		.offset = 0,
+		.len_bytes = w->len_bytes,
+	};
+	w->n_runs = 1;
+	return 0;
+}
+
+int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *err)
+{
+	struct stat st;
+
+	/* A staged file is a copy, compared when it was complete: what became of the original
+	 * afterwards does not reach it. */
+	if (w->pages == PW_PAGES_STAGE)
+		return 0;
+	/* The name may be gone: the descriptor keeps the file. */
+	if (fstat(w->fd, &st) < 0)
+		return pw_err_sys(err, errno, "check %s", path);
+	if ((uint64_t)st.st_size != w->len_bytes)
+		return pw_err_set(err, ESTALE,
+			"check %s: its size changed from %llu to %llu bytes meanwhile; keep it "
+			"still, or send a copy (--pages stage)",
+			path, (unsigned long long)w->len_bytes, (unsigned long long)st.st_size);
+	if (pw_file_mtime_ns(&st) != w->mtime_ns)
+		return pw_err_set(err, ESTALE,
+			"check %s: it was written to meanwhile; keep it still, or send a copy "
+			"(--pages stage)",
+			path);
+	return 0;
+}
+
+void pw_window_close(struct pw_window *w)
+{
+	assert(w->n_out == 0);
+	if (w->pages == PW_PAGES_STAGE)
+		pw_stage_release(w);
+	else if (w->pages == PW_PAGES_STREAM)
+		pw_stream_release(w);
+	if (w->map)
+		munmap(w->map, w->map_bytes);
+	if (w->fd > STDERR_FILENO)
+		close(w->fd);
+	free(w->runs);
+	*w = (struct pw_window){0};
+}

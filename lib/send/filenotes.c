@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/filenotes.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "file/outdir.h"
+#include "recv/gaps.h"
+
+#define TEXT_MAX 480 /* what one line of the log takes */
+
+/* Names are in it, and terminals obey control characters: C0, DEL, and C1 as UTF-8 writes it. */
+static void make_printable(char *text)
+{
+	unsigned char *p = (unsigned char *)text;
+
+	for (; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			p[0] = p[1] = '?';
+	}
+}
+
+void pw_filenotes_add(struct pw_filenotes *notes, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	if (notes->n++ >= PW_FILENOTES_KEPT)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	make_printable(text);
+	notes->text[notes->n - 1] = strdup(text); /* without memory it is only counted */
+}
+
+size_t pw_filenotes_kept(const struct pw_filenotes *notes)
+{
+	size_t n = 0;
+
+	while (n < PW_FILENOTES_KEPT && notes->text[n])
+		n++;
+	return n;
+}
+
+void pw_filenotes_finish(struct pw_filenotes *notes)
+{
+	size_t i;
+
+	for (i = 0; i < PW_FILENOTES_KEPT; i++)
+		free(notes->text[i]);
+	*notes = (struct pw_filenotes){0};
+}
+
+const char *pw_filenotes_name_fault(const char *name)
+{
+	const size_t first = strcspn(name, "/");
+	const char *fault = pw_outdir_name_fault(name);
+
+	/* A directory of that name would stand where the receiver writes its manifest. */
+	if (!fault && first == strlen(PW_GAPS_FILE) && !strncmp(name, PW_GAPS_FILE, first))
+		fault = "its first component is the name of the gap manifest";
+	return fault;
+}
+
+static bool makes_up_content(const char *path)
+{
+	static const __typeof__(((struct statfs *)NULL)->f_type) kinds[] = {
+		PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC};
+	struct statfs fs;
+	size_t i;
+
+	if (statfs(path, &fs) < 0)
+		return false;
+	for (i = 0; i < PW_ARRAY_LEN(kinds); i++)
+		if (fs.f_type == kinds[i])
+			return true;
+	return false;
+}
+
+void pw_filenotes_empty_file(struct pw_filenotes *notes, const char *path)
+{
+	ssize_t n;
+	char byte;
+	int fd;
+
+	/* Other file systems are not read from: their sizes are true. */
+	if (!makes_up_content(path))
+		return;
+	/* NONBLOCK: some wait for an event. */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, &byte, sizeof(byte));
+	close(fd);
+	if (n > 0)
+		pw_filenotes_add(notes,
+			"%.300s has no size but has content, as files of the kernel do: it is sent "
+			"empty; copy it and send the copy",
+			path);
+}

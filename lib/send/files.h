@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The files of one session: operands and what lies below directories, each with the name that it
+ * has on the wire (Content-Location). A file operand keeps its base name; DIR/x/y is sent as
+ * base(DIR)/x/y. Links below a directory are not followed. Mode and time of last modification are
+ * those of the moment when the file was found.
+ */
+#ifndef PW_SEND_FILES_H
+#define PW_SEND_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "recv/gaps.h"
+#include "send/filenotes.h"
+#include "wire/fdt.h"
+
+struct pw_file {
+	char *path;
+	char *name; /* on the wire */
+	uint64_t len_bytes;
+	int64_t mtime_ns;        /* since 1970 */
+	uint32_t mode;           /* permission bits, 0777 at most */
+	struct pw_digest digest; /* kind NONE until computed */
+	struct pw_digest md5;
+	const struct pw_gap_file *gap; /* send only what this lists; NULL = everything */
+};
+
+struct pw_files {
+	struct pw_file *v;
+	size_t n, room;
+	uint64_t total_bytes;
+	struct pw_filenotes notes;
+};
+
+/* Collects operands. Two files with one name on the wire, a missing file, a device or a pipe are
+ * errors. What lies below a directory and is not sent is noted: things that are neither file nor
+ * directory, and empty directories. */
+int pw_files_collect(
+	struct pw_files *f, char *const *operands, size_t n_operands, struct pw_err *err);
+
+/* Keeps only what the manifest lists; total_bytes becomes the bytes that are missing. Every file in
+ * the manifest must be there with the same length. gaps must live as long as f. Notes of what is not
+ * sent are dropped: a repair sends next to nothing. */
+int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err);
+
+/* Notes the names that pagewire's own receiver refuses. */
+void pw_files_note_names(struct pw_files *f);
+
+void pw_files_finish(struct pw_files *f); /* accepts a zeroed one */
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The sender's session: which symbol goes when, over any path.
+ *
+ *   pass 1..loops   for each group of files:  open windows, digest (first pass), FDT, symbols
+ *                                             FDT again every fdt_interval
+ *   end             FDT packets with the close-session flag, until the driver has let go
+ *
+ * A streamed file is read as it goes: the table's first instance has no digest of it, the one after
+ * its last symbol has.
+ *
+ * Files go in groups, one FDT instance a group, so that any number of files fits into bounded
+ * memory; windows close when the driver has given back their last packet. One thread, and one more for
+ * each further queue (send/lanes.h).
+ */
+#ifndef PW_SEND_SEND_H
+#define PW_SEND_SEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "file/stream.h"
+#include "path/path.h"
+#include "send/files.h"
+#include "send/pace.h"
+#include "wire/fdt.h"
+
+#define PW_SEND_LINK_GRACE_NS 500000000ull
+#define PW_SEND_GROUP         64 /* files in one FDT instance, and windows open at once (twice that) */
+
+enum pw_send_phase { PW_SEND_READING, PW_SEND_SENDING, PW_SEND_CLOSING };
+
+struct pw_send_status {
+	enum pw_send_phase phase;
+	uint64_t bytes_done;  /* of all passes; READING: digested so far, of this file */
+	uint64_t bytes_total; /* 0 when loops is 0 */
+	uint64_t packets;
+	uint64_t pass;      /* 1.. */
+	uint64_t file;      /* the one under way, from 0; not while READING */
+	uint64_t file_done; /* bytes of it in this pass */
+	uint64_t start_ns;  /* of the first symbol, 0 = not yet */
+};
+
+struct pw_send_config {
+	const struct pw_tx_ops *ops;
+	void *path;
+	void *const *more_paths; /* n_more: further queues of the same port, each gets a thread */
+	uint32_t n_more;
+	const char *path_text;  /* PORT, for messages */
+	struct pw_files *files; /* digests are filled in */
+	struct pw_flow flow;    /* complete: MACs, addresses, ports */
+	uint32_t mtu;           /* IP MTU: bounds FDT packets */
+	uint32_t symbol_len;
+	bool csum_offload;
+	bool force_wide; /* 32-bit TSI and TOI even when 16 bits suffice */
+	uint32_t tsi;
+	enum pw_digest_kind digest;
+	bool md5;
+	struct pw_rate rate;
+	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
+	uint64_t held_ns; /* a path that holds a rate itself: what it has taken may wait so long */
+	uint64_t loops;   /* 0 = until stopped */
+	uint64_t fdt_interval_ns;
+	uint64_t lead_ns;       /* between the first FDT and the first symbol */
+	uint64_t link_grace_ns; /* a link, or a peer, may be gone for so long */
+	/* Opens a file's window with the provider that was chosen. */
+	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
+	void *ctx;
+	/* For windows of the stream provider: a ring in this memory. */
+	struct pw_stream_plan stream;
+	struct pw_stage_mem stream_mem;
+	uint64_t read_patience_ns; /* a disk that is silent for so long is reported; 0 = 5 s */
+	bool (*stopped)(void);     /* asked a few thousand times a second */
+	/* A few times a second; may be NULL. */
+	void (*tick)(void *ctx, const struct pw_send_status *st);
+	void *tick_ctx;
+	/* Around the stretch that data_ns tells the length of: true before its first symbol, false
+	 * when the driver has taken the last. May be NULL. */
+	void (*stretch)(void *ctx, bool starts);
+	void *stretch_ctx;
+	const struct pw_log *log;
+};
+
+struct pw_send_result {
+	uint64_t passes;  /* whole ones */
+	uint64_t data_ns; /* first symbol to last driver acceptance, pauses for pacing included */
+	uint64_t busy_cycles;   /* of data_ns: building and handing over packets */
+	uint64_t stall_cycles;  /* of data_ns: the driver took nothing */
+	uint64_t pace_cycles;   /* of data_ns: waiting for the rate */
+	struct pw_pace pace;    /* what became of the rate, up to the last symbol */
+	uint64_t read_cycles;   /* of data_ns: a streamed file's next bytes were not there */
+	uint8_t page_in_copies; /* highest of any window */
+	enum pw_pages pages;    /* of the first window that was not empty */
+	uint64_t page_bytes;
+	bool interrupted;
+};
+
+/* The largest symbol that fits the MTU, a multiple of 32 (whole vectors; 0.8 % of 1500 at most).
+ * 0 when the MTU is too small. */
+uint32_t pw_send_symbol_for_mtu(const struct pw_flow *flow, uint32_t mtu, bool wide);
+
+/* Sends. 0, with result->interrupted when stopped() ended it; -errno: err says what and the mend.
+ * Windows may still be in flight when this returns: stop the path, then pw_send_destroy(). */
+struct pw_send; /* opaque */
+int pw_send_create(struct pw_send **s, const struct pw_send_config *cfg, struct pw_err *err);
+int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err *err);
+/* Closes all windows. The path must have let go: pw_dpdk_tx_stop() before. Accepts NULL. */
+void pw_send_destroy(struct pw_send *s);
+
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sender's session over streamed files, on a path in memory that keeps packets for a while. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "file/readin.h"
+#include "recv_util.h"
+#include "send/send.h"
+#include "wire/alc.h"
+
+#define KEEPS  300 /* packets; less than the ring, more than a slot */
+#define SYMBOL 1440u
+
+/* What the path has taken: a window's bytes may only change once its packets are let go. */
+struct kept {
+	struct pw_window *win;
+	const uint8_t *data;
+	uint64_t offset;
+	uint32_t len;
+	uint64_t toi;
+};
+
+struct path {
+	struct pw_tx_counters c;
+	struct kept ring[KEEPS];
+	unsigned int first, n;
+	struct source *sources;
+	char log[4096];
+	char fdts[65536];
+	uint64_t holds_ns; /* it lets go so long after the first time that it is asked */
+	uint64_t asked_ns;
+	uint64_t n_attached;
+};
+
+static struct path path;
+static atomic_bool said; /* something was logged */
+static char dir[64];
+
+static void let_go(struct path *p)
+{
+	const struct kept *k = &p->ring[p->first];
+
+	assert_memory_equal(k->data, p->sources[k->toi - 1].data + k->offset, k->len);
+	k->win->n_out--;
+	p->first = (p->first + 1) % KEEPS;
+	p->n--;
+}
+
+static int path_attach(void *ctx, struct pw_tx_object *obj, struct pw_err *err)
+{
+	struct path *p = ctx;
+
+	(void)err;
+	assert_int_equal(obj->win->pages, PW_PAGES_STREAM);
+	p->n_attached++;
+	return 0;
+}
+
+static int path_detach(void *ctx, struct pw_tx_object *obj)
+{
+	(void)ctx;
+	return obj->win->n_out ? -EBUSY : 0;
+}
+
+static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
+{
+	struct path *p = ctx;
+	const struct pw_window *win = b->obj->win;
+	uint16_t i;
+
+	for (i = 0; i < b->n; i++) {
+		uint64_t at = b->offset + (uint64_t)i * SYMBOL;
+		uint64_t len = b->obj->blocks.transfer_len - at;
+
+		len = len < SYMBOL ? len : SYMBOL;
+		assert_int_equal(win->n_runs, 1);
+		assert_true(at >= win->runs[0].offset);
+		assert_true(at + len <= win->runs[0].offset + win->runs[0].len_bytes);
+		if (p->n == KEEPS)
+			let_go(p);
+		p->ring[(p->first + p->n++) % KEEPS] =
+			(struct kept){b->obj->win, win->runs[0].va + (at - win->runs[0].offset), at,
+				(uint32_t)len, b->obj->toi};
+		b->obj->win->n_out++;
+		p->c.packets++;
+		p->c.payload_bytes += len;
+	}
+	return b->n;
+}
+
+static uint16_t path_send_copy(
+	void *ctx, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len)
+{
+	struct path *p = ctx;
+
+	(void)tmpl;
+	if (strlen(p->fdts) + len < sizeof(p->fdts))
+		strncat(p->fdts, payload, len);
+	return 1;
+}
+
+static void path_reap(void *ctx)
+{
+	(void)ctx;
+}
+
+static bool path_alive(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static uint32_t path_outstanding(void *ctx)
+{
+	struct path *p = ctx;
+
+	if (p->asked_ns == 0)
+		p->asked_ns = pw_clock_ns();
+	if (pw_clock_ns() - p->asked_ns < p->holds_ns)
+		return p->n;
+	while (p->n)
+		let_go(p);
+	return 0;
+}
+
+static const struct pw_tx_counters *path_counters(void *ctx)
+{
+	return &((struct path *)ctx)->c;
+}
+
+static const struct pw_tx_ops ops = {
+	.name = "memory",
+	.polls = true,
+	.attach = path_attach,
+	.detach = path_detach,
+	.send = path_send,
+	.send_copy = path_send_copy,
+	.reap = path_reap,
+	.alive = path_alive,
+	.outstanding = path_outstanding,
+	.counters = path_counters,
+};
+
+static int open_window(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
+{
+	(void)ctx;
+	return pw_stream_file_open(w, name, err);
+}
+
+static void *give(void *ctx, size_t len, size_t align)
+{
+	(void)ctx;
+	return aligned_alloc(align, len);
+}
+
+static void take_back(void *ctx, void *p)
+{
+	(void)ctx;
+	free(p);
+}
+
+static void write_log(void *ctx, enum pw_log_level level, const char *text)
+{
+	struct path *p = ctx;
+
+	(void)level;
+	strncat(p->log, text, sizeof(p->log) - strlen(p->log) - 1);
+	atomic_store(&said, true);
+}
+
+static const struct pw_log to_path = {.level = PW_LOG_WARN, .sink = write_log, .ctx = &path};
+
+static struct pw_send_config config(struct pw_files *files)
+{
+	struct pw_send_config cfg = {
+		.ops = &ops,
+		.path = &path,
+		.path_text = "memory",
+		.files = files,
+		.flow = {.dst = {.family = 4}, .src = {.family = 4}, .vlan = PW_VLAN_NONE},
+		.mtu = 1500,
+		.symbol_len = SYMBOL,
+		.tsi = TSI,
+		.digest = PW_DIGEST_XXH3_128,
+		.loops = 1,
+		.fdt_interval_ns = PW_NS_PER_S,
+		.link_grace_ns = PW_NS_PER_S,
+		.open_window = open_window,
+		.stream = {.slot_bytes = 64 * SYMBOL, .n_slots = 9},
+		.stream_mem = {.alloc = give, .free = take_back},
+		.log = &to_path,
+	};
+
+	return cfg;
+}
+
+static int run(const struct pw_send_config *cfg, struct pw_send_result *res, struct pw_err *err)
+{
+	struct pw_send *s;
+	int r = pw_send_create(&s, cfg, err);
+
+	assert_int_equal(r, 0);
+	r = pw_send_run(s, res, err);
+	path.holds_ns = 0;
+	path_outstanding(&path); /* as a port that is stopped */
+	pw_send_destroy(s);
+	if (r == -EPERM || r == -ENOSYS)
+		skip();
+	return r;
+}
+
+static void add_file(struct pw_files *f, struct source *s, const char *name)
+{
+	struct pw_file *v = realloc(f->v, (f->n + 1) * sizeof(*v));
+	FILE *out = fopen(in_dir(dir, name), "we");
+
+	assert_true(v && out);
+	assert_int_equal(fwrite(s->data, 1, s->f.transfer_len, out), s->f.transfer_len);
+	assert_int_equal(fclose(out), 0);
+	f->v = v;
+	f->v[f->n++] = (struct pw_file){.path = strdup(in_dir(dir, name)),
+		.name = strdup(name),
+		.len_bytes = s->f.transfer_len};
+	f->total_bytes += s->f.transfer_len;
+}
+
+static void bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end(void **state)
+{
+	static const uint64_t sizes[] = {3000001, 0, 1, 64 * SYMBOL, 64 * SYMBOL + 1, 700000};
+	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
+	struct source sources[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	char text[PW_DIGEST_TEXT_MAX];
+	unsigned int i;
+
+	(void)state;
+	path = (struct path){.sources = sources};
+	for (i = 0; i < N; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%u", i);
+		sources[i] = source_make(i + 1, name, sizes[i], SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], name);
+	}
+	cfg.loops = 2;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_int_equal(path.c.payload_bytes, 2 * files.total_bytes);
+	assert_int_equal(path.n_attached, 9);
+	assert_non_null(strstr(path.fdts, "later"));
+	for (i = 0; i < N; i++) {
+		pw_digest_format(text, sizeof(text), &sources[i].f.digest);
+		assert_non_null(strstr(path.fdts, text));
+		assert_memory_equal(files.v[i].digest.bytes, sources[i].f.digest.bytes, 16);
+		source_drop(&sources[i]);
+	}
+	pw_files_finish(&files);
+}
+
+static uint64_t asked;
+
+static bool stop_soon(void)
+{
+	return ++asked > 3;
+}
+
+static void a_signal_ends_it_in_the_middle(void **state)
+{
+	struct source s = source_make(1, "cut", 30000000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+
+	(void)state;
+	path = (struct path){.sources = &s};
+	add_file(&files, &s, "cut");
+	cfg.stopped = stop_soon;
+	cfg.rate = (struct pw_rate){.unit = PW_RATE_PPS, .value = 20000};
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_true(res.interrupted);
+	assert_true(path.c.payload_bytes < 30000000);
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
+/* A file whose bytes come through a pipe: the disk that answers late, or with an end. */
+static int pipe_fds[2];
+
+static int open_pipe(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
+{
+	struct pw_readin *in = calloc(1, sizeof(*in));
+
+	(void)ctx;
+	(void)err;
+	*in = (struct pw_readin){.fd = pipe_fds[0], .len_bytes = 50000, .path = name};
+	*w = (struct pw_window){.pages = PW_PAGES_STREAM,
+		.len_bytes = 50000,
+		.page_bytes = 4096,
+		.fd = pipe_fds[0],
+		.priv = in};
+	return 0;
+}
+
+static void *answer_late(void *arg)
+{
+	const struct source *s = arg;
+
+	while (!atomic_load(&said))
+		usleep(1000);
+	assert_int_equal(write(pipe_fds[1], s->data, 50000), 50000);
+	return NULL;
+}
+
+static void a_disk_that_says_nothing_is_reported_with_the_file(void **state)
+{
+	struct source s = source_make(1, "slow.img", 50000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	pthread_t thread;
+
+	(void)state;
+	path = (struct path){.sources = &s};
+	add_file(&files, &s, "slow.img");
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	cfg.open_window = open_pipe;
+	cfg.read_patience_ns = 20000000;
+	assert_int_equal(pthread_create(&thread, NULL, answer_late, &s), 0);
+	assert_int_equal(run(&cfg, &res, &err), -ESTALE); /* a pipe has no time of its own */
+	assert_non_null(strstr(path.log, "slow.img at byte 0: the disk has not answered"));
+	assert_int_equal(path.c.payload_bytes, 50000);
+	assert_true(res.read_cycles > 0);
+	pthread_join(thread, NULL);
+	close(pipe_fds[1]);
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
+static int open_bad(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
+{
+	int r = open_pipe(ctx, w, name, err);
+
+	/* nothing is mapped at address 0: reading there fails as a bad disk does */
+	w->fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	((struct pw_readin *)w->priv)->fd = w->fd;
+	return r;
+}
+
+static void a_read_error_ends_the_session_with_its_place(void **state)
+{
+	struct source s = source_make(1, "bad.img", 50000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+
+	(void)state;
+	path = (struct path){.sources = &s};
+	add_file(&files, &s, "bad.img");
+	cfg.open_window = open_bad;
+	assert_int_equal(run(&cfg, &res, &err), -EIO);
+	assert_non_null(strstr(err.msg, "bad.img at byte 0"));
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
+static void stop_holding(void *ctx, bool starts)
+{
+	if (!starts)
+		((struct path *)ctx)->holds_ns = 0;
+}
+
+/* Such a path: its time ends when it has let go, or could have. */
+static void a_path_that_holds_the_rate_is_waited_for(void **state)
+{
+	static const struct {
+		uint64_t holds_ns, held_ns, at_least_ns;
+	} cases[] = {{30000000, UINT32_MAX, 30000000}, {UINT64_MAX, 20000000, 20000000}};
+	struct source s = source_make(1, "held.img", 50000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	size_t i;
+
+	(void)state;
+	add_file(&files, &s, "held.img");
+	cfg.stretch = stop_holding;
+	cfg.stretch_ctx = &path;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		path = (struct path){.sources = &s, .holds_ns = cases[i].holds_ns};
+		cfg.held_ns = cases[i].held_ns;
+		assert_int_equal(run(&cfg, &res, &err), 0);
+		assert_int_equal(path.c.payload_bytes, 50000);
+		assert_true(res.data_ns >= cases[i].at_least_ns);
+		assert_true(res.pace_cycles > 0);
+	}
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end),
+		cmocka_unit_test(a_signal_ends_it_in_the_middle),
+		cmocka_unit_test(a_path_that_holds_the_rate_is_waited_for),
+		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),
+		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),
+	};
+	int failed;
+
+	dir_make(dir, sizeof(dir));
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	dir_drop(dir);
+	return failed;
+}

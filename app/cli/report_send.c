@@ -166,7 +166,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		"port_copies_per_byte", job->traits->copies, "multi_segment",
 		job->info.multi_segment, "iova_mode", job->info.iova_va ? "va" : "pa", "dma_maps",
 		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "iova_runs",
-		(json_int_t)pw_dpdk_tx_n_iova_runs(job->tx), "huge", job->info.huge);
+		(json_int_t)pw_dpdk_tx_n_iova_extents(job->tx), "huge", job->info.huge);
 	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest", digest_name(job), "tsi",
 		(json_int_t)job->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
 		(json_int_t)job->opt->mtu);

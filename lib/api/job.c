@@ -369,7 +369,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 			o->udp_checksum == PW_JOB_CSUM_OFFLOAD ||
 			(o->udp_checksum == PW_JOB_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
 		.queue_mbps = pw_job_pace_queue_mbps(o),
-		.queue_mbps_must = o->pacing == PW_JOB_PACING_HW,
+		.require_hw_pacing = o->pacing == PW_JOB_PACING_HW,
 		.telemetry = o->telemetry,
 		.shared_mem = o->shared_mem,
 		.file_prefix = o->file_prefix,

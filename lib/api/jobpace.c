@@ -53,11 +53,11 @@ void pw_job_pace_config(const struct pw_job *job, struct pw_send_config *cfg)
 
 	cfg->rate = o->rate;
 	cfg->burst_limit = o->burst_limit;
-	cfg->held_ns = 0;
+	cfg->drain_ns = 0;
 	if (job->info.queue_mbps == 0)
 		return;
 	cfg->rate = (struct pw_rate){.unit = PW_RATE_NONE};
-	cfg->held_ns = n_descs * (o->mtu + FRAME_MORE) * 8 * 1000 / job->info.queue_mbps;
+	cfg->drain_ns = n_descs * (o->mtu + FRAME_MORE) * 8 * 1000 / job->info.queue_mbps;
 }
 
 const char *pw_job_pace_name(const struct pw_job *job)

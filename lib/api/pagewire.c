@@ -110,12 +110,12 @@ uint64_t pagewire_bytes(const struct pagewire *pw, unsigned int i)
 const void *pagewire_pages(const struct pagewire *pw, unsigned int i)
 {
 	const struct pw_send_slot *slot = slot_of(pw, i);
-	const struct pw_run *first, *last;
+	const struct pw_extent *first, *last;
 
-	if (!slot || slot->win.n_runs == 0)
+	if (!slot || slot->win.n_extents == 0)
 		return NULL;
-	first = &slot->win.runs[0];
-	last = &slot->win.runs[slot->win.n_runs - 1];
+	first = &slot->win.extents[0];
+	last = &slot->win.extents[slot->win.n_extents - 1];
 	/* runs that differ only in their IOVAs are still one mapping */
 	return last->va - first->va == (ptrdiff_t)last->offset ? first->va : NULL;
 }

@@ -19,12 +19,12 @@ struct pw_dpdk_config {
 	uint64_t stage_bytes;  /* part of that for staged files, on top of the pools */
 	bool no_huge;          /* EAL memory from ordinary pages */
 	enum pw_iova iova;
-	uint32_t queue_size;  /* descriptors, 0 = 1024 or what the port takes */
-	uint16_t n_queues;    /* each way; 0 = 1 */
-	uint64_t wait_ns;     /* for the socket, the peer and the link */
-	bool readonly_maps;   /* sender on vfio-pci: the page cache, mapped for reading only */
-	uint32_t queue_mbps;  /* sender: the port's limit of each transmit queue; 0 = none */
-	bool queue_mbps_must; /* a port without such limits is refused; else it goes without */
+	uint32_t queue_size;    /* descriptors, 0 = 1024 or what the port takes */
+	uint16_t n_queues;      /* each way; 0 = 1 */
+	uint64_t wait_ns;       /* for the socket, the peer and the link */
+	bool readonly_maps;     /* sender on vfio-pci: the page cache, mapped for reading only */
+	uint32_t queue_mbps;    /* sender: the port's limit of each transmit queue; 0 = none */
+	bool require_hw_pacing; /* a port without such limits is refused; else it goes without */
 	bool udp_csum_offload_wanted; /* sender: use the port's UDP checksum where it has one */
 	struct pw_addr listen;        /* receiver: accept only this destination; family 0 = any */
 	struct pw_addr source;        /* receiver: accept only this sender; family 0 = any */

@@ -42,7 +42,7 @@ static int driver_says(const struct pw_port *p, int r, struct pw_err *err)
 static int unless_must(const struct pw_port *p, const struct pw_dpdk_config *cfg,
 	const struct pw_err *why, struct pw_err *err)
 {
-	if (cfg->queue_mbps_must) {
+	if (cfg->require_hw_pacing) {
 		if (err)
 			*err = *why;
 		return -why->code;

@@ -12,7 +12,7 @@
 #include "dpdk/port.h"
 
 /* Both with cfg->queue_mbps, else they do nothing. What the port cannot do is refused with
- * cfg->queue_mbps_must (-EINVAL, -EIO); without, the log tells, and p->queue_mbps stays 0. */
+ * cfg->require_hw_pacing (-EINVAL, -EIO); without, the log tells, and p->queue_mbps stays 0. */
 int pw_hwrate_ask(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 int pw_hwrate_set(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 /* Before the port is stopped. */

@@ -50,13 +50,13 @@ static int make_queue_pools(
 
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
 		RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
-	q->pay_pool = pw_paypool_create(port, queue_name(q, "pw_pay", name), n);
+	q->payload_pool = pw_payload_pool_create(port, queue_name(q, "pw_pay", name), n);
 	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
 	q->copy_pool = xdp ? q->dev->rx_pool
 			   : pool(q->dev, queue_name(q, "pw_copy", name),
 				     port->multi_segs ? COPY_MBUFS : n, 0,
 				     pw_port_frame_room(port, cfg->mtu));
-	return q->hdr_pool && q->pay_pool && q->copy_pool ? 0 : say_no_pool(err);
+	return q->hdr_pool && q->payload_pool && q->copy_pool ? 0 : say_no_pool(err);
 }
 
 static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
@@ -135,7 +135,8 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	if (r)
 		return r;
 	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
-	pw_port_check_near(&tx->port, (struct rte_mempool *[]){tx->q.hdr_pool, tx->q.pay_pool}, 2);
+	pw_port_check_near(
+		&tx->port, (struct rte_mempool *[]){tx->q.hdr_pool, tx->q.payload_pool}, 2);
 	pw_lcores_init(&tx->lcores, tx->port.n_queues, cfg->cores != NULL, &tx->eal, tx->log);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
@@ -204,9 +205,9 @@ uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx)
 	return tx->n_dma_maps;
 }
 
-uint32_t pw_dpdk_tx_n_iova_runs(const struct pw_dpdk_tx *tx)
+uint32_t pw_dpdk_tx_n_iova_extents(const struct pw_dpdk_tx *tx)
 {
-	return tx->n_iova_runs;
+	return tx->n_iova_extents;
 }
 
 static void *stage_alloc(void *ctx, size_t len, size_t align)
@@ -316,7 +317,7 @@ static uint32_t ops_outstanding(void *path)
 
 	if (q->n_pending == 0 && pw_port_tx_done(port))
 		return 0;
-	return rte_mempool_in_use_count(q->pay_pool) + (port->multi_segs ? 0 : q->n_pending);
+	return rte_mempool_in_use_count(q->payload_pool) + (port->multi_segs ? 0 : q->n_pending);
 }
 
 static const struct pw_tx_counters *ops_counters(void *path)
@@ -376,7 +377,7 @@ void pw_dpdk_tx_close(struct pw_dpdk_tx *tx)
 		struct pw_txq *q = pw_dpdk_tx_queue(tx, i);
 
 		rte_mempool_free(q->hdr_pool);
-		rte_mempool_free(q->pay_pool);
+		rte_mempool_free(q->payload_pool);
 		if (q->copy_pool != tx->rx_pool)
 			rte_mempool_free(q->copy_pool);
 	}

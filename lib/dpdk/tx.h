@@ -69,7 +69,7 @@ void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6);
 
 /* Made since open: maps for the device, and runs of windows that are contiguous for it. */
 uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx);
-uint32_t pw_dpdk_tx_n_iova_runs(const struct pw_dpdk_tx *tx);
+uint32_t pw_dpdk_tx_n_iova_extents(const struct pw_dpdk_tx *tx);
 
 /* Stops the port, which gives every mbuf back, and ends EAL. Windows may be closed once this
  * returns, or after detach. Accepts NULL. */

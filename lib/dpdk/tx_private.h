@@ -20,7 +20,7 @@ struct pw_dpdk_tx {
 	struct pw_vfio readonly; /* open: files are mapped for reading only */
 	bool vfio;               /* a PCI function bound to vfio-pci */
 	uint32_t n_dma_maps;     /* made since open */
-	uint32_t n_iova_runs;
+	uint32_t n_iova_extents;
 	const struct pw_log *log;
 };
 

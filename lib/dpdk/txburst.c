@@ -40,14 +40,14 @@ static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_wind
 	uint64_t offset, uint16_t len)
 {
 	struct rte_mbuf *tail = first, *m;
-	const struct pw_run *run = find_run(win, offset);
+	const struct pw_extent *run = find_run(win, offset);
 
 	first->nb_segs = 1;
 	while (len > 0) {
 		uint64_t skip = offset - run->offset;
 		uint16_t part = (uint16_t)pw_min_u64(len, run->len_bytes - skip);
 
-		if (rte_mempool_get(q->pay_pool, (void **)&m))
+		if (rte_mempool_get(q->payload_pool, (void **)&m))
 			return false;
 		attach(m, q->pay_flags, &win->n_out, run->va + skip, run->iova + skip, part);
 		win->n_out++;
@@ -63,7 +63,7 @@ static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_wind
 }
 
 /* n full symbols, all inside one run: the loop that everything else is there for. */
-static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct pw_run *run,
+static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct pw_extent *run,
 	struct rte_mbuf **hdrs, struct rte_mbuf **pays, uint16_t n)
 {
 	const struct pw_frame_tmpl *t = &b->obj->tmpl;
@@ -114,7 +114,7 @@ static bool fill_one(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t i, 
 
 uint16_t pw_txq_fill_chain(struct pw_txq *q, const struct pw_tx_burst *b)
 {
-	const struct pw_run *run = find_run(b->obj->win, b->offset);
+	const struct pw_extent *run = find_run(b->obj->win, b->offset);
 	const uint64_t in_run = run->len_bytes - (b->offset - run->offset);
 	const uint32_t len = b->obj->blocks.symbol_len;
 	uint16_t n = b->n;
@@ -126,7 +126,7 @@ uint16_t pw_txq_fill_chain(struct pw_txq *q, const struct pw_tx_burst *b)
 		return fill_one(q, b, 0, symbol_bytes(b, 0));
 	if (rte_mempool_get_bulk(q->hdr_pool, (void **)q->pending, n))
 		return 0;
-	if (rte_mempool_get_bulk(q->pay_pool, (void **)pays, n)) {
+	if (rte_mempool_get_bulk(q->payload_pool, (void **)pays, n)) {
 		rte_mempool_put_bulk(q->hdr_pool, (void **)q->pending, n);
 		return 0;
 	}

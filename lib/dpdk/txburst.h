@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dpdk/paypool.h"
+#include "dpdk/payload_pool.h"
 #include "path/path.h"
 
 struct pw_dpdk_tx;
@@ -24,8 +24,8 @@ struct pw_txq {
 	uint16_t first_pending; /* index of the first of them */
 	uint64_t ol_flags;      /* of every packet's first mbuf */
 	uint64_t rearm_hdr;     /* header mbuf: data_off, refcnt 1, nb_segs 2 (chains) or 1, port */
-	struct rte_mempool *hdr_pool;  /* headers; unused with linear packets */
-	struct rte_mempool *pay_pool;  /* payload mbufs: paypool.h */
+	struct rte_mempool *hdr_pool;     /* headers; unused with linear packets */
+	struct rte_mempool *payload_pool; /* payload mbufs: payload_pool.h */
 	uint64_t pay_flags;            /* RTE_MBUF_F_EXTERNAL, or 0: pw_driver_traits.plain_free */
 	struct rte_mempool *copy_pool; /* whole packets: linear ports, FDT */
 	uint16_t (*fill)(struct pw_txq *q, const struct pw_tx_burst *b); /* chains or linear */

@@ -9,7 +9,7 @@
  * where they cross runs: only IOVAs are discontiguous inside a symbol. */
 uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 {
-	const struct pw_run *run = find_run(b->obj->win, b->offset);
+	const struct pw_extent *run = find_run(b->obj->win, b->offset);
 	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
 	uint64_t offset = b->offset;
 	uint16_t i;
@@ -37,7 +37,7 @@ uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 
 void pw_txq_checksum(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t n)
 {
-	const struct pw_run *run = find_run(b->obj->win, b->offset);
+	const struct pw_extent *run = find_run(b->obj->win, b->offset);
 	uint64_t offset = b->offset;
 	uint16_t i;
 

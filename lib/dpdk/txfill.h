@@ -47,19 +47,19 @@ static inline void init_first(struct rte_mbuf *m, const struct pw_first *f)
 	m->pkt_len = f->pkt_len;
 }
 
-static inline const struct pw_run *find_run(const struct pw_window *win, uint64_t offset)
+static inline const struct pw_extent *find_run(const struct pw_window *win, uint64_t offset)
 {
-	uint32_t lo = 0, hi = win->n_runs;
+	uint32_t lo = 0, hi = win->n_extents;
 
 	while (hi - lo > 1) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (win->runs[mid].offset <= offset)
+		if (win->extents[mid].offset <= offset)
 			lo = mid;
 		else
 			hi = mid;
 	}
-	return &win->runs[lo];
+	return &win->extents[lo];
 }
 
 static inline uint16_t symbol_bytes(const struct pw_tx_burst *b, uint16_t i)

@@ -28,20 +28,20 @@
 #define PAGEMAP_PFN   ((1ull << 55) - 1)
 #define PAGEMAP_THERE (1ull << 63)
 
-struct runs {
-	struct pw_run *v;
+struct extents {
+	struct pw_extent *v;
 	uint32_t n, room;
 };
 
 struct dma_map {
-	struct pw_run *runs; /* as mapped; n of them */
+	struct pw_extent *extents; /* as mapped; n of them */
 	uint32_t n;
 	bool extmem; /* else VFIO */
 };
 
-static int runs_add(struct runs *r, const struct pw_run *run)
+static int runs_add(struct extents *r, const struct pw_extent *run)
 {
-	struct pw_run *last = r->n ? &r->v[r->n - 1] : NULL;
+	struct pw_extent *last = r->n ? &r->v[r->n - 1] : NULL;
 
 	if (last && last->va + last->len_bytes == run->va &&
 		last->iova + last->len_bytes == run->iova) {
@@ -50,7 +50,7 @@ static int runs_add(struct runs *r, const struct pw_run *run)
 	}
 	if (r->n == r->room) {
 		uint32_t room = r->room ? r->room * 2 : 16;
-		struct pw_run *v = reallocarray(r->v, room, sizeof(*v));
+		struct pw_extent *v = reallocarray(r->v, room, sizeof(*v));
 
 		if (!v)
 			return -ENOMEM;
@@ -62,18 +62,18 @@ static int runs_add(struct runs *r, const struct pw_run *run)
 }
 
 /* EAL knows where its own pages are; no system call. */
-static int eal_runs(const struct pw_window *win, struct runs *out)
+static int eal_runs(const struct pw_window *win, struct extents *out)
 {
 	uint32_t i;
 
-	for (i = 0; i < win->n_runs; i++) {
-		const struct pw_run *w = &win->runs[i];
+	for (i = 0; i < win->n_extents; i++) {
+		const struct pw_extent *w = &win->extents[i];
 		uint64_t done = 0;
 
 		while (done < w->len_bytes) {
 			const uint8_t *va = w->va + done;
 			uint64_t in_page = win->page_bytes - (uintptr_t)va % win->page_bytes;
-			struct pw_run run = {
+			struct pw_extent run = {
 				.va = va,
 				.iova = rte_mem_virt2iova(va),
 				.offset = w->offset + done,
@@ -91,10 +91,10 @@ static int eal_runs(const struct pw_window *win, struct runs *out)
 }
 
 /* Physical addresses of hugepages from pagemap, read in bulk: one entry per 4 KiB. */
-static int pagemap_runs(const struct pw_window *win, struct runs *out)
+static int pagemap_runs(const struct pw_window *win, struct extents *out)
 {
 	uint64_t *entries = malloc(PAGEMAP_BATCH * sizeof(*entries));
-	const uint8_t *base = win->runs[0].va;
+	const uint8_t *base = win->extents[0].va;
 	uint64_t off = 0;
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	int r = !entries ? -ENOMEM : fd < 0 ? -errno : 0;
@@ -108,7 +108,7 @@ static int pagemap_runs(const struct pw_window *win, struct runs *out)
 		if (n == 0)
 			r = -EIO;
 		for (i = 0; r == 0 && i < n && off < win->len_bytes; i++, off += SYS_PAGE) {
-			struct pw_run run = {
+			struct pw_extent run = {
 				.va = base + off,
 				.iova = (entries[i] & PAGEMAP_PFN) * SYS_PAGE,
 				.offset = off,
@@ -131,8 +131,8 @@ static void va_is_iova(struct pw_window *win)
 {
 	uint32_t i;
 
-	for (i = 0; i < win->n_runs; i++)
-		win->runs[i].iova = (uintptr_t)win->runs[i].va;
+	for (i = 0; i < win->n_extents; i++)
+		win->extents[i].iova = (uintptr_t)win->extents[i].va;
 }
 
 /*
@@ -144,8 +144,8 @@ static void va_is_iova(struct pw_window *win)
 static int split_at_pages(struct pw_window *win, struct pw_err *err)
 {
 	/* a run may begin and end within a page */
-	uint64_t n = win->len_bytes / win->page_bytes + 2ull * win->n_runs;
-	struct pw_run *v = NULL;
+	uint64_t n = win->len_bytes / win->page_bytes + 2ull * win->n_extents;
+	struct pw_extent *v = NULL;
 	uint32_t i, made = 0;
 
 	if (n <= UINT32_MAX)
@@ -153,8 +153,8 @@ static int split_at_pages(struct pw_window *win, struct pw_err *err)
 	if (!v)
 		return pw_err_set(err, ENOMEM, "split %" PRIu64 " bytes at pages: out of memory",
 			win->len_bytes);
-	for (i = 0; i < win->n_runs; i++) {
-		struct pw_run rest = win->runs[i];
+	for (i = 0; i < win->n_extents; i++) {
+		struct pw_extent rest = win->extents[i];
 
 		while (rest.len_bytes > 0) {
 			uint64_t in_page = win->page_bytes - (uintptr_t)rest.va % win->page_bytes;
@@ -168,15 +168,15 @@ static int split_at_pages(struct pw_window *win, struct pw_err *err)
 			rest.len_bytes -= len;
 		}
 	}
-	free(win->runs);
-	win->runs = v;
-	win->n_runs = made;
+	free(win->extents);
+	win->extents = v;
+	win->n_extents = made;
 	return 0;
 }
 
 static int split_runs(struct pw_window *win, struct pw_err *err)
 {
-	struct runs out = {0};
+	struct extents out = {0};
 	int r = pw_pages_borrowed(win->pages) ? eal_runs(win, &out) : pagemap_runs(win, &out);
 
 	if (r) {
@@ -186,9 +186,9 @@ static int split_runs(struct pw_window *win, struct pw_err *err)
 			"CAP_SYS_ADMIN and resident hugepages (pagewire doctor: iova.mode)",
 			win->len_bytes, strerror(-r));
 	}
-	free(win->runs);
-	win->runs = out.v;
-	win->n_runs = out.n;
+	free(win->extents);
+	win->extents = out.v;
+	win->n_extents = out.n;
 	return 0;
 }
 
@@ -197,26 +197,27 @@ static void unmap(struct pw_dpdk_tx *tx, struct dma_map *map)
 	uint32_t i;
 
 	for (i = 0; i < map->n; i++) {
-		void *va = (void *)(uintptr_t)map->runs[i].va;
+		void *va = (void *)(uintptr_t)map->extents[i].va;
 
 		if (tx->readonly.open) {
-			pw_vfio_unmap(&tx->readonly, map->runs[i].iova, map->runs[i].len_bytes);
+			pw_vfio_unmap(
+				&tx->readonly, map->extents[i].iova, map->extents[i].len_bytes);
 			continue;
 		}
 		if (!map->extmem) {
 			rte_vfio_container_dma_unmap(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)va,
-				map->runs[i].iova, map->runs[i].len_bytes);
+				map->extents[i].iova, map->extents[i].len_bytes);
 			continue;
 		}
 		rte_dev_dma_unmap(
-			tx->port.info.device, va, map->runs[i].iova, map->runs[i].len_bytes);
-		rte_extmem_unregister(va, map->runs[i].len_bytes);
+			tx->port.info.device, va, map->extents[i].iova, map->extents[i].len_bytes);
+		rte_extmem_unregister(va, map->extents[i].len_bytes);
 	}
-	free(map->runs);
+	free(map->extents);
 	free(map);
 }
 
-static int map_one(struct pw_dpdk_tx *tx, const struct pw_run *run, uint64_t page, bool extmem)
+static int map_one(struct pw_dpdk_tx *tx, const struct pw_extent *run, uint64_t page, bool extmem)
 {
 	void *va = (void *)(uintptr_t)run->va;
 
@@ -238,7 +239,7 @@ static int map_one(struct pw_dpdk_tx *tx, const struct pw_run *run, uint64_t pag
 	return 0;
 }
 
-/* Whole pages are mapped; the runs that packets are cut from end with the file. */
+/* Whole pages are mapped; the extents that packets are cut from end with the file. */
 static int map_runs(
 	struct pw_dpdk_tx *tx, struct pw_tx_object *obj, bool extmem, struct pw_err *err)
 {
@@ -247,16 +248,16 @@ static int map_runs(
 	int r = 0;
 
 	if (map)
-		map->runs = calloc(win->n_runs, sizeof(*map->runs));
-	if (!map || !map->runs) {
+		map->extents = calloc(win->n_extents, sizeof(*map->extents));
+	if (!map || !map->extents) {
 		free(map);
 		return pw_err_set(err, ENOMEM, "map %s: out of memory", tx->port.spec.text);
 	}
 	map->extmem = extmem;
-	for (; map->n < win->n_runs; map->n++) {
-		struct pw_run *run = &map->runs[map->n];
+	for (; map->n < win->n_extents; map->n++) {
+		struct pw_extent *run = &map->extents[map->n];
 
-		*run = win->runs[map->n];
+		*run = win->extents[map->n];
 		run->len_bytes = pw_align_up(run->len_bytes, win->page_bytes);
 		r = map_one(tx, run, win->page_bytes, extmem);
 		if (r) {
@@ -281,12 +282,12 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 	int r;
 
 	obj->path_priv = NULL;
-	if (win->n_runs == 0)
+	if (win->n_extents == 0)
 		return 0;
 	if (pw_pages_borrowed(win->pages))
-		pw_near_memory(&tx->port.near, win->runs[0].va, win->runs[0].len_bytes);
+		pw_near_memory(&tx->port.near, win->extents[0].va, win->extents[0].len_bytes);
 	else
-		pw_near_file(&tx->port.near, win->runs[0].va, win->runs[0].len_bytes);
+		pw_near_file(&tx->port.near, win->extents[0].va, win->extents[0].len_bytes);
 	if (tx->port.traits->reach == PW_REACH_ANY) {
 		va_is_iova(win);
 		return 0;
@@ -308,7 +309,7 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		if (r)
 			pw_txmem_detach(tx, obj);
 	}
-	tx->n_iova_runs += r ? 0 : win->n_runs;
+	tx->n_iova_extents += r ? 0 : win->n_extents;
 	return r;
 }
 

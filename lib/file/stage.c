@@ -12,14 +12,14 @@
 #include "file/window.h"
 
 /* Where memory is so scattered that not even this much is in one piece, staging gives up: the
- * runs would cost more than they carry. */
+ * extents would cost more than they carry. */
 #define FLOOR_BYTES (1u << 20)
 
 struct extents {
 	uint64_t unit_bytes; /* an extent is a multiple of it, except for the file's last */
 	uint64_t floor_bytes;
 	uint64_t next_bytes; /* size to try next: only ever falls */
-	uint32_t room;       /* of w->runs */
+	uint32_t room;       /* of w->extents */
 };
 
 static uint64_t gcd(uint64_t a, uint64_t b)
@@ -54,20 +54,20 @@ static int plan(struct extents *x, uint32_t symbol_len, uint64_t max_bytes, cons
 static int add_run(
 	struct pw_window *w, struct extents *x, void *va, uint64_t offset, uint64_t len_bytes)
 {
-	struct pw_run *runs;
+	struct pw_extent *extents;
 
-	if (w->n_runs == x->room) {
+	if (w->n_extents == x->room) {
 		uint32_t room = x->room ? x->room * 2 : 16;
 
 		if (room < x->room)
 			return -ENOMEM;
-		runs = realloc(w->runs, room * sizeof(*runs));
-		if (!runs)
+		extents = realloc(w->extents, room * sizeof(*extents));
+		if (!extents)
 			return -ENOMEM;
-		w->runs = runs;
+		w->extents = extents;
 		x->room = room;
 	}
-	w->runs[w->n_runs++] = (struct pw_run){
+	w->extents[w->n_extents++] = (struct pw_extent){
 		.va = va,
 		.iova = PW_IOVA_NONE,
 		.offset = offset,
@@ -124,8 +124,8 @@ static int read_runs(struct pw_window *w, struct pw_readin *in, struct pw_err *e
 	uint32_t i;
 	int ret;
 
-	for (i = 0; i < w->n_runs; i++) {
-		const struct pw_run *run = &w->runs[i];
+	for (i = 0; i < w->n_extents; i++) {
+		const struct pw_extent *run = &w->extents[i];
 
 		ret = pw_readin_read(
 			in, run->offset, (void *)(uintptr_t)run->va, run->len_bytes, err);
@@ -182,7 +182,7 @@ void pw_stage_release(struct pw_window *w)
 	struct pw_stage_mem *mem = w->priv;
 	uint32_t i;
 
-	for (i = 0; mem && i < w->n_runs; i++)
-		mem->free(mem->ctx, (void *)(uintptr_t)w->runs[i].va);
+	for (i = 0; mem && i < w->n_extents; i++)
+		mem->free(mem->ctx, (void *)(uintptr_t)w->extents[i].va);
 	free(mem);
 }

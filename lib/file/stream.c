@@ -127,23 +127,23 @@ static void free_slots(struct pw_stream *s)
 			continue;
 		if (slot->mem)
 			s->cfg.mem.free(s->cfg.mem.ctx, slot->mem);
-		free(slot->win.runs);
+		free(slot->win.extents);
 	}
 }
 
 static int make_slot(struct pw_stream *s, struct pw_stream_slot *slot)
 {
 	slot->mem = s->cfg.mem.alloc(s->cfg.mem.ctx, s->slot_memory, PW_READIN_ALIGN);
-	slot->win.runs = calloc(1, sizeof(*slot->win.runs));
-	if (!slot->mem || !slot->win.runs)
+	slot->win.extents = calloc(1, sizeof(*slot->win.extents));
+	if (!slot->mem || !slot->win.extents)
 		return -ENOMEM;
 	slot->win.pages = PW_PAGES_STREAM;
 	slot->win.len_bytes = slot->win.map_bytes = s->slot_memory;
 	slot->win.page_bytes = s->cfg.mem.page_bytes ? s->cfg.mem.page_bytes : PW_READIN_ALIGN;
 	slot->win.writable = true;
-	slot->win.n_runs = 1;
-	slot->win.runs[0] =
-		(struct pw_run){.va = slot->mem, .iova = PW_IOVA_NONE, .len_bytes = s->slot_memory};
+	slot->win.n_extents = 1;
+	slot->win.extents[0] = (struct pw_extent){
+		.va = slot->mem, .iova = PW_IOVA_NONE, .len_bytes = s->slot_memory};
 	return 0;
 }
 

@@ -67,10 +67,11 @@ static void lay_out(struct pw_stream_slot *slot, uint64_t slot_memory)
 	struct pw_window *w = &slot->win;
 	uint32_t i;
 
-	for (i = 0; i < w->n_runs; i++) {
-		struct pw_run *run = &w->runs[i];
+	for (i = 0; i < w->n_extents; i++) {
+		struct pw_extent *run = &w->extents[i];
 		uint64_t at = (uint64_t)(run->va - slot->mem);
-		uint64_t end = i + 1 < w->n_runs ? (uint64_t)(run[1].va - slot->mem) : slot_memory;
+		uint64_t end =
+			i + 1 < w->n_extents ? (uint64_t)(run[1].va - slot->mem) : slot_memory;
 
 		run->offset = slot->from + at;
 		end = pw_min_u64(end, slot->len_bytes);

@@ -41,16 +41,16 @@ bool pw_pages_parse(const char *s, enum pw_pages *p)
 
 int pw_window_map_run(struct pw_window *w, const char *path, struct pw_err *err)
 {
-	w->runs = calloc(1, sizeof(*w->runs));
-	if (!w->runs)
+	w->extents = calloc(1, sizeof(*w->extents));
+	if (!w->extents)
 		return pw_err_sys(err, ENOMEM, "map %s", path);
-	w->runs[0] = (struct pw_run){
+	w->extents[0] = (struct pw_extent){
 		.va = w->map,
 		.iova = PW_IOVA_NONE,
 		.offset = 0,
 		.len_bytes = w->len_bytes,
 	};
-	w->n_runs = 1;
+	w->n_extents = 1;
 	return 0;
 }
 
@@ -89,6 +89,6 @@ void pw_window_close(struct pw_window *w)
 		munmap(w->map, w->map_bytes);
 	if (w->fd > STDERR_FILENO)
 		close(w->fd);
-	free(w->runs);
+	free(w->extents);
 	*w = (struct pw_window){0};
 }

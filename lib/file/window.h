@@ -3,7 +3,7 @@
  * A page window: one file's bytes in memory, where the CPU and the device find them.
  *
  *   file   |<------------------------------ len_bytes ----------------------------->|
- *   runs   | run 0: va, iova, contiguous for both | run 1: va, iova | ...           |
+ *   extents   | run 0: va, iova, contiguous for both | run 1: va, iova | ...           |
  *
  * One run in VA mode; more where physical pages (PA mode) or staged extents are discontiguous. A
  * symbol that crosses from one run to the next becomes one more mbuf segment.
@@ -41,7 +41,7 @@ bool pw_pages_parse(const char *s, enum pw_pages *p);
 
 #define PW_IOVA_NONE UINT64_MAX
 
-struct pw_run {
+struct pw_extent {
 	const uint8_t *va;
 	uint64_t iova;   /* PW_IOVA_NONE until a port has attached the window */
 	uint64_t offset; /* in the file */
@@ -50,19 +50,19 @@ struct pw_run {
 
 struct pw_window {
 	enum pw_pages pages;
-	uint64_t len_bytes;  /* the file's true length */
-	uint64_t map_bytes;  /* what is mapped, a multiple of page_bytes */
-	uint64_t page_bytes; /* 4096, 2 MiB, 1 GiB */
-	struct pw_run *runs; /* n_runs of them, sorted by offset, no holes; owned */
-	uint32_t n_runs;     /* 0 for an empty file */
-	uint32_t n_out;      /* payload mbufs in flight; the transmitting thread only */
-	uint8_t cpu_copies;  /* copies per byte on the way in: 0, or 1 for a buffered stage */
-	bool writable;       /* mapped PROT_WRITE, as VFIO's pinning wants it */
-	bool populate;       /* pages are to be brought in by pw_window_populate() before they go */
-	int fd;              /* open while the window is; the file can be watched through it */
-	uint64_t mtime_ns;   /* at open; pw_window_check() compares */
-	void *map;           /* of the provider */
-	void *priv;          /* of the provider */
+	uint64_t len_bytes;        /* the file's true length */
+	uint64_t map_bytes;        /* what is mapped, a multiple of page_bytes */
+	uint64_t page_bytes;       /* 4096, 2 MiB, 1 GiB */
+	struct pw_extent *extents; /* n_extents of them, sorted by offset, no holes; owned */
+	uint32_t n_extents;        /* 0 for an empty file */
+	uint32_t n_out;            /* payload mbufs in flight; the transmitting thread only */
+	uint8_t cpu_copies;        /* copies per byte on the way in: 0, or 1 for a buffered stage */
+	bool writable;             /* mapped PROT_WRITE, as VFIO's pinning wants it */
+	bool populate;     /* pages are to be brought in by pw_window_populate() before they go */
+	int fd;            /* open while the window is; the file can be watched through it */
+	uint64_t mtime_ns; /* at open; pw_window_check() compares */
+	void *map;         /* of the provider */
+	void *priv;        /* of the provider */
 };
 
 /* Memory for the stage provider comes from whoever owns EAL; lib/file knows no DPDK. */

@@ -14,14 +14,14 @@
 
 struct pw_symbols {
 	const struct pw_tx_burst *b;
-	const struct pw_run *run; /* where the next symbol begins */
+	const struct pw_extent *run; /* where the next symbol begins */
 	uint64_t offset;
 	uint32_t fec_id;
 };
 
 struct pw_symbol {
 	const struct pw_frame_tmpl *tmpl;
-	const struct pw_run *run;
+	const struct pw_extent *run;
 	const uint8_t *va; /* its first byte, in run */
 	uint32_t fec_id;   /* SBN and ESI: the header's last four bytes */
 	uint16_t len;
@@ -32,7 +32,7 @@ struct pw_symbol {
 static inline void pw_symbols_init(struct pw_symbols *s, const struct pw_tx_burst *b, uint16_t i)
 {
 	const struct pw_window *win = b->obj->win;
-	uint32_t lo = 0, hi = win->n_runs;
+	uint32_t lo = 0, hi = win->n_extents;
 
 	s->b = b;
 	s->offset = b->offset + (uint64_t)i * b->obj->blocks.symbol_len;
@@ -40,12 +40,12 @@ static inline void pw_symbols_init(struct pw_symbols *s, const struct pw_tx_burs
 	while (hi - lo > 1) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (win->runs[mid].offset <= s->offset)
+		if (win->extents[mid].offset <= s->offset)
 			lo = mid;
 		else
 			hi = mid;
 	}
-	s->run = &win->runs[lo];
+	s->run = &win->extents[lo];
 }
 
 /* The caller counts: there are b->n - i of them. */
@@ -78,7 +78,7 @@ static inline uint64_t pw_symbols_bytes(const struct pw_tx_burst *b, uint16_t n)
 /* Copies a symbol's bytes, from however many runs. */
 static inline void pw_symbol_copy(uint8_t *dst, const struct pw_symbol *sym)
 {
-	const struct pw_run *run = sym->run;
+	const struct pw_extent *run = sym->run;
 	const uint8_t *va = sym->va;
 	uint64_t left = sym->len, part;
 

@@ -24,7 +24,7 @@ struct pw_tcp_uring {
 	struct pw_tcp tcp;
 	struct io_uring ring;
 	bool ring_open;
-	/* Prepares the send of len bytes at va, which lie in tcp.runs[tcp.run]. */
+	/* Prepares the send of len bytes at va, which lie in tcp.extents[tcp.run]. */
 	void (*prep)(
 		struct pw_tcp_uring *u, struct io_uring_sqe *sqe, const uint8_t *va, uint32_t len);
 	uint32_t asked[PW_TCP_URING_DEPTH]; /* bytes of each link of the chain */

@@ -24,8 +24,8 @@
 
 struct send_zc {
 	struct pw_tcp_uring u;
-	struct pw_run *pieces; /* one a buffer, or NULL */
-	unsigned int usage;    /* IORING_SEND_ZC_REPORT_USAGE where the kernel knows it */
+	struct pw_extent *pieces; /* one a buffer, or NULL */
+	unsigned int usage;       /* IORING_SEND_ZC_REPORT_USAGE where the kernel knows it */
 };
 
 static void prep_pinned(
@@ -50,22 +50,22 @@ static uint64_t count_pieces(const struct pw_window *w)
 	uint64_t n = 0;
 	uint32_t i;
 
-	for (i = 0; i < w->n_runs; i++)
-		n += pw_div_ceil(w->runs[i].len_bytes, BUFFER_MAX_BYTES);
+	for (i = 0; i < w->n_extents; i++)
+		n += pw_div_ceil(w->extents[i].len_bytes, BUFFER_MAX_BYTES);
 	return n;
 }
 
-static void cut_pieces(const struct pw_window *w, struct pw_run *pieces, struct iovec *iov)
+static void cut_pieces(const struct pw_window *w, struct pw_extent *pieces, struct iovec *iov)
 {
 	uint64_t off, len;
 	uint32_t i, n = 0;
 
-	for (i = 0; i < w->n_runs; i++) {
-		const struct pw_run *r = &w->runs[i];
+	for (i = 0; i < w->n_extents; i++) {
+		const struct pw_extent *r = &w->extents[i];
 
 		for (off = 0; off < r->len_bytes; off += len, n++) {
 			len = pw_min_u64(r->len_bytes - off, BUFFER_MAX_BYTES);
-			pieces[n] = (struct pw_run){
+			pieces[n] = (struct pw_extent){
 				.va = r->va + off,
 				.iova = PW_IOVA_NONE,
 				.offset = r->offset + off,
@@ -112,7 +112,7 @@ static int register_file(struct send_zc *z, struct pw_err *err)
 	ret = io_uring_register_buffers(&z->u.ring, iov, (unsigned int)n);
 	free(iov);
 	if (ret == 0) {
-		z->u.tcp.runs = z->pieces;
+		z->u.tcp.extents = z->pieces;
 		z->u.prep = prep_registered;
 		return 0;
 	}

@@ -128,7 +128,7 @@ int pw_tcp_open(struct pw_tcp *t, const struct pw_way_config *cfg, struct pw_err
 		return ret;
 	}
 	t->win = cfg->win;
-	t->runs = cfg->win->runs;
+	t->extents = cfg->win->extents;
 	t->chunk_bytes = cfg->chunk_bytes;
 	t->log = cfg->log;
 	return 0;
@@ -211,14 +211,14 @@ int pw_tcp_ended(const struct pw_tcp *t, uint64_t offset, struct pw_err *err)
 
 uint64_t pw_tcp_span(struct pw_tcp *t, uint64_t offset, uint64_t len, const uint8_t **va)
 {
-	const struct pw_run *r = &t->runs[t->run];
+	const struct pw_extent *r = &t->extents[t->run];
 	uint64_t skip;
 
 	assert(offset < t->win->len_bytes);
 	/* Bytes go in order: it is this run or the next; anything else starts over. */
 	if (offset < r->offset) {
 		t->run = 0;
-		r = t->runs;
+		r = t->extents;
 	}
 	for (; offset - r->offset >= r->len_bytes; r++)
 		t->run++;

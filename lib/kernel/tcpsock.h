@@ -19,11 +19,11 @@
 struct pw_tcp {
 	int fd;
 	const struct pw_window *win;
-	const struct pw_run *runs; /* the window's, or pieces of them */
+	const struct pw_extent *extents; /* the window's, or pieces of them */
 	uint64_t chunk_bytes;
 	const struct pw_log *log;
 	struct pw_tx_counters c;
-	uint32_t run;      /* of runs: where the last bytes were found */
+	uint32_t run;      /* of extents: where the last bytes were found */
 	bool sigpipe_held; /* by pw_tcp_hold_sigpipe() */
 	char peer[64];
 };

@@ -13,7 +13,7 @@ void pw_udpmsg_init(struct pw_udpmsg *m, struct iovec *iov, uint8_t *headers)
 /* A symbol's bytes, run by run; returns how many iovecs they took, 0 when that is more than room. */
 static uint16_t put_symbol(struct iovec *iov, uint16_t room, const struct pw_symbol *sym)
 {
-	const struct pw_run *run = sym->run;
+	const struct pw_extent *run = sym->run;
 	const uint8_t *va = sym->va;
 	uint64_t left = sym->len, part;
 	uint16_t n;

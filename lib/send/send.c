@@ -38,8 +38,8 @@ static int digest_file(struct pw_send *s, struct pw_send_slot *slot, enum pw_dig
 	uint32_t i;
 	int r = pw_digest_create(&st, kind, err);
 
-	for (i = 0; r == 0 && i < slot->win.n_runs; i++) {
-		const struct pw_run *run = &slot->win.runs[i];
+	for (i = 0; r == 0 && i < slot->win.n_extents; i++) {
+		const struct pw_extent *run = &slot->win.extents[i];
 		uint64_t done, step;
 
 		for (done = 0; r == 0 && done < run->len_bytes; done += step) {

@@ -61,8 +61,8 @@ struct pw_send_config {
 	bool md5;
 	struct pw_rate rate;
 	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
-	uint64_t held_ns; /* a path that holds a rate itself: what it has taken may wait so long */
-	uint64_t loops;   /* 0 = until stopped */
+	uint64_t drain_ns; /* a path that holds a rate itself: what it has taken may wait so long */
+	uint64_t loops;    /* 0 = until stopped */
 	uint64_t fdt_interval_ns;
 	uint64_t lead_ns;       /* between the first FDT and the first symbol */
 	uint64_t link_grace_ns; /* a link, or a peer, may be gone for so long */

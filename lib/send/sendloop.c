@@ -199,7 +199,7 @@ static int wait_for_rate(struct pw_send *s, uint64_t *now_ns, struct pw_err *err
  * last ones back by themselves: then it has had its time. */
 static int wait_for_path(struct pw_send *s, struct pw_err *err)
 {
-	const uint64_t start = pw_cycles(), end = pw_clock_ns() + s->cfg.held_ns;
+	const uint64_t start = pw_cycles(), end = pw_clock_ns() + s->cfg.drain_ns;
 	int r = 0;
 
 	while (r == 0 && pw_clock_ns() < end &&
@@ -217,7 +217,7 @@ int pw_send_await_rate(struct pw_send *s, struct pw_err *err)
 
 	if (!s->streaming)
 		return 0;
-	if (s->cfg.held_ns)
+	if (s->cfg.drain_ns)
 		return wait_for_path(s, err);
 	return s->pace.on ? wait_for_rate(s, &now, err) : 0;
 }

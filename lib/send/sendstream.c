@@ -219,7 +219,7 @@ static void digest_piece(
 	struct pw_send_slot *slot, const struct pw_window *win, const struct pw_stream_piece *piece)
 {
 	/* a slot is contiguous for the CPU, whatever its runs are for the device */
-	const uint8_t *data = win->runs[0].va + (piece->offset - win->runs[0].offset);
+	const uint8_t *data = win->extents[0].va + (piece->offset - win->extents[0].offset);
 
 	if (slot->digest)
 		pw_digest_update(slot->digest, data, piece->len_bytes);

@@ -258,23 +258,23 @@ static void a_symbol_across_discontiguous_pages_gets_one_more_segment(void **sta
 	struct fixture *f = *state;
 	static const uint64_t cuts[] = {0, 1, 1440, 5000, 65536, 100000, 2999999, FILE_BYTES};
 	uint64_t splits = f->tx->q.c.split_packets;
-	struct pw_run *whole = f->win.runs;
-	struct pw_run runs[PW_ARRAY_LEN(cuts) - 1];
+	struct pw_extent *whole = f->win.extents;
+	struct pw_extent extents[PW_ARRAY_LEN(cuts) - 1];
 	size_t i;
 
 	fill_object(f, 4, false, PW_VLAN_NONE);
 	for (i = 0; i + 1 < PW_ARRAY_LEN(cuts); i++)
-		runs[i] = (struct pw_run){
+		extents[i] = (struct pw_extent){
 			.va = (const uint8_t *)f->win.map + cuts[i],
 			.iova = (i + 1) << 40,
 			.offset = cuts[i],
 			.len_bytes = cuts[i + 1] - cuts[i],
 		};
-	f->win.runs = runs;
-	f->win.n_runs = PW_ARRAY_LEN(runs);
+	f->win.extents = extents;
+	f->win.n_extents = PW_ARRAY_LEN(extents);
 	pump(f, PW_BURST, false);
-	f->win.runs = whole;
-	f->win.n_runs = 1;
+	f->win.extents = whole;
+	f->win.n_extents = 1;
 	assert_each_once(f);
 	assert_int_equal(f->win.n_out, 0);
 	/* 1, 5000, 65536, 100000 and 2999999 lie inside symbols, 1440 between two */

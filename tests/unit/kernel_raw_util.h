@@ -157,7 +157,7 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 struct object {
 	struct pw_tx_object o;
 	struct pw_window win;
-	struct pw_run runs[3];
+	struct pw_extent extents[3];
 	uint8_t *data; /* all of it, as it has to arrive */
 };
 
@@ -170,7 +170,7 @@ static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
 	part = malloc(to - from); /* exact: one byte beyond is an error that ASan sees */
 	assert_non_null(part);
 	memcpy(part, ob->data + from, to - from);
-	ob->runs[ob->win.n_runs++] = (struct pw_run){
+	ob->extents[ob->win.n_extents++] = (struct pw_extent){
 		.va = part, .iova = PW_IOVA_NONE, .offset = from, .len_bytes = to - from};
 }
 
@@ -189,7 +189,7 @@ static inline void object_make(struct object *ob, const struct pw_flow *flow, ui
 	assert_non_null(ob->data);
 	for (i = 0; i < len; i++)
 		ob->data[i] = (uint8_t)((i * 0x9e3779b97f4a7c15ull) >> 56);
-	ob->win.runs = ob->runs;
+	ob->win.extents = ob->extents;
 	ob->win.len_bytes = len;
 	object_run(ob, 0, a);
 	object_run(ob, a, b);
@@ -207,8 +207,8 @@ static inline void object_drop(struct object *ob)
 {
 	uint32_t i;
 
-	for (i = 0; i < ob->win.n_runs; i++)
-		free((void *)(uintptr_t)ob->runs[i].va);
+	for (i = 0; i < ob->win.n_extents; i++)
+		free((void *)(uintptr_t)ob->extents[i].va);
 	free(ob->data);
 }
 

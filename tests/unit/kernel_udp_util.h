@@ -132,7 +132,7 @@ static inline bool is_zerocopy(const struct pw_way *way)
 struct object {
 	struct pw_tx_object o;
 	struct pw_window win;
-	struct pw_run runs[3];
+	struct pw_extent extents[3];
 	uint8_t *data; /* all of it, as it has to arrive */
 	uint8_t *seen; /* how often each symbol came */
 };
@@ -146,7 +146,7 @@ static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
 	part = malloc(to - from); /* exact: one byte beyond is an error that ASan sees */
 	assert_non_null(part);
 	memcpy(part, ob->data + from, to - from);
-	ob->runs[ob->win.n_runs++] = (struct pw_run){
+	ob->extents[ob->win.n_extents++] = (struct pw_extent){
 		.va = part, .iova = PW_IOVA_NONE, .offset = from, .len_bytes = to - from};
 }
 
@@ -175,7 +175,7 @@ static inline void object_make(struct object *ob, const struct pw_flow *flow, ui
 	assert_non_null(ob->data);
 	for (i = 0; i < len; i++)
 		ob->data[i] = (uint8_t)((i * 0x9e3779b97f4a7c15ull) >> 56);
-	ob->win.runs = ob->runs;
+	ob->win.extents = ob->extents;
 	ob->win.len_bytes = len;
 	ob->win.page_bytes = 4096;
 	ob->win.fd = memfd_create("object", MFD_CLOEXEC);
@@ -196,8 +196,8 @@ static inline void object_drop(struct object *ob)
 {
 	uint32_t i;
 
-	for (i = 0; i < ob->win.n_runs; i++)
-		free((void *)(uintptr_t)ob->runs[i].va);
+	for (i = 0; i < ob->win.n_extents; i++)
+		free((void *)(uintptr_t)ob->extents[i].va);
 	close(ob->win.fd);
 	free(ob->data);
 	free(ob->seen);

@@ -42,15 +42,15 @@ static void assert_window(const struct pw_window *w, enum pw_pages pages, uint64
 	assert_int_equal(w->cpu_copies, 0);
 	assert_int_equal(w->map_bytes, pw_align_up(len, w->page_bytes));
 	if (len == 0) {
-		assert_int_equal(w->n_runs, 0);
+		assert_int_equal(w->n_extents, 0);
 		return;
 	}
-	assert_int_equal(w->n_runs, 1);
-	assert_ptr_equal(w->runs[0].va, w->map);
-	assert_int_equal(w->runs[0].offset, 0);
-	assert_int_equal(w->runs[0].len_bytes, len);
-	assert_true(w->runs[0].iova == PW_IOVA_NONE);
-	assert_pattern(w->runs[0].va, 0, len);
+	assert_int_equal(w->n_extents, 1);
+	assert_ptr_equal(w->extents[0].va, w->map);
+	assert_int_equal(w->extents[0].offset, 0);
+	assert_int_equal(w->extents[0].len_bytes, len);
+	assert_true(w->extents[0].iova == PW_IOVA_NONE);
+	assert_pattern(w->extents[0].va, 0, len);
 }
 
 static void names_and_providers_match(void **state)

@@ -58,14 +58,14 @@ static void assert_runs(const struct pw_window *w, uint64_t len, uint64_t unit)
 
 	assert_int_equal(w->pages, PW_PAGES_STAGE);
 	assert_int_equal(w->len_bytes, len);
-	for (i = 0; i < w->n_runs; i++) {
-		const struct pw_run *run = &w->runs[i];
+	for (i = 0; i < w->n_extents; i++) {
+		const struct pw_extent *run = &w->extents[i];
 
 		assert_int_equal(run->offset, at);
 		assert_true(run->len_bytes > 0);
 		assert_true(run->iova == PW_IOVA_NONE);
 		assert_int_equal((uintptr_t)run->va % 4096, 0);
-		if (i + 1 < w->n_runs)
+		if (i + 1 < w->n_extents)
 			assert_int_equal(run->len_bytes % unit, 0);
 		assert_pattern(run->va, at, run->len_bytes);
 		at += run->len_bytes;
@@ -89,9 +89,9 @@ static void files_of_every_size_in_one_extent(void **state)
 		memory_init(&m, 64 * HUGE_BYTES);
 		make_file(path, sizes[i]);
 		assert_int_equal(pw_stage_open(&w, path, 1440, &m.mem, NULL, NULL, NULL), 0);
-		assert_int_equal(w.n_runs, sizes[i] ? 1 : 0);
+		assert_int_equal(w.n_extents, sizes[i] ? 1 : 0);
 		assert_runs(&w, sizes[i], 1440);
-		assert_int_equal(m.n_out, w.n_runs);
+		assert_int_equal(m.n_out, w.n_extents);
 		assert_int_equal(pw_window_check(&w, path, NULL), 0);
 		pw_window_close(&w);
 		assert_int_equal(m.n_out, 0);
@@ -125,10 +125,10 @@ static void extents_hold_whole_symbols_and_blocks(void **state)
 		memory_init(&m, cases[i].max_bytes);
 		assert_int_equal(
 			pw_stage_open(&w, path, cases[i].symbol_len, &m.mem, NULL, NULL, NULL), 0);
-		assert_int_equal(w.n_runs, pw_div_ceil(len, cases[i].extent_bytes));
-		assert_int_equal(w.runs[0].len_bytes, cases[i].extent_bytes);
+		assert_int_equal(w.n_extents, pw_div_ceil(len, cases[i].extent_bytes));
+		assert_int_equal(w.extents[0].len_bytes, cases[i].extent_bytes);
 		assert_runs(&w, len, cases[i].extent_bytes);
-		assert_int_equal(m.n_out, w.n_runs);
+		assert_int_equal(m.n_out, w.n_extents);
 		pw_window_close(&w);
 		assert_int_equal(m.n_out, 0);
 	}
@@ -146,8 +146,8 @@ static void scattered_memory_gives_smaller_extents(void **state)
 	m.piece_bytes = 3 * HUGE_BYTES;
 	make_file(path_in(path, sizeof(path), dirs.tmp, "file"), len);
 	assert_int_equal(pw_stage_open(&w, path, 1024, &m.mem, NULL, NULL, NULL), 0);
-	assert_true(w.n_runs >= 7 && w.n_runs <= 16);
-	assert_true(m.n_allocs <= w.n_runs + 8); /* a size that failed is not asked for again */
+	assert_true(w.n_extents >= 7 && w.n_extents <= 16);
+	assert_true(m.n_allocs <= w.n_extents + 8); /* a size that failed is not asked for again */
 	assert_runs(&w, len, 4096);
 	pw_window_close(&w);
 	assert_int_equal(m.n_out, 0);
@@ -171,7 +171,7 @@ static void too_little_memory_says_how_much_is_missing(void **state)
 	assert_int_equal(m.n_out, 0);
 	assert_true(m.n_allocs < 16);
 	assert_int_equal(w.fd, 0);
-	assert_int_equal(w.n_runs, 0);
+	assert_int_equal(w.n_extents, 0);
 }
 
 struct meddler {

@@ -101,13 +101,13 @@ static const struct pw_stream_piece *await(struct fixture *f, struct pw_window *
 	return piece;
 }
 
-static const struct pw_run *run_of(const struct pw_window *w, uint64_t offset)
+static const struct pw_extent *run_of(const struct pw_window *w, uint64_t offset)
 {
 	uint32_t i;
 
-	for (i = w->n_runs; i-- > 0;)
-		if (w->runs[i].offset <= offset)
-			return &w->runs[i];
+	for (i = w->n_extents; i-- > 0;)
+		if (w->extents[i].offset <= offset)
+			return &w->extents[i];
 	fail();
 	return NULL;
 }
@@ -117,7 +117,7 @@ static void assert_piece(const struct pw_window *w, const struct pw_stream_piece
 	uint64_t at = piece->offset, end = at + piece->len_bytes;
 
 	while (at < end) {
-		const struct pw_run *run = run_of(w, at);
+		const struct pw_extent *run = run_of(w, at);
 		uint64_t skip = at - run->offset, n = run->len_bytes - skip;
 
 		assert_true(run->len_bytes > skip);
@@ -210,7 +210,7 @@ static void a_slot_is_read_into_again_only_when_the_driver_has_let_go(void **sta
 	assert_null(pw_stream_owed(f.ring));
 	assert_null(pw_stream_ready(f.ring, &unused));
 	assert_int_equal(f.at, 4 * 65536);
-	assert_pattern(kept->runs[0].va, 0, 65536);
+	assert_pattern(kept->extents[0].va, 0, 65536);
 
 	kept->n_out = 1;
 	assert_int_equal(pw_stream_pump(f.ring, 0, NULL), 0);

@@ -25,8 +25,8 @@ static uint64_t split_bytes(const struct object *ob)
 	const struct pw_blocks *b = &ob->o.blocks;
 	uint64_t sum = 0, last = UINT64_MAX, i;
 
-	for (i = 1; i < ob->win.n_runs; i++) {
-		uint64_t at = ob->runs[i].offset, index = at / b->symbol_len;
+	for (i = 1; i < ob->win.n_extents; i++) {
+		uint64_t at = ob->extents[i].offset, index = at / b->symbol_len;
 
 		if (at % b->symbol_len && index != last)
 			sum += pw_blocks_symbol_bytes(b, index);

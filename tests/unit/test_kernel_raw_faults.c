@@ -108,11 +108,11 @@ static void a_truncated_file_is_a_fault(void **state)
 	assert_int_equal(ftruncate(fd, 65536), 0);
 	map = mmap(NULL, 65536, PROT_READ, MAP_SHARED, fd, 0);
 	assert_true(map != MAP_FAILED);
-	was = ob.runs[0].va;
-	ob.runs[0].va = map;
+	was = ob.extents[0].va;
+	ob.extents[0].va = map;
 	assert_int_equal(ftruncate(fd, 4096), 0);
 	assert_broken(way, path, &ob, "truncated");
-	ob.runs[0].va = was;
+	ob.extents[0].va = was;
 	object_drop(&ob);
 	munmap(map, 65536);
 	close(fd);

@@ -147,11 +147,11 @@ static void a_file_on_hugetlbfs_arrives_or_is_refused(void **state)
 	pw_window_close(&win);
 }
 
-/* Three runs of odd lengths, each in memory of its own, the later ones at lower addresses. */
+/* Three extents of odd lengths, each in memory of its own, the later ones at lower addresses. */
 static void a_window_of_several_runs_arrives_in_order(void **state)
 {
 	static const uint64_t lens[] = {100001, 1, 400000};
-	struct pw_run runs[3];
+	struct pw_extent extents[3];
 	struct pw_window win, cut;
 	uint64_t offset = 0;
 	uint8_t *memory;
@@ -164,14 +164,14 @@ static void a_window_of_several_runs_arrives_in_order(void **state)
 	fill_pattern(memory + 400000, 100001, 1);
 	fill_pattern(memory, 100002, 400000);
 	for (i = 0; i < 3; i++) {
-		runs[i] = (struct pw_run){
+		extents[i] = (struct pw_extent){
 			.iova = PW_IOVA_NONE, .offset = offset, .len_bytes = lens[i]};
 		offset += lens[i];
-		runs[i].va = memory + (500002 - offset);
+		extents[i].va = memory + (500002 - offset);
 	}
 	cut = win;
-	cut.runs = runs;
-	cut.n_runs = 3;
+	cut.extents = extents;
+	cut.n_extents = 3;
 	deliver_plainly(*state, &cut, CHUNK);
 	free(memory);
 	pw_window_close(&win);
@@ -271,7 +271,7 @@ int main(void)
 		{"a transfer may begin in the middle", a_transfer_may_begin_in_the_middle},
 		{"a file on hugetlbfs arrives, or is refused",
 			a_file_on_hugetlbfs_arrives_or_is_refused},
-		{"a window of several runs arrives in order",
+		{"a window of several extents arrives in order",
 			a_window_of_several_runs_arrives_in_order},
 		{"a slow reader gets everything", a_slow_reader_gets_everything},
 		{"signals do no harm", signals_do_no_harm},

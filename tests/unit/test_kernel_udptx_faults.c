@@ -165,12 +165,12 @@ static void a_truncated_file_is_a_fault(void **state)
 	object_make(&ob, &flow, 200000, 1440, whole);
 	map = mmap(NULL, 200000, PROT_READ, MAP_SHARED, ob.win.fd, 0);
 	assert_true(map != MAP_FAILED);
-	was = ob.runs[0].va;
-	ob.runs[0].va = map;
+	was = ob.extents[0].va;
+	ob.extents[0].va = map;
 	attach(way, path, &ob);
 	assert_int_equal(ftruncate(ob.win.fd, 8192), 0);
 	assert_broken(way, path, &ob, "truncated");
-	ob.runs[0].va = was;
+	ob.extents[0].va = was;
 	munmap(map, 200000);
 	object_drop(&ob);
 	close(fd);

@@ -73,14 +73,14 @@ static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
 		uint64_t len = b->obj->blocks.transfer_len - at;
 
 		len = len < SYMBOL ? len : SYMBOL;
-		assert_int_equal(win->n_runs, 1);
-		assert_true(at >= win->runs[0].offset);
-		assert_true(at + len <= win->runs[0].offset + win->runs[0].len_bytes);
+		assert_int_equal(win->n_extents, 1);
+		assert_true(at >= win->extents[0].offset);
+		assert_true(at + len <= win->extents[0].offset + win->extents[0].len_bytes);
 		if (p->n == KEEPS)
 			let_go(p);
-		p->ring[(p->first + p->n++) % KEEPS] =
-			(struct kept){b->obj->win, win->runs[0].va + (at - win->runs[0].offset), at,
-				(uint32_t)len, b->obj->toi};
+		p->ring[(p->first + p->n++) % KEEPS] = (struct kept){b->obj->win,
+			win->extents[0].va + (at - win->extents[0].offset), at, (uint32_t)len,
+			b->obj->toi};
 		b->obj->win->n_out++;
 		p->c.packets++;
 		p->c.payload_bytes += len;
@@ -378,7 +378,7 @@ static void stop_holding(void *ctx, bool starts)
 static void a_path_that_holds_the_rate_is_waited_for(void **state)
 {
 	static const struct {
-		uint64_t holds_ns, held_ns, at_least_ns;
+		uint64_t holds_ns, drain_ns, at_least_ns;
 	} cases[] = {{30000000, UINT32_MAX, 30000000}, {UINT64_MAX, 20000000, 20000000}};
 	struct source s = source_make(1, "held.img", 50000, SYMBOL, PW_DIGEST_NONE);
 	struct pw_files files = {0};
@@ -393,7 +393,7 @@ static void a_path_that_holds_the_rate_is_waited_for(void **state)
 	cfg.stretch_ctx = &path;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		path = (struct path){.sources = &s, .holds_ns = cases[i].holds_ns};
-		cfg.held_ns = cases[i].held_ns;
+		cfg.drain_ns = cases[i].drain_ns;
 		assert_int_equal(run(&cfg, &res, &err), 0);
 		assert_int_equal(path.c.payload_bytes, 50000);
 		assert_true(res.data_ns >= cases[i].at_least_ns);

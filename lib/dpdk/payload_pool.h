@@ -9,8 +9,8 @@
  * nothing: pw_txq fills what it needs anew each time. One thread takes and frees, the queue's; there
  * is neither lock nor cache. Source: rte_mempool.h, struct rte_mempool_ops.
  */
-#ifndef PW_DPDK_PAYPOOL_H
-#define PW_DPDK_PAYPOOL_H
+#ifndef PW_DPDK_PAYLOAD_POOL_H
+#define PW_DPDK_PAYLOAD_POOL_H
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -25,6 +25,7 @@ struct pw_payload_priv {
 };
 
 /* n mbufs, as pw_port_pool() makes them; NULL with rte_errno. rte_mempool_free() ends it. */
-struct rte_mempool *pw_paypool_create(const struct pw_port *port, const char *name, uint32_t n);
+struct rte_mempool *pw_payload_pool_create(
+	const struct pw_port *port, const char *name, uint32_t n);
 
 #endif

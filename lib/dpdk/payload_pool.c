@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dpdk/paypool.h"
+#include "dpdk/payload_pool.h"
 
 #include <errno.h>
 #include <rte_errno.h>
@@ -17,8 +17,8 @@ struct stack {
 
 static int stack_alloc(struct rte_mempool *mp)
 {
-	struct stack *s = rte_zmalloc_socket("pw_paypool", sizeof(*s) + mp->size * sizeof(s->v[0]),
-		RTE_CACHE_LINE_SIZE, mp->socket_id);
+	struct stack *s = rte_zmalloc_socket("pw_payload_pool",
+		sizeof(*s) + mp->size * sizeof(s->v[0]), RTE_CACHE_LINE_SIZE, mp->socket_id);
 
 	if (!s)
 		return -ENOMEM;
@@ -117,7 +117,7 @@ static void init_mbuf(struct rte_mempool *mp, void *opaque, void *obj, unsigned 
 	m->shinfo = &priv->shinfo;
 }
 
-struct rte_mempool *pw_paypool_create(const struct pw_port *port, const char *name, uint32_t n)
+struct rte_mempool *pw_payload_pool_create(const struct pw_port *port, const char *name, uint32_t n)
 {
 	struct rte_mempool *mp;
 	struct stack *s;

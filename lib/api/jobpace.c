@@ -51,12 +51,12 @@ void pw_job_pace_config(const struct pw_job *job, struct pw_send_config *cfg)
 	const struct pw_job_options *o = job->opt;
 	const uint64_t n_descs = pw_dpdk_descs(o->queue_size);
 
-	cfg->rate = o->rate;
-	cfg->burst_limit = o->burst_limit;
+	cfg->set.rate = o->rate;
+	cfg->set.burst_limit = o->burst_limit;
 	cfg->drain_ns = 0;
 	if (job->info.queue_mbps == 0)
 		return;
-	cfg->rate = (struct pw_rate){.unit = PW_RATE_NONE};
+	cfg->set.rate = (struct pw_rate){.unit = PW_RATE_NONE};
 	cfg->drain_ns = n_descs * (o->mtu + FRAME_MORE) * 8 * 1000 / job->info.queue_mbps;
 }
 

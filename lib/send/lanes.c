@@ -230,7 +230,7 @@ static int start_threads(struct pw_lanes *l)
 int pw_lanes_create(struct pw_send *s, struct pw_err *err)
 {
 	const uint32_t n = s->cfg.n_more;
-	struct pw_rate rate = s->cfg.rate;
+	struct pw_rate rate = s->cfg.set.rate;
 	struct pw_lanes *l;
 	uint64_t burst;
 	uint32_t i;
@@ -253,7 +253,7 @@ int pw_lanes_create(struct pw_send *s, struct pw_err *err)
 	pthread_cond_init(&l->go, NULL);
 	s->lanes = l;
 	rate.value /= n + 1;
-	burst = s->cfg.burst_limit ? pw_max_u64(s->cfg.burst_limit / (n + 1), 1) : 0;
+	burst = s->cfg.set.burst_limit ? pw_max_u64(s->cfg.set.burst_limit / (n + 1), 1) : 0;
 	pw_pace_init(&s->pace, &rate, burst);
 	for (i = 0; i < n; i++) {
 		l->v[i].all = l;
@@ -521,7 +521,7 @@ void pw_lanes_account(const struct pw_send *s, struct pw_send_result *res)
 		res->pace.ns_per_bit /= l->n + 1;
 		res->pace.ns_per_packet /= l->n + 1;
 		res->pace.late_ns /= l->n + 1;
-		res->pace.burst_limit = s->cfg.burst_limit;
+		res->pace.burst_limit = s->cfg.set.burst_limit;
 	}
 }
 

@@ -140,12 +140,12 @@ static int fill_slot(struct pw_send *s, struct pw_send_slot *slot, struct pw_err
 		r = pw_sendstream_open(s, slot, err);
 		return r ? r : make_headers(s, slot, err);
 	}
-	if (s->cfg.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE) {
-		r = digest_file(s, slot, s->cfg.digest, &file->digest, err);
+	if (s->cfg.set.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE) {
+		r = digest_file(s, slot, s->cfg.set.digest, &file->digest, err);
 		if (r)
 			return r;
 	}
-	if (s->cfg.md5 && file->md5.kind == PW_DIGEST_NONE) {
+	if (s->cfg.set.md5 && file->md5.kind == PW_DIGEST_NONE) {
 		r = digest_file(s, slot, PW_DIGEST_MD5, &file->md5, err);
 		if (r)
 			return r;
@@ -276,7 +276,7 @@ static int send_group(struct pw_send *s, struct pw_err *err)
 	if (r == 0)
 		r = pw_lanes_fdt(s, err);
 	if (r == 0 && !s->streaming) {
-		r = pw_send_pause(s, s->cfg.lead_ns, err);
+		r = pw_send_pause(s, s->cfg.set.lead_ns, err);
 		s->streaming = true;
 		if (s->cfg.stretch)
 			s->cfg.stretch(s->cfg.stretch_ctx, true);
@@ -310,10 +310,10 @@ static int send_pass(struct pw_send *s, struct pw_err *err)
 			r = send_group(s, err);
 	}
 	/* a pass over nothing but empty files would only be a flood of file tables */
-	if (r == 0 && s->bytes_done == sent && s->pass != s->cfg.loops) {
+	if (r == 0 && s->bytes_done == sent && s->pass != s->cfg.set.loops) {
 		const uint64_t start = pw_cycles();
 
-		r = pw_send_pause(s, s->cfg.fdt_interval_ns, err);
+		r = pw_send_pause(s, s->cfg.set.fdt_interval_ns, err);
 		s->res->pace_cycles += pw_cycles() - start;
 	}
 	return r;
@@ -349,8 +349,8 @@ int pw_send_create(struct pw_send **out, const struct pw_send_config *cfg, struc
 	s->cfg = *cfg;
 	s->wide = cfg->force_wide || cfg->tsi > NARROW_MAX || cfg->files->n >= NARROW_MAX;
 	s->retired_tail = &s->retired;
-	s->bytes_total = cfg->loops * cfg->files->total_bytes;
-	pw_pace_init(&s->pace, &cfg->rate, cfg->burst_limit);
+	s->bytes_total = cfg->set.loops * cfg->files->total_bytes;
+	pw_pace_init(&s->pace, &cfg->set.rate, cfg->set.burst_limit);
 	pw_quick_sync(&s->clock); /* its rate is known by the time the lead is over */
 	r = pw_lanes_create(s, err);
 	if (r) {
@@ -367,7 +367,8 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 
 	memset(result, 0, sizeof(*result));
 	s->res = result;
-	for (s->pass = 1; r == 0 && (s->cfg.loops == 0 || s->pass <= s->cfg.loops); s->pass++) {
+	for (s->pass = 1; r == 0 && (s->cfg.set.loops == 0 || s->pass <= s->cfg.set.loops);
+		s->pass++) {
 		r = send_pass(s, err);
 		result->passes += r == 0;
 	}

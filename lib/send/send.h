@@ -44,6 +44,24 @@ struct pw_send_status {
 	uint64_t start_ns;  /* of the first symbol, 0 = not yet */
 };
 
+/* What the user asks of a session. Options are parsed straight into it. */
+struct pw_send_settings {
+	enum pw_digest_kind digest;
+	bool md5; /* Content-MD5 as well */
+	struct pw_rate rate;
+	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
+	uint64_t loops;       /* passes; 0 = until stopped */
+	uint64_t fdt_interval_ns;
+	uint64_t lead_ns;       /* between the first FDT and the first symbol */
+	uint64_t link_grace_ns; /* how long the link, or the peer, may be gone */
+};
+
+#define PW_SEND_SETTINGS_DEFAULT                                                         \
+	{                                                                                \
+		.digest = PW_DIGEST_XXH3_128, .loops = 1, .fdt_interval_ns = 1000000000, \
+		.lead_ns = 50000000, .link_grace_ns = PW_SEND_LINK_GRACE_NS,             \
+	}
+
 struct pw_send_config {
 	const struct pw_tx_ops *ops;
 	void *path;
@@ -57,15 +75,8 @@ struct pw_send_config {
 	bool csum_offload;
 	bool force_wide; /* 32-bit TSI and TOI even when 16 bits suffice */
 	uint32_t tsi;
-	enum pw_digest_kind digest;
-	bool md5;
-	struct pw_rate rate;
-	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
-	uint64_t drain_ns; /* a path that holds a rate itself: what it has taken may wait so long */
-	uint64_t loops;    /* 0 = until stopped */
-	uint64_t fdt_interval_ns;
-	uint64_t lead_ns;       /* between the first FDT and the first symbol */
-	uint64_t link_grace_ns; /* a link, or a peer, may be gone for so long */
+	struct pw_send_settings set;
+	uint64_t drain_ns; /* longest time in which a queue whose rate the port holds runs empty */
 	/* Opens a file's window with the provider that was chosen. */
 	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
 	void *ctx;

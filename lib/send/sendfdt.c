@@ -115,7 +115,7 @@ int pw_send_fdt(struct pw_send *s, bool close_session, struct pw_err *err)
 	uint64_t now = pw_clock_ns();
 	int r = 0;
 
-	s->next_fdt_ns = now + s->cfg.fdt_interval_ns;
+	s->next_fdt_ns = now + s->cfg.set.fdt_interval_ns;
 	if (now - s->fdt_built_ns > FDT_RENEW_NS || s->fdt_news)
 		r = pw_send_fdt_build(s, s->fdt_last, err);
 	return r ? r : send_fdt_packets(s, close_session, UINT64_MAX, err);

@@ -61,7 +61,7 @@ static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, s
 		s->down_ns = now_ns;
 	}
 	pw_lanes_hold(s, s->down_ns != 0);
-	if (s->down_ns == 0 || now_ns - s->down_ns <= s->cfg.link_grace_ns)
+	if (s->down_ns == 0 || now_ns - s->down_ns <= s->cfg.set.link_grace_ns)
 		return 0;
 	return pw_err_set(err, ENOLINK,
 		"send on %s: its link went down, the peer is gone; start the receiver and send "

@@ -102,13 +102,13 @@ static int open_digests(struct pw_send *s, struct pw_send_slot *slot, struct pw_
 	int r = 0;
 
 	if (file->gap) {
-		if (s->cfg.digest != PW_DIGEST_NONE)
+		if (s->cfg.set.digest != PW_DIGEST_NONE)
 			file->digest = file->gap->digest;
 		return 0;
 	}
-	if (s->cfg.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE)
-		r = pw_digest_create(&slot->digest, s->cfg.digest, err);
-	if (r == 0 && s->cfg.md5 && file->md5.kind == PW_DIGEST_NONE)
+	if (s->cfg.set.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE)
+		r = pw_digest_create(&slot->digest, s->cfg.set.digest, err);
+	if (r == 0 && s->cfg.set.md5 && file->md5.kind == PW_DIGEST_NONE)
 		r = pw_digest_create(&slot->md5, PW_DIGEST_MD5, err);
 	return r;
 }

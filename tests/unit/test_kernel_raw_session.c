@@ -55,7 +55,7 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 	struct pw_files files = {0};
 	struct pw_send_result result = {0};
 	struct pw_send_config cfg = {
-		.link_grace_ns = PW_SEND_LINK_GRACE_NS,
+		.set.link_grace_ns = PW_SEND_LINK_GRACE_NS,
 		.ops = way->packets,
 		.path = path,
 		.path_text = way->name,
@@ -64,9 +64,9 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 		.mtu = mtu,
 		.symbol_len = pw_send_symbol_for_mtu(flow, mtu, false),
 		.tsi = TSI,
-		.digest = PW_DIGEST_XXH3_128,
-		.loops = loops,
-		.fdt_interval_ns = PW_NS_PER_S / 10,
+		.set.digest = PW_DIGEST_XXH3_128,
+		.set.loops = loops,
+		.set.fdt_interval_ns = PW_NS_PER_S / 10,
 		.open_window = open_window,
 		.tick = tick,
 	};

@@ -95,7 +95,7 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 	struct pw_files files = {0};
 	struct pw_send_result result = {0};
 	struct pw_send_config cfg = {
-		.link_grace_ns = PW_SEND_LINK_GRACE_NS,
+		.set.link_grace_ns = PW_SEND_LINK_GRACE_NS,
 		.ops = way->packets,
 		.path = path,
 		.path_text = way->name,
@@ -104,11 +104,11 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 		.mtu = mtu,
 		.symbol_len = pw_send_symbol_for_mtu(flow, mtu, false),
 		.tsi = TSI,
-		.digest = PW_DIGEST_XXH3_128,
-		.loops = loops,
-		.rate = {.unit = PW_RATE_BPS, .value = 500e6},
-		.fdt_interval_ns = PW_NS_PER_S / 10,
-		.lead_ns = PW_NS_PER_S / 100,
+		.set.digest = PW_DIGEST_XXH3_128,
+		.set.loops = loops,
+		.set.rate = {.unit = PW_RATE_BPS, .value = 500e6},
+		.set.fdt_interval_ns = PW_NS_PER_S / 10,
+		.set.lead_ns = PW_NS_PER_S / 100,
 		.open_window = open_window,
 	};
 	struct pw_send *s;

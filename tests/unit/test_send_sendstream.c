@@ -181,10 +181,10 @@ static struct pw_send_config config(struct pw_files *files)
 		.mtu = 1500,
 		.symbol_len = SYMBOL,
 		.tsi = TSI,
-		.digest = PW_DIGEST_XXH3_128,
-		.loops = 1,
-		.fdt_interval_ns = PW_NS_PER_S,
-		.link_grace_ns = PW_NS_PER_S,
+		.set.digest = PW_DIGEST_XXH3_128,
+		.set.loops = 1,
+		.set.fdt_interval_ns = PW_NS_PER_S,
+		.set.link_grace_ns = PW_NS_PER_S,
 		.open_window = open_window,
 		.stream = {.slot_bytes = 64 * SYMBOL, .n_slots = 9},
 		.stream_mem = {.alloc = give, .free = take_back},
@@ -245,7 +245,7 @@ static void bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end(void *
 		sources[i] = source_make(i + 1, name, sizes[i], SYMBOL, PW_DIGEST_XXH3_128);
 		add_file(&files, &sources[i], name);
 	}
-	cfg.loops = 2;
+	cfg.set.loops = 2;
 	assert_int_equal(run(&cfg, &res, &err), 0);
 	assert_int_equal(path.c.payload_bytes, 2 * files.total_bytes);
 	assert_int_equal(path.n_attached, 9);
@@ -278,7 +278,7 @@ static void a_signal_ends_it_in_the_middle(void **state)
 	path = (struct path){.sources = &s};
 	add_file(&files, &s, "cut");
 	cfg.stopped = stop_soon;
-	cfg.rate = (struct pw_rate){.unit = PW_RATE_PPS, .value = 20000};
+	cfg.set.rate = (struct pw_rate){.unit = PW_RATE_PPS, .value = 20000};
 	assert_int_equal(run(&cfg, &res, &err), 0);
 	assert_true(res.interrupted);
 	assert_true(path.c.payload_bytes < 30000000);

@@ -169,7 +169,7 @@ static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err
 		.file_bytes = s->streamed_bytes,
 		.n_files = s->n_streamed,
 		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs((uint32_t)job->opt->queue_size) *
-			     job->symbol_len,
+			     job->symbol_len * pw_max_u64(job->opt->queues, 1),
 	};
 	uint64_t fixed = pw_dpdk_pool_bytes(job->opt->mtu, job->opt->queue_size, job->opt->queues) +
 			 pw_dpdk_stage_bytes(s->staged_bytes + 1) + (8u << 20);
@@ -386,6 +386,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		nofile.rlim_cur = nofile.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &nofile);
 	}
+	sched_getaffinity(0, sizeof(job->cpus), &job->cpus);
 	r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
 	if (r)
 		return r;
@@ -436,14 +437,15 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 	};
 	const struct pw_job_options *o = job->opt;
 	struct pw_send_config cfg;
-	uint16_t i;
+	uint32_t i;
 	int r = pw_job_telemetry_start(job, err);
 
 	if (r)
 		return r;
 	cfg = (struct pw_send_config){
 		.ops = &pw_dpdk_tx_ops,
-		.path = job->tx,
+		.paths = job->queues,
+		.n_paths = pw_dpdk_tx_n_queues(job->tx),
 		.path_text = o->port,
 		.files = &job->files,
 		.flow = job->flow,
@@ -459,6 +461,9 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.set.link_grace_ns = o->link_grace_ns,
 		.open_window = open_window,
 		.ctx = job,
+		/* a program that chooses the symbols announces them once, with their digests */
+		.digest_first_bytes = job->no_stream ? UINT64_MAX : PW_SEND_DIGEST_FIRST,
+		.reader_cpus = &job->cpus,
 		.stream = job->stream,
 		.stream_mem = pw_dpdk_stage_mem(job->tx),
 		.stopped = job->stopped,
@@ -470,10 +475,8 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 	};
 
 	pw_job_pace_config(job, &cfg);
-	cfg.n_more = pw_dpdk_tx_n_queues(job->tx) - 1u;
-	for (i = 0; i < cfg.n_more; i++)
-		job->more_queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)(i + 1));
-	cfg.more_paths = job->more_queues;
+	for (i = 0; i < cfg.n_paths; i++)
+		job->queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)i);
 	return pw_send_create(&job->send, &cfg, err);
 }
 

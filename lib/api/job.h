@@ -10,6 +10,7 @@
 #ifndef PW_API_JOB_H
 #define PW_API_JOB_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -80,9 +81,10 @@ struct pw_job {
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;
-	void *more_queues[PW_JOB_MAX_QUEUES]; /* path handles of queues 1.. */
-	struct pw_tx_counters counters;       /* all queues' sums, see pw_job_counters() */
-	struct pw_job_telemetry *telemetry;   /* NULL: not asked for */
+	void *queues[PW_JOB_MAX_QUEUES];    /* path handles */
+	cpu_set_t cpus;                     /* that the process had before EAL bound it to one */
+	struct pw_tx_counters counters;     /* all queues' sums, see pw_job_counters() */
+	struct pw_job_telemetry *telemetry; /* NULL: not asked for */
 	struct pw_dpdk_tx_info info;
 	enum pw_csum csum;
 	struct pw_send *send;

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "api/job.h"
-#include "base/bytes.h"
-#include "send/send_private.h"
+#include "send/direct.h"
 
 static_assert(PAGEWIRE_BURST == PW_BURST, "the public burst is the path's");
 static_assert(PAGEWIRE_MAX_FILES == PW_SEND_GROUP, "the public files are one FDT group");
@@ -15,7 +14,6 @@ static_assert(PAGEWIRE_MAX_FILES == PW_SEND_GROUP, "the public files are one FDT
 struct pagewire {
 	struct pw_job_options options;
 	struct pw_job job;
-	struct pw_send_result result;
 	struct pw_err err;
 	bool announced;
 };
@@ -69,7 +67,7 @@ static int start(struct pagewire *pw, const char *const *paths, unsigned int n)
 	if (!r)
 		r = pw_job_prepare(job, &pw->err);
 	if (!r)
-		r = pw_send_open_group(job->send, &pw->result, 0, &pw->err);
+		r = pw_send_open(job->send, &pw->err);
 	return r;
 }
 
@@ -86,38 +84,28 @@ int pagewire_open(struct pagewire **out, const struct pagewire_config *config,
 	return r ? r : start(pw, paths, n_paths);
 }
 
-static struct pw_send_slot *slot_of(const struct pagewire *pw, unsigned int i)
+static struct pw_send_file_view view(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send *s = pw->job.send;
+	struct pw_send_file_view v = {0};
 
-	return s && i < s->n_group ? s->group[i] : NULL;
+	if (pw->job.send)
+		pw_send_view(pw->job.send, i, &v);
+	return v;
 }
 
 uint64_t pagewire_symbols(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send_slot *slot = slot_of(pw, i);
-
-	return slot ? slot->obj.blocks.n_symbols : 0;
+	return view(pw, i).n_symbols;
 }
 
 uint64_t pagewire_bytes(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send_slot *slot = slot_of(pw, i);
-
-	return slot ? slot->win.len_bytes : 0;
+	return view(pw, i).len_bytes;
 }
 
 const void *pagewire_pages(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send_slot *slot = slot_of(pw, i);
-	const struct pw_extent *first, *last;
-
-	if (!slot || slot->win.n_extents == 0)
-		return NULL;
-	first = &slot->win.extents[0];
-	last = &slot->win.extents[slot->win.n_extents - 1];
-	/* runs that differ only in their IOVAs are still one mapping */
-	return last->va - first->va == (ptrdiff_t)last->offset ? first->va : NULL;
+	return view(pw, i).pages;
 }
 
 int pagewire_announce(struct pagewire *pw)
@@ -126,28 +114,16 @@ int pagewire_announce(struct pagewire *pw)
 
 	if (!pw->job.send)
 		return pw_err_set(&pw->err, EINVAL, "announce: the sender is not open");
-	r = pw_send_fdt(pw->job.send, false, &pw->err);
+	r = pw_send_announce(pw->job.send, &pw->err);
 	pw->announced |= r == 0;
 	return r;
 }
 
 int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned int n)
 {
-	struct pw_send_slot *slot = slot_of(pw, i);
-	struct pw_tx_burst b = {0};
-	uint32_t sbn, esi;
-
-	if (!slot || n == 0 || n > PW_BURST || first >= slot->obj.blocks.n_symbols ||
-		n > slot->obj.blocks.n_symbols - first)
-		return pw_err_set(&pw->err, EINVAL,
-			"burst of %u symbols: not in file %u; ask pagewire_symbols()", n, i);
-	pw_blocks_locate(&slot->obj.blocks, first, &sbn, &esi);
-	b.obj = &slot->obj;
-	b.offset = first * slot->obj.blocks.symbol_len;
-	b.sbn = (uint16_t)sbn;
-	b.esi = (uint16_t)esi;
-	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&slot->obj.blocks, sbn) - esi);
-	return pw_dpdk_tx_ops.send(pw->job.tx, &b);
+	if (!pw->job.send)
+		return pw_err_set(&pw->err, EINVAL, "cannot send: the sender is not open");
+	return pw_send_burst(pw->job.send, i, first, n, &pw->err);
 }
 
 void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out)
@@ -174,7 +150,7 @@ void pagewire_close(struct pagewire *pw)
 	if (!pw)
 		return;
 	if (pw->announced)
-		pw_send_close_session(pw->job.send, NULL);
+		pw_send_close(pw->job.send, NULL);
 	pw_job_finish(&pw->job);
 	free(pw);
 }

@@ -112,7 +112,7 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 {
 	struct pw_err err = {0};
 	void *path;
-	int r = way->open(&path, cfg, &err);
+	int r = pw_way_open(way, &path, cfg, &err);
 
 	if (r == -EOPNOTSUPP || r == -EPERM || r == -ENOSYS) {
 		print_message("# skipped: %s\n", err.msg);

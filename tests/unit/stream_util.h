@@ -143,7 +143,7 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 {
 	struct pw_err err = {0};
 	void *path = NULL;
-	int ret = way->open(&path, cfg, &err);
+	int ret = pw_way_open(way, &path, cfg, &err);
 
 	if (ret == -EOPNOTSUPP || ret == -EPERM || ret == -ENOSYS) {
 		print_message("# skipped: %s\n", err.msg);

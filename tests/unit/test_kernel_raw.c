@@ -59,7 +59,7 @@ static struct line line_open(
 
 static void line_close(struct line *l)
 {
-	l->way->close(l->path);
+	pw_way_close(l->path);
 	assert_quiet(l->fd);
 	close(l->fd);
 }
@@ -181,7 +181,7 @@ static void control_packets_arrive(void **state)
 		assert_int_equal(way->packets->counters(path)->packets, 4);
 		assert_int_equal(way->packets->counters(path)->wire_bytes, wire);
 		assert_int_equal(way->packets->counters(path)->payload_bytes, 0);
-		way->close(path);
+		pw_way_close(path);
 		close(fd);
 	}
 }
@@ -230,7 +230,7 @@ static void a_sink_counts_every_frame(void **state)
 	}
 	c = *way->packets->counters(path);
 	assert_true(way->packets->alive(path));
-	way->close(path);
+	pw_way_close(path);
 	read_received("pwifb", &bytes, &packets);
 	assert_int_equal(c.packets, 3001);
 	assert_int_equal(packets, 3001);

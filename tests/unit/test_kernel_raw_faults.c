@@ -10,9 +10,9 @@ static bool is_missing(const struct pw_way *way)
 	struct pw_way_config cfg = make_config(&flow, 1500);
 	struct pw_err err = {0};
 	void *path;
-	int r = way->open(&path, &cfg, &err);
+	int r = pw_way_open(way, &path, &cfg, &err);
 
-	way->close(path);
+	pw_way_close(path);
 	if (r == -EOPNOTSUPP)
 		print_message("# skipped for %s: %s\n", way->name, err.msg);
 	return r == -EOPNOTSUPP;
@@ -49,7 +49,7 @@ static void assert_broken(const struct pw_way *way, void *path, struct object *o
 	assert_int_equal(way->packets->send_copy(path, &ob->o.tmpl, "", 0), 0);
 	assert_int_equal(way->packets->counters(path)->full_polls, polls + 2);
 	way->packets->reap(path);
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < PW_NS_PER_S);
 }
 
@@ -148,7 +148,7 @@ static void a_lost_carrier_is_seen(void **state)
 		for (start = pw_clock_ns(); !way->packets->alive(path);)
 			assert_true(pw_clock_ns() - start < 5 * PW_NS_PER_S);
 		start = pw_clock_ns();
-		way->close(path);
+		pw_way_close(path);
 		assert_true(pw_clock_ns() - start < 2 * PW_NS_PER_S);
 		object_drop(&ob);
 	}
@@ -174,7 +174,7 @@ static void packets_beyond_the_mtu_are_refused(void **state)
 	object_make(&ob, &flow, 1456, 1457, whole); /* its one symbol is short */
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), 0);
 	object_drop(&ob);
-	way->close(path);
+	pw_way_close(path);
 }
 
 /* A shaper with a queue of `limit` bytes in front of the wire: what it refuses has to be sent
@@ -206,7 +206,7 @@ static void shaped(const struct pw_way *way, const char *rate, unsigned int limi
 	}
 	assert_int_equal(at, ob.o.blocks.n_symbols);
 	assert_null(way->packets->fault(path));
-	way->close(path);
+	pw_way_close(path);
 	while (seen < at) {
 		struct pw_tx_burst b = burst_at(&ob, seen, PW_BURST);
 
@@ -232,7 +232,7 @@ static void expect_refusal(
 	struct pw_err err = {0};
 	void *path = &err;
 
-	assert_int_equal(way->open(&path, cfg, &err), -code);
+	assert_int_equal(pw_way_open(way, &path, cfg, &err), -code);
 	assert_null(path);
 	if (!strstr(err.msg, hint))
 		fail_msg("%s", err.msg);
@@ -247,7 +247,7 @@ static void errors_name_their_mend(void **state)
 	need_link(1500);
 	if (is_missing(way))
 		skip();
-	way->close(NULL);
+	pw_way_close(NULL);
 	cfg.interface = "nosuch0";
 	expect_refusal(way, &cfg, ENODEV, "ip -br link");
 	cfg.interface = NULL;
@@ -269,9 +269,9 @@ static void a_queue_has_one_af_xdp_socket(void **state)
 	need_link(1500);
 	path = open_way(way, &cfg);
 	expect_refusal(way, &cfg, EBUSY, "stop the program");
-	way->close(path);
+	pw_way_close(path);
 	path = open_way(way, &cfg);
-	way->close(path);
+	pw_way_close(path);
 }
 
 /* veth has none; the libraries' own complaints stay off stderr. */
@@ -325,7 +325,7 @@ static void a_device_that_takes_nothing_is_survived(void **state)
 		way->packets->send(path, &b);
 	}
 	assert_null(way->packets->fault(path));
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 8 * PW_NS_PER_S);
 	object_drop(&ob);
 	sh("ip link del pwtap");

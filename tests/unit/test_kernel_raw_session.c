@@ -136,7 +136,7 @@ static void session(const struct pw_way *way, unsigned int kind, uint32_t mtu)
 	if (send_all(way, path, &flow, mtu, 1, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal(way->packets->counters(path)->payload_bytes, bytes);
-	way->close(path); /* what is queued still goes out */
+	pw_way_close(path); /* what is queued still goes out */
 	receive_all(rx, PW_ARRAY_LEN(sizes));
 	pw_udprx_close(rx);
 }
@@ -168,7 +168,7 @@ static void a_session_ends_when_its_interface_goes(void **state)
 	assert_int_equal(send_all(way, path, &flow, 1500, 0, &err), -ECONNABORTED);
 	if (!strstr(err.msg, TX " is gone"))
 		fail_msg("%s", err.msg);
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 5 * PW_NS_PER_S);
 }
 

@@ -64,7 +64,7 @@ static void deliver(const struct pw_way *way, const struct pw_window *win, uint6
 	if (sent->ret)
 		fail_msg("%s: %s (%d)", way->name, sent->err.msg, sent->ret);
 	assert_counters(way, way->stream->counters(path), win->len_bytes - offset);
-	way->close(path);
+	pw_way_close(path);
 	server_stop(s);
 	assert_true(s->ended);
 	assert_int_equal(s->n_bytes, win->len_bytes - offset);
@@ -141,7 +141,7 @@ static void a_file_on_hugetlbfs_arrives_or_is_refused(void **state)
 	send_range(way, path, 0, win.len_bytes, CHUNK, &sent);
 	assert_int_equal(sent.ret, -EINVAL);
 	assert_non_null(strstr(sent.err.msg, "hugetlbfs"));
-	way->close(path);
+	pw_way_close(path);
 	server_stop(&s);
 	server_free(&s);
 	pw_window_close(&win);
@@ -221,7 +221,7 @@ static void signals_do_no_harm(void **state)
 	send_range(way, path, 0, win.len_bytes, CHUNK, &sent);
 	setitimer(ITIMER_REAL, &off, NULL);
 	sigaction(SIGALRM, &old, NULL);
-	way->close(path);
+	pw_way_close(path);
 	server_stop(&s);
 	assert_int_equal(sent.ret, 0);
 	assert_true(sent.n_again > 0); /* they did interrupt it */

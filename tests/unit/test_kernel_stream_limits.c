@@ -77,7 +77,7 @@ static void send_file(const struct pw_way *way, struct pw_way_config *cfg, struc
 	void *path;
 
 	cfg->log = &log;
-	seen->ret = way->open(&path, cfg, &seen->err);
+	seen->ret = pw_way_open(way, &path, cfg, &seen->err);
 	if (seen->ret < 0)
 		return;
 	send_range(way, path, 0, cfg->win->len_bytes, cfg->chunk_bytes, &sent);
@@ -88,7 +88,7 @@ static void send_file(const struct pw_way *way, struct pw_way_config *cfg, struc
 	seen->bytes = c->payload_bytes;
 	seen->zc_done = c->zc_done;
 	seen->zc_copied = c->zc_copied;
-	way->close(path);
+	pw_way_close(path);
 }
 
 static void in_child(bool (*prepare)(const void *), const void *how, const struct pw_way *way,

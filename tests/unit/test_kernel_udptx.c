@@ -29,7 +29,7 @@ static struct line line_open(const struct pw_way *way, bool v6, uint16_t batch, 
 
 static void line_close(struct line *l)
 {
-	l->way->close(l->path);
+	pw_way_close(l->path);
 	assert_quiet(l->fd);
 	close(l->fd);
 }
@@ -230,7 +230,7 @@ static void a_source_port_that_is_taken_is_no_obstacle(void **state)
 	path = open_way(way, &cfg);
 	object_make(&ob, &flow, 5000, 1440, whole);
 	deliver(way, path, fd, &ob, 0);
-	way->close(path);
+	pw_way_close(path);
 	object_drop(&ob);
 	close(fd);
 }
@@ -257,7 +257,7 @@ static void groups_are_sent_to_on_the_interface_named(void **state)
 	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
 	object_make(&ob, &flow, 100000, 1440, whole);
 	deliver(way, path, fd, &ob, 0);
-	way->close(path);
+	pw_way_close(path);
 	object_drop(&ob);
 	close(fd);
 }
@@ -313,7 +313,7 @@ static void a_sink_gets_the_pages_themselves(void **state)
 	}
 	detach(way, path, &ob);
 	c = *way->packets->counters(path);
-	way->close(path);
+	pw_way_close(path);
 	assert_int_equal(c.packets, 3001);
 	assert_int_equal(c.zc_done > 0, is_zerocopy(way));
 	assert_int_equal(c.zc_copied, 0);

@@ -39,7 +39,7 @@ static void assert_broken(const struct pw_way *way, void *path, struct object *o
 	assert_int_equal(way->packets->counters(path)->full_polls, polls + 2);
 	assert_ptr_equal(way->packets->fault(path), fault);
 	detach(way, path, ob);
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < PW_NS_PER_S);
 }
 
@@ -99,7 +99,7 @@ static void a_receiver_that_is_away_for_a_moment_is_none(void **state)
 	while (recv(fd, &i, sizeof(i), MSG_DONTWAIT) >= 0)
 		;
 	deliver(way, path, fd, &ob, 0);
-	way->close(path);
+	pw_way_close(path);
 	object_drop(&ob);
 	close(fd);
 }
@@ -145,7 +145,7 @@ static void packets_longer_than_the_mtu_are_refused(void **state)
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), -EMSGSIZE);
 	assert_non_null(strstr(err.msg, "--mtu"));
 	object_drop(&ob);
-	way->close(path);
+	pw_way_close(path);
 }
 
 /* Where the kernel reads the page, there is no SIGBUS that the session could see. */
@@ -186,21 +186,21 @@ static void errors_name_their_mend(void **state)
 
 	need_net();
 	cfg.interface = "nosuch0";
-	assert_int_equal(way->open(&path, &cfg, &err), -ENODEV);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -ENODEV);
 	assert_null(path);
 	assert_non_null(strstr(err.msg, "ip -br link"));
 	cfg.interface = NULL;
 	assert_int_equal(pw_addr_parse("dst", "192.0.2.1", PORT, &cfg.flow.dst, NULL), 0);
-	assert_int_equal(way->open(&path, &cfg, &err), -ENETUNREACH);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -ENETUNREACH);
 	assert_non_null(strstr(err.msg, "ip route get"));
 	cfg = make_config(&flow);
 	assert_int_equal(pw_addr_parse("src", "192.0.2.1", PORT, &cfg.flow.src, NULL), 0);
-	assert_int_equal(way->open(&path, &cfg, &err), -EADDRNOTAVAIL);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -EADDRNOTAVAIL);
 	assert_non_null(strstr(err.msg, "ip -br addr"));
 	cfg.flow.dst.port = 0;
-	assert_int_equal(way->open(&path, &cfg, &err), -EINVAL);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -EINVAL);
 	assert_null(path);
-	way->close(NULL);
+	pw_way_close(NULL);
 }
 
 /* veth into a namespace where nobody reads: the queue of the interface holds what is sent. */
@@ -262,7 +262,7 @@ static void a_full_queue_is_waited_for(void **state)
 	}
 	detach(way, path, &ob);
 	start = pw_clock_ns();
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 2 * PW_NS_PER_S);
 	object_drop(&ob);
 }
@@ -290,7 +290,7 @@ static void closing_with_pages_out_is_bounded(void **state)
 	for (n = 0; n < 60; n = (uint16_t)(n + way->packets->send(path, &b)))
 		b = burst_at(&ob, n, PW_BURST);
 	start = pw_clock_ns();
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 3 * PW_NS_PER_S / 2);
 	object_drop(&ob);
 }
@@ -309,7 +309,7 @@ static int without_memory(const struct pw_way *way)
 	if (setrlimit(RLIMIT_MEMLOCK, &one_page) < 0 || setresgid(65534, 65534, 65534) < 0 ||
 		setresuid(65534, 65534, 65534) < 0)
 		return 77;
-	if (way->open(&path, &cfg, &err) < 0)
+	if (pw_way_open(way, &path, &cfg, &err) < 0)
 		return strstr(err.msg, "memlock") ? 0 : 1;
 	object_make(&ob, &flow, 100 * 1440, 1440, whole);
 	fault = send_until_fault(way, path, &ob);

@@ -173,7 +173,7 @@ static void session(const struct pw_way *way, bool v6, uint32_t mtu, bool sqpoll
 	assert_int_equal(c->cpu_copied_bytes, 0);
 	assert_int_equal(c->zc_copied, c->zc_done);
 	assert_int_equal(c->zc_done > 0, is_zerocopy(way));
-	way->close(path);
+	pw_way_close(path);
 	assert_received(&v, PW_ARRAY_LEN(sizes));
 }
 
@@ -212,7 +212,7 @@ static void a_session_ends_when_its_receiver_dies(void **state)
 	if (!strstr(err.msg, "nobody listens on 127.0.0.1:4001"))
 		fail_msg("%s", err.msg);
 	assert_true(pw_clock_ns() - start < 5 * PW_NS_PER_S);
-	way->close(path);
+	pw_way_close(path);
 	receiver_stop(&v);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The frame ways when the wire, the host or the file is not as it should be. */
+/* The frame ways' faults and errors: caused by the wire, the host, or the file. */
 #include "kernel_raw_util.h"
 
 #include <sys/mman.h>
@@ -18,7 +18,7 @@ static bool is_missing(const struct pw_way *way)
 	return r == -EOPNOTSUPP;
 }
 
-/* Sends until the path says what is wrong, a few seconds at most. */
+/* Sends until the path has a fault, a few seconds at most. */
 static const char *send_until_fault(const struct pw_way *way, void *path, struct object *ob)
 {
 	uint64_t start = pw_clock_ns();
@@ -34,7 +34,7 @@ static const char *send_until_fault(const struct pw_way *way, void *path, struct
 	return way->packets->fault(path);
 }
 
-/* With a fault, sends end at once with nothing; closing does too. */
+/* With a fault, sends return 0 at once, and closing does not wait. */
 static void assert_broken(const struct pw_way *way, void *path, struct object *ob, const char *why)
 {
 	const char *fault = send_until_fault(way, path, ob);
@@ -89,7 +89,7 @@ static void a_smaller_mtu_is_a_fault(void **state)
 	broken_in_the_middle(find(*state), "ip link set " TX " mtu 1300", "MTU of " TX);
 }
 
-/* Where the kernel reads the page, there is no SIGBUS that the session could see. */
+/* When the kernel reads the page, this process gets no SIGBUS: the call fails instead. */
 static void a_truncated_file_is_a_fault(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -118,7 +118,7 @@ static void a_truncated_file_is_a_fault(void **state)
 	close(fd);
 }
 
-/* The interface is up, the cable is not. */
+/* The interface is up, but has no carrier. */
 static void a_lost_carrier_is_seen(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -166,19 +166,18 @@ static void packets_beyond_the_mtu_are_refused(void **state)
 
 	need_link(1500);
 	path = open_way(way, &cfg);
-	object_make(&ob, &flow, 20000, 1457, whole); /* 20 + 8 + 16 in front: 1501 */
+	object_make(&ob, &flow, 20000, 1457, whole); /* with headers of 20 + 8 + 16 bytes: 1501 */
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), -EMSGSIZE);
 	assert_non_null(strstr(err.msg, "1501"));
 	assert_non_null(strstr(err.msg, "--mtu"));
 	object_drop(&ob);
-	object_make(&ob, &flow, 1456, 1457, whole); /* its one symbol is short */
+	object_make(&ob, &flow, 1456, 1457, whole); /* its only symbol is short enough */
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), 0);
 	object_drop(&ob);
 	pw_way_close(path);
 }
 
-/* A shaper with a queue of `limit` bytes in front of the wire: what it refuses has to be sent
- * again, and in order. */
+/* A shaper with a queue of `limit` bytes before the wire: what it refuses must be sent again, in order. */
 static void shaped(const struct pw_way *way, const char *rate, unsigned int limit, uint64_t len)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -238,7 +237,7 @@ static void expect_refusal(
 		fail_msg("%s", err.msg);
 }
 
-static void errors_name_their_mend(void **state)
+static void errors_name_their_fix(void **state)
 {
 	const struct pw_way *way = find(*state);
 	struct pw_flow flow = make_flow(0);
@@ -274,7 +273,7 @@ static void a_queue_has_one_af_xdp_socket(void **state)
 	pw_way_close(path);
 }
 
-/* veth has none; the libraries' own complaints stay off stderr. */
+/* veth has none; the libraries' own messages do not reach stderr. */
 static void zero_copy_is_skipped_where_the_driver_has_none(void **state)
 {
 	const struct pw_way *way = find("xdp_zerocopy");
@@ -298,7 +297,7 @@ static void zero_copy_is_skipped_where_the_driver_has_none(void **state)
 	fclose(said);
 }
 
-/* A tap that nobody reads drops; no call may wait for it. */
+/* A tap without a reader drops frames; no call may wait for it. */
 static void a_device_that_takes_nothing_is_survived(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -342,7 +341,7 @@ int main(void)
 		EACH_WAY(packets_beyond_the_mtu_are_refused),
 		EACH_PACKET_WAY(a_full_queue_loses_nothing),
 		EACH_WAY(a_device_that_takes_nothing_is_survived),
-		EACH_WAY(errors_name_their_mend),
+		EACH_WAY(errors_name_their_fix),
 		cmocka_unit_test(a_queue_has_one_af_xdp_socket),
 		cmocka_unit_test(zero_copy_is_skipped_where_the_driver_has_none),
 	};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Checks the table of the kernel's ways. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +23,7 @@ static void every_way_is_found_by_its_name(void **state)
 	assert_null(pw_way_find("Sendfile"));
 }
 
-static void every_way_is_whole(void **state)
+static void every_way_is_complete(void **state)
 {
 	const struct pw_way *const *w;
 
@@ -32,7 +33,7 @@ static void every_way_is_whole(void **state)
 		assert_null(strchr((*w)->summary, '\n'));
 		assert_non_null((*w)->socket);
 		assert_true((*w)->path_bytes > 0);
-		/* one table, the one of its kind */
+		/* exactly one table: that of its kind */
 		assert_int_equal((*w)->stream != NULL, (*w)->kind == PW_WAY_STREAM);
 		assert_int_equal((*w)->packets != NULL, (*w)->kind != PW_WAY_STREAM);
 	}
@@ -52,7 +53,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_is_found_by_its_name),
-		cmocka_unit_test(every_way_is_whole),
+		cmocka_unit_test(every_way_is_complete),
 		cmocka_unit_test(kinds_stand_together),
 	};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The meter without privileges: CPU time, faults, switches, ticks, and reasons for what is refused. */
 #include "meter_util.h"
 
 #include <dirent.h>

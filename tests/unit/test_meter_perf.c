@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The meter's perf events: system calls, page faults and cycles, of all threads, and nothing else. */
 #include "meter_util.h"
 
 #include <fcntl.h>

@@ -32,36 +32,35 @@ static bool send_frame(struct pw_rawtx *t, uint8_t *hdr, const struct pw_frame_t
 }
 
 /* The header is copied to the stack: the object's templates do not change. */
-static bool send_symbol(struct packet_send *p, const struct pw_symbol *sym)
+static bool send_symbol(struct packet_send *p, struct pw_symbols *walk)
 {
 	uint8_t hdr[PW_FRAME_HDR_MAX];
-	const uint8_t *payload = sym->va;
+	struct pw_symbol sym;
+	const uint8_t *payload;
 
-	if (sym->split) {
-		pw_symbol_copy(p->scratch, sym);
+	pw_symbols_next(walk, &sym);
+	payload = sym.va;
+	if (sym.split) {
+		pw_symbol_copy(p->scratch, &sym);
 		payload = p->scratch;
-		p->t.s.c.cpu_copied_bytes += sym->len;
+		p->t.s.c.cpu_copied_bytes += sym.len;
 	}
-	memcpy(hdr, sym->tmpl->bytes, sizeof(hdr));
-	pw_be32_store(hdr + sym->tmpl->len - 4, sym->fec_id);
-	if (pw_rawtx_needs_csum(sym->tmpl))
-		p->t.s.c.cpu_read_bytes += sym->len;
-	return send_frame(&p->t, hdr, sym->tmpl, payload, sym->len);
+	memcpy(hdr, sym.tmpl->bytes, sizeof(hdr));
+	pw_be32_store(hdr + sym.tmpl->len - 4, sym.fec_id);
+	if (pw_rawtx_needs_csum(sym.tmpl))
+		p->t.s.c.cpu_read_bytes += sym.len;
+	return send_frame(&p->t, hdr, sym.tmpl, payload, sym.len);
 }
 
 static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 {
 	struct packet_send *p = path;
 	struct pw_symbols walk;
-	struct pw_symbol sym;
-	uint16_t n;
+	uint16_t n = 0;
 
 	pw_symbols_init(&walk, b, 0);
-	for (n = 0; n < b->n && !p->t.s.fault[0]; n++) {
-		pw_symbols_next(&walk, &sym);
-		if (!send_symbol(p, &sym))
-			break;
-	}
+	while (n < b->n && !p->t.s.fault[0] && send_symbol(p, &walk))
+		n++;
 	pw_sock_account(&p->t.s, b, n);
 	return n;
 }

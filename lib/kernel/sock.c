@@ -120,6 +120,11 @@ const char *pw_sock_fault(void *path)
 	return s->fault[0] ? s->fault : NULL;
 }
 
+bool pw_sock_alive(void *path)
+{
+	return !pw_sock_fault(path);
+}
+
 const struct pw_tx_counters *pw_sock_counters(void *path)
 {
 	return &((struct pw_sock *)path)->c;

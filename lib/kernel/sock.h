@@ -48,6 +48,7 @@ void pw_sock_nap(void);
 
 /* Members of pw_tx_ops that all ways share. */
 const char *pw_sock_fault(void *path);
+bool pw_sock_alive(void *path); /* true: there is no fault */
 const struct pw_tx_counters *pw_sock_counters(void *path);
 /* Of ways whose calls copy the pages: nothing is outstanding after send(). */
 int pw_sock_detach(void *path, struct pw_tx_object *obj);

@@ -60,24 +60,25 @@ static bool fill(struct read_send *p, const struct pw_tx_object *obj, uint64_t o
 	return true;
 }
 
-static bool send_symbol(
-	struct read_send *p, const struct pw_tx_object *obj, uint64_t offset, uint32_t fec_id)
+static bool send_symbol(struct read_send *p, struct pw_symbols *walk)
 {
-	const uint16_t len =
-		(uint16_t)pw_min_u64(obj->blocks.symbol_len, obj->blocks.transfer_len - offset);
-	const uint8_t *slice = p->obj == obj ? find(p, offset, len) : NULL;
+	const struct pw_tx_object *obj = walk->b->obj;
+	const uint64_t offset = walk->offset;
 	uint8_t header[PW_ALC_HDR_MAX];
-	struct iovec iov[2] = {{.iov_base = header}, {.iov_len = len}};
+	struct iovec iov[2] = {{.iov_base = header}};
 	const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	const uint8_t *slice;
+	struct pw_symbol sym;
 
+	pw_symbols_next(walk, &sym);
+	slice = p->obj == obj ? find(p, offset, sym.len) : NULL;
 	if (!slice) {
 		if (!fill(p, obj, offset))
 			return false;
 		slice = p->buf;
 	}
-	iov[0].iov_len = pw_udpmsg_header(
-		header, len == obj->tmpl.payload_len ? &obj->tmpl : &obj->tmpl_last, fec_id);
-	iov[1].iov_base = (void *)(uintptr_t)slice;
+	iov[0].iov_len = pw_udpmsg_header(header, sym.tmpl, sym.fec_id);
+	iov[1] = (struct iovec){(void *)(uintptr_t)slice, sym.len};
 	if (sendmsg(p->t.s.fd, &msg, 0) >= 0)
 		return true;
 	pw_udptx_survives(&p->t, errno);
@@ -86,14 +87,13 @@ static bool send_symbol(
 
 static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 {
-	const uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
 	struct read_send *p = path;
-	uint16_t n;
+	struct pw_symbols walk;
+	uint16_t n = 0;
 
-	for (n = 0; n < b->n && !p->t.s.fault[0]; n++)
-		if (!send_symbol(p, b->obj, b->offset + (uint64_t)n * b->obj->blocks.symbol_len,
-			    fec_id + n))
-			break;
+	pw_symbols_init(&walk, b, 0);
+	while (n < b->n && !p->t.s.fault[0] && send_symbol(p, &walk))
+		n++;
 	pw_sock_account(&p->t.s, b, n);
 	return n;
 }
@@ -147,6 +147,8 @@ const struct pw_way pw_way_udp_read_send = {
 		.send = ops_send,
 		.send_copy = pw_udptx_send_copy,
 		.reap = pw_sock_reap,
+		.alive = pw_sock_alive,
+		.fault = pw_sock_fault,
 		.outstanding = pw_sock_outstanding,
-		PW_UDPTX_OPS},
+		.counters = pw_sock_counters},
 };

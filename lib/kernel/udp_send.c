@@ -68,6 +68,14 @@ static int sendmsg_init(void *path, const struct pw_way_config *cfg, struct pw_e
 	return 0;
 }
 
+static const struct pw_tx_ops sendmsg_ops = {
+	.name = "udp_sendmsg",
+	.send = sendmsg_send,
+	.send_copy = pw_udptx_send_copy,
+	PW_UDPTX_OPS,
+	PW_SOCK_COPY_OPS,
+};
+
 const struct pw_way pw_way_udp_mmap_sendmsg = {
 	.name = "udp_mmap_sendmsg",
 	.summary = "sendmsg() of header and page, a packet a call",
@@ -75,12 +83,7 @@ const struct pw_way pw_way_udp_mmap_sendmsg = {
 	.path_bytes = sizeof(struct sendmsg),
 	.socket = pw_udptx_socket,
 	.init = sendmsg_init,
-	.packets = &(const struct pw_tx_ops){.name = "udp_mmap_sendmsg",
-		.attach = pw_udptx_attach,
-		.send = sendmsg_send,
-		.send_copy = pw_udptx_send_copy,
-		PW_UDPTX_OPS,
-		PW_SOCK_COPY_OPS},
+	.packets = &sendmsg_ops,
 };
 
 const struct pw_way pw_way_udp_gso = {
@@ -92,12 +95,7 @@ const struct pw_way pw_way_udp_gso = {
 	.path_bytes = sizeof(struct sendmsg),
 	.socket = pw_udptx_socket,
 	.init = sendmsg_init,
-	.packets = &(const struct pw_tx_ops){.name = "udp_gso",
-		.attach = pw_udptx_attach,
-		.send = sendmsg_send,
-		.send_copy = pw_udptx_send_copy,
-		PW_UDPTX_OPS,
-		PW_SOCK_COPY_OPS},
+	.packets = &sendmsg_ops,
 };
 
 struct mmsg {
@@ -178,7 +176,6 @@ const struct pw_way pw_way_udp_sendmmsg = {
 	.socket = pw_udptx_socket,
 	.init = mmsg_init,
 	.packets = &(const struct pw_tx_ops){.name = "udp_sendmmsg",
-		.attach = pw_udptx_attach,
 		.send = mmsg_send,
 		.send_copy = pw_udptx_send_copy,
 		PW_UDPTX_OPS,

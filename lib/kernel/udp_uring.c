@@ -288,7 +288,6 @@ const struct pw_way pw_way_uring_udp_zc = {
 	.init = uring_init,
 	.finish = uring_finish,
 	.packets = &(const struct pw_tx_ops){.name = "uring_udp_zc",
-		.attach = pw_udptx_attach,
 		.detach = ops_detach,
 		.send = ops_send,
 		.send_copy = ops_send_copy,

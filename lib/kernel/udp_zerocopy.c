@@ -217,7 +217,6 @@ const struct pw_way pw_way_udp_zerocopy = {
 	.init = zerocopy_init,
 	.finish = zerocopy_finish,
 	.packets = &(const struct pw_tx_ops){.name = "udp_zerocopy",
-		.attach = pw_udptx_attach,
 		.detach = ops_detach,
 		.send = ops_send,
 		.send_copy = pw_udptx_send_copy,

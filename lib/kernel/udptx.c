@@ -236,8 +236,3 @@ uint16_t pw_udptx_send_copy(
 		pw_udptx_survives(t, errno);
 	return pw_sock_account_copy(&t->s, sent, tmpl, len);
 }
-
-bool pw_udptx_alive(void *path)
-{
-	return !pw_sock_fault(path);
-}

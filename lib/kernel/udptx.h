@@ -43,7 +43,8 @@ bool pw_udptx_survives(struct pw_udptx *t, int code);
 int pw_udptx_attach(void *path, struct pw_tx_object *obj, struct pw_err *err);
 uint16_t pw_udptx_send_copy(
 	void *path, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len);
-bool pw_udptx_alive(void *path);
-#define PW_UDPTX_OPS .alive = pw_udptx_alive, .fault = pw_sock_fault, .counters = pw_sock_counters
+#define PW_UDPTX_OPS                                                               \
+	.attach = pw_udptx_attach, .alive = pw_sock_alive, .fault = pw_sock_fault, \
+	.counters = pw_sock_counters
 
 #endif

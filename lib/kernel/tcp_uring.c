@@ -341,8 +341,10 @@ static int register_file(struct tcp_uring *u, struct pw_err *err)
 	if (n == 0 || n > N_BUFFERS_MAX) {
 		if (n)
 			pw_warn(u->tcp.s.log,
-				"each send pins its own pages: the file has %llu extents",
-				(unsigned long long)n);
+				"each send pins its own pages: the file needs %llu buffers, and a "
+				"ring "
+				"has at most %u",
+				(unsigned long long)n, N_BUFFERS_MAX);
 		return 0;
 	}
 	iov = calloc(n, sizeof(*iov));

@@ -77,11 +77,10 @@ static uint16_t ops_send_copy(
 	return pw_sock_account_copy(&p->t.s, sent, tmpl, len);
 }
 
-static int packet_send_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int packet_send_init(void *path, struct pw_err *err)
 {
 	struct packet_send *p = path;
 
-	(void)cfg;
 	p->scratch = malloc(UINT16_MAX);
 	return p->scratch ? 0 : pw_err_sys(err, ENOMEM, "cannot open packet_send");
 }

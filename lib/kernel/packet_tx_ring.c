@@ -172,14 +172,13 @@ static uint32_t slot_bytes_for(uint32_t frame)
 }
 
 /* Blocks have a whole number of slots, so slots are contiguous in the mapping. */
-static int ring_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int ring_init(void *path, struct pw_err *err)
 {
 	struct tx_ring *r = path;
 	const int version = TPACKET_V2;
 	struct tpacket_req req = {0};
 	uint32_t per_block;
 
-	(void)cfg;
 	r->slot_bytes = slot_bytes_for(r->t.frame_max);
 	per_block = (uint32_t)pw_max_u64(1, BLOCK_BYTES / r->slot_bytes);
 	req.tp_frame_size = r->slot_bytes;

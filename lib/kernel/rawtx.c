@@ -16,8 +16,9 @@
 
 #define DRAIN_NS PW_NS_PER_S
 
-int pw_rawtx_interface(struct pw_rawtx *t, const struct pw_way_config *cfg, struct pw_err *err)
+int pw_rawtx_interface(struct pw_rawtx *t, struct pw_err *err)
 {
+	const struct pw_way_config *cfg = &t->s.cfg;
 	const uint32_t ip_max = cfg->mtu + PW_ETH_LEN + PW_VLAN_LEN;
 
 	t->ctl = -1;
@@ -64,12 +65,12 @@ int pw_rawtx_refused(const struct pw_rawtx *t, const char *what, int code, struc
 	return pw_err_sys(err, code, "cannot %s on %s", what, t->s.peer);
 }
 
-int pw_rawtx_packet_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+int pw_rawtx_packet_socket(void *path, struct pw_err *err)
 {
 	struct pw_rawtx *t = path;
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET};
 	const int on = 1;
-	int ret = pw_rawtx_interface(t, cfg, err);
+	int ret = pw_rawtx_interface(t, err);
 
 	if (ret < 0)
 		return ret;
@@ -80,7 +81,7 @@ int pw_rawtx_packet_socket(void *path, const struct pw_way_config *cfg, struct p
 		return pw_rawtx_refused(t, "open a packet socket", errno, err);
 	if (bind(t->s.fd, (const struct sockaddr *)&ll, sizeof(ll)) < 0)
 		return pw_rawtx_refused(t, "bind a packet socket", errno, err);
-	if (cfg->qdisc_bypass &&
+	if (t->s.cfg.qdisc_bypass &&
 		setsockopt(t->s.fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
 		return pw_rawtx_refused(t, "bypass the qdisc", errno, err);
 	return pw_sock_bound_sleep(&t->s, err);
@@ -162,7 +163,8 @@ uint16_t pw_rawtx_send_slots(
 
 	pw_symbols_init(&walk, b, 0);
 	while (n < b->n && !s->fault[0]) {
-		k = slots->put(path, &walk, (uint16_t)pw_min_u64(s->batch, (uint64_t)(b->n - n)));
+		k = slots->put(
+			path, &walk, (uint16_t)pw_min_u64(s->cfg.batch, (uint64_t)(b->n - n)));
 		if (k == 0 && (n > 0 || !slots->wait(path)))
 			break;
 		n = (uint16_t)(n + k);

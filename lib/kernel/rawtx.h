@@ -26,9 +26,9 @@ struct pw_rawtx {
 };
 
 /* First step of a pw_way's socket: finds the interface. -ENODEV: no such interface. */
-int pw_rawtx_interface(struct pw_rawtx *t, const struct pw_way_config *cfg, struct pw_err *err);
+int pw_rawtx_interface(struct pw_rawtx *t, struct pw_err *err);
 /* pw_way's socket: a packet socket that sends on the interface and receives nothing. */
-int pw_rawtx_packet_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err);
+int pw_rawtx_packet_socket(void *path, struct pw_err *err);
 /* Last step of a pw_way's finish. */
 void pw_rawtx_finish(struct pw_rawtx *t);
 

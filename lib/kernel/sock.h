@@ -17,11 +17,11 @@
 struct pw_sock {
 	struct pw_tx_counters c;
 	const struct pw_way *way;
-	const struct pw_log *log; /* may be NULL */
-	int fd;                   /* sends; -1: not open yet */
-	uint32_t batch;           /* packets in one call: 1..PW_BURST */
-	char peer[64];            /* for messages: "10.0.0.1:4001", or the interface */
-	char fault[PW_ERR_MAX];   /* why the path is broken for good; "": it is not */
+	/* The caller's, for socket and init; strings and the window are only lent. batch: 1..PW_BURST. */
+	struct pw_way_config cfg;
+	int fd;                 /* sends; -1: not open yet */
+	char peer[64];          /* for messages: "10.0.0.1:4001", or the interface */
+	char fault[PW_ERR_MAX]; /* why the path is broken for good; "": it is not */
 };
 
 /* Breaks the path for good. The first fault is the cause: later ones are dropped. Returns false. */

@@ -77,11 +77,12 @@ static int tune(struct pw_sock *s, struct pw_err *err)
 	return pw_sock_bound_sleep(s, err);
 }
 
-int pw_tcp_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+int pw_tcp_socket(void *path, struct pw_err *err)
 {
-	const struct pw_addr *dst = &cfg->flow.dst;
 	struct pw_tcp *t = path;
 	struct pw_sock *s = &t->s;
+	const struct pw_way_config *cfg = &s->cfg;
+	const struct pw_addr *dst = &cfg->flow.dst;
 	unsigned int scope;
 	int ret;
 

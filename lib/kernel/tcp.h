@@ -23,7 +23,7 @@ struct pw_tcp {
 
 /* pw_way's socket: connects, 10 s at most; sends then sleep PW_SEND_SLEEP_NS at most. A signal while it
  * connects ends it (-EINTR). After close, queued bytes are still sent. */
-int pw_tcp_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err);
+int pw_tcp_socket(void *path, struct pw_err *err);
 
 /* For calls without MSG_NOSIGNAL: blocks SIGPIPE in this thread, until the same thread releases it. */
 void pw_tcp_hold_sigpipe(struct pw_tcp *t);

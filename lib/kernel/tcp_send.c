@@ -70,17 +70,18 @@ static int64_t read_write_send(void *path, uint64_t offset, uint64_t len, struct
 	return ret;
 }
 
-static int read_write_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int read_write_init(void *path, struct pw_err *err)
 {
 	struct read_write *p = path;
 
-	p->buf_bytes = cfg->chunk_bytes;
+	p->buf_bytes = p->tcp.chunk_bytes;
 	p->buf = mmap(NULL, p->buf_bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (p->buf != MAP_FAILED)
 		return 0;
 	p->buf = NULL;
-	return pw_err_sys(err, errno, "cannot allocate a buffer of %u bytes", cfg->chunk_bytes);
+	return pw_err_sys(err, errno, "cannot allocate a buffer of %llu bytes",
+		(unsigned long long)p->buf_bytes);
 }
 
 static void read_write_finish(void *path)

@@ -34,9 +34,8 @@ static int64_t sendfile_send(void *path, uint64_t offset, uint64_t len, struct p
 	return pw_tcp_outcome(t, n, 0, err);
 }
 
-static int sendfile_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int sendfile_init(void *path, struct pw_err *err)
 {
-	(void)cfg;
 	(void)err;
 	pw_tcp_hold_sigpipe(path);
 	return 0;
@@ -77,7 +76,7 @@ static int open_pipe(struct splice *p, struct pw_err *err)
 	if (size <= 0)
 		size = PIPE_BUF;
 	if (size < PIPE_BYTES)
-		pw_warn(p->tcp.s.log,
+		pw_warn(p->tcp.s.cfg.log,
 			"the pipe holds %d bytes, not %d; raise fs.pipe-user-pages-soft", size,
 			PIPE_BYTES);
 	p->pipe_bytes = (uint64_t)size;
@@ -140,12 +139,11 @@ static int64_t splice_send(void *path, uint64_t offset, uint64_t len, struct pw_
 	return ret;
 }
 
-static int splice_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int splice_init(void *path, struct pw_err *err)
 {
 	struct splice *p = path;
 	int ret = open_pipe(p, err);
 
-	(void)cfg;
 	if (ret == 0)
 		pw_tcp_hold_sigpipe(&p->tcp);
 	return ret;

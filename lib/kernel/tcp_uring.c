@@ -264,14 +264,14 @@ static int64_t uring_send(void *path, uint64_t offset, uint64_t len, struct pw_e
 	return (int64_t)n;
 }
 
-static int uring_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int uring_socket(void *path, struct pw_err *err)
 {
 	struct tcp_uring *u = path;
 	const bool zc = u->tcp.s.way->zerocopy;
 	const struct pw_uring_want want = {
 		.sq_entries = DEPTH,
 		.cq_entries = zc ? CQ_ENTRIES_ZC : 2 * DEPTH,
-		.sqpoll = cfg->sqpoll,
+		.sqpoll = u->tcp.s.cfg.sqpoll,
 		.op = zc ? IORING_OP_SEND_ZC : IORING_OP_SEND,
 		.op_name = zc ? "IORING_OP_SEND_ZC" : "IORING_OP_SEND",
 		.since = zc ? "6.0" : "5.11",
@@ -280,8 +280,8 @@ static int uring_socket(void *path, const struct pw_way_config *cfg, struct pw_e
 
 	u->depth = DEPTH;
 	/* Before it connects: where io_uring is refused, the receiver sees no connection. */
-	ret = pw_ring_open(&u->ring, &want, zc, cfg->log, err);
-	return ret < 0 ? ret : pw_tcp_socket(path, cfg, err);
+	ret = pw_ring_open(&u->ring, &want, zc, u->tcp.s.cfg.log, err);
+	return ret < 0 ? ret : pw_tcp_socket(path, err);
 }
 
 /* A chunk lies in one piece, and a piece is one registered buffer:
@@ -331,8 +331,9 @@ static const char *why_not(int code)
 	return NULL;
 }
 
-static int register_file(struct tcp_uring *u, struct pw_err *err)
+static int register_file(void *path, struct pw_err *err)
 {
+	struct tcp_uring *u = path;
 	const struct pw_window *w = u->tcp.win;
 	uint64_t n = count_pieces(w);
 	struct iovec *iov;
@@ -340,7 +341,7 @@ static int register_file(struct tcp_uring *u, struct pw_err *err)
 
 	if (n == 0 || n > N_BUFFERS_MAX) {
 		if (n)
-			pw_warn(u->tcp.s.log,
+			pw_warn(u->tcp.s.cfg.log,
 				"each send pins its own pages: the file needs %llu buffers, and a "
 				"ring "
 				"has at most %u",
@@ -363,14 +364,8 @@ static int register_file(struct tcp_uring *u, struct pw_err *err)
 	}
 	if (!why_not(-ret))
 		return pw_err_sys(err, -ret, "cannot register the file with io_uring");
-	pw_warn(u->tcp.s.log, "each send pins its own pages: %s", why_not(-ret));
+	pw_warn(u->tcp.s.cfg.log, "each send pins its own pages: %s", why_not(-ret));
 	return 0;
-}
-
-static int uring_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
-{
-	(void)cfg;
-	return register_file(path, err);
 }
 
 static void uring_finish(void *path)
@@ -414,7 +409,7 @@ const struct pw_way pw_way_uring_send_zc = {
 	.zerocopy = true,
 	.path_bytes = sizeof(struct tcp_uring),
 	.socket = uring_socket,
-	.init = uring_init,
+	.init = register_file,
 	.finish = uring_finish,
 	.stream = &ops,
 };

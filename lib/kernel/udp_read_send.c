@@ -117,13 +117,13 @@ static int ops_detach(void *path, struct pw_tx_object *obj)
 	return 0;
 }
 
-static int read_send_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int read_send_init(void *path, struct pw_err *err)
 {
 	struct read_send *p = path;
+	const uint32_t asked = p->t.s.cfg.chunk_bytes;
 
 	/* at least one symbol of any length */
-	p->chunk_bytes =
-		pw_max_u64(cfg->chunk_bytes ? cfg->chunk_bytes : CHUNK_DEFAULT, UINT16_MAX);
+	p->chunk_bytes = pw_max_u64(asked ? asked : CHUNK_DEFAULT, UINT16_MAX);
 	p->buf = malloc(p->chunk_bytes);
 	return p->buf ? 0 : pw_err_sys(err, ENOMEM, "cannot open udp_read_send");
 }

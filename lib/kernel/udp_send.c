@@ -53,15 +53,14 @@ static uint16_t sendmsg_send(void *path, const struct pw_tx_burst *b)
 	return n;
 }
 
-static int sendmsg_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int sendmsg_init(void *path, struct pw_err *err)
 {
 	struct sendmsg *p = path;
 
-	(void)cfg;
 	(void)err;
 	pw_udpmsg_init(&p->m, p->iov, p->headers);
 	p->room = (struct pw_udpmsg_room){
-		.datagrams = p->t.s.way->gso ? (uint16_t)p->t.s.batch : 1,
+		.datagrams = p->t.s.way->gso ? (uint16_t)p->t.s.cfg.batch : 1,
 		.iovs = IOVS_MAX,
 		.pieces = UINT16_MAX,
 	};
@@ -109,7 +108,7 @@ struct mmsg {
 static uint32_t mmsg_fill(struct mmsg *p, const struct pw_tx_burst *b, uint16_t from)
 {
 	static const struct pw_udpmsg_room room = {1, PW_UDPMSG_IOVS, UINT16_MAX};
-	const uint32_t n = (uint32_t)pw_min_u64(p->t.s.batch, (uint64_t)(b->n - from));
+	const uint32_t n = (uint32_t)pw_min_u64(p->t.s.cfg.batch, (uint64_t)(b->n - from));
 	struct pw_symbols walk;
 	uint32_t i;
 
@@ -156,12 +155,11 @@ static uint16_t mmsg_send(void *path, const struct pw_tx_burst *b)
 	return n;
 }
 
-static int mmsg_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int mmsg_init(void *path, struct pw_err *err)
 {
 	struct mmsg *p = path;
 	size_t i;
 
-	(void)cfg;
 	(void)err;
 	for (i = 0; i < PW_BURST; i++)
 		pw_udpmsg_init(&p->m[i], p->iov[i], p->headers[i]);

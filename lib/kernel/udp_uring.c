@@ -206,7 +206,7 @@ static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 		reap(u);
 		if (!pw_udpzc_has_room(&u->z) && n == 0)
 			wait_completion(u);
-		k = put(u, &walk, (uint16_t)pw_min_u64(s->batch, (uint64_t)(b->n - n)));
+		k = put(u, &walk, (uint16_t)pw_min_u64(s->cfg.batch, (uint64_t)(b->n - n)));
 		if (k == 0)
 			break;
 		n = (uint16_t)(n + k);
@@ -244,26 +244,20 @@ static void ops_reap(void *path)
 	reap(path);
 }
 
-static int uring_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int uring_socket(void *path, struct pw_err *err)
 {
+	struct uring_udp *u = path;
 	const struct pw_uring_want want = {
 		.sq_entries = PW_UDPZC_SLOTS,
 		.cq_entries = CQ_ENTRIES,
-		.sqpoll = cfg->sqpoll,
+		.sqpoll = u->z.t.s.cfg.sqpoll,
 		.op = IORING_OP_SENDMSG_ZC,
 		.op_name = "IORING_OP_SENDMSG_ZC",
 		.since = "6.1",
 	};
-	struct uring_udp *u = path;
-	int ret = pw_ring_open(&u->ring, &want, true, cfg->log, err);
+	int ret = pw_ring_open(&u->ring, &want, true, u->z.t.s.cfg.log, err);
 
-	return ret < 0 ? ret : pw_udptx_socket(path, cfg, err);
-}
-
-static int uring_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
-{
-	(void)cfg;
-	return pw_udpzc_init(path, err);
+	return ret < 0 ? ret : pw_udptx_socket(path, err);
 }
 
 /* Closing the ring cancels sends that wait for room in the socket. */
@@ -285,7 +279,7 @@ const struct pw_way pw_way_uring_udp_zc = {
 	.zerocopy = true,
 	.path_bytes = sizeof(struct uring_udp),
 	.socket = uring_socket,
-	.init = uring_init,
+	.init = pw_udpzc_init,
 	.finish = uring_finish,
 	.packets = &(const struct pw_tx_ops){.name = "uring_udp_zc",
 		.detach = ops_detach,

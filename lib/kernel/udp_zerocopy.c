@@ -27,8 +27,9 @@
 #define HEADERS_ALL  (PW_UDPZC_SLOTS * HEADERS_SLOT)
 #define REAP_EVERY   16 /* messages */
 
-int pw_udpzc_init(struct pw_udpzc *z, struct pw_err *err)
+int pw_udpzc_init(void *path, struct pw_err *err)
 {
+	struct pw_udpzc *z = path;
 	size_t i;
 
 	z->slots = calloc(PW_UDPZC_SLOTS, sizeof(*z->slots));
@@ -46,7 +47,7 @@ int pw_udpzc_init(struct pw_udpzc *z, struct pw_err *err)
 	}
 	z->room = (struct pw_udpmsg_room){
 		.datagrams = z->t.s.way->gso
-				     ? (uint16_t)pw_min_u64(z->t.s.batch, PW_UDPZC_DATAGRAMS)
+				     ? (uint16_t)pw_min_u64(z->t.s.cfg.batch, PW_UDPZC_DATAGRAMS)
 				     : 1,
 		.iovs = PW_UDPZC_IOVS,
 		.pieces = PW_UDPZC_PIECES,
@@ -188,11 +189,11 @@ static void ops_reap(void *path)
 	reap(path);
 }
 
-static int zerocopy_init(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int zerocopy_init(void *path, struct pw_err *err)
 {
 	int ret = pw_udpzc_init(path, err);
 
-	return ret < 0 ? ret : pw_zcqueue_enable(path, cfg, err);
+	return ret < 0 ? ret : pw_zcqueue_enable(path, err);
 }
 
 static void zerocopy_finish(void *path)

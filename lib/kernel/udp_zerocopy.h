@@ -44,8 +44,8 @@ struct pw_udpzc {
 	uint8_t *headers;
 };
 
-/* Allocates the slots, after the socket is open. */
-int pw_udpzc_init(struct pw_udpzc *z, struct pw_err *err);
+/* pw_way's init: allocates the slots. */
+int pw_udpzc_init(void *path, struct pw_err *err);
 void pw_udpzc_finish(struct pw_udpzc *z); /* accepts a zeroed one */
 
 static inline struct pw_udpzc_slot *pw_udpzc_slot(const struct pw_udpzc *z, uint32_t number)

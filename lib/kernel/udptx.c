@@ -24,13 +24,13 @@
 #define REFUSED_GAP_NS (3 * PW_NS_PER_S)
 #define REFUSED_NAP_NS (1000 * 1000)
 
-static int set_options(
-	struct pw_udptx *t, const struct pw_way_config *cfg, unsigned int scope, struct pw_err *err)
+static int set_options(struct pw_udptx *t, unsigned int scope, struct pw_err *err)
 {
-	const bool v6 = t->family == 6, group = pw_addr_is_multicast(&cfg->flow.dst);
+	const struct pw_flow *flow = &t->s.cfg.flow;
+	const bool v6 = t->family == 6, group = pw_addr_is_multicast(&flow->dst);
 	const int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
 	const int discover = v6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO;
-	const int dscp = cfg->flow.dscp << 2, hops = cfg->flow.ttl, index = (int)scope;
+	const int dscp = flow->dscp << 2, hops = flow->ttl, index = (int)scope;
 	const struct ip_mreqn via = {.imr_ifindex = (int)scope};
 	const int hops_v4 = group ? IP_MULTICAST_TTL : IP_TTL;
 	const int hops_v6 = group ? IPV6_MULTICAST_HOPS : IPV6_UNICAST_HOPS;
@@ -58,11 +58,10 @@ static int set_options(
 	return 0;
 }
 
-static int connect_peer(
-	struct pw_udptx *t, const struct pw_way_config *cfg, unsigned int scope, struct pw_err *err)
+static int connect_peer(struct pw_udptx *t, unsigned int scope, struct pw_err *err)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = pw_sockaddr_make(&cfg->flow.dst, scope, &ss);
+	socklen_t len = pw_sockaddr_make(&t->s.cfg.flow.dst, scope, &ss);
 
 	if (connect(t->s.fd, (struct sockaddr *)&ss, len) == 0)
 		return 0;
@@ -92,10 +91,11 @@ static int check_gso(const struct pw_udptx *t, struct pw_err *err)
 }
 
 /* The socket is connected: the route is looked up once, and refusals reach this socket. */
-int pw_udptx_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+int pw_udptx_socket(void *path, struct pw_err *err)
 {
-	const struct pw_addr *dst = &cfg->flow.dst;
 	struct pw_udptx *t = path;
+	const struct pw_way_config *cfg = &t->s.cfg;
+	const struct pw_addr *dst = &cfg->flow.dst;
 	unsigned int scope;
 	int ret;
 
@@ -115,11 +115,11 @@ int pw_udptx_socket(void *path, const struct pw_way_config *cfg, struct pw_err *
 		return pw_err_sys(err, errno, "cannot open a UDP socket");
 	ret = pw_sock_bound_sleep(&t->s, err);
 	if (ret == 0)
-		ret = set_options(t, cfg, scope, err);
+		ret = set_options(t, scope, err);
 	if (ret == 0)
 		ret = pw_sockaddr_bind(t->s.fd, &cfg->flow.src, scope, false, err);
 	if (ret == 0)
-		ret = connect_peer(t, cfg, scope, err);
+		ret = connect_peer(t, scope, err);
 	if (ret < 0)
 		return ret;
 	pw_sock_size_buffer(t->s.fd, SO_SNDBUF, SNDBUF_BYTES, cfg->log);

@@ -33,7 +33,7 @@ struct pw_udptx {
 
 /* pw_way's socket: opens and connects; sends then sleep PW_SEND_SLEEP_NS at most. -EOPNOTSUPP for a way
  * with .gso where the kernel has no UDP_SEGMENT. */
-int pw_udptx_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err);
+int pw_udptx_socket(void *path, struct pw_err *err);
 
 /* After a call that sends has failed with code: true when another try may succeed (it may have slept
  * for a moment); false when the path is broken for good, with a fault. */

@@ -50,8 +50,8 @@ struct pw_way {
 	 * it zeroed, then calls socket (connects) and init (the rest; may be NULL). pw_way_close()
 	 * calls finish (may be NULL) even when one of them has failed, then closes the socket. */
 	size_t path_bytes;
-	int (*socket)(void *path, const struct pw_way_config *cfg, struct pw_err *err);
-	int (*init)(void *path, const struct pw_way_config *cfg, struct pw_err *err);
+	int (*socket)(void *path, struct pw_err *err);
+	int (*init)(void *path, struct pw_err *err);
 	void (*finish)(void *path);
 	/* How it sends: one of the two. */
 	const struct pw_tx_ops *packets;    /* datagram and frame ways */

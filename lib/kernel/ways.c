@@ -52,12 +52,12 @@ int pw_way_open(
 	if (!s)
 		return pw_err_sys(err, ENOMEM, "cannot open %s", way->name);
 	s->way = way;
-	s->log = cfg->log;
+	s->cfg = *cfg;
 	s->fd = -1;
-	s->batch = (uint32_t)pw_max_u64(1, pw_min_u64(cfg->batch, PW_BURST));
-	ret = way->socket(s, cfg, err);
+	s->cfg.batch = (uint32_t)pw_max_u64(1, pw_min_u64(cfg->batch, PW_BURST));
+	ret = way->socket(s, err);
 	if (ret == 0 && way->init)
-		ret = way->init(s, cfg, err);
+		ret = way->init(s, err);
 	if (ret < 0) {
 		pw_way_close(s);
 		return ret;

@@ -290,7 +290,7 @@ static int make_socket(struct xdp *x, struct pw_err *err)
 					 (x->t.s.way->zerocopy ? XDP_ZEROCOPY : XDP_COPY) |
 					 (x->slot_chunks > 1 ? XDP_USE_SG : 0)),
 	};
-	const uint32_t budget = x->t.s.batch * x->slot_chunks;
+	const uint32_t budget = x->t.s.cfg.batch * x->slot_chunks;
 	int ret = xsk_socket__create(&x->xsk, x->t.s.peer, 0, x->umem, NULL, &x->tx, &cfg);
 
 	if (ret < 0)
@@ -323,12 +323,12 @@ static int make_all(struct xdp *x, struct pw_err *err)
 	}
 }
 
-static int xdp_socket(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int xdp_socket(void *path, struct pw_err *err)
 {
 	const uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
 	struct xdp *x = path;
 	libxdp_print_fn_t old;
-	int ret = pw_rawtx_interface(&x->t, cfg, err);
+	int ret = pw_rawtx_interface(&x->t, err);
 
 	if (ret < 0)
 		return ret;

@@ -5,10 +5,9 @@
 #include "kernel/sock.h"
 #include "kernel/ways.h"
 
-static int refuse(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+static int refuse(void *path, struct pw_err *err)
 {
 	(void)path;
-	(void)cfg;
 	return pw_err_set(err, EOPNOTSUPP,
 		"cannot open an AF_XDP socket: pagewire was built without libxdp; install "
 		"libxdp-dev and build it again");

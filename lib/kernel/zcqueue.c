@@ -16,12 +16,11 @@
 /* Limits the loop below: completions may come as fast as they are read. */
 #define REAP_MAX 1024
 
-int pw_zcqueue_enable(void *path, const struct pw_way_config *cfg, struct pw_err *err)
+int pw_zcqueue_enable(void *path, struct pw_err *err)
 {
 	const struct pw_sock *s = path;
 	int on = 1;
 
-	(void)cfg;
 	if (setsockopt(s->fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0)
 		return 0;
 	if (errno == ENOPROTOOPT || errno == EOPNOTSUPP || errno == EINVAL)

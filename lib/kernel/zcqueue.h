@@ -14,7 +14,7 @@
 #include "kernel/sock.h"
 
 /* pw_way's init: sets SO_ZEROCOPY. -EOPNOTSUPP where the kernel or the socket does not have it. */
-int pw_zcqueue_enable(void *path, const struct pw_way_config *cfg, struct pw_err *err);
+int pw_zcqueue_enable(void *path, struct pw_err *err);
 /* Adds what the queue has to the counters zc_done and zc_copied; returns the number of completions. */
 uint64_t pw_zcqueue_reap(struct pw_sock *s);
 /* The same, and calls done(s, ...) for each range of numbers, both included. */

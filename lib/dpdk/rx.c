@@ -12,8 +12,6 @@
 #include "dpdk/port.h"
 #include "dpdk/rxburst.h"
 
-#define MBUF_CACHE 256
-
 struct pw_dpdk_rx {
 	struct pw_rxq q;     /* first: the ops' path pointer is a queue */
 	struct pw_rxq *more; /* queues 1 to port.n_queues - 1, or NULL */
@@ -34,11 +32,11 @@ static struct pw_rxq *queue(struct pw_dpdk_rx *rx, uint16_t i)
 static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
 	uint32_t n_rxd = pw_dpdk_descs(cfg->queue_size);
-	uint32_t n = rx->port.n_queues * (2 * n_rxd + 4 * PW_RX_BURST + 2 * MBUF_CACHE);
+	uint32_t n = rx->port.n_queues * (2 * n_rxd + 4 * PW_RX_BURST + 2 * PW_DPDK_MBUF_CACHE);
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = rx->port.n_queues * 8192u; /* its UMEM: both rings and what we hold */
-	rx->pool = pw_port_pool(&rx->port, "pw_rx", n, MBUF_CACHE, 0,
+	rx->pool = pw_port_pool(&rx->port, "pw_rx", n, PW_DPDK_MBUF_CACHE, 0,
 		pw_port_frame_room(&rx->port, cfg->mtu), NULL);
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,

@@ -12,7 +12,6 @@
 #include "dpdk/tx_private.h"
 #include "host/pci.h"
 
-#define MBUF_CACHE  256
 #define COPY_MBUFS  1024 /* FDT packets in flight, on ports that send the rest as chains */
 #define XDP_MBUFS   8192 /* af_xdp: its UMEM, for both rings and the packets between */
 #define STAGE_ALIGN 4096 /* O_DIRECT */
@@ -23,7 +22,7 @@
 static struct rte_mempool *pool(
 	const struct pw_dpdk_tx *tx, const char *name, uint32_t n, uint16_t priv, uint32_t room)
 {
-	return pw_port_pool(&tx->port, name, n, MBUF_CACHE, priv, (uint16_t)room, NULL);
+	return pw_port_pool(&tx->port, name, n, PW_DPDK_MBUF_CACHE, priv, (uint16_t)room, NULL);
 }
 
 static const char *queue_name(
@@ -33,7 +32,7 @@ static const char *queue_name(
 	return text;
 }
 
-static int say_no_pool(struct pw_err *err)
+static int no_pool_error(struct pw_err *err)
 {
 	return pw_err_set(err, rte_errno,
 		"make mbuf pools: %s; raise --memory or reserve hugepages (pagewire doctor: "
@@ -45,7 +44,7 @@ static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
 	const struct pw_port *port = &q->dev->port;
-	uint32_t n = 2 * pw_dpdk_descs(cfg->queue_size) + 8 * PW_BURST + MBUF_CACHE;
+	const uint32_t n = pw_dpdk_tx_mbufs(cfg->queue_size);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
@@ -56,7 +55,7 @@ static int make_queue_pools(
 			   : pool(q->dev, queue_name(q, "pw_copy", name),
 				     port->multi_segs ? COPY_MBUFS : n, 0,
 				     pw_port_frame_room(port, cfg->mtu));
-	return q->hdr_pool && q->payload_pool && q->copy_pool ? 0 : say_no_pool(err);
+	return q->hdr_pool && q->payload_pool && q->copy_pool ? 0 : no_pool_error(err);
 }
 
 static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
@@ -94,10 +93,10 @@ static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, 
 		memset(tx->more, 0, more_bytes);
 	}
 	/* two rings' worth: vmxnet3 fills two for a queue, and receives nothing when none is left */
-	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + MBUF_CACHE)), 0,
+	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + PW_DPDK_MBUF_CACHE)), 0,
 		pw_port_frame_room(&tx->port, cfg->mtu));
 	if (!tx->rx_pool)
-		return say_no_pool(err);
+		return no_pool_error(err);
 	for (i = 0; r == 0 && i < n; i++) {
 		init_queue(tx, i);
 		r = make_queue_pools(pw_dpdk_tx_queue(tx, i), cfg, xdp, err);
@@ -285,6 +284,7 @@ static uint16_t ops_send_copy(
 	q->pending[0] = m;
 	q->first_pending = 0;
 	q->n_pending = 1;
+	q->pending_hdr_len = (uint16_t)(tmpl->len + len); /* no bytes of a file */
 	q->c.packets++;
 	q->c.wire_bytes += tmpl->len + len;
 	pw_txq_flush(q);
@@ -341,27 +341,12 @@ const struct pw_tx_ops pw_dpdk_tx_ops = {
 	.thread_leave = pw_txqueues_leave,
 };
 
-/* Packets that the driver never took are not sent packets. */
-static void drop_pending(struct pw_txq *q)
-{
-	while (q->n_pending) {
-		struct rte_mbuf *m = q->pending[q->first_pending++];
-
-		q->c.packets--;
-		q->c.wire_bytes -= m->pkt_len;
-		if (m->nb_segs > 1)
-			q->c.payload_bytes -= m->pkt_len - m->data_len;
-		rte_pktmbuf_free(m);
-		q->n_pending--;
-	}
-}
-
 void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx)
 {
 	uint16_t i;
 
 	for (i = 0; i < tx->port.n_queues && (i == 0 || tx->more); i++)
-		drop_pending(pw_dpdk_tx_queue(tx, i));
+		pw_txq_drop_pending(pw_dpdk_tx_queue(tx, i));
 	pw_hwrate_lift(&tx->port);
 	pw_port_close(&tx->port);
 }

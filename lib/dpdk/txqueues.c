@@ -32,6 +32,23 @@ void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum)
 	}
 }
 
+void pw_txq_drop_pending(struct pw_txq *q)
+{
+	while (q->n_pending) {
+		struct rte_mbuf *m = q->pending[q->first_pending++];
+		const uint32_t payload = m->pkt_len - q->pending_hdr_len;
+
+		q->c.packets--;
+		q->c.wire_bytes -= m->pkt_len;
+		q->c.payload_bytes -= payload;
+		q->c.cpu_copied_bytes -= q->fill == pw_txq_fill_linear ? payload : 0;
+		q->c.cpu_read_bytes -= q->sw_csum ? payload : 0;
+		q->c.split_packets -= m->nb_segs > 2;
+		rte_pktmbuf_free(m);
+		q->n_pending--;
+	}
+}
+
 void pw_txqueues_enter(void *path)
 {
 	const struct pw_txq *q = path;

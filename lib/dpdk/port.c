@@ -262,7 +262,7 @@ static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool trans
 		if (r < 0)
 			return pw_err_set(err, driver_code(r),
 				"probe %s: %s%s; see `pagewire doctor --port %s`", p->spec.text,
-				driver_reason(r), pw_eal_last_words(eal), p->spec.text);
+				driver_reason(r), pw_eal_last_log(eal), p->spec.text);
 	}
 	return find_port(p, err);
 }
@@ -392,7 +392,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	r = rte_eth_dev_configure(p->id, p->n_queues, p->n_queues, &conf);
 	if (r)
 		return pw_err_set(err, -r, "configure %s: %s%s", spec->text, strerror(-r),
-			pw_eal_last_words(eal));
+			pw_eal_last_log(eal));
 	r = set_mtu(p, cfg, transmit, err);
 	if (r)
 		return r;

@@ -15,7 +15,9 @@
 
 #include "base/err.h"
 
-#define PW_PORT_MAX 256 /* bytes of a PORT, NUL included */
+#define PW_PORT_MAX        256 /* bytes of a PORT, NUL included */
+#define PW_DRIVER_NAME_MAX 64  /* bytes of a driver's or device's name, NUL included, as in DPDK */
+#define PW_DEVARGS_MAX     (PW_PORT_MAX + 128)
 
 enum pw_port_kind {
 	PW_PORT_PCI,

@@ -145,6 +145,18 @@ def test_af_packet_takes_what_a_local_kernel_sends_with_partial_checksums(t):
         equal((c["bad_checksum"], c["malformed"]), (0, 0), "dropped")
 
 
+def test_a_port_without_its_capability_says_which(t):
+    t.veth()
+    t.need_tool("setpriv")
+    for port, caps in (("af_packet:va0", "cap_net_raw"), ("tap:pwt1", "cap_net_admin"),
+                       ("af_xdp:va0", "cap_net_raw,cap_net_admin,cap_bpf")):
+        drop = ",".join("-" + cap[4:] for cap in caps.split(","))
+        p = t.spawn("setpriv", "--bounding-set", drop, t.binary, "recv", "--port", port,
+                    "--discard", "--no-huge", ns="a").wait()
+        check(p.code != 0, f"{port} opened without {caps}")
+        check(f"cannot probe {port}: the process lacks {caps}; run as root" in p.err, p.describe())
+
+
 def test_af_xdp_reaches_a_kernel_socket_over_veth(t):
     t.veth()
     files = [t.file("a.bin", 3000001), t.file("one", 1)]

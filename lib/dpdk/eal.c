@@ -49,7 +49,7 @@ static ssize_t log_write(void *cookie, const char *buf, size_t len)
 	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
 		n--;
 	if (n > 0) {
-		pw_panic_hear(buf);
+		pw_panic_check_log(buf);
 		snprintf(eal->last_line, sizeof(eal->last_line), "%.*s%s",
 			n < (size_t)room ? (int)n : room, buf, n < (size_t)room ? "" : "...");
 		pw_debug(eal->log, "%.*s", (int)n, buf);

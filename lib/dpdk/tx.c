@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The transmitter's life: open (pools, queues, start, link), its ops, close. */
 #include "dpdk/tx.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static const char *queue_name(
 static int no_pool_error(struct pw_err *err)
 {
 	return pw_err_set(err, rte_errno,
-		"make mbuf pools: %s; raise --memory or reserve hugepages (pagewire doctor: "
+		"cannot make mbuf pools: %s; raise --memory or reserve hugepages (pagewire doctor: "
 		"hugepages.free)",
 		strerror(rte_errno));
 }
@@ -50,7 +51,7 @@ static int make_queue_pools(
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
 		RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
 	q->payload_pool = pw_payload_pool_create(port, queue_name(q, "pw_pay", name), n);
-	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
+	/* af_xdp sends buffers of its UMEM, the receive pool, without another copy */
 	q->copy_pool = xdp ? q->dev->rx_pool
 			   : pool(q->dev, queue_name(q, "pw_copy", name),
 				     port->multi_segs ? COPY_MBUFS : n, 0,
@@ -89,10 +90,10 @@ static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, 
 		tx->more = aligned_alloc(
 			RTE_CACHE_LINE_SIZE, pw_align_up(more_bytes, RTE_CACHE_LINE_SIZE));
 		if (!tx->more)
-			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+			return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
 		memset(tx->more, 0, more_bytes);
 	}
-	/* two rings' worth: vmxnet3 fills two for a queue, and receives nothing when none is left */
+	/* two rings: vmxnet3 fills two for a queue, and receives nothing when no mbuf is left */
 	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + PW_DPDK_MBUF_CACHE)), 0,
 		pw_port_frame_room(&tx->port, cfg->mtu));
 	if (!tx->rx_pool)
@@ -109,7 +110,7 @@ static int open_readonly(struct pw_dpdk_tx *tx, const struct pw_portspec *spec, 
 	char address[PW_PCI_ADDR_LEN];
 	int r = pw_pci_normalize(spec->target, address);
 
-	return r ? pw_err_set(err, -r, "use %s: no PCI address", spec->text)
+	return r ? pw_err_set(err, -r, "cannot use %s: it is no PCI address", spec->text)
 		 : pw_vfio_open(&tx->readonly, address, err);
 }
 
@@ -128,7 +129,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	if (!r)
 		r = pw_port_start(&tx->port, cfg, tx->rx_pool, true, err);
 	if (!r)
-		r = pw_hwrate_ask(&tx->port, cfg, err);
+		r = pw_hwrate_check(&tx->port, cfg, err);
 	if (!r && tx->port.traits->reach == PW_REACH_EAL)
 		r = pw_eal_freeze_memory(err);
 	if (r)
@@ -154,7 +155,7 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
 		return r;
 	tx = aligned_alloc(RTE_CACHE_LINE_SIZE, pw_align_up(sizeof(*tx), RTE_CACHE_LINE_SIZE));
 	if (!tx)
-		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->port);
+		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
 	memset(tx, 0, sizeof(*tx));
 	tx->log = log;
 	tx->port.id = RTE_MAX_ETHPORTS;
@@ -296,7 +297,7 @@ static void ops_reap(void *path)
 	struct pw_txq *q = path;
 
 	pw_txq_flush(q);
-	/* most drivers of virtual devices answer ENOTSUP and free as they transmit */
+	/* ENOTSUP from most drivers of virtual devices, which free as they transmit */
 	rte_eth_tx_done_cleanup(q->port_id, q->queue_id, 0);
 }
 
@@ -347,7 +348,7 @@ void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx)
 
 	for (i = 0; i < tx->port.n_queues && (i == 0 || tx->more); i++)
 		pw_txq_drop_pending(pw_dpdk_tx_queue(tx, i));
-	pw_hwrate_lift(&tx->port);
+	pw_hwrate_clear(&tx->port);
 	pw_port_close(&tx->port);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The transmitter's queues, and the threads that drive those behind the first. */
+/* The transmitter's queues: their sums, packets that are dropped at the end, and the threads that drive them. */
 #include <string.h>
 
 #include "dpdk/tx_private.h"
@@ -14,7 +14,7 @@ uint16_t pw_dpdk_tx_n_queues(const struct pw_dpdk_tx *tx)
 	return tx->port.n_queues;
 }
 
-/* Each word whole; they are of one moment only while no thread sends. */
+/* Each word is read at once; all are of one moment only while no thread sends. */
 void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum)
 {
 	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };

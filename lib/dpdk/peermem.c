@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Guards the memory that a peer shares with us; see peermem.h. */
 #include "dpdk/peermem.h"
 
 #include <errno.h>

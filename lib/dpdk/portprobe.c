@@ -76,8 +76,9 @@ static int check_parent(const struct pw_portspec *spec, struct pw_err *err)
 		return 0;
 	*slash = '\0';
 	if (access(dir, F_OK))
-		return pw_err_set(err, ENOENT, "cannot use %s: there is no directory %s; make it",
-			spec->text, dir);
+		return pw_err_set(err, ENOENT,
+			"cannot use %s: there is no directory %s; mkdir -p %s", spec->text, dir,
+			dir);
 	return 0;
 }
 
@@ -183,7 +184,7 @@ static bool connects(const struct pw_port *p)
 }
 
 /* True for a socket on which no process listens: the peer creates the file a moment before it listens, and one
- * that was killed leaves the file. A connection to it disturbs nobody. */
+ * that was killed leaves the file. A connection to it disturbs no process. */
 static bool has_no_peer(const struct pw_port *p)
 {
 	return connects(p) && (access(p->spec.target, F_OK) || is_stale_socket(p->spec.target));
@@ -203,7 +204,7 @@ bool pw_port_may_retry(const struct pw_port *p, const struct pw_dpdk_config *cfg
 	return true;
 }
 
-/* What drivers of the kernel's interfaces need, as setcap writes it; "" when the process has it. */
+/* The capabilities that the driver needs, as setcap writes them; "" when the process has them. */
 static const char *missing_caps(const char *driver)
 {
 	struct pw_limits l;
@@ -233,8 +234,8 @@ int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg
 			p->spec.target);
 	if (caps[0])
 		return pw_err_set(err, EPERM,
-			"cannot %s %s: the process lacks %s; run as root, or `setcap %s+ep` on the "
-			"program (pagewire doctor: caps)",
+			"cannot %s %s: no permission, it needs %s; run as root, or `setcap %s+ep` "
+			"on the program (pagewire doctor: caps)",
 			action, p->spec.text, caps, caps);
 	/* drivers return -1 for any failure, which does not mean EPERM */
 	return pw_err_set(err, r == -1 ? EIO : -r,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a PORT becomes. */
+/* How a PORT is parsed, and the devargs that DPDK gets for it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The receiver over net_ring, which hands it the very mbufs that a test has made:
+ * The receiver over net_ring, which delivers the same mbufs that a test has made:
  *
  *   frame -> mbuf, or a chain of them -> net_ring0 -> pw_dpdk_rx_ops.burst() -> views, counters
  */
@@ -133,7 +133,7 @@ static void another_source_is_foreign(void **state)
 	assert_int_equal(counted(f).malformed, 0);
 }
 
-/* It comes in several buffers where the driver can chain them, and is taken all the same. */
+/* Some drivers deliver such a frame in several buffers. */
 static void a_frame_beyond_the_mtu_in_several_buffers_is_joined(void **state)
 {
 	struct fixture *f = *state;

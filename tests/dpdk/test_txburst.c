@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The transmitter over net_ring, which gives us back the very mbufs that it was given:
+ * The transmitter over net_ring, which returns the same mbufs that it was given:
  *
  *   file on tmpfs -> window -> pw_txq_send() -> net_ring0 -> rte_eth_rx_burst() -> asserts
  */
@@ -157,7 +157,7 @@ static void every_payload_lies_in_the_file_and_comes_back_once(void **state)
 	assert_int_equal(f->tx->q.c.packets, f->obj.blocks.n_symbols);
 }
 
-/* net_ring's are external buffers to the driver; those of drivers that only free are not. */
+/* A payload mbuf is marked as an external buffer or not, depending on the driver. */
 static void mbufs_of_either_kind_count_their_window_down(void **state)
 {
 	struct fixture *f = *state;
@@ -178,7 +178,7 @@ static void mbufs_of_either_kind_count_their_window_down(void **state)
 	f->tx->q.pay_flags = flags;
 }
 
-/* What the driver still holds keeps the window, of each window its own. */
+/* A window is in flight until the driver has freed its last mbuf. Each window has a count of its own. */
 static void a_window_is_busy_until_the_last_of_its_mbufs_is_back(void **state)
 {
 	struct fixture *f = *state;
@@ -252,7 +252,7 @@ static void ipv6_checksums_are_right_and_counted_as_reads(void **state)
 	assert_int_equal(f->tx->q.c.cpu_copied_bytes, 0);
 }
 
-/* Runs cut at odd places, with IOVAs far apart: as physical memory is. */
+/* Extents that end at odd places, with IOVAs far apart, as in physical memory. */
 static void a_symbol_across_discontiguous_pages_gets_one_more_segment(void **state)
 {
 	struct fixture *f = *state;
@@ -307,7 +307,7 @@ static void linear_packets_are_right_and_counted_as_copies(void **state)
 	assert_int_equal(q->c.cpu_copied_bytes - copied, FILE_BYTES);
 }
 
-/* The ring holds fewer packets than we send: what it did not take goes first next time. */
+/* The ring holds fewer packets than we send. What it did not take is offered first next time. */
 static void a_full_ring_loses_and_reorders_nothing(void **state)
 {
 	struct fixture *f = *state;

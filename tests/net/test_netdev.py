@@ -145,7 +145,7 @@ def test_af_packet_takes_what_a_local_kernel_sends_with_partial_checksums(t):
         equal((c["bad_checksum"], c["malformed"]), (0, 0), "dropped")
 
 
-def test_a_port_without_its_capability_says_which(t):
+def test_a_port_that_lacks_a_capability_names_it(t):
     t.veth()
     t.need_tool("setpriv")
     for port, caps in (("af_packet:va0", "cap_net_raw"), ("tap:pwt1", "cap_net_admin"),
@@ -154,7 +154,7 @@ def test_a_port_without_its_capability_says_which(t):
         p = t.spawn("setpriv", "--bounding-set", drop, t.binary, "recv", "--port", port,
                     "--discard", "--no-huge", ns="a").wait()
         check(p.code != 0, f"{port} opened without {caps}")
-        check(f"cannot probe {port}: the process lacks {caps}; run as root" in p.err, p.describe())
+        check(f"cannot probe {port}: no permission, it needs {caps}; run as root" in p.err, p.describe())
 
 
 def test_af_xdp_reaches_a_kernel_socket_over_veth(t):

@@ -20,6 +20,8 @@ int pw_port_probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool tran
  * help. start_ns: when the first attempt began. */
 bool pw_port_may_retry(
 	const struct pw_port *p, const struct pw_dpdk_config *cfg, uint64_t start_ns);
+/* After a failure: -EPERM if the process lacks a capability that the driver needs, else 0. */
+int pw_port_check_caps(const struct pw_port *p, const char *action, struct pw_err *err);
 /* Why DPDK cannot do `action` ("probe"): no peer, a missing capability (-EPERM), or its own error r. log: the
  * driver's last line, or "". */
 int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg,

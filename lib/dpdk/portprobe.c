@@ -219,12 +219,22 @@ static const char *missing_caps(const char *driver)
 	return "";
 }
 
-int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg,
-	const char *action, int r, const char *log, struct pw_err *err)
+int pw_port_check_caps(const struct pw_port *p, const char *action, struct pw_err *err)
 {
 	char driver[PW_DRIVER_NAME_MAX];
 	const char *caps = missing_caps(pw_portspec_driver(&p->spec, driver, sizeof(driver)));
 
+	if (caps[0] == '\0')
+		return 0;
+	return pw_err_set(err, EPERM,
+		"cannot %s %s: no permission, it needs %s; run as root, or `setcap %s+ep` on the "
+		"program (pagewire doctor: caps)",
+		action, p->spec.text, caps, caps);
+}
+
+int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg,
+	const char *action, int r, const char *log, struct pw_err *err)
+{
 	if (has_no_peer(p) && pw_port_cancelled(cfg))
 		return interrupted(&p->spec, err);
 	if (has_no_peer(p))
@@ -232,11 +242,8 @@ int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg
 			"cannot connect to %s: nobody listens there; start the other side, or "
 			"raise --wait",
 			p->spec.target);
-	if (caps[0])
-		return pw_err_set(err, EPERM,
-			"cannot %s %s: no permission, it needs %s; run as root, or `setcap %s+ep` "
-			"on the program (pagewire doctor: caps)",
-			action, p->spec.text, caps, caps);
+	if (pw_port_check_caps(p, action, err))
+		return -EPERM;
 	/* drivers return -1 for any failure, which does not mean EPERM */
 	return pw_err_set(err, r == -1 ? EIO : -r,
 		"cannot %s %s: %s%s; see `pagewire doctor --port %s`", action, p->spec.text,

@@ -230,6 +230,9 @@ int pw_port_setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 		if (!r)
 			r = setup_rx_ring(p, i, &rx, rx_pool);
 	}
+	if (r && pw_port_check_caps(
+			 p, "set up the queues of", err)) /* af_xdp opens its socket here */
+		return -EPERM;
 	if (r)
 		return pw_err_set(err, -r,
 			"cannot set up the queues of %s: %s; try --queue-size 512", p->spec.text,

@@ -61,7 +61,7 @@ if "$pagewire" --version | grep -q 'without DPDK'; then
 	expect 77 err 'built without DPDK' send file --port null --to 239.1.2.3
 	expect 77 err 'built without DPDK' recv --port null --out "$dir"
 else
-	expect 2 err "read --port 'bad:'" recv --port bad: --out "$dir"
+	expect 2 err "cannot use --port 'bad:'" recv --port bad: --out "$dir"
 fi
 
 # Silence: exit code 3, and a document whose every key is described.

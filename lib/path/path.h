@@ -118,8 +118,8 @@ struct pw_rx_counters {
 	uint32_t longest;      /* IP bytes of the longest of them, where it is known */
 	uint64_t bad_checksum; /* of malformed: UDP or IP checksum is wrong */
 	uint64_t
-		partial_checksum; /* of bad_checksum: only the pseudo header's sum is there, as a local
-				      sender that leaves the rest to its NIC writes it */
+		partial_checksum; /* taken although the UDP checksum is only the pseudo header's sum, which
+				    * a local sender leaves to its NIC to complete */
 };
 
 struct pw_rx_ops {

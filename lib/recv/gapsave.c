@@ -72,11 +72,9 @@ static void write_percent(FILE *f, const char *s)
 	}
 }
 
-static void write_name(FILE *f, const char *name)
+static void write_name(FILE *f, const char *name, bool utf8)
 {
-	const bool utf8 = pw_utf8_valid(name);
-
-	fputs(utf8 ? "{\"name\": \"" : "{\"name_bytes\": \"", f);
+	fputc('"', f);
 	if (utf8)
 		write_utf8(f, name);
 	else
@@ -86,10 +84,12 @@ static void write_name(FILE *f, const char *name)
 
 static void write_file(FILE *f, const struct pw_gap_file *file)
 {
+	const bool utf8 = pw_utf8_valid(file->name);
 	char digest[PW_DIGEST_TEXT_MAX];
 	size_t i;
 
-	write_name(f, file->name);
+	fputs(utf8 ? "{\"name\": " : "{\"name_bytes\": ", f);
+	write_name(f, file->name, utf8);
 	fprintf(f, ", \"bytes\": %" PRIu64, file->len_bytes);
 	if (file->digest.kind != PW_DIGEST_NONE)
 		fprintf(f, ", \"digest\": \"%s\"",
@@ -103,7 +103,22 @@ static void write_file(FILE *f, const struct pw_gap_file *file)
 	fputs("]}", f);
 }
 
-/* EFBIG says that our own bounds are passed: a limit on file sizes (ulimit -f) is told apart. */
+/* One of the two lists of named files; an empty one is left out. */
+static void write_named(FILE *f, const struct pw_gaps *g, bool utf8)
+{
+	const char *before = utf8 ? ",\n\"named\": [\n " : ",\n\"named_bytes\": [\n ";
+	size_t i, n = 0;
+
+	for (i = 0; i < g->n_named && ftello(f) <= (off_t)PW_GAPS_MAX_BYTES; i++) {
+		if (pw_utf8_valid(g->named[i]) != utf8)
+			continue;
+		fputs(n++ ? ",\n " : before, f);
+		write_name(f, g->named[i], utf8);
+	}
+	fputs(n ? "]" : "", f);
+}
+
+/* EFBIG means that our own bounds are passed. A limit on file sizes (ulimit -f) gets another code. */
 static int stream_error(void)
 {
 	if (errno == EFBIG)
@@ -127,7 +142,13 @@ static int write_text(FILE *f, const struct pw_gaps *g)
 		if (ftello(f) > (off_t)PW_GAPS_MAX_BYTES)
 			return -EFBIG;
 	}
-	fputs("\n]}\n", f);
+	fputs("\n]", f);
+	if (g->n_unnamed) {
+		fprintf(f, ",\n\"unnamed\": %" PRIu64, g->n_unnamed);
+		write_named(f, g, true);
+		write_named(f, g, false);
+	}
+	fputs("}\n", f);
 	if (fflush(f) != 0 || ferror(f))
 		return stream_error();
 	return ftello(f) > (off_t)PW_GAPS_MAX_BYTES ? -EFBIG : 0;
@@ -139,7 +160,10 @@ static int check_bounds(const struct pw_gaps *g)
 
 	for (i = 0; i < g->n_files; i++)
 		n_ranges += g->files[i].n_missing;
-	return g->n_files > PW_GAPS_MAX_FILES || n_ranges > PW_GAPS_MAX_RANGES ? -EFBIG : 0;
+	return g->n_files > PW_GAPS_MAX_FILES || g->n_named > PW_GAPS_MAX_FILES ||
+			       n_ranges > PW_GAPS_MAX_RANGES
+		       ? -EFBIG
+		       : 0;
 }
 
 /* ret, and what it means. */

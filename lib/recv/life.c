@@ -15,32 +15,6 @@
 
 #define MAX_MESSAGES 20u
 
-const char *pw_recv_file_state_name(enum pw_recv_file_state s)
-{
-	static const char *const names[] = {
-		[PW_RECV_KNOWN] = "known",
-		[PW_RECV_PARTIAL] = "partial",
-		[PW_RECV_VERIFYING] = "verifying",
-		[PW_RECV_MISMATCH] = "mismatch",
-		[PW_RECV_COMPLETE] = "complete",
-		[PW_RECV_UNVERIFIED] = "unverified",
-		[PW_RECV_REFUSED] = "refused",
-		[PW_RECV_SUPERSEDED] = "superseded",
-	};
-
-	return (unsigned int)s < sizeof(names) / sizeof(names[0]) ? names[s] : "?";
-}
-
-bool pw_recv_state_is_good(enum pw_recv_file_state s)
-{
-	return s == PW_RECV_COMPLETE || s == PW_RECV_UNVERIFIED;
-}
-
-bool pw_recv_state_is_open(enum pw_recv_file_state s)
-{
-	return s == PW_RECV_KNOWN || s == PW_RECV_PARTIAL || s == PW_RECV_MISMATCH;
-}
-
 struct pw_waiting *pw_recv_take_waiting(struct pw_recv *r, struct pw_object *o, size_t *n)
 {
 	struct pw_waiting *first = o->waiting, *w;
@@ -403,6 +377,8 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 	*st = r->st;
 	st->n_files = r->objs.n;
 	look_at_sessions(r, st);
+	if (r->finished)
+		st->n_never_named = r->n_unnamed;
 	sum_counters(r, &c);
 	st->bytes_have = c.payload_bytes + (uint64_t)r->bytes_adjust;
 	st->symbols_seen = c.symbols;
@@ -460,17 +436,16 @@ const char *pw_recv_gaps_written(const struct pw_recv *r)
 	return r->gaps_written ? r->gaps_path : NULL;
 }
 
-static bool is_incomplete(struct pw_recv *r)
+static bool is_incomplete(const struct pw_recv *r)
 {
-	struct pw_recv_status st = r->st;
+	const struct pw_recv_status *st = &r->st;
 
-	if (r->cfg.require_digest && !r->cfg.discard && st.n_unverified)
+	if (r->cfg.require_digest && !r->cfg.discard && st->n_unverified)
 		return true;
 	if (r->cfg.expect_files)
-		return st.n_good < r->cfg.expect_files;
-	look_at_sessions(r, &st);
-	return r->objs.n == 0 || st.n_good < r->objs.n || r->c.fdt_conflicts || st.n_never_named ||
-	       pw_recv_old_missing(r);
+		return st->n_good < r->cfg.expect_files;
+	return r->objs.n == 0 || st->n_good < r->objs.n || r->c.fdt_conflicts || r->n_unnamed ||
+	       (r->cfg.resume && r->old_missing);
 }
 
 /* Files that were opened ahead and got nothing; files that never matched. Lanes and threads are idle. */
@@ -502,6 +477,7 @@ static void end_objects(struct pw_recv *r)
 
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 {
+	struct pw_recv_status st;
 	struct pw_err gaps_err;
 	int ret;
 
@@ -520,8 +496,10 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 	pw_recv_settle(r);
 	pthread_mutex_lock(&r->lock);
 	end_objects(r);
+	look_at_sessions(r, &st);
+	r->n_unnamed = st.n_never_named;
 	ret = pw_recv_save_gaps(r, &gaps_err);
-	/* A full disk must not hide what filled it; too many gaps to name are no failure of ours. */
+	/* The first error stands. That there are too many gaps for a manifest is the sender's choice. */
 	if (ret < 0 && (r->fatal.code || ret == -EFBIG))
 		pw_warn(r->log, "%s", gaps_err.msg);
 	else if (ret < 0)

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "file/digest.h"
-#include "recv/recv.h"
+#include "recv/state.h"
 
 static uint64_t n_words(const struct pw_blocks *b)
 {
@@ -151,7 +151,7 @@ uint64_t pw_part_expected(const struct pw_part *p)
 
 uint64_t pw_object_have(const struct pw_object *o)
 {
-	if (o->state == PW_RECV_COMPLETE || o->state == PW_RECV_UNVERIFIED)
+	if (pw_recv_state_is_good(o->state))
 		return o->len_bytes;
 	if (!o->part)
 		return o->resumed_bytes;

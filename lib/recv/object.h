@@ -87,6 +87,8 @@ struct pw_object {
 	bool in_finish;        /* is with the finisher */
 	bool published;        /* NAME is ours */
 	bool is_failed;        /* REFUSED by the disk: it is missing, and can be repaired */
+	bool is_escaped;       /* the sender wrote another name, or one that cannot be used */
+	bool is_listed;        /* this run makes an entry for it in the manifest */
 	unsigned int n_mismatches;
 	uint32_t instance; /* of the table that named it last */
 };

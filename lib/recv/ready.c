@@ -17,6 +17,7 @@
 #define PREPARE_BYTES (1ull << 30)
 
 #define REPLAY_ROUNDS 16u
+#define BUDGET_TRIES  4u
 
 #define FEW_WAITING 128u /* packets that may be placed while the lanes place later ones */
 
@@ -103,18 +104,38 @@ static struct pw_part *oldest_open(const struct pw_recv *r)
 	return found;
 }
 
-/* Free bytes of the file system, less what the files under way still need. */
-static void measure_budget(struct pw_recv *r)
+/* Bytes that the files under way still need. */
+static uint64_t needed_bytes(struct pw_recv *r)
 {
-	uint64_t bytes, needed = 0;
+	uint64_t needed = 0;
 	const struct pw_part *p;
 
-	if (r->cfg.discard || pw_outdir_free_bytes(r->out, &bytes, NULL) < 0)
-		return;
 	pthread_mutex_lock(&r->lock);
 	for (p = r->open_head; p; p = p->next)
 		if (!p->obj->prepared)
 			needed += atomic_load_explicit(&p->missing_bytes, memory_order_relaxed);
+	pthread_mutex_unlock(&r->lock);
+	return needed;
+}
+
+/* Sets the budget: the free bytes of the file system, less what the files under way still need. Lanes may
+ * place symbols between the two measurements; then they do not match, and are repeated. */
+static void measure_budget(struct pw_recv *r)
+{
+	uint64_t bytes, needed, before;
+	unsigned int tries = 0;
+
+	if (r->cfg.discard)
+		return;
+	needed = needed_bytes(r);
+	do {
+		before = needed;
+		if (pw_outdir_free_bytes(r->out, &bytes, NULL) < 0)
+			return;
+		needed = needed_bytes(r);
+	} while (needed != before && ++tries < BUDGET_TRIES);
+	needed = pw_max_u64(needed, before);
+	pthread_mutex_lock(&r->lock);
 	r->budget_bytes = bytes > needed ? bytes - needed : 0;
 	pthread_mutex_unlock(&r->lock);
 }
@@ -372,6 +393,7 @@ static struct pw_object *next_to_prepare(struct pw_recv *r)
 
 static void prepare_more(struct pw_recv *r, struct pw_object *o)
 {
+	measure_budget(r);
 	while (o) {
 		open_object(r, o, true);
 		pthread_mutex_lock(&r->lock);
@@ -380,7 +402,6 @@ static void prepare_more(struct pw_recv *r, struct pw_object *o)
 			    : next_to_prepare(r);
 		pthread_mutex_unlock(&r->lock);
 	}
-	measure_budget(r);
 }
 
 /* Places symbols that came before packet `seq`, where their objects are known now. Returns true, and lets
@@ -451,7 +472,6 @@ static void take_tables(struct pw_recv *r, struct pw_waiting *first)
 		open_waiting(r); /* before the next table names another file for their TOI */
 	}
 	pw_waiting_free_list(first);
-	measure_budget(r);
 	do {
 		pthread_mutex_lock(&r->lock);
 		next = r->room.tables ? r->room.tables->seq : UINT64_MAX;

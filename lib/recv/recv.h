@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "file/outdir.h"
 #include "path/path.h"
+#include "recv/state.h"
 #include "wire/alc.h"
 #include "wire/fdt.h"
 
@@ -66,21 +67,6 @@ struct pw_recv_counters {
 	uint64_t wait_dropped;  /* of waited: the queue was full for too long */
 	uint64_t alc_verdicts[PW_ALC_N_VERDICTS];
 };
-
-enum pw_recv_file_state {
-	PW_RECV_KNOWN,      /* named by a table, no symbol yet */
-	PW_RECV_PARTIAL,    /* some symbols */
-	PW_RECV_VERIFYING,  /* all symbols; with the finisher, or waits for its digest */
-	PW_RECV_MISMATCH,   /* digest differs; symbols are taken again from the start */
-	PW_RECV_COMPLETE,   /* digest matches, on the disk, renamed */
-	PW_RECV_UNVERIFIED, /* on the disk and renamed, but the sender named no digest */
-	PW_RECV_REFUSED,    /* unsafe name, exists, too large, encoded, disk full, ... */
-	PW_RECV_SUPERSEDED, /* a newer announcement has this name or TOI, with other content */
-};
-
-const char *pw_recv_file_state_name(enum pw_recv_file_state s);
-bool pw_recv_state_is_good(enum pw_recv_file_state s); /* COMPLETE or UNVERIFIED */
-bool pw_recv_state_is_open(enum pw_recv_file_state s); /* takes symbols: KNOWN, PARTIAL, MISMATCH */
 
 struct pw_recv_file_info {
 	uint64_t toi;

@@ -28,8 +28,9 @@ struct pw_session {
 	uint64_t n_named;         /* files that its tables named */
 	unsigned int n_closes;
 	bool fdt_complete;
-	bool has_data; /* a symbol came */
-	bool forgets;  /* its tables count as new; see tables.c */
+	bool has_data;  /* a symbol came */
+	bool forgets;   /* its tables count as new; see tables.c */
+	bool names_old; /* it named a file of the old manifest; see manifest.c */
 };
 
 struct pw_recv_lane;
@@ -86,6 +87,8 @@ struct pw_recv {
 
 	struct pw_outdir *out; /* NULL with discard */
 	struct pw_gaps old;    /* the manifest that was there */
+	uint64_t n_unnamed;    /* when finished: files that were never named, at least */
+	bool old_missing;      /* when finished: files of the old manifest are still missing */
 	char *out_dir, *gaps_path;
 	bool gaps_written;
 	bool finished;
@@ -138,10 +141,9 @@ void pw_recv_complete(struct pw_recv *r, struct pw_object *o); /* all symbols ar
 void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind);
 void pw_recv_submit_due(struct pw_recv *r); /* files that wait for a digest go without */
 
-/* manifest.c: writes the manifest, or removes a stale one; lanes are stopped. */
+/* manifest.c: writes the manifest, or removes one that asks for nothing more; lanes are stopped. Corrects
+ * n_unnamed by what the old manifest knows. */
 int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
-/* true when, after --resume, files of the old manifest are still missing. */
-bool pw_recv_old_missing(struct pw_recv *r);
 uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o);
 
 #endif

@@ -243,6 +243,7 @@ static bool learn_new(struct pw_recv *r, struct pw_session *s, const struct pw_f
 		return false;
 	s->n_named += is_new_toi;
 	o->instance = instance;
+	o->is_escaped = f->fault || strcmp(name, f->location) != 0;
 	fill(r, o, f);
 	r->st.bytes_total += o->len_bytes;
 	if (!why)

@@ -186,44 +186,61 @@ static void free_file(struct pw_file *file)
 }
 
 /* The first file of the manifest that is not among the operands. */
-static int say_absent(const struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
+static int report_absent(const struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
 {
 	bool *is_there = calloc(gaps->n_files, sizeof(*is_there));
 	size_t i;
 
 	if (!is_there)
-		return pw_err_set(err, ENOMEM, "repair %zu files: out of memory", gaps->n_files);
+		return pw_err_set(
+			err, ENOMEM, "cannot repair %zu files: out of memory", gaps->n_files);
 	for (i = 0; i < f->n; i++)
-		is_there[f->v[i].gap - gaps->files] = true;
+		if (f->v[i].gap)
+			is_there[f->v[i].gap - gaps->files] = true;
 	for (i = 0; i < gaps->n_files && is_there[i]; i++)
 		;
 	free(is_there);
 	return pw_err_set(err, ENOENT,
-		"repair '%.120s': the manifest lists it, the operands do not; name that file, or "
-		"the directory that it lies in",
+		"cannot repair '%.120s': the manifest lists it, the operands do not; name that "
+		"file, or the directory that contains it",
 		gaps->files[i].name);
+}
+
+/* The bytes of the file that the manifests ask for; -ESTALE. */
+static int wanted_bytes(const struct pw_file *file, uint64_t *bytes, struct pw_err *err)
+{
+	const struct pw_gap_file *gap = file->gap;
+	size_t i;
+
+	*bytes = gap ? 0 : file->len_bytes;
+	if (gap && gap->len_bytes != file->len_bytes)
+		return pw_err_set(err, ESTALE,
+			"cannot repair %s: it has %" PRIu64 " bytes, in the manifest %" PRIu64
+			"; send it whole, without --gaps",
+			file->path, file->len_bytes, gap->len_bytes);
+	for (i = 0; gap && i < gap->n_missing; i++)
+		*bytes += gap->missing[i].to - gap->missing[i].from;
+	return 0;
 }
 
 int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
 {
-	size_t i, j, kept = 0;
+	size_t i, kept = 0, n_unlisted = 0;
+	uint64_t bytes;
 
 	f->total_bytes = 0;
 	for (i = 0; i < f->n; i++) {
 		struct pw_file *file = &f->v[i];
 
 		file->gap = pw_gaps_find(gaps, file->name);
-		if (file->gap && file->gap->len_bytes != file->len_bytes)
-			return pw_err_set(err, ESTALE,
-				"repair %s: it has %" PRIu64 " bytes, the manifest says %" PRIu64
-				"; send it whole, without --gaps",
-				file->path, file->len_bytes, file->gap->len_bytes);
-		if (!file->gap) {
+		if (!file->gap && (!gaps->n_unnamed || pw_gaps_has_named(gaps, file->name))) {
 			free_file(file);
 			continue;
 		}
-		for (j = 0; j < file->gap->n_missing; j++)
-			f->total_bytes += file->gap->missing[j].to - file->gap->missing[j].from;
+		if (wanted_bytes(file, &bytes, err) < 0)
+			return -ESTALE;
+		f->total_bytes += bytes;
+		n_unlisted += file->gap == NULL;
 		if (kept != i) {
 			f->v[kept] = *file;
 			memset(file, 0, sizeof(*file));
@@ -232,7 +249,20 @@ int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw
 	}
 	f->n = kept;
 	pw_filenotes_finish(&f->notes);
-	return kept == gaps->n_files ? 0 : say_absent(f, gaps, err);
+	if (kept - n_unlisted < gaps->n_files)
+		return report_absent(f, gaps, err);
+	if (kept == 0)
+		return pw_err_set(err, ENOENT,
+			"cannot repair anything: the manifest lists none of the operands as "
+			"missing; "
+			"name all files of the session");
+	if (n_unlisted < gaps->n_unnamed)
+		pw_filenotes_add(&f->notes,
+			"the receiver lacks at least %" PRIu64
+			" files that were never named, the operands "
+			"have %zu of them; name all files of the session",
+			gaps->n_unnamed, n_unlisted);
+	return 0;
 }
 
 void pw_files_note_names(struct pw_files *f)

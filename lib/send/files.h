@@ -40,9 +40,10 @@ struct pw_files {
 int pw_files_collect(
 	struct pw_files *f, char *const *operands, size_t n_operands, struct pw_err *err);
 
-/* Keeps only what the manifest lists; total_bytes becomes the bytes that are missing. Every file in
- * the manifest must be there with the same length. gaps must live as long as f. Notes of what is not
- * sent are dropped: a repair sends next to nothing. */
+/* Keeps what the manifests ask for: the ranges of the files that they list as missing, and, when files
+ * were never named, all of each operand file that they do not list. total_bytes becomes the bytes to send.
+ * -ENOENT: a file that is missing is not among the operands, or nothing is left to send. -ESTALE: it has
+ * another length. gaps must live as long as f. Drops the notes about files that are not sent. */
 int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err);
 
 /* Notes the names that pagewire's own receiver refuses. */

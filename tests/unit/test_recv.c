@@ -205,7 +205,7 @@ static void a_wrong_digest_keeps_the_part_and_misses_all_of_it(void **state)
 	struct pw_recv_config cfg = config();
 	struct pw_recv *r = recv_make(&cfg);
 	struct packets p = {0};
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	s.f.digest.bytes[3] ^= 1;
@@ -239,7 +239,7 @@ static void an_existing_file_is_kept_unless_forced(void **state)
 	struct pw_recv_config cfg = config();
 	struct pw_recv *r = recv_make(&cfg);
 	struct packets p = {0};
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	write_text(in_dir(dir, "x"), "precious");

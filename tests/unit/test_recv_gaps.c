@@ -20,7 +20,7 @@ static int parse(const char *text, struct pw_gaps *g)
 
 static void assert_bad(const char *text)
 {
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	if (parse(text, &g) != -EBADMSG)
 		fail_msg("taken: %s", text);
@@ -37,7 +37,7 @@ static void a_manifest_survives_writing_and_reading(void **state)
 			.n_missing = 3},
 		{.name = (char *)"a/b.img", .len_bytes = 10, .missing = ranges, .n_missing = 0},
 	};
-	struct pw_gaps g = {.tsi = 99, .files = files, .n_files = 2}, back;
+	struct pw_gaps g = {.tsi = 99, .files = files, .n_files = 2}, back = {0};
 	const struct pw_gap_file *f;
 	const char *path = in_dir(dir, "g.json");
 
@@ -67,7 +67,7 @@ static void a_manifest_survives_writing_and_reading(void **state)
 static void a_name_is_found_among_many(void **state)
 {
 	char *text = NULL, name[32];
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	size_t len, i;
 	FILE *f = open_memstream(&text, &len);
 
@@ -135,7 +135,7 @@ static void deep_and_wide_json_is_refused_before_it_takes_memory(void **state)
 {
 	size_t len = 20u << 20;
 	char *text = malloc(len + 1);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_non_null(text);
@@ -159,7 +159,7 @@ static void every_name_of_a_file_system_survives(void **state)
 		"\xf0\x9f\x98\x80"};
 	enum { N = sizeof(names) / sizeof(names[0]) };
 	struct pw_gap_file files[N + 1] = {0};
-	struct pw_gaps g = {.files = files, .n_files = N + 1}, back;
+	struct pw_gaps g = {.files = files, .n_files = N + 1}, back = {0};
 	const char *path = in_dir(dir, "names.json");
 	char all[256];
 	size_t i;
@@ -181,7 +181,7 @@ static void every_name_of_a_file_system_survives(void **state)
 
 static void a_name_is_said_once_and_in_one_way(void **state)
 {
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -205,7 +205,7 @@ static void the_partial_files_number_survives(void **state)
 {
 	static const char *const parts[] = {"0", "16", "-1", "\"1\"", "1.0", "01", "null"};
 	struct pw_gap_file files[] = {{.name = (char *)"a", .part = 15}, {.name = (char *)"b"}};
-	struct pw_gaps g = {.files = files, .n_files = 2}, back;
+	struct pw_gaps g = {.files = files, .n_files = 2}, back = {0};
 	const char *path = in_dir(dir, "part.json");
 	char text[256];
 	size_t i;
@@ -231,7 +231,7 @@ static void keys_of_later_versions_are_skipped(void **state)
 			   "\"a key that is longer than all known ones\": \"]\", "
 			   "\"schema\": \"pagewire.gaps/1\"}\n";
 	char *large = malloc(200000);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(parse(text, &g), 0);
@@ -258,7 +258,7 @@ static void what_was_written_can_be_read_however_large(void **state)
 	enum { FILES = 60000, RANGES = 1000000 };
 	struct pw_gap_file *files = calloc(FILES, sizeof(*files));
 	struct pw_range *ranges = calloc(RANGES, sizeof(*ranges));
-	struct pw_gaps g = {.files = files, .n_files = FILES}, back;
+	struct pw_gaps g = {.files = files, .n_files = FILES}, back = {0};
 	const char *path = in_dir(dir, "large.json");
 	size_t i;
 
@@ -305,7 +305,7 @@ static void what_could_not_be_read_is_not_written(void **state)
 static void loading_says_what_is_wrong(void **state)
 {
 	struct pw_err err = {0};
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(pw_gaps_load(in_dir(dir, "none.json"), &g, &err), -ENOENT);
@@ -343,7 +343,7 @@ static void saving_follows_no_link_and_leaves_nothing_on_failure(void **state)
 
 static void a_stale_part_of_a_manifest_is_replaced(void **state)
 {
-	struct pw_gaps g = {.tsi = 5}, back;
+	struct pw_gaps g = {.tsi = 5}, back = {0};
 
 	(void)state;
 	write_text(in_dir(dir, "s.json.part"), "half of");
@@ -358,7 +358,7 @@ static void a_stale_part_of_a_manifest_is_replaced(void **state)
 static void a_full_disk_leaves_the_old_manifest(void **state)
 {
 	struct pw_gap_file file = {.name = (char *)"a", .len_bytes = 1};
-	struct pw_gaps g = {.files = &file, .n_files = 1}, back;
+	struct pw_gaps g = {.files = &file, .n_files = 1}, back = {0};
 	const struct rlimit none = {0, RLIM_INFINITY};
 	struct rlimit before;
 	struct pw_err err = {0};

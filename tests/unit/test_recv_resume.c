@@ -53,7 +53,7 @@ static bool outside_the_gaps(const struct source *s, uint64_t index)
 {
 	uint64_t from = index * s->f.symbol_len, to = from + s->f.symbol_len;
 	const struct pw_gap_file *f;
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	bool lose = true;
 	size_t i;
 
@@ -71,7 +71,7 @@ static void lost_symbols_are_ranges_in_the_manifest(void **state)
 	struct source s = source_make(1, "r/a", 10001, 1000, PW_DIGEST_XXH3_128);
 	struct pw_range want[] = {{1000, 2000}, {4000, 5000}, {7000, 8000}, {10000, 10001}};
 	struct pw_recv_config cfg = config(false);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(session(&cfg, TSI, &s, 1, every_third), 1);
@@ -158,7 +158,7 @@ static void a_second_loss_leaves_a_smaller_manifest(void **state)
 	struct pw_recv *r;
 	struct packets p = {0};
 	struct pw_recv_status st;
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(session(&cfg, TSI, &s, 1, every_third), 1);
@@ -197,7 +197,7 @@ static void a_file_without_any_symbol_is_wholly_missing(void **state)
 	struct pw_recv_config cfg = config(false);
 	struct packets p = {0};
 	struct pw_recv *r = recv_make(&cfg);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	packets_add_fdt(&p, TSI, 0, s, 2, true, 2);
@@ -323,7 +323,7 @@ static void a_foreign_announcement_does_not_destroy_a_saved_part(void **state)
 	struct source foreign[2] = {source_make(2, "saved", 9000, 1000, PW_DIGEST_XXH3_128),
 		source_make(2, "saved", 4000, 1000, PW_DIGEST_NONE)};
 	struct pw_recv_config cfg = config(false);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	unsigned int i;
 
 	(void)state;
@@ -392,7 +392,7 @@ static void files_that_no_table_names_keep_their_entry(void **state)
 	struct source s = source_make(1, "seen", 6000, 1000, PW_DIGEST_XXH3_128);
 	struct source u = source_make(2, "unseen", 6000, 1000, PW_DIGEST_XXH3_128);
 	struct pw_recv_config cfg = config(false);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	int i;
 
 	(void)state;

@@ -122,7 +122,7 @@ static void a_manifest_finds_files_by_the_bytes_of_their_names(void **state)
 	static const char text[] =
 		"{\"schema\": \"pagewire.gaps/1\", \"tsi\": 7, \"files\": ["
 		"{\"name_bytes\": \"g/caf%E9\", \"bytes\": 4, \"missing\": [[1, 3]]}]}";
-	struct pw_gaps gaps;
+	struct pw_gaps gaps = {0};
 	struct pw_files f;
 
 	(void)state;
@@ -149,7 +149,7 @@ static void a_file_of_the_manifest_that_is_not_there_is_named(void **state)
 				   "{\"name\": \"a\", \"bytes\": 4, \"missing\": [[1, 3]]},"
 				   "{\"name\": \"b\", \"bytes\": 4, \"missing\": [[1, 3]]}]}";
 	struct pw_err err = {0};
-	struct pw_gaps gaps;
+	struct pw_gaps gaps = {0};
 	struct pw_files f;
 
 	(void)state;

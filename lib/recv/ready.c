@@ -301,7 +301,7 @@ static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 	pthread_mutex_lock(&r->lock);
 	pw_recv_list_add(r, p);
 	p->used = ++r->use_clock;
-	o->prepared = ahead && !o->waiting;
+	o->prepared = ahead; /* then its first symbol is checked against the free space */
 	if (o->prepared) {
 		r->n_prepared++;
 		r->prepared_bytes += o->len_bytes;

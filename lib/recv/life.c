@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "file/guard.h"
-#include "recv/lane.h"
+#include "recv/lane_private.h"
 #include "recv/memory.h"
 #include "recv/recv_private.h"
 
@@ -101,7 +101,7 @@ void pw_recv_fail(struct pw_recv *r, struct pw_object *o, const struct pw_err *e
 	pw_recv_refuse(r, o, err->msg, true);
 }
 
-void pw_recv_complain(struct pw_recv *r, const char *fmt, ...)
+void pw_recv_warn(struct pw_recv *r, const char *fmt, ...)
 {
 	char text[384];
 	va_list ap;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Private to lib/recv: how much a sender can make the receiver take. room.h bounds what waits. */
+/* Bounds on the memory that a sender can make the receiver use. Those of queued packets are in room.h. */
 #ifndef PW_RECV_LIMITS_H
 #define PW_RECV_LIMITS_H
 

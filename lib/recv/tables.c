@@ -412,7 +412,7 @@ static void learn(
 	s->fdt_complete |= fdt->complete;
 	if (n_left) {
 		r->c.fdt_bad++;
-		pw_recv_complain(r,
+		pw_recv_warn(r,
 			"%zu files of an FDT were left out: more than %llu files or %u MiB of "
 			"names, or memory is short; raise --max-files",
 			n_left, (unsigned long long)r->cfg.max_files, PW_RECV_MAX_NAMES >> 20);
@@ -420,7 +420,7 @@ static void learn(
 	if (fdt->n_faults)
 		r->c.fdt_bad++;
 	if (r->c.fdt_conflicts != conflicts)
-		pw_recv_complain(r,
+		pw_recv_warn(r,
 			"FDT of TSI %llu contradicts an earlier one: the newest stands, see the "
 			"files marked superseded",
 			(unsigned long long)s->tsi);
@@ -462,7 +462,7 @@ static void bad_table(
 {
 	pthread_mutex_lock(&r->lock);
 	r->c.fdt_bad++;
-	pw_recv_complain(r, "FDT instance %u of TSI %llu cannot be used: %s", instance,
+	pw_recv_warn(r, "FDT instance %u of TSI %llu cannot be used: %s", instance,
 		(unsigned long long)s->tsi, why);
 	pthread_mutex_unlock(&r->lock);
 }

@@ -47,7 +47,7 @@ static int add(struct pw_files *f, const char *path, const char *name, const str
 	return 0;
 
 no_memory:
-	return pw_err_set(err, ENOMEM, "send %s: out of memory", path);
+	return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -55,7 +55,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* What fts found: below an operand, whose names begin after `skip` bytes of the path. */
+/* Takes one entry that fts found. Names begin after `skip` bytes of the path. */
 static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct pw_err *err)
 {
 	switch (e->fts_info) {
@@ -71,19 +71,20 @@ static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct p
 	case FTS_NS:
 	case FTS_ERR:
 	case FTS_DNR:
-		return pw_err_sys(err, e->fts_errno, "read %s", e->fts_path);
+		return pw_err_sys(err, e->fts_errno, "cannot read %s", e->fts_path);
 	default:
 		if (e->fts_level == FTS_ROOTLEVEL)
 			return pw_err_set(err, EINVAL,
-				"send %s: neither a file nor a directory; give one", e->fts_path);
-		pw_filenotes_add(&f->notes, "%.400s is neither a file nor a directory: left out",
+				"cannot send %s: it is neither a file nor a directory; give one",
+				e->fts_path);
+		pw_filenotes_add(&f->notes, "%.400s is neither a file nor a directory: not sent",
 			e->fts_path);
 		return 0;
 	}
 }
 
-/* One operand: a file, or everything below a directory. All before the operand's last component is
- * left out of the names. */
+/* Collects one operand: a file, or everything below a directory. Names begin with the operand's last
+ * component. */
 static int collect_operand(struct pw_files *f, char *operand, struct pw_err *err)
 {
 	char *roots[] = {operand, NULL};
@@ -94,14 +95,14 @@ static int collect_operand(struct pw_files *f, char *operand, struct pw_err *err
 	int r = 0;
 
 	if (!tree)
-		return pw_err_sys(err, errno, "read %s", operand);
+		return pw_err_sys(err, errno, "cannot read %s", operand);
 	while (r == 0 && (errno = 0, e = fts_read(tree)) != NULL) {
 		if (e->fts_info != FTS_DP)
 			e->fts_parent->fts_number++; /* entries of that directory */
 		r = take_entry(f, e, skip, err);
 	}
 	if (r == 0 && errno)
-		r = pw_err_sys(err, errno, "read %s", operand);
+		r = pw_err_sys(err, errno, "cannot read %s", operand);
 	fts_close(tree);
 	return r;
 }
@@ -113,28 +114,28 @@ static int compare_names(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
-static int refuse_twins(const struct pw_files *f, struct pw_err *err)
+static int refuse_duplicates(const struct pw_files *f, struct pw_err *err)
 {
 	const struct pw_file **sorted = calloc(f->n ? f->n : 1, sizeof(*sorted));
 	size_t i;
 	int r = 0;
 
 	if (!sorted)
-		return pw_err_set(err, ENOMEM, "send %zu files: out of memory", f->n);
+		return pw_err_set(err, ENOMEM, "cannot send %zu files: out of memory", f->n);
 	for (i = 0; i < f->n; i++)
 		sorted[i] = &f->v[i];
 	qsort(sorted, f->n, sizeof(*sorted), compare_names);
 	for (i = 1; r == 0 && i < f->n; i++)
 		if (!strcmp(sorted[i - 1]->name, sorted[i]->name))
 			r = pw_err_set(err, EEXIST,
-				"send %s and %s: both would be named %s; send the directory above "
-				"them",
+				"cannot send %s and %s: both would be named %s; send the directory "
+				"above them",
 				sorted[i - 1]->path, sorted[i]->path, sorted[i]->name);
 	free(sorted);
 	return r;
 }
 
-/* "dir/", "." and ".." have no last component to be named by */
+/* Resolves operands without a last component that could be a name: "dir/", "." and "..". */
 static int resolve_operand(const char *operand, char **out, struct pw_err *err)
 {
 	size_t len = strlen(operand);
@@ -149,7 +150,7 @@ static int resolve_operand(const char *operand, char **out, struct pw_err *err)
 		free(*out);
 		*out = realpath(operand, NULL);
 	}
-	return *out ? 0 : pw_err_sys(err, errno, "read %s", operand);
+	return *out ? 0 : pw_err_sys(err, errno, "cannot read %s", operand);
 }
 
 int pw_files_collect(
@@ -170,9 +171,10 @@ int pw_files_collect(
 	}
 	if (r == 0 && f->n == 0)
 		r = pw_err_set(err, ENOENT,
-			"send nothing: no file in what was given; name a file or a directory");
+			"cannot send: there is no file in the operands; name a file or a "
+			"directory");
 	if (r == 0)
-		r = refuse_twins(f, err);
+		r = refuse_duplicates(f, err);
 	if (r)
 		pw_files_finish(f);
 	return r;

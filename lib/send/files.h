@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The files of one session: operands and what lies below directories, each with the name that it
- * has on the wire (Content-Location). A file operand keeps its base name; DIR/x/y is sent as
- * base(DIR)/x/y. Links below a directory are not followed. Mode and time of last modification are
- * those of the moment when the file was found.
+ * The list of files that a session sends: the operands, and all files below operands that are directories.
+ * Each has the name that it has on the wire (Content-Location): a file operand its base name, DIR/x/y
+ * base(DIR)/x/y. Links below a directory are not followed. Mode and time of last modification are read
+ * when the file is found.
  */
 #ifndef PW_SEND_FILES_H
 #define PW_SEND_FILES_H
@@ -34,9 +34,9 @@ struct pw_files {
 	struct pw_filenotes notes;
 };
 
-/* Collects operands. Two files with one name on the wire, a missing file, a device or a pipe are
- * errors. What lies below a directory and is not sent is noted: things that are neither file nor
- * directory, and empty directories. */
+/* Collects the files of the operands. Two files with one name on the wire, a missing file, a device and a
+ * pipe are errors. What lies below a directory and is not sent is noted: entries that are neither a file
+ * nor a directory, and empty directories. */
 int pw_files_collect(
 	struct pw_files *f, char *const *operands, size_t n_operands, struct pw_err *err);
 

@@ -3,7 +3,7 @@
  * The union of two gap manifests, for a sender that repairs several receivers at once. A file is sent
  * unless each receiver has it:
  *
- *   one says        the other says    the union says
+ *   in one          in the other      in the union
  *   missing         missing           both their ranges
  *   missing         named, complete   the ranges of the one
  *   missing         nothing           all of the file, if the other has unnamed files; else the ranges

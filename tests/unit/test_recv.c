@@ -6,7 +6,7 @@ static struct pw_recv_config config(void)
 	return (struct pw_recv_config){.out_dir = dir};
 }
 
-/* Receives all of p and ends; returns what pw_recv_finish() says. */
+/* Receives all of p and returns what pw_recv_finish() returns. */
 static int receive(const struct pw_recv_config *cfg, const struct packets *p)
 {
 	struct pw_recv *r = recv_make(cfg);

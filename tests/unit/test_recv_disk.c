@@ -96,7 +96,7 @@ static void two_files_that_do_not_fit_together_end_with_the_first(void **state)
 		assert_int_equal(unlink(in_dir(dir, "one")), 0);
 		unlink(in_dir(dir, "small"));
 		unlink(in_dir(dir, "empty"));
-		/* With room again, the refused one comes, too. */
+		/* Now that there is space, the refused file is received. */
 		cfg.expect_files = 1;
 		packets_drop(&p);
 		packets_add_fdt(&p, TSI, 0, &s[1], 1, true, 1);

@@ -224,7 +224,7 @@ static void the_files_that_were_named_survive(void **state)
 	assert_false(pw_gaps_has_named(&back, "gap"));
 	assert_false(pw_gaps_has_named(&back, "a"));
 	pw_gaps_finish(&back);
-	/* Without unnamed files nobody needs the names. */
+	/* Without unnamed files the sender does not need the names. */
 	g.n_unnamed = 0;
 	assert_int_equal(pw_gaps_save(path, &g, NULL), 0);
 	assert_int_equal(pw_gaps_load(path, &back, NULL), 0);

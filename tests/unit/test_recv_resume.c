@@ -104,7 +104,7 @@ static void the_repair_session_completes_the_file(void **state)
 	source_drop(&s);
 }
 
-/* Whoever sends as many bytes under the name, and no digest: it need not be the same content. */
+/* A file with the same name and size but no digest may have other content. */
 static void a_file_without_a_digest_does_not_end_a_saved_part(void **state)
 {
 	struct source s = source_make(1, "saved", 10001, 1000, PW_DIGEST_XXH3_128);
@@ -293,7 +293,7 @@ static void a_different_file_under_the_name_is_not_taken_for_ours(void **state)
 	source_drop(&other);
 }
 
-/* What the manifest says holds only for the file that it was written about. */
+/* An entry of the manifest holds only for the content that it was written about. */
 static void a_changed_file_is_received_anew(void **state)
 {
 	struct source s = source_make(1, "new", 6000, 1000, PW_DIGEST_XXH3_128);
@@ -316,7 +316,7 @@ static void a_changed_file_is_received_anew(void **state)
 	source_drop(&longer);
 }
 
-/* Somebody announces other content under the name, with or without --resume. */
+/* Another sender announces other content under the name, with or without --resume. */
 static void a_foreign_announcement_does_not_destroy_a_saved_part(void **state)
 {
 	struct source s = source_make(1, "saved", 9000, 1000, PW_DIGEST_XXH3_128);

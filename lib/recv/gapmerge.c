@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "recv/gaps.h"
+#include "recv/object.h"
 
 /* This receiver may not know of the file. */
 static bool may_lack(const struct pw_gaps *g, const char *name)
@@ -46,8 +47,7 @@ static int check_same_file(const struct pw_gaps *g, const struct pw_gap_file *a,
 		snprintf(other, sizeof(other), "%" PRIu64, b->len_bytes);
 		return disagree(g, more, a->name, "length", one, other, err);
 	}
-	if (a->digest.kind == PW_DIGEST_NONE || a->digest.kind != b->digest.kind ||
-		!memcmp(a->digest.bytes, b->digest.bytes, pw_digest_len(a->digest.kind)))
+	if (pw_digest_agrees(&a->digest, &b->digest))
 		return 0;
 	pw_digest_format(one, sizeof(one), &a->digest);
 	pw_digest_format(other, sizeof(other), &b->digest);

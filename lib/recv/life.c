@@ -317,6 +317,13 @@ static bool is_session_named(const struct pw_session *s)
 	return s->fdt_complete || s->n_closes >= PW_RECV_CLOSES;
 }
 
+/* Another session announced all files of this one: its sender was started again. Then the files that this
+ * session did not name are those of the other one. */
+static bool is_replaced(const struct pw_session *s)
+{
+	return s->n_first && s->n_shared == s->n_first;
+}
+
 /* With the lock. */
 static void look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 {
@@ -329,7 +336,7 @@ static void look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 		const struct pw_session *s = r->sessions[i];
 
 		/* A session that has named no file is not waited for. */
-		if (s->n_named == 0 && r->objs.n)
+		if ((s->n_named == 0 && r->objs.n) || is_replaced(s))
 			continue;
 		all_closed &= s->n_closes >= PW_RECV_CLOSES;
 		all_named &= is_session_named(s);

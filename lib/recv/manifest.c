@@ -335,7 +335,7 @@ static int save(struct pw_recv *r, struct pw_gaps *g, struct pw_err *err)
 	ret = pw_gaps_save(r->gaps_path, g, err);
 	if (ret == -EFBIG && g->n_named) {
 		/* Without their names the sender repeats these files. */
-		g->n_unnamed += g->n_named;
+		g->n_unnamed = pw_min_u64(g->n_unnamed + g->n_named, INT64_MAX);
 		g->n_named = 0;
 		ret = pw_gaps_save(r->gaps_path, g, err);
 	}

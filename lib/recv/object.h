@@ -87,6 +87,7 @@ struct pw_object {
 	bool in_finish;        /* is with the finisher */
 	bool published;        /* this run gave it its name */
 	bool is_failed;        /* REFUSED by the disk: it is missing, and can be repaired */
+	bool is_shared;        /* another session announced it again */
 	bool is_escaped;       /* the sender wrote another name, or one that cannot be used */
 	bool is_listed;        /* this run makes an entry for it in the manifest */
 	unsigned int n_mismatches;

@@ -15,6 +15,8 @@ struct pw_session {
 	struct pw_fdtrx fdt;      /* the file worker's */
 	uint64_t n_session_files; /* pw:Files of the newest instance that has it; 0 = unknown */
 	uint64_t n_named;         /* files in its tables */
+	uint64_t n_first;         /* objects that it announced first */
+	uint64_t n_shared;        /* of n_first: that another session announced again */
 	unsigned int n_closes;
 	bool fdt_complete;
 	bool has_data;  /* a symbol came */

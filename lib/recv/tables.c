@@ -245,6 +245,7 @@ static bool learn_new(struct pw_recv *r, struct pw_session *s, const struct pw_f
 	if (!o)
 		return false;
 	s->n_named += is_new_toi;
+	s->n_first++;
 	o->instance = instance;
 	o->is_escaped = f->fault || strcmp(name, f->location) != 0;
 	fill(r, o, f);
@@ -365,6 +366,10 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 	if (!pw_objtab_renew(&r->objs, same, s, f->toi))
 		return false;
 	s->n_named += current == NULL;
+	if (same->session != s && !same->is_shared) {
+		same->is_shared = true;
+		same->session->n_shared++;
+	}
 	revive(r, same);
 	take_digest(r, same, f);
 	return true;

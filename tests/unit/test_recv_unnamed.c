@@ -153,12 +153,68 @@ static void refused_files_are_named_unless_their_name_is_escaped(void **state)
 	source_drop(&s[1]);
 }
 
+/* It names all files of the session before, and the rest. */
+static void a_sender_that_is_started_again_names_the_unnamed(void **state)
+{
+	const struct pw_recv_config cfg = {.out_dir = dir};
+	struct pw_recv *r = recv_make(&cfg);
+	struct source s[MANY];
+	struct packets p = {0};
+	size_t i;
+
+	(void)state;
+	make_many(s);
+	packets_add_fdt(&p, TSI, 0, s, 3, false, MANY);
+	packets_add_file(&p, TSI, &s[0]);
+	push(r, &p);
+	assert_int_equal(settle(r).n_never_named, 3);
+	packets_drop(&p);
+	packets_add_fdt(&p, TSI + 1, 0, s, 3, false, MANY);
+	push(r, &p);
+	/* Its second table is not there yet: it lacks three, too. */
+	assert_int_equal(settle(r).n_never_named, 3);
+	assert_false(settle(r).done);
+	packets_drop(&p);
+	packets_add_fdt(&p, TSI + 1, 1, s + 3, 3, true, MANY);
+	for (i = 0; i < MANY; i++)
+		packets_add_file(&p, TSI + 1, &s[i]);
+	push(r, &p);
+	assert_int_equal(settle(r).n_never_named, 0);
+	assert_true(settle(r).done);
+	assert_int_equal(pw_recv_finish(r, NULL), 0);
+	pw_recv_destroy(r);
+	assert_false(is_there(in_dir(dir, PW_GAPS_FILE)));
+	packets_drop(&p);
+	drop_many(s);
+}
+
+/* Two senders with one file in common: what one of them did not name, the other did not name either. */
+static void a_common_file_does_not_hide_unnamed_ones(void **state)
+{
+	const struct pw_recv_config cfg = {.out_dir = dir};
+	struct pw_recv *r = recv_make(&cfg);
+	struct source s[MANY];
+	struct packets p = {0};
+
+	(void)state;
+	make_many(s);
+	packets_add_fdt(&p, TSI, 0, s, 3, false, 4);
+	packets_add_fdt(&p, TSI + 1, 0, s + 2, 2, true, 2);
+	push(r, &p);
+	assert_int_equal(settle(r).n_never_named, 1);
+	pw_recv_destroy(r);
+	packets_drop(&p);
+	drop_many(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(repairs_converge_when_tables_are_lost),
 		test(a_second_pass_of_the_session_converges),
 		test(another_session_does_not_name_the_unnamed),
+		test(a_sender_that_is_started_again_names_the_unnamed),
+		test(a_common_file_does_not_hide_unnamed_ones),
 		test(refused_files_are_named_unless_their_name_is_escaped),
 	};
 

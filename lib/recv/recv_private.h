@@ -18,7 +18,7 @@
 #include "recv/objtab.h"
 #include "recv/recv.h"
 #include "recv/room.h"
-#include "recv/session.h"
+#include "recv/session_private.h"
 
 struct pw_recv_lane;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A session that is received: the packets of one TSI from one address. The receiver's lock protects it. */
-#ifndef PW_RECV_SESSION_H
-#define PW_RECV_SESSION_H
+#ifndef PW_RECV_SESSION_PRIVATE_H
+#define PW_RECV_SESSION_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -40,9 +40,9 @@ static const struct pw_opt options[] = {
 		0, 0, "yes|no"},
 	{"force", 'f', PW_OPT_FLAG, O(force), NULL, "replace files that exist", 0, 0, NULL},
 	{"resume", 0, PW_OPT_FLAG, O(resume), NULL,
-		"take up the partial files that the gap manifest lists", 0, 0, NULL},
+		"continue the partial files that the gap manifest lists", 0, 0, NULL},
 	{"gaps", 0, PW_OPT_STRING, O(gaps), "FILE",
-		"where the gap manifest is; default: " PW_GAPS_FILE " in --out", 0, 0, NULL},
+		"path of the gap manifest; default: " PW_GAPS_FILE " in --out", 0, 0, NULL},
 	{"discard", 0, PW_OPT_FLAG, O(discard), NULL,
 		"count the symbols and write nothing, to measure", 0, 0, NULL},
 	{"write", 0, PW_OPT_CHOICE, O(write), NULL,
@@ -108,39 +108,49 @@ static int check(struct pw_recv_run *run, struct pw_err *err)
 
 	if (!o->port && !o->listen)
 		return pw_err_set(err, EINVAL,
-			"no way to receive is named; use --port PORT or --listen ADDR:PORT");
+			"cannot receive: --port and --listen are missing; give one of them");
 	if (!o->out && !o->discard)
 		return pw_err_set(err, EINVAL,
-			"no place for the files is named; use --out DIR, or --discard to measure");
+			"cannot receive: --out is missing; give --out DIR, or --discard to "
+			"measure");
 	if (o->discard && (o->out || o->resume || o->gaps))
 		return pw_err_set(err, EINVAL,
-			"--discard writes nothing; leave out --out, --resume and --gaps, or it");
+			"cannot use --discard with --out, --resume or --gaps: it writes nothing; "
+			"leave out "
+			"one or the other");
 	if (o->write_memory < PW_OUTDIR_MEMORY_LO || o->write_memory > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
-			"--write-memory is from %lluMiB to %lluMiB; give a size between them",
+			"cannot use this --write-memory: it must be from %lluMiB to %lluMiB; give "
+			"a size "
+			"in this range",
 			PW_OUTDIR_MEMORY_LO >> 20, PW_OUTDIR_MEMORY_HI >> 20);
 	if (o->port && o->interface)
 		return pw_err_set(err, EINVAL,
-			"--interface is for a kernel socket; leave it out with --port");
+			"cannot use --interface with --port: it is for a kernel socket; leave it "
+			"out");
 	if (!o->port && run->ops->n_eal)
 		return pw_err_set(err, EINVAL,
-			"EAL arguments need a port; use --port PORT, or leave out what follows --");
+			"cannot use EAL arguments without a port; give --port PORT, or leave out "
+			"all after "
+			"--");
 	if (!o->port && (o->telemetry || o->shared_mem || o->file_prefix))
 		return pw_err_set(err, EINVAL,
-			"--telemetry, --shared-mem and --file-prefix are DPDK's; use --port PORT, "
-			"or "
-			"leave them out");
+			"cannot use --telemetry, --shared-mem or --file-prefix without a port; "
+			"give "
+			"--port PORT, or leave them out");
 	if (!o->port && o->queues > 1)
 		return pw_err_set(err, EINVAL,
-			"--queues is for a port; a socket is one queue: use --port PORT, or leave "
-			"it out");
+			"cannot use --queues without a port: a socket has one queue; give --port "
+			"PORT, or leave it out");
 	if (o->listen && pw_addr_parse("--listen", o->listen, PW_ALC_PORT, &run->listen, err))
 		return -EINVAL;
 	if (o->source && pw_addr_parse("--source", o->source, 0, &run->source, err))
 		return -EINVAL;
 	if (pw_addr_is_multicast(&run->source))
 		return pw_err_set(err, EINVAL,
-			"--source %s is a multicast group; name the address of the sender's host",
+			"cannot use --source %s: it is a multicast group; give the address of the "
+			"sender's "
+			"host",
 			o->source);
 	return o->port ? pw_recv_pmd_check(o->port, err) : 0;
 }
@@ -231,7 +241,7 @@ static void receive(struct pw_recv_run *run, struct pw_err *err)
 	pw_progress_end(&run->progress);
 }
 
-/* Ends what the loop left and returns the exit code. */
+/* Finishes the receiver, prints the result and returns the exit code. */
 static int finish(struct pw_recv_run *run, struct pw_err *err)
 {
 	struct pw_err why = {0};
@@ -260,13 +270,13 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	pw_stop_install();
 	if (r.opt->port)
 		pw_recv_pmd_prefer(r.opt->port);
-	/* The receiver first: its finisher thread shall not be bound to the poller's CPU. */
+	/* The receiver comes first: EAL binds this thread to a CPU, which the finisher would inherit. */
 	if (create(&r, &err))
 		return pw_cli_fail_open(&err);
 	if (pw_recv_path_open(&r, &err)) {
 		code = pw_cli_fail_open(&err);
 		if (err.code == ECANCELED)
-			code = PW_EXIT_MISMATCH; /* a signal: as if it had come a little later */
+			code = PW_EXIT_MISMATCH; /* a signal: the same code as after the path is open */
 		goto destroy_recv;
 	}
 	receive(&r, &err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `pagewire recv` in its parts: options (cmd_recv.c), the path that packets come by (recv_path.c and,
- * with DPDK, recv_pmd.c), the result (recv_report.c, recv_hints.c). The receiver is lib/recv.
+ * What the files of `pagewire recv` share: options (cmd_recv.c), the path that packets come by
+ * (cmd_recv_path.c and, with DPDK, cmd_recv_pmd.c), the result (cli/report_recv.c, cli/report_hints.c).
+ * The receiver is lib/recv.
  */
 #ifndef PW_APP_CMD_RECV_H
 #define PW_APP_CMD_RECV_H
@@ -32,7 +33,7 @@ struct pw_recv_path {
 	const struct pw_rx_ops *ops;
 	void *path;
 	void (*close)(struct pw_recv_path *path);
-	/* Tells others how it goes, whenever the loop looks up; may be NULL. */
+	/* Publishes the status for telemetry, a few times a second; may be NULL. */
 	void (*tick)(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now_ns);
 	struct pw_telemetry *telemetry;
 	bool sleeps; /* burst() waits for packets; else it polls */
@@ -50,8 +51,7 @@ struct pw_recv_run {
 	struct pw_progress progress;
 	uint32_t n_queues; /* queues of the path, each with a thread */
 	enum pw_recv_end end;
-	/* The FDT comes earlier than the first file byte, and how long the sender waits behind it says
-	 * nothing about speed. */
+	/* When file bytes came. The file table does not count: the sender may wait after it. */
 	struct pw_recv_times t;
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Opens the path of `pagewire recv`: a kernel UDP socket here, a DPDK port in cmd_recv_pmd.c. */
 #include "app/cmd_recv.h"
 #include "kernel/udprx.h"
 
@@ -27,7 +28,7 @@ static int open_udp(struct pw_recv_run *run, struct pw_err *err)
 		.sleeps = true,
 		.name = "udp"};
 	pw_addr_format(where, sizeof(where), &run->listen);
-	pw_info(&run->ctx->log, "listening on %s by a kernel UDP socket", where);
+	pw_info(&run->ctx->log, "listening on %s with a kernel UDP socket", where);
 	return 0;
 }
 

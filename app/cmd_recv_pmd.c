@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The path of `pagewire recv --port`: a DPDK port. */
 #include "app/cmd_recv.h"
 #include "dpdk/eal.h"
 #include "dpdk/portspec.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What `pagewire recv --port` tells on DPDK's telemetry socket; see dpdk/telemetry.h. */
+/* What `pagewire recv --port` reports on DPDK's telemetry socket; see dpdk/telemetry.h. */
 #include <string.h>
 
 #include "app/cmd_recv.h"
@@ -58,7 +58,7 @@ static void list(void *ctx, struct pw_telemetry_page *page)
 	}
 }
 
-/* What the port drops is the port's, not a queue's: where there are several, none has it. */
+/* A port counts its dropped packets once for all queues: with several queues, none of them has the count. */
 static void fill_queues(struct pw_telemetry_sample *s, const struct pw_recv_run *run)
 {
 	const struct pw_rx_ops *ops = run->path.ops;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What went wrong on the way, each cause once in a sentence with its fix. The JSON has the numbers. */
+/* Warnings at the end of `pagewire recv`: each cause of a loss once, in a sentence with its fix. */
 #include <inttypes.h>
 
 #include "app/cmd_recv.h"
@@ -19,13 +19,13 @@ static void hint_sessions(const struct pw_recv_run *run)
 			run->opt->tsi != UINT64_MAX || run->source.family
 				? "--tsi or --source names another session"
 				: "no file table (FDT) of this session came; was its sender "
-				  "started "
-				  "before, and does it repeat its tables (--fdt-interval)?");
+				  "started earlier, and does it repeat its tables "
+				  "(--fdt-interval)?");
 	if (n > 5)
 		pw_warn(&run->ctx->log, "packets of %zu more sessions were ignored", n - 5);
 }
 
-/* What the port or the socket threw away, and the rate that would have fitted. */
+/* Packets that the port or the socket dropped, and the rate that this receiver can take. */
 static void hint_missed(const struct pw_recv_run *run, uint64_t missed)
 {
 	struct pw_recv_counters c;
@@ -74,7 +74,7 @@ static void hint_packets(const struct pw_recv_run *run)
 	pw_recv_counters(run->recv, &c);
 	if (c.malformed)
 		pw_warn(log,
-			"%" PRIu64 " packets were no FLUTE: does something else send to this "
+			"%" PRIu64 " packets were not FLUTE: does another program send to this "
 			"address and port?",
 			c.malformed);
 	if (c.out_of_object)
@@ -100,7 +100,7 @@ static void hint_digests(const struct pw_recv_run *run)
 			st.n_unverified);
 }
 
-/* Nothing moved: the likeliest reason. */
+/* Nothing was received: the most likely reason. */
 static void hint_nothing(const struct pw_recv_run *run, const struct pw_rx_counters *c)
 {
 	const char *to = run->opt->listen ? run->opt->listen : "this host";
@@ -113,7 +113,7 @@ static void hint_nothing(const struct pw_recv_run *run, const struct pw_rx_count
 	pw_recv_status(run->recv, &st);
 	if (rc.payload_bytes || st.n_good || c->too_long || c->bad_checksum || rc.malformed ||
 		pw_recv_ignored(run->recv, &ignored, 1))
-		return; /* the cause was told */
+		return; /* the cause was reported */
 	if (c->packets == 0)
 		pw_warn(log, "no packet came: is the sender's --to %s, and is the link up?", to);
 	else if (c->foreign == c->packets)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The result of `pagewire recv`: as text for people, or as JSON (docs/json.md). */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static struct figures figures_of(const struct pw_recv_run *run)
 	return f;
 }
 
-/* A single packet takes no time, so there is no rate to it. */
+/* One packet alone takes no time, so it has no rate. */
 static void print_totals(const struct figures *f)
 {
 	char size[32], time[32], rate[32];
@@ -94,7 +95,7 @@ static void print_file(const struct pw_recv_file_info *i)
 	}
 }
 
-/* Bad news first: among thousands of files it is what is looked for. */
+/* Files that are not good come first: among thousands of files the user looks for them. */
 static void print_files(struct pw_recv *recv)
 {
 	size_t n = pw_recv_n_files(recv), left = n < MAX_LINES ? n : MAX_LINES;
@@ -116,7 +117,7 @@ static void print_files(struct pw_recv *recv)
 		printf("... and %zu more\n", n - MAX_LINES);
 }
 
-/* A word that a shell takes as it is, quoted where it has to be. */
+/* Prints s as one word for a shell, quoted where necessary. */
 static void print_word(const char *s)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -144,13 +145,13 @@ static void print_option(const char *name, const char *value)
 	print_word(value);
 }
 
-static void print_repair(const struct pw_recv_run *run, const char *gaps)
+static void print_repair(const struct pw_recv_run *run, const char *gaps, bool names_lost)
 {
 	const struct pw_recv_options *o = run->opt;
 
 	fputs("missing ranges: ", stdout);
 	print_word(gaps);
-	fputs("\nto repair, receive first, then send with a copy of that manifest:\n"
+	fputs("\nto repair, start the receiver first, then send with a copy of that manifest:\n"
 	      "  pagewire recv",
 		stdout);
 	print_option("port", o->port);
@@ -163,7 +164,9 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps)
 	printf("%s --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
 		o->no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
 	print_word(gaps);
-	putchar('\n');
+	fputs(names_lost ? "\nFILE... must be all files of the session: some were never named\n"
+			 : "\n",
+		stdout);
 }
 
 static void print_text(const struct pw_recv_run *run)
@@ -180,7 +183,7 @@ static void print_text(const struct pw_recv_run *run)
 	if (run->opt->durable)
 		puts("--durable no: the files may not be on the disk yet");
 	if (gaps)
-		print_repair(run, gaps);
+		print_repair(run, gaps, f.st.n_never_named != 0);
 }
 
 static json_t *json_file(const struct pw_recv_file_info *i)

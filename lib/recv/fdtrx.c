@@ -13,8 +13,8 @@ static struct pw_fdtrx_seen *seen_at(struct pw_fdtrx *x, uint32_t instance)
 	return &x->seen[instance % PW_FDTRX_SEEN];
 }
 
-/* true when this very instance was taken. Another one under the same number (a sender that was started
- * again) has other bytes. */
+/* true: this instance was parsed before. One with the same number but other bytes (of a sender that was
+ * restarted) is another instance. */
 static bool is_seen(struct pw_fdtrx *x, const struct pw_fdtrx_slot *slot)
 {
 	const struct pw_fdtrx_seen *s = seen_at(x, slot->instance);
@@ -80,7 +80,7 @@ static bool same_geometry(const struct pw_blocks *a, const struct pw_blocks *b)
 	       a->max_sbl == b->max_sbl;
 }
 
-/* The slot that the packet belongs to, made if need be; *bad when the packet is at fault. */
+/* The slot that the packet belongs to; a new one if necessary. *bad: the packet is at fault. */
 static struct pw_fdtrx_slot *slot_for(struct pw_fdtrx *x, const struct pw_alc_hdr *hdr, bool *bad)
 {
 	struct pw_fdtrx_slot *s = slot_find(x, hdr->fdt_instance);
@@ -97,14 +97,14 @@ static struct pw_fdtrx_slot *slot_for(struct pw_fdtrx *x, const struct pw_alc_hd
 		*bad = false;
 		return s;
 	}
-	/* Two geometries under one number: the newer one may be the true one, collect that. */
+	/* Two lengths or symbol sizes under one number: collect the newer one, which may be right. */
 	if (s)
 		slot_free(x, s);
 	*bad = s != NULL;
 	return slot_open(x, hdr, &b);
 }
 
-/* One symbol into the slot; false when it does not fit the instance. */
+/* Copies one symbol to the slot; false: it does not fit the instance. */
 static bool place(
 	struct pw_fdtrx_slot *s, const struct pw_alc_hdr *hdr, const uint8_t *payload, size_t len)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Collects FDT instances from the packets of TOI 0. Memory is bounded: a few instances at a time
- * (the one longest without a packet gives way), each of at most PW_FDT_MAX_BYTES. An instance that
- * was taken is known by its number, length and hash, so that its repetitions are not parsed again.
- * One thread.
+ * Assembles file tables (FDT instances) from the packets of TOI 0. Memory is bounded: a few instances at a
+ * time, each of at most PW_FDT_MAX_BYTES; a new one replaces the one whose last packet is oldest. An
+ * instance that was parsed is remembered by its number, length and hash, so that repetitions of it are
+ * not parsed again. Used by one thread.
  */
 #ifndef PW_RECV_FDTRX_H
 #define PW_RECV_FDTRX_H
@@ -26,7 +26,7 @@ struct pw_fdtrx_slot {
 	uint64_t n_missing; /* symbols */
 	uint64_t used;      /* packet count at its last packet */
 	uint32_t instance;
-	uint64_t hash;             /* of all bytes, once they are there */
+	uint64_t hash;             /* of all bytes, once they have come */
 	enum pw_encoding encoding; /* EXT_CENC */
 };
 
@@ -40,7 +40,7 @@ struct pw_fdtrx {
 	struct pw_fdtrx_slot slots[PW_FDTRX_SLOTS];
 	struct pw_fdtrx_seen seen[PW_FDTRX_SEEN];
 	uint64_t n_packets;
-	uint64_t *left_bytes; /* instances may take so much more; shared by all collectors */
+	uint64_t *left_bytes; /* memory that instances may still take; shared by all sessions */
 };
 
 enum pw_fdtrx_outcome {
@@ -53,10 +53,10 @@ enum pw_fdtrx_outcome {
 enum pw_fdtrx_outcome pw_fdtrx_take(struct pw_fdtrx *x, const struct pw_alc_hdr *hdr,
 	const uint8_t *payload, size_t len, struct pw_fdtrx_slot **slot);
 
-/* good: remember the instance. Not good (damaged on the way, perhaps): the next copy is tried. */
+/* Frees the slot. good: the instance is remembered. Else (it may be damaged) its next copy is tried. */
 void pw_fdtrx_done(struct pw_fdtrx *x, struct pw_fdtrx_slot *slot, bool good);
 
-/* Forgets which instances were taken: their repetitions count as new. */
+/* Forgets which instances were parsed: repetitions count as new. */
 void pw_fdtrx_forget(struct pw_fdtrx *x);
 
 void pw_fdtrx_finish(struct pw_fdtrx *x); /* accepts a zeroed one */

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a lane does with a packet that is no symbol of the part that it has: find the part, let the packet
- * wait for its file or its table, or count why it goes nowhere. Under the receiver's lock.
+ * The slow path of a lane, for packets that are not symbols of the part that it has at hand: find their
+ * part, queue them until their file is open or their table has come, or drop them and count why. All of
+ * it runs under the receiver's lock.
  */
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "recv/lane.h"
+#include "recv/lane_private.h"
 
-/* A lane waits no longer than this for the file worker; then the packet is lost. */
+/* A lane waits at most this long for the file worker; then it drops the packet. */
 #define ROOM_PATIENCE_NS (30 * PW_NS_PER_S)
 
-/* The first symbol of a file that was opened ahead: now it counts against the free space. false: there
- * is not enough left. */
+/* Takes the first symbol of a file that was opened ahead: from now on it counts against the free space.
+ * false: there is not enough left. */
 static bool admit(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o)
 {
 	if (o->prepared) {
@@ -35,8 +36,8 @@ static bool admit(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o
 	return true;
 }
 
-/* A full room holds the lane up until the file worker has made space: what waits in the port's ring
- * meanwhile is not lost. With the lock, which it gives up. */
+/* The queue is full: the lane waits until the file worker has made space. Packets that wait in the port's
+ * ring meanwhile are not lost. With the lock, which it releases meanwhile. */
 static void wait_for_room(struct pw_recv *r, struct pw_recv_lane *l)
 {
 	pthread_mutex_unlock(&r->lock);
@@ -46,7 +47,7 @@ static void wait_for_room(struct pw_recv *r, struct pw_recv_lane *l)
 	pthread_mutex_lock(&r->lock);
 }
 
-/* Keeps a packet whose file is not open. */
+/* Queues a packet whose file is not open. */
 static void keep(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o,
 	const struct pw_rx_view *view)
 {
@@ -64,7 +65,7 @@ static void keep(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o,
 	pw_recv_want_open(r, o);
 }
 
-/* The file worker places what waited before the lanes get the part. */
+/* The file worker places the packets that waited before the lanes get the part. */
 static bool is_opening(
 	const struct pw_recv *r, const struct pw_recv_lane *l, const struct pw_part *p)
 {
@@ -76,13 +77,13 @@ static bool is_over(const struct pw_object *o)
 	return !pw_recv_state_is_open(o->state) || (o->has_len && o->len_bytes == 0);
 }
 
-/* A table waits for the file worker, or is with it. */
+/* A table waits for the file worker, or the worker reads it now. */
 static bool is_table_due(const struct pw_recv *r)
 {
 	return r->room.tables || r->has_tables;
 }
 
-/* No table has named the object yet. */
+/* Queues a packet of an object that no table has named yet. */
 static void keep_unknown(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_session *s,
 	const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
 {
@@ -94,7 +95,7 @@ static void keep_unknown(struct pw_recv *r, struct pw_recv_lane *l, const struct
 		pw_room_add_unknown(&r->room, view, hdr->toi, !l->is_worker && !is_table_due(r));
 }
 
-/* The part that the packet's symbols go to, or NULL: then they wait, or go nowhere. With the lock. */
+/* The part that the packet's symbols go to. NULL: the packet was queued or dropped. With the lock. */
 static struct pw_part *find_part(struct pw_recv *r, struct pw_recv_lane *l,
 	const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
 {
@@ -103,8 +104,8 @@ static struct pw_part *find_part(struct pw_recv *r, struct pw_recv_lane *l,
 	for (;;) {
 		struct pw_session *s = pw_recv_session(r, view->from, hdr->tsi);
 		struct pw_object *o = s ? pw_objtab_find(&r->objs, s, hdr->toi) : NULL;
-		/* The table came first: it may name the object, begin it again, or give its TOI to
-		 * another file. */
+		/* A table came before this packet and is not read yet. It may name the object, restart
+		 * it, or give its TOI to another file. */
 		const bool is_due = is_table_due(r) && !l->is_worker;
 		const bool has_room = is_due ? r->room.unknown_bytes < PW_ROOM_UNKNOWN
 					     : r->room.file_bytes <= PW_ROOM_FILES || l->is_worker;
@@ -141,7 +142,7 @@ static bool is_taken(const struct pw_recv *r, const struct pw_alc_hdr *hdr, stru
 	       (!r->cfg.source.family || pw_host_key_equal(from, pw_host_key(&r->cfg.source)));
 }
 
-/* A session whose table is still with the file worker is closed behind it. */
+/* Counts the close. If the session's table is not read yet, the close is queued behind it. */
 static void close_session(
 	struct pw_recv *r, const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
 {
@@ -153,7 +154,6 @@ static void close_session(
 		pw_room_add_table(&r->room, view);
 }
 
-/* A packet that is no symbol of the lane's part. With the lock. */
 void pw_lane_take_other(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
 	const struct pw_rx_view *view, size_t payload_len)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The finisher: a thread that makes `ok` true. For each file whose symbols are all there:
+ * The finisher: a thread that verifies complete files, makes them durable and gives them their names. For
+ * each file whose symbols have all come:
  *
  *   digest -> data on the disk -> rename NAME.part to NAME -> directories on the disk -> COMPLETE
  *
- * It takes all files that wait as one batch, so that many small files share one sync. A file that fails
- * at any step ends with a reason; the others go on.
+ * It takes all waiting files as one batch, so that many small files share one sync. A file that fails at any
+ * step is refused with a reason; the others go on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,18 +18,18 @@
 #include "recv/recv_private.h"
 
 #define BATCH_FILES 512u
-#define BATCH_BYTES (256ull << 20) /* a large file's result must not wait for many others' */
+#define BATCH_BYTES (256ull << 20) /* so that a file does not wait for the digests of many others */
 #define SYNC_EACH   8u             /* up to so many files are synced one by one */
 
 enum result { GOOD, UNVERIFIED, DIFFERS, FAILED };
 
 struct job {
 	struct pw_object *o;
-	struct pw_part *part;    /* NULL: there is no part (empty file, TARGET) */
+	struct pw_part *part;    /* NULL: none (empty file, or PW_FINISH_TARGET) */
 	struct pw_outfile *file; /* of the part, or opened here */
 	struct pw_outfile_id id;
 	unsigned int number;
-	struct pw_digest wanted; /* what the tables named when the batch began */
+	struct pw_digest wanted; /* as the tables named it when the batch began */
 	enum result result;
 	struct pw_err err;
 };
@@ -40,7 +41,7 @@ struct batch {
 
 void pw_recv_submit(struct pw_recv *r, struct pw_object *o, enum pw_finish_kind kind)
 {
-	o->awaits = false;
+	o->awaits_digest = false;
 	o->finish_kind = (uint8_t)kind;
 	pw_recv_set_state(r, o, PW_RECV_VERIFYING);
 	if (o->in_finish)
@@ -61,7 +62,7 @@ void pw_recv_complete(struct pw_recv *r, struct pw_object *o)
 		pw_recv_list_remove(r, o->part);
 	}
 	if (o->digest_due && !r->cfg.discard) {
-		o->awaits = true;
+		o->awaits_digest = true;
 		pw_recv_set_state(r, o, PW_RECV_VERIFYING);
 		return;
 	}
@@ -76,10 +77,9 @@ void pw_recv_submit_due(struct pw_recv *r)
 		struct pw_object *o = pw_objtab_at(&r->objs, i);
 
 		o->digest_due = false;
-		if (!o->awaits)
+		if (!o->awaits_digest)
 			continue;
-		pw_warn(r->log, "%s is all there, but its digest never came: not verified",
-			o->name);
+		pw_warn(r->log, "%s is complete, but its digest never came: not verified", o->name);
 		pw_recv_submit(r, o, PW_FINISH_PART);
 	}
 }
@@ -92,7 +92,7 @@ static void fail(struct job *j, const struct pw_err *err)
 		j->err.code = EIO;
 }
 
-/* Opens what the job is about, where the part is not open already. */
+/* Opens the job's file, unless the part has it open. */
 static int open_file(struct pw_recv *r, struct job *j, struct pw_err *err)
 {
 	const struct pw_object *o = j->o;
@@ -114,7 +114,7 @@ static int open_file(struct pw_recv *r, struct job *j, struct pw_err *err)
 		j->part && j->part->id.ino ? &j->part->id : NULL, &j->file, err);
 }
 
-/* The digest of the file's content, less what the lanes have done of it already. */
+/* Computes the digest of the file's content; continues the one that the lanes began. */
 static int digest(struct job *j, struct pw_digest *got, struct pw_err *err)
 {
 	const uint64_t len = j->o->len_bytes;
@@ -140,7 +140,7 @@ static int digest(struct job *j, struct pw_digest *got, struct pw_err *err)
 	return at == len ? 0 : -(err->code ? err->code : EIO);
 }
 
-static void differs(struct job *j, const struct pw_digest *got)
+static void set_differs(struct job *j, const struct pw_digest *got)
 {
 	char a[PW_DIGEST_TEXT_MAX], b[PW_DIGEST_TEXT_MAX];
 
@@ -149,7 +149,7 @@ static void differs(struct job *j, const struct pw_digest *got)
 		pw_digest_format(a, sizeof(a), &j->wanted), pw_digest_format(b, sizeof(b), got));
 }
 
-/* Sets the job's result by the file's content. */
+/* Compares the file's digest and sets the job's result. */
 static void verify(struct pw_recv *r, struct job *j)
 {
 	struct pw_err err = {0};
@@ -170,7 +170,7 @@ static void verify(struct pw_recv *r, struct job *j)
 		j->result = GOOD;
 		if (got.kind != j->wanted.kind ||
 			memcmp(got.bytes, j->wanted.bytes, pw_digest_len(got.kind)) != 0)
-			differs(j, &got);
+			set_differs(j, &got);
 	}
 	if (j->result != DIFFERS && pw_outfile_flush(j->file, &err) < 0)
 		fail(j, &err);
@@ -186,8 +186,8 @@ static bool is_to_publish(const struct job *j)
 	return is_good(j) && j->o->finish_kind == PW_FINISH_PART;
 }
 
-/* Writes each file's data to the disk, also that of a NAME that was there: its writer may not have synced
- * it. One sync of the file system serves many files; when it reports an error, each file is synced. */
+/* Syncs each file's data, also that of a NAME that existed: its writer may not have synced it. One sync of
+ * the file system serves many files; if it reports an error, each file is synced. */
 static void sync_data(struct pw_recv *r, struct batch *b)
 {
 	struct pw_err err = {0};
@@ -214,7 +214,7 @@ static void publish(struct pw_recv *r, struct job *j)
 		fail(j, &err);
 }
 
-/* The new names to the disk. */
+/* Syncs the directories of the new names. */
 static void sync_names(struct pw_recv *r, struct batch *b)
 {
 	const char *names[BATCH_FILES];
@@ -231,7 +231,7 @@ static void sync_names(struct pw_recv *r, struct batch *b)
 			fail(&b->jobs[i], &err);
 }
 
-/* Here and not with the result: to unmap takes a while, and the result comes under the lock. */
+/* Not in take_result(), which runs under the lock: unmapping takes a while. */
 static void close_file(struct job *j)
 {
 	if (j->result == DIFFERS && j->part && j->part->file) {
@@ -267,7 +267,7 @@ static void run_batch(struct pw_recv *r, struct batch *b)
 		close_file(&b->jobs[i]);
 }
 
-/* The file is received once more, from the start: the next pass of the sender brings it. */
+/* Receives the file again from the start: the sender's next pass may bring it. */
 static void reopen(struct pw_recv *r, struct job *j)
 {
 	struct pw_object *o = j->o;
@@ -310,7 +310,7 @@ static void take_failure(struct pw_recv *r, struct job *j)
 	struct pw_object *o = j->o;
 	const struct pw_part *p = o->part;
 
-	/* Others need the space: the manifest, at least. */
+	/* Other files, and the manifest, need the space. */
 	if (p && p->id.ino && !p->resumed && (j->err.code == ENOSPC || j->err.code == EDQUOT))
 		pw_outdir_remove_part(r->out, o->name, p->number, &p->id);
 	if (o->finish_kind == PW_FINISH_PART || o->published)
@@ -331,7 +331,7 @@ static void take_good(struct pw_recv *r, struct job *j)
 	o->resumed_bytes = 0;
 	pw_object_reason(o, NULL, false);
 	pw_recv_set_state(r, o, j->result == GOOD ? PW_RECV_COMPLETE : PW_RECV_UNVERIFIED);
-	/* Its digest came while it was verified without one. */
+	/* Its digest came after the batch began without one. */
 	if (j->result == UNVERIFIED && o->digest.kind != PW_DIGEST_NONE && !r->cfg.discard)
 		pw_recv_submit(r, o, PW_FINISH_TARGET);
 }
@@ -351,7 +351,7 @@ static void take_result(struct pw_recv *r, struct job *j)
 		reopen(r, j);
 }
 
-/* Moves what waits into the batch. With the lock. */
+/* Moves waiting files into the batch. With the lock. */
 static void fill_batch(struct pw_recv *r, struct batch *b)
 {
 	uint64_t bytes = 0;
@@ -374,8 +374,8 @@ static void fill_batch(struct pw_recv *r, struct batch *b)
 	}
 }
 
-/* Parts of files that were refused while lanes had them: what is in them is of no use, and their space
- * may be what other files need. With the lock, which it gives up. */
+/* Frees parts of files that were refused while lanes had them, and removes their files: other files may need
+ * the space. With the lock, which it releases meanwhile. */
 static void free_retired(struct pw_recv *r)
 {
 	struct pw_part *p = r->retired, *next;
@@ -390,7 +390,7 @@ static void free_retired(struct pw_recv *r)
 		next = p->next_retired;
 		bytes += pw_part_bytes(&p->blocks);
 		placed += p->blocks.transfer_len - atomic_load(&p->missing_bytes);
-		/* A part that an earlier manifest vouches for stays as it was taken up. */
+		/* A resumed part stays: the old manifest lists it. */
 		if (p->id.ino && !p->resumed)
 			pw_outdir_remove_part(r->out, p->obj->name, p->number, &p->id);
 		pw_part_destroy(p);
@@ -439,5 +439,5 @@ int pw_recv_finisher_start(struct pw_recv *r, struct pw_err *err)
 
 	r->batch = calloc(1, sizeof(struct batch));
 	ret = r->batch ? pw_thread_start(&r->finisher, finisher_main, r) : ENOMEM;
-	return ret ? pw_err_sys(err, ret, "start the receiver's finisher") : 0;
+	return ret ? pw_err_sys(err, ret, "cannot start the receiver's finisher") : 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads a gap manifest, and finds names in it. */
 #include "recv/gaps.h"
 
 #include <errno.h>
@@ -13,11 +14,12 @@
 #include "recv/gapscan.h"
 #include "wire/blocks.h"
 
-/* A manifest on its way in. */
+/* A manifest that is being read. */
 struct reading {
 	struct pw_gapscan s;
 	const char *path; /* for messages; NULL: none */
-	size_t room;      /* in g->files */
+	size_t room;      /* allocated entries of g->files */
+	size_t name_room; /* allocated entries of g->named */
 	size_t n_ranges;  /* of all files so far */
 	struct pw_gaps *g;
 	struct pw_err *err;
@@ -70,16 +72,14 @@ static bool percent_decode(char *text)
 	return true;
 }
 
-static int read_name(struct reading *rd, struct pw_gap_file *f, bool percent)
+static int read_name(struct reading *rd, char **name, bool percent)
 {
-	if (f->name)
-		return bad(rd, "a file has two names");
-	f->name = pw_gapscan_string(&rd->s);
-	if (!f->name)
-		return bad(rd, "a file's name is no string");
-	if (percent && !percent_decode(f->name))
-		return bad(rd, "a file's \"name_bytes\" is not percent-encoded text");
-	if (!*f->name || strlen(f->name) > PW_NAME_MAX)
+	*name = pw_gapscan_string(&rd->s);
+	if (!*name)
+		return bad(rd, "a file's name is not a string");
+	if (percent && !percent_decode(*name))
+		return bad(rd, "a file's name is not percent-encoded text");
+	if (!**name || strlen(*name) > PW_NAME_MAX)
 		return bad(rd, "a file's name is empty or too long");
 	return 0;
 }
@@ -157,7 +157,9 @@ static int read_file_value(struct reading *rd, struct pw_gap_file *f, size_t key
 	switch (key) {
 	case NAME:
 	case NAME_BYTES:
-		return read_name(rd, f, key == NAME_BYTES);
+		if (f->name)
+			return bad(rd, "a file has two names");
+		return read_name(rd, &f->name, key == NAME_BYTES);
 	case BYTES:
 		if (pw_gapscan_u64(&rd->s, PW_MAX_TRANSFER_LEN, &f->len_bytes))
 			return 0;
@@ -270,6 +272,42 @@ static int read_files(struct reading *rd)
 	return ret;
 }
 
+static int add_name(struct reading *rd, bool percent)
+{
+	struct pw_gaps *g = rd->g;
+
+	if (g->n_named == PW_GAPS_MAX_FILES)
+		return bad(rd, "it names too many files");
+	if (g->n_named == rd->name_room) {
+		const size_t more = rd->name_room ? 2 * rd->name_room : 16;
+		char **grown = reallocarray(g->named, more, sizeof(*grown));
+
+		if (!grown)
+			return no_memory(rd);
+		g->named = grown;
+		rd->name_room = more;
+	}
+	/* Counted first, so that pw_gaps_finish() frees it. */
+	return read_name(rd, &g->named[g->n_named++], percent);
+}
+
+static int read_named(struct reading *rd, bool percent)
+{
+	enum pw_gapscan_item item;
+	bool first = true;
+	int ret = 0;
+
+	if (!pw_gapscan_take(&rd->s, '['))
+		return bad(rd, "\"named\" is not a list");
+	while (ret == 0 && (item = pw_gapscan_next(&rd->s, ']', first)) != PW_GAPSCAN_END) {
+		if (item == PW_GAPSCAN_BAD)
+			return bad(rd, "it is no JSON: a comma or a bracket is missing");
+		ret = add_name(rd, percent);
+		first = false;
+	}
+	return ret;
+}
+
 static int read_schema(struct reading *rd)
 {
 	char *schema = pw_gapscan_string(&rd->s);
@@ -279,7 +317,9 @@ static int read_schema(struct reading *rd)
 	return ok ? 0 : bad(rd, "its \"schema\" is not " PW_GAPS_SCHEMA);
 }
 
-enum root_key { SCHEMA, TSI, FILES, N_ROOT_KEYS };
+enum root_key { SCHEMA, TSI, FILES, UNNAMED, NAMED, NAMED_BYTES, N_ROOT_KEYS };
+
+#define NEEDED_ROOT_KEYS (1u << SCHEMA | 1u << TSI | 1u << FILES)
 
 static int read_root_value(struct reading *rd, size_t key)
 {
@@ -292,6 +332,13 @@ static int read_root_value(struct reading *rd, size_t key)
 		return bad(rd, "\"tsi\" is out of range");
 	case FILES:
 		return read_files(rd);
+	case UNNAMED:
+		if (pw_gapscan_u64(&rd->s, INT64_MAX, &rd->g->n_unnamed))
+			return 0;
+		return bad(rd, "\"unnamed\" is out of range");
+	case NAMED:
+	case NAMED_BYTES:
+		return read_named(rd, key == NAMED_BYTES);
 	default:
 		return pw_gapscan_skip(&rd->s) ? 0 : bad(rd, "it is no JSON, or a value too large");
 	}
@@ -299,7 +346,8 @@ static int read_root_value(struct reading *rd, size_t key)
 
 static int read_root(struct reading *rd)
 {
-	static const char *const names[N_ROOT_KEYS] = {"schema", "tsi", "files"};
+	static const char *const names[N_ROOT_KEYS] = {
+		"schema", "tsi", "files", "unnamed", "named", "named_bytes"};
 	unsigned int seen = 0;
 	bool first = true;
 	size_t key;
@@ -315,7 +363,7 @@ static int read_root(struct reading *rd)
 	}
 	if (ret < 0)
 		return ret;
-	if (seen != (1u << N_ROOT_KEYS) - 1)
+	if ((seen & NEEDED_ROOT_KEYS) != NEEDED_ROOT_KEYS)
 		return bad(rd, "\"schema\", \"tsi\" or \"files\" is missing");
 	return pw_gapscan_at_end(&rd->s) ? 0 : bad(rd, "something follows its end");
 }
@@ -325,6 +373,11 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct pw_gap_file *)a)->name, ((const struct pw_gap_file *)b)->name);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static int sort(struct reading *rd)
 {
 	struct pw_gaps *g = rd->g;
@@ -332,9 +385,14 @@ static int sort(struct reading *rd)
 
 	if (g->n_files)
 		qsort(g->files, g->n_files, sizeof(*g->files), by_name);
+	if (g->n_named)
+		qsort(g->named, g->n_named, sizeof(*g->named), by_text);
 	g->sorted = true;
 	for (i = 1; i < g->n_files; i++)
 		if (!strcmp(g->files[i - 1].name, g->files[i].name))
+			return bad(rd, "a file is named twice");
+	for (i = 0; i < g->n_named; i++)
+		if ((i && !strcmp(g->named[i - 1], g->named[i])) || pw_gaps_find(g, g->named[i]))
 			return bad(rd, "a file is named twice");
 	return 0;
 }
@@ -349,6 +407,8 @@ static int parse(
 	ret = len > PW_GAPS_MAX_BYTES ? bad(&rd, "it is too large") : read_root(&rd);
 	if (ret == 0)
 		ret = sort(&rd);
+	if (ret == 0 && path && !(g->paths = strdup(path)))
+		ret = no_memory(&rd);
 	if (ret < 0)
 		pw_gaps_finish(g);
 	return ret;
@@ -380,19 +440,19 @@ int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	char *text = NULL;
+	struct pw_gaps more = {0};
 	int ret;
 
-	*g = (struct pw_gaps){0};
 	if (fd < 0 && errno == ENOENT)
 		return pw_err_set(err, ENOENT,
-			"cannot read the gap manifest %s: there is none; name what `pagewire recv` "
-			"wrote, or leave out --resume and --gaps",
+			"cannot read the gap manifest %s: it does not exist; name the file that "
+			"`pagewire recv` wrote, or leave out --resume and --gaps",
 			path);
 	if (fd < 0)
 		return pw_err_sys(err, errno, "cannot read the gap manifest %s", path);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		ret = pw_err_set(err, EINVAL,
-			"cannot read the gap manifest %s: not an ordinary file; name the file that "
+			"cannot read the gap manifest %s: not a regular file; name the file that "
 			"`pagewire recv` wrote",
 			path);
 		goto close_fd;
@@ -409,8 +469,11 @@ int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err)
 	if (ret < 0)
 		pw_err_sys(err, -ret, "cannot read the gap manifest %s", path);
 	else
-		ret = parse(path, text, (size_t)st.st_size, g, err);
+		ret = parse(path, text, (size_t)st.st_size, &more, err);
 	free(text);
+	if (ret == 0)
+		ret = pw_gaps_merge(g, &more, err);
+	pw_gaps_finish(&more);
 
 close_fd:
 	close(fd);
@@ -438,6 +501,11 @@ const struct pw_gap_file *pw_gaps_find(const struct pw_gaps *g, const char *name
 	return NULL;
 }
 
+bool pw_gaps_has_named(const struct pw_gaps *g, const char *name)
+{
+	return g->n_named && bsearch(&name, g->named, g->n_named, sizeof(*g->named), by_text);
+}
+
 void pw_gaps_finish(struct pw_gaps *g)
 {
 	size_t i;
@@ -446,6 +514,10 @@ void pw_gaps_finish(struct pw_gaps *g)
 		free(g->files[i].name);
 		free(g->files[i].missing);
 	}
+	for (i = 0; i < g->n_named; i++)
+		free(g->named[i]);
 	free(g->files);
+	free(g->named);
+	free(g->paths);
 	*g = (struct pw_gaps){0};
 }

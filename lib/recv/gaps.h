@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The gap manifest: what a receiver still misses, as JSON. It is the repair request of a one-way
- * link: carry it back by hand, `send --gaps FILE` sends just that, `recv --resume` takes it in.
+ * link: carry it back by hand, `send --gaps FILE` sends what it asks for, `recv --resume` takes that in.
  *
  *   {"schema": "pagewire.gaps/1", "tsi": 7,
  *    "files": [{"name": "dir/a.img", "bytes": 3000001, "digest": "xxh3-128:...", "part": 2,
  *               "missing": [[0, 1440], [2880, 5760]]},
- *              {"name_bytes": "caf%E9.txt", "bytes": 3000, "missing": [[0, 3000]]}]}
+ *              {"name_bytes": "caf%E9.txt", "bytes": 3000, "missing": [[0, 3000]]}],
+ *    "unnamed": 64, "named": ["b.img"], "named_bytes": ["th%E9.txt"]}
  *
- *   name        the name, where its bytes are UTF-8
- *   name_bytes  else: '%' and all that is not printable ASCII as %XX, with two hexadecimal digits
- *   part        the received bytes lie in NAME.2.part; left out: in NAME.part
+ *   files       the files of which bytes are missing
+ *   name        the name, if its bytes are UTF-8
+ *   name_bytes  else: '%' and each byte that is not printable ASCII as %XX, with two hexadecimal digits
+ *   digest      absent if it is not known
+ *   part        the received bytes lie in NAME.2.part; absent: in NAME.part
  *   missing     byte ranges [from, to), sorted and disjoint
+ *   unnamed     at least so many files of the session were never named by a file table; absent: 0
+ *   named       with unnamed: the files that were named and of which nothing is needed. The sender
+ *               repeats each file that is neither here nor in files
+ *   named_bytes the same, for names that are not UTF-8
  *
- * Files that are complete do not appear. A digest that is not known is left out. Read as hostile:
- * sizes, counts and ranges are bounded. The same bounds hold for writing, so that what was written
- * can be read.
+ * The text is read as hostile: sizes, counts and ranges are bounded. The same bounds hold for writing,
+ * so that a manifest that was written can be read.
  */
 #ifndef PW_RECV_GAPS_H
 #define PW_RECV_GAPS_H
@@ -29,9 +35,9 @@
 
 #define PW_GAPS_SCHEMA "pagewire.gaps/1"
 #define PW_GAPS_FILE   "pagewire-gaps.json" /* in the output directory */
-/* A million names of 256 MiB in total, each byte as three (%XX), and 250 bytes beside each name. */
+/* One million names with 256 MiB in total, each byte written as three (%XX), and 250 more bytes per name. */
 #define PW_GAPS_MAX_BYTES  (5u << 28)
-#define PW_GAPS_MAX_FILES  (4u << 20)
+#define PW_GAPS_MAX_FILES  (4u << 20)  /* in each list */
 #define PW_GAPS_MAX_RANGES (16u << 20) /* of all files */
 #define PW_GAPS_MAX_PART   15u
 
@@ -53,18 +59,28 @@ struct pw_gaps {
 	uint64_t tsi;
 	struct pw_gap_file *files;
 	size_t n_files;
-	bool sorted; /* files are in the order of their names' bytes: parsing sorts them */
+	uint64_t n_unnamed; /* files that are in neither list, at least */
+	char **named;       /* with n_unnamed: files of which nothing is needed; owned */
+	size_t n_named;
+	bool sorted; /* both lists are in the order of the names' bytes: parsing sorts them */
+	char *paths; /* the manifests that were loaded, for messages; owned, may be NULL */
 };
 
 /* Parses JSON text. -EBADMSG when it is no manifest, contradicts itself or is beyond the bounds. */
 int pw_gaps_parse(const char *text, size_t len, struct pw_gaps *g, struct pw_err *err);
+/* Adds the manifest to g, which is zeroed or was loaded: then g asks for all that one of the receivers
+ * needs. -EBADMSG as pw_gaps_parse(), and when manifests disagree about a file's length or digest. */
 int pw_gaps_load(const char *path, struct pw_gaps *g, struct pw_err *err);
-/* Writes PATH.part, renames it to PATH, and waits until both are on the disk. What stands at
- * PATH.part is removed, a link is not followed. -EISDIR: a directory stands there, or at PATH.
- * -EFBIG: g is beyond the bounds. PATH is as it was after any failure but one to sync. */
+/* As pw_gaps_load(), of two manifests that were parsed. Takes what is in more. */
+int pw_gaps_merge(struct pw_gaps *g, struct pw_gaps *more, struct pw_err *err);
+/* Writes PATH.part, renames it to PATH, and waits until both are on the disk. A file or link at
+ * PATH.part is removed first. -EISDIR: a directory stands there, or at PATH. -EFBIG: g is beyond the
+ * bounds. Every failure but that of a sync leaves PATH as it was. */
 int pw_gaps_save(const char *path, const struct pw_gaps *g, struct pw_err *err);
-/* NULL when g does not name it. Fast when g is sorted. */
+/* The entry in files, or NULL. Fast when g is sorted. */
 const struct pw_gap_file *pw_gaps_find(const struct pw_gaps *g, const char *name);
+/* Whether the name is in `named`. g is sorted. */
+bool pw_gaps_has_named(const struct pw_gaps *g, const char *name);
 void pw_gaps_finish(struct pw_gaps *g); /* accepts a zeroed one */
 
 #endif

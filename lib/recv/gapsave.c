@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Writing a gap manifest. As text, not through a tree of jansson's: a million ranges are normal. */
+/*
+ * Writes a gap manifest: to PATH.part, which is synced and renamed. It is written as text and not as a tree of
+ * jansson, because a million ranges are normal.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,8 +19,7 @@
 #include "file/window.h"
 #include "recv/gaps.h"
 
-/* Where the manifest goes. The directory is opened once: what happens to its path later does not
- * matter. */
+/* Where the manifest goes. The directory is opened once, so later changes of its path have no effect. */
 struct place {
 	const char *path; /* for messages */
 	int dir_fd;
@@ -25,7 +27,8 @@ struct place {
 	char *tmp;        /* base.part */
 };
 
-/* putc_unlocked: no other thread has the stream, and a lock for each character takes most of the time. */
+/* putc_unlocked(): no other thread uses the stream, and a lock for each character would take most of the
+ * time. */
 static void write_hex(FILE *f, unsigned int byte)
 {
 	static const char digits[] = "0123456789ABCDEF";
@@ -41,7 +44,7 @@ static void write_plain(FILE *f, char c)
 	putc_unlocked(c, f);
 }
 
-/* s is UTF-8. Control characters are escaped, those of C1 and DEL, too: a terminal would obey them. */
+/* s is UTF-8. Control characters are escaped, also DEL and those of C1: a terminal would obey them. */
 static void write_utf8(FILE *f, const char *s)
 {
 	for (; *s; s++) {
@@ -72,11 +75,9 @@ static void write_percent(FILE *f, const char *s)
 	}
 }
 
-static void write_name(FILE *f, const char *name)
+static void write_name(FILE *f, const char *name, bool utf8)
 {
-	const bool utf8 = pw_utf8_valid(name);
-
-	fputs(utf8 ? "{\"name\": \"" : "{\"name_bytes\": \"", f);
+	fputc('"', f);
 	if (utf8)
 		write_utf8(f, name);
 	else
@@ -86,10 +87,12 @@ static void write_name(FILE *f, const char *name)
 
 static void write_file(FILE *f, const struct pw_gap_file *file)
 {
+	const bool utf8 = pw_utf8_valid(file->name);
 	char digest[PW_DIGEST_TEXT_MAX];
 	size_t i;
 
-	write_name(f, file->name);
+	fputs(utf8 ? "{\"name\": " : "{\"name_bytes\": ", f);
+	write_name(f, file->name, utf8);
 	fprintf(f, ", \"bytes\": %" PRIu64, file->len_bytes);
 	if (file->digest.kind != PW_DIGEST_NONE)
 		fprintf(f, ", \"digest\": \"%s\"",
@@ -103,7 +106,22 @@ static void write_file(FILE *f, const struct pw_gap_file *file)
 	fputs("]}", f);
 }
 
-/* EFBIG says that our own bounds are passed: a limit on file sizes (ulimit -f) is told apart. */
+/* One of the two lists of named files; an empty one is left out. */
+static void write_named(FILE *f, const struct pw_gaps *g, bool utf8)
+{
+	const char *before = utf8 ? ",\n\"named\": [\n " : ",\n\"named_bytes\": [\n ";
+	size_t i, n = 0;
+
+	for (i = 0; i < g->n_named && ftello(f) <= (off_t)PW_GAPS_MAX_BYTES; i++) {
+		if (pw_utf8_valid(g->named[i]) != utf8)
+			continue;
+		fputs(n++ ? ",\n " : before, f);
+		write_name(f, g->named[i], utf8);
+	}
+	fputs(n ? "]" : "", f);
+}
+
+/* EFBIG means that our own bounds are passed. A limit on file sizes (ulimit -f) gets another code. */
 static int stream_error(void)
 {
 	if (errno == EFBIG)
@@ -111,7 +129,7 @@ static int stream_error(void)
 	return errno ? -errno : -EIO;
 }
 
-/* -EFBIG when the reader would refuse it, -errno of f. */
+/* -EFBIG when the reader would refuse it; -errno of f. */
 static int write_text(FILE *f, const struct pw_gaps *g)
 {
 	size_t i;
@@ -127,7 +145,13 @@ static int write_text(FILE *f, const struct pw_gaps *g)
 		if (ftello(f) > (off_t)PW_GAPS_MAX_BYTES)
 			return -EFBIG;
 	}
-	fputs("\n]}\n", f);
+	fputs("\n]", f);
+	if (g->n_unnamed) {
+		fprintf(f, ",\n\"unnamed\": %" PRIu64, g->n_unnamed);
+		write_named(f, g, true);
+		write_named(f, g, false);
+	}
+	fputs("}\n", f);
 	if (fflush(f) != 0 || ferror(f))
 		return stream_error();
 	return ftello(f) > (off_t)PW_GAPS_MAX_BYTES ? -EFBIG : 0;
@@ -139,21 +163,24 @@ static int check_bounds(const struct pw_gaps *g)
 
 	for (i = 0; i < g->n_files; i++)
 		n_ranges += g->files[i].n_missing;
-	return g->n_files > PW_GAPS_MAX_FILES || n_ranges > PW_GAPS_MAX_RANGES ? -EFBIG : 0;
+	return g->n_files > PW_GAPS_MAX_FILES || g->n_named > PW_GAPS_MAX_FILES ||
+			       n_ranges > PW_GAPS_MAX_RANGES
+		       ? -EFBIG
+		       : 0;
 }
 
-/* ret, and what it means. */
-static int say(const char *path, int ret, struct pw_err *err)
+/* Sets err for ret, which it returns. */
+static int report(const char *path, int ret, struct pw_err *err)
 {
 	if (ret == -EFBIG)
 		return pw_err_set(err, EFBIG,
 			"cannot write the gap manifest %s: it would have more than %u files, %u "
-			"ranges or %u bytes, which nothing could read; receive the session again",
+			"ranges or %u bytes, which nothing can read; receive the session again",
 			path, PW_GAPS_MAX_FILES, PW_GAPS_MAX_RANGES, PW_GAPS_MAX_BYTES);
 	return ret < 0 ? pw_err_sys(err, -ret, "cannot write the gap manifest %s", path) : 0;
 }
 
-/* hugetlbfs has no write(2), only mappings: the text is made in memory first. */
+/* hugetlbfs has no write(2), only mappings: the text is written to memory first. */
 static int map_text(
 	int fd, const char *path, const struct pw_gaps *g, uint64_t page_bytes, struct pw_err *err)
 {
@@ -169,7 +196,7 @@ static int map_text(
 	if (ret == 0)
 		ret = pw_hugefile_create(fd, path, len, page_bytes, &map, &map_bytes, err);
 	else
-		say(path, ret, err);
+		report(path, ret, err);
 	if (ret == 0) {
 		memcpy(map, text, len);
 		munmap(map, map_bytes);
@@ -201,7 +228,7 @@ static int store(int fd, const char *path, const struct pw_gaps *g, struct pw_er
 
 	if (fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC)
 		return map_text(fd, path, g, (uint64_t)fs.f_bsize, err);
-	return say(path, stream_text(fd, g), err);
+	return report(path, stream_text(fd, g), err);
 }
 
 /* NFS and quotas report some failures only when the file is closed. */
@@ -211,38 +238,38 @@ static int sync_and_close(int fd, const char *path, struct pw_err *err)
 
 	if (close(fd) < 0 && ret == 0)
 		ret = -errno;
-	return say(path, ret, err);
+	return report(path, ret, err);
 }
 
-static int say_directory(const char *path, const char *suffix, struct pw_err *err)
+static int report_directory(const char *path, const char *suffix, struct pw_err *err)
 {
 	return pw_err_set(err, EISDIR,
 		"cannot write the gap manifest %s: a directory stands at %s%s; move it away", path,
 		path, suffix);
 }
 
-/* Makes room for base.part, and refuses a directory at either name before anything is written. */
+/* Removes an old base.part. A directory at either name is an error, before anything is written. */
 static int clear_way(const struct place *at, struct pw_err *err)
 {
 	struct stat st;
 
 	if (fstatat(at->dir_fd, at->base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
-		return say_directory(at->path, "", err);
+		return report_directory(at->path, "", err);
 	if (fstatat(at->dir_fd, at->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
-		return say_directory(at->path, ".part", err);
+		return report_directory(at->path, ".part", err);
 	if (unlinkat(at->dir_fd, at->tmp, 0) < 0 && errno != ENOENT)
 		return pw_err_sys(err, errno,
 			"cannot remove %s.part, which is in the way of the gap manifest", at->path);
 	return 0;
 }
 
-/* Some file systems cannot sync a directory and say so, and one that may only be written to and
- * entered cannot be opened for it: then nothing more can be done. */
+/* Some file systems cannot sync a directory, and a directory without read permission cannot be opened for it.
+ * Neither is an error. */
 static int sync_dir(const struct place *at, struct pw_err *err)
 {
 	if (fsync(at->dir_fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EBADF)
 		return 0;
-	return say(at->path, -errno, err);
+	return report(at->path, -errno, err);
 }
 
 static int replace(const struct place *at, const struct pw_gaps *g, struct pw_err *err)
@@ -253,14 +280,14 @@ static int replace(const struct place *at, const struct pw_gaps *g, struct pw_er
 		return ret;
 	fd = openat(at->dir_fd, at->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return say(at->path, -errno, err);
+		return report(at->path, -errno, err);
 	ret = store(fd, at->path, g, err);
 	if (ret == 0)
 		ret = sync_and_close(fd, at->path, err);
 	else
 		close(fd);
 	if (ret == 0 && renameat(at->dir_fd, at->tmp, at->dir_fd, at->base) < 0)
-		ret = say(at->path, -errno, err);
+		ret = report(at->path, -errno, err);
 	if (ret < 0)
 		unlinkat(at->dir_fd, at->tmp, 0);
 	return ret < 0 ? ret : sync_dir(at, err);
@@ -293,7 +320,7 @@ int pw_gaps_save(const char *path, const struct pw_gaps *g, struct pw_err *err)
 
 	if (ret == 0)
 		ret = check_bounds(g);
-	ret = ret < 0 ? say(path, ret, err) : replace(&at, g, err);
+	ret = ret < 0 ? report(path, ret, err) : replace(&at, g, err);
 	if (at.dir_fd >= 0)
 		close(at.dir_fd);
 	free(at.tmp);

@@ -38,7 +38,7 @@ enum pw_gapscan_item pw_gapscan_next(struct pw_gapscan *s, char close, bool firs
 	return PW_GAPSCAN_BAD;
 }
 
-/* jansson says how far it has read: a value is followed by the rest of the text. */
+/* The rest of the text follows the value: jansson reports how far it has read. */
 static json_t *value(struct pw_gapscan *s)
 {
 	const size_t flags = JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES;
@@ -53,8 +53,8 @@ static json_t *value(struct pw_gapscan *s)
 	return j;
 }
 
-/* Most strings are printable ASCII without an escape: NULL for all others. A manifest may have a
- * gigabyte of them, which would take jansson half a minute. */
+/* Reads a string of printable ASCII without an escape, as most are; NULL for others. A manifest may have a
+ * gigabyte of strings, which would take jansson half a minute. */
 static char *plain_string(struct pw_gapscan *s)
 {
 	const size_t from = s->at + 1;
@@ -121,7 +121,7 @@ bool pw_gapscan_u64(struct pw_gapscan *s, uint64_t max, uint64_t *out)
 			__builtin_add_overflow(v, (uint64_t)(s->text[s->at] - '0'), &v))
 			return false;
 	}
-	/* JSON has no leading zeros; a fraction is found by the next character's being no comma */
+	/* JSON has no leading zeros. After a fraction's integer the caller finds no comma or bracket. */
 	if (s->at == from || (s->text[from] == '0' && s->at - from > 1))
 		return false;
 	*out = v;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads a gap manifest's JSON from front to back. A manifest may have a million files and as many
- * ranges: a tree of all its values would take many times the memory of the text, so only single
- * strings and values of unknown keys go through jansson, each of a bounded size.
+ * A scanner for the JSON of a gap manifest, which reads the text once from front to back. A manifest may have
+ * a million files and as many ranges: a tree of all its values would take many times the memory of the
+ * text. So jansson parses only single strings and values of unknown keys, each of a bounded size.
  *
- * All functions move s->at behind what they have read. After a failure the position is where the
- * text is at fault.
+ * All functions move s->at past the text that they have read. After a failure it is the position of the
+ * fault.
  */
 #ifndef PW_RECV_GAPSCAN_H
 #define PW_RECV_GAPSCAN_H
@@ -24,22 +24,21 @@ struct pw_gapscan {
 
 enum pw_gapscan_item { PW_GAPSCAN_BAD, PW_GAPSCAN_ITEM, PW_GAPSCAN_END };
 
-/* Takes one character of structure. */
+/* Takes the character c; false: another one is there. */
 bool pw_gapscan_take(struct pw_gapscan *s, char c);
-/* Inside of a list or an object that ends with `close`: is there another item? Takes the comma, or
- * the end. */
+/* Inside a list or an object that ends with `close`: takes the comma before the next item, or the end. */
 enum pw_gapscan_item pw_gapscan_next(struct pw_gapscan *s, char close, bool first);
 /* A key and its colon. */
 bool pw_gapscan_key(struct pw_gapscan *s, char key[PW_GAPSCAN_KEY_MAX]);
 /* An integer 0..max. */
 bool pw_gapscan_u64(struct pw_gapscan *s, uint64_t max, uint64_t *out);
-/* malloc; NULL when there is no string, or memory is out. */
+/* malloc; NULL when the next value is not a string, or memory is short. */
 char *pw_gapscan_string(struct pw_gapscan *s);
-/* Any value. */
+/* Skips any value. */
 bool pw_gapscan_skip(struct pw_gapscan *s);
-/* Nothing but white space is left. */
+/* Whether nothing but white space is left. */
 bool pw_gapscan_at_end(struct pw_gapscan *s);
-/* The line, from 1, where it stands. */
+/* The line of s->at, from 1. */
 unsigned int pw_gapscan_line(const struct pw_gapscan *s);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From a burst of packets to symbols placed. This is the receiver's fast path; read it first.
+ * The receiver's fast path: from a burst of packets to symbols in the file. Read it first.
  *
- *   burst  -> run: packets that start as the last one did, with the next whole symbol each
- *               claim   fetch_or on the words of the bitmap: what was clear is ours to place
- *               place   copy to the file; into the digest, when the digest is due at this symbol
- *          -> packet: anything else. Parse it, find its part under the lock, or let it wait
- *          -> account: take what was placed off the part's missing bytes; 0: submit the file
+ *   burst  -> run: packets with the same header as the last one, each with the next whole symbol
+ *               claim   fetch_or on the words of the bitmap: this lane places the symbols whose bits were clear
+ *               place   copy to the file; also into the digest, if the digest has come to this symbol
+ *          -> packet: anything else. Parse it, find its part under the lock, or queue it
+ *          -> account: subtract the placed bytes from the part's missing bytes; at 0 submit the file
  *
- * A lane keeps a pointer to the part that took its last symbols. pw_part_shut() counts n_shut up; a
- * lane that sees another count at the start of a burst forgets its part. Whoever frees a part waits
- * until every lane has left the burst in which it may have seen the part open (pw_recv_quiesce).
+ * A lane keeps a pointer to the part that took its last symbols. pw_part_shut() increments n_shut; a lane
+ * that sees another count at the start of a burst drops its pointer. A thread that frees a part first
+ * waits until every lane has left the burst in which it may have seen the part open (pw_recv_quiesce).
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -21,13 +21,13 @@
 #include "base/clock.h"
 #include "file/digest.h"
 #include "file/ntcopy.h"
-#include "recv/lane.h"
+#include "recv/lane_private.h"
 
 #define RUN_MAX 64 /* packets in one run: bits in one word */
 
 #define QUEUE_SLACK 4096u /* symbols: two rings of usual length */
 
-/* The digest's holder takes this much from memory at a time: packets wait meanwhile. */
+/* Bytes that a lane digests from memory at a time: packets wait meanwhile. */
 #define DIGEST_STEP (128u << 10)
 
 void pw_part_shut(struct pw_recv *r, struct pw_part *p)
@@ -49,7 +49,7 @@ void pw_recv_quiesce(struct pw_recv *r)
 	}
 }
 
-/* Takes what was placed off the part's missing bytes. The lane that brings the last ones submits it. */
+/* Subtracts the placed bytes from the part's missing bytes. The lane that makes them 0 submits the file. */
 static void account(struct pw_recv *r, struct pw_recv_lane *l)
 {
 	struct pw_part *p = l->part;
@@ -76,7 +76,7 @@ static void forget_part(struct pw_recv *r, struct pw_recv_lane *l)
 	l->part = NULL;
 }
 
-/* Claims n <= 64 symbols from index on. Bit i of the result: symbol index + i was not there. */
+/* Claims n <= 64 symbols from index on. Bit i of the result: this lane has to place symbol index + i. */
 static uint64_t claim(struct pw_part *p, uint64_t index, unsigned int n)
 {
 	const uint64_t run = UINT64_MAX >> (64 - n), shift = index % 64;
@@ -93,15 +93,15 @@ static bool is_first_pass(const struct pw_part *p)
 	return (int64_t)atomic_load_explicit(&p->passed, memory_order_relaxed) <= 0;
 }
 
-/* Counts how far the sender has come, for the loss. Symbols [from, to) pass by now; all_new: none of
- * them was there. A sender that repeats symbols from the front is in its next pass. Packets of several
- * queues come out of order by as much as their rings hold: slack. */
+/* Records how far the sender has come, for the loss. Symbols [from, to) come now; all_new: for the first
+ * time. A sender that repeats symbols from the front is in its next pass. Packets of several queues come
+ * out of order by as much as their rings hold: slack. */
 static void reach(struct pw_part *p, uint64_t from, uint64_t to, bool all_new, uint64_t slack)
 {
 	const uint64_t reached = atomic_load_explicit(&p->reached, memory_order_relaxed);
 
 	if (to > reached) {
-		/* Another queue's packets of the pass before may come behind the first of this one. */
+		/* Packets of the previous pass from another queue may come after the first of this pass. */
 		if (from < reached + p->blocks.n_symbols / 2 || is_first_pass(p))
 			atomic_store_explicit(&p->reached, to, memory_order_relaxed);
 		return;
@@ -112,7 +112,8 @@ static void reach(struct pw_part *p, uint64_t from, uint64_t to, bool all_new, u
 	atomic_store_explicit(&p->reached, to, memory_order_relaxed);
 }
 
-/* As reach(), for a part that was resumed: the sender sends what is missing, not all. Before the claim. */
+/* As reach(), for a resumed part, of which the sender sends only the missing symbols. Call it before the
+ * claim. */
 static void reach_resumed(struct pw_part *p, uint64_t to)
 {
 	const uint64_t reached = atomic_load_explicit(&p->reached, memory_order_relaxed);
@@ -124,7 +125,7 @@ static void reach_resumed(struct pw_part *p, uint64_t to)
 	atomic_store_explicit(&p->reached, to, memory_order_relaxed);
 }
 
-/* true: the digest is due at this byte, and it is ours until digest_give(). */
+/* true: the digest has come exactly to this byte, and the caller has it until digest_give(). */
 static bool digest_take(struct pw_part *p, uint64_t at)
 {
 	return p->digest &&
@@ -136,7 +137,7 @@ static void digest_give(struct pw_part *p, uint64_t at)
 	atomic_store_explicit(&p->digest_at, at, memory_order_release);
 }
 
-/* Copies the symbols that `mine` has a bit for; the first one's place is byte `at`. */
+/* Copies the symbols whose bits are set in `mine`; bit 0 belongs at byte `at` of the file. */
 static void copy(struct pw_part *p, uint64_t at, uint32_t len, uint64_t mine,
 	const struct pw_rx_view *views, uint32_t head)
 {
@@ -155,7 +156,7 @@ static void copy(struct pw_part *p, uint64_t at, uint32_t len, uint64_t mine,
 		digest_give(p, at + (uint64_t)n * len);
 }
 
-/* Before the claim: others must not digest from `index` on, but see what this lane copied before. */
+/* Call it before the claim: other lanes must not digest symbols from `index` on until they are copied. */
 static void copy_begins(struct pw_recv_lane *l, struct pw_part *p, uint64_t index)
 {
 	atomic_store_explicit(&l->copying_from, index, memory_order_release);
@@ -169,8 +170,8 @@ static void copy_ends(struct pw_recv_lane *l, const struct pw_part *p)
 	atomic_store_explicit(&l->copying, NULL, memory_order_release);
 }
 
-/* Places symbols index .. index + n - 1; views[i] has the i-th one, `len` bytes behind `head`. n > 1: they
- * are whole. Inlined for runs and for single symbols: as a call it costs 4 instructions a packet. */
+/* Places symbols index .. index + n - 1; views[i] has the i-th one: `len` bytes after `head` bytes of header.
+ * n > 1: all are whole. Inlined for runs and for single symbols: a call costs 4 instructions per packet. */
 static inline __attribute__((always_inline)) void place(struct pw_recv *r, struct pw_recv_lane *l,
 	uint64_t index, unsigned int n, uint32_t len, const struct pw_rx_view *views, uint32_t head)
 {
@@ -195,12 +196,12 @@ static inline __attribute__((always_inline)) void place(struct pw_recv *r, struc
 	pw_lane_bump(&l->c.symbols, n);
 	pw_lane_bump(&l->c.duplicates, n - n_mine);
 	pw_lane_bump(&l->n_resumed, p->resumed ? n - n_mine : 0);
-	/* A file that has its last bytes does not wait for the burst's end. */
+	/* A complete file is submitted at once, before the end of the burst. */
 	if (l->placed_bytes && l->placed_bytes == atomic_load(&p->missing_bytes))
 		account(r, l);
 }
 
-/* How many packets start as the lane's last one did, each with the next whole symbol of one block. */
+/* How many packets have the header of the lane's last one, each with the next whole symbol of one block. */
 static unsigned int find_run(const struct pw_recv_lane *l, const struct pw_rx_view *views,
 	unsigned int n, uint64_t *index)
 {
@@ -229,7 +230,7 @@ static unsigned int find_run(const struct pw_recv_lane *l, const struct pw_rx_vi
 	return n - (pw_blocks_symbol_bytes(b, *index + n - 1) != b->symbol_len);
 }
 
-/* Returns how many packets were taken; 0: the first one is no run. */
+/* Returns how many packets were taken; 0: the first one does not start a run. */
 static unsigned int take_run(
 	struct pw_recv *r, struct pw_recv_lane *l, const struct pw_rx_view *views, unsigned int n)
 {
@@ -244,8 +245,8 @@ static unsigned int take_run(
 	return n;
 }
 
-/* RFC 5775 section 2.3: a packet may carry several consecutive symbols of one block. The last symbol of
- * an object may come padded to the full length (RFC 5445 section 2.1 permits a shorter one). */
+/* RFC 5775 section 2.3: a packet may carry several consecutive symbols of one block. Some senders pad the
+ * last symbol of an object to the full length (RFC 5445 section 2.1 permits a shorter one). */
 static void take_symbols(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
 	const uint8_t *payload, size_t len)
 {
@@ -260,7 +261,7 @@ static void take_symbols(struct pw_recv *r, struct pw_recv_lane *l, const struct
 	last = index + n - 1;
 	want = (n - 1) * b->symbol_len + pw_blocks_symbol_bytes(b, last);
 	if (l->joins) {
-		/* What the sender sent before we listened was not lost. */
+		/* Symbols that were sent before the receiver started do not count as lost. */
 		atomic_fetch_sub_explicit(&l->part->passed, index, memory_order_relaxed);
 		l->joins = false;
 	}
@@ -303,11 +304,11 @@ static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct 
 	pw_alc_remember(&l->memo, view->data);
 	l->from = view->from;
 	take_symbols(r, l, &hdr, payload, len);
-	if (hdr.close_session) /* each of them is counted */
+	if (hdr.close_session) /* so that the next close is not taken for a run */
 		forget_part(r, l);
 }
 
-/* Symbols from here on may be claimed, and not there yet: another lane copies them. */
+/* The end of the symbols that are copied: other lanes may have claimed later ones and still copy them. */
 static uint64_t copied_before(const struct pw_recv *r, const struct pw_part *p, uint64_t end)
 {
 	uint32_t i;
@@ -319,8 +320,8 @@ static uint64_t copied_before(const struct pw_recv *r, const struct pw_part *p, 
 	return end;
 }
 
-/* Takes symbols that came before their turn, and lie behind the digest without a gap now, into the
- * digest; only some of them at a time. */
+/* Digests symbols that came out of order, as soon as no gap is left between the digest and them; a
+ * bounded number at a time. */
 static void digest_more(struct pw_recv *r, struct pw_part *p, uint64_t most_bytes)
 {
 	const struct pw_blocks *b = &p->blocks;
@@ -364,7 +365,7 @@ uint64_t pw_recv_lane_burst(
 			digest_more(r, l->part, pw_max_u64(DIGEST_STEP, 2 * l->new_bytes));
 	}
 	pw_lane_leave(l);
-	/* The file worker may want this CPU. */
+	/* The file worker may need this CPU. */
 	if (l->c.waited != waited)
 		sched_yield();
 	return l->new_bytes;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A receiver's beginning and end, the states of its files, and what it tells of itself. */
+/*
+ * Creates and finishes a receiver, changes the states of its files, and reports its status and counters.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,37 +11,11 @@
 
 #include "base/bytes.h"
 #include "file/guard.h"
-#include "recv/lane.h"
+#include "recv/lane_private.h"
 #include "recv/memory.h"
 #include "recv/recv_private.h"
 
 #define MAX_MESSAGES 20u
-
-const char *pw_recv_file_state_name(enum pw_recv_file_state s)
-{
-	static const char *const names[] = {
-		[PW_RECV_KNOWN] = "known",
-		[PW_RECV_PARTIAL] = "partial",
-		[PW_RECV_VERIFYING] = "verifying",
-		[PW_RECV_MISMATCH] = "mismatch",
-		[PW_RECV_COMPLETE] = "complete",
-		[PW_RECV_UNVERIFIED] = "unverified",
-		[PW_RECV_REFUSED] = "refused",
-		[PW_RECV_SUPERSEDED] = "superseded",
-	};
-
-	return (unsigned int)s < sizeof(names) / sizeof(names[0]) ? names[s] : "?";
-}
-
-bool pw_recv_state_is_good(enum pw_recv_file_state s)
-{
-	return s == PW_RECV_COMPLETE || s == PW_RECV_UNVERIFIED;
-}
-
-bool pw_recv_state_is_open(enum pw_recv_file_state s)
-{
-	return s == PW_RECV_KNOWN || s == PW_RECV_PARTIAL || s == PW_RECV_MISMATCH;
-}
 
 struct pw_waiting *pw_recv_take_waiting(struct pw_recv *r, struct pw_object *o, size_t *n)
 {
@@ -88,7 +64,7 @@ void pw_recv_refuse(struct pw_recv *r, struct pw_object *o, const char *why, boo
 	struct pw_part *p = o->part;
 
 	if (p) {
-		/* What lanes have placed and not counted yet is taken off when it is freed. */
+		/* Bytes that lanes have placed and not counted yet are subtracted when it is freed. */
 		r->bytes_adjust -=
 			(int64_t)(p->blocks.transfer_len -
 				  atomic_exchange(&p->missing_bytes, p->blocks.transfer_len));
@@ -127,7 +103,7 @@ void pw_recv_fail(struct pw_recv *r, struct pw_object *o, const struct pw_err *e
 	pw_recv_refuse(r, o, err->msg, true);
 }
 
-void pw_recv_complain(struct pw_recv *r, const char *fmt, ...)
+void pw_recv_warn(struct pw_recv *r, const char *fmt, ...)
 {
 	char text[384];
 	va_list ap;
@@ -138,7 +114,8 @@ void pw_recv_complain(struct pw_recv *r, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (r->n_messages++ == MAX_MESSAGES)
-		pw_warn(r->log, "more is wrong with what the senders say; the counters tell");
+		pw_warn(r->log,
+			"more errors in what the senders send are only counted; see --json");
 	else
 		pw_warn(r->log, "%s", text);
 }
@@ -182,18 +159,18 @@ static int copy_paths(struct pw_recv *r, const struct pw_recv_config *cfg, struc
 		ok = ok && (r->gaps_path = strdup(cfg->gaps_path)) != NULL;
 	else if (cfg->out_dir)
 		ok = ok && asprintf(&r->gaps_path, "%s/%s", cfg->out_dir, PW_GAPS_FILE) >= 0;
-	return ok ? 0 : pw_err_sys(err, ENOMEM, "start receiving");
+	return ok ? 0 : pw_err_sys(err, ENOMEM, "cannot start receiving");
 }
 
-/* Without --resume, what is no manifest is not. With it, there may be none when all was received and the
- * user starts again; one that was named must be there. */
+/* Without --resume, a file that is not a manifest is ignored. With it, there may be none (all was received and
+ * the user starts again), unless the user named one. */
 static int load_old(struct pw_recv *r, struct pw_err *err)
 {
 	int ret = pw_gaps_load(r->gaps_path, &r->old, r->cfg.resume ? err : NULL);
 
 	if (ret == -ENOENT && !r->cfg.gaps_path) {
 		if (r->cfg.resume)
-			pw_info(r->log, "there is no gap manifest %s: nothing to take up",
+			pw_info(r->log, "there is no gap manifest %s: nothing to resume",
 				r->gaps_path);
 		return 0;
 	}
@@ -215,7 +192,8 @@ static int open_output(struct pw_recv *r, struct pw_err *err)
 	if (r->cfg.discard)
 		return 0;
 	if (!r->out_dir)
-		return pw_err_set(err, EINVAL, "start receiving: no output directory is named");
+		return pw_err_set(
+			err, EINVAL, "cannot start receiving: no output directory; name one");
 	ret = pw_guard_init(err);
 	if (ret == 0)
 		ret = pw_outdir_open(&r->out, &out, err);
@@ -241,7 +219,7 @@ static int make_lanes(struct pw_recv *r, struct pw_err *err)
 
 	r->lanes = aligned_alloc(64, bytes);
 	if (!r->lanes)
-		return pw_err_sys(err, ENOMEM, "start receiving in %u lanes", r->n_lanes);
+		return pw_err_sys(err, ENOMEM, "cannot start receiving in %u lanes", r->n_lanes);
 	memset(r->lanes, 0, bytes);
 	r->lanes[r->n_lanes].is_worker = true;
 	return 0;
@@ -267,7 +245,7 @@ int pw_recv_create(struct pw_recv **out_r, const struct pw_recv_config *cfg,
 
 	*out_r = NULL;
 	if (!r)
-		return pw_err_sys(err, ENOMEM, "start receiving");
+		return pw_err_sys(err, ENOMEM, "cannot start receiving");
 	r->cfg = *cfg;
 	r->log = log;
 	r->n_lanes = cfg->n_lanes ? cfg->n_lanes : 1;
@@ -312,7 +290,7 @@ void pw_recv_settle(struct pw_recv *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Files whose pages were lost, or whose writes failed, end. With the lock. */
+/* Ends the files whose pages were lost or whose writes failed. With the lock. */
 static void check_failed(struct pw_recv *r)
 {
 	struct pw_part *p, *next;
@@ -325,9 +303,8 @@ static void check_failed(struct pw_recv *r)
 		if (code == 0)
 			continue;
 		pw_err_set(&err, code,
-			"write %s/%s.part: %s; the file was truncated, or the disk is full or "
-			"broken: "
-			"make room and go on with --resume",
+			"cannot write %s/%s.part: %s; the file was truncated, or the disk is full "
+			"or broken; make room and continue with --resume",
 			r->out_dir, p->obj->name, strerror(code));
 		pw_recv_fail(r, p->obj, &err);
 	}
@@ -338,6 +315,13 @@ static bool is_session_named(const struct pw_session *s)
 	if (s->n_session_files)
 		return s->n_named >= s->n_session_files;
 	return s->fdt_complete || s->n_closes >= PW_RECV_CLOSES;
+}
+
+/* Another session announced all files of this one: its sender was started again. Then the files that this
+ * session did not name are those of the other one. */
+static bool is_replaced(const struct pw_session *s)
+{
+	return s->n_first && s->n_shared == s->n_first;
 }
 
 /* With the lock. */
@@ -351,8 +335,8 @@ static void look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 	for (i = 0; i < r->n_sessions; i++) {
 		const struct pw_session *s = r->sessions[i];
 
-		/* Whoever has named no file is not waited for. */
-		if (s->n_named == 0 && r->objs.n)
+		/* A session that has named no file is not waited for. */
+		if ((s->n_named == 0 && r->objs.n) || is_replaced(s))
 			continue;
 		all_closed &= s->n_closes >= PW_RECV_CLOSES;
 		all_named &= is_session_named(s);
@@ -403,6 +387,8 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 	*st = r->st;
 	st->n_files = r->objs.n;
 	look_at_sessions(r, st);
+	if (r->finished)
+		st->n_never_named = r->n_unnamed;
 	sum_counters(r, &c);
 	st->bytes_have = c.payload_bytes + (uint64_t)r->bytes_adjust;
 	st->symbols_seen = c.symbols;
@@ -460,20 +446,20 @@ const char *pw_recv_gaps_written(const struct pw_recv *r)
 	return r->gaps_written ? r->gaps_path : NULL;
 }
 
-static bool is_incomplete(struct pw_recv *r)
+static bool is_incomplete(const struct pw_recv *r)
 {
-	struct pw_recv_status st = r->st;
+	const struct pw_recv_status *st = &r->st;
 
-	if (r->cfg.require_digest && !r->cfg.discard && st.n_unverified)
+	if (r->cfg.require_digest && !r->cfg.discard && st->n_unverified)
 		return true;
 	if (r->cfg.expect_files)
-		return st.n_good < r->cfg.expect_files;
-	look_at_sessions(r, &st);
-	return r->objs.n == 0 || st.n_good < r->objs.n || r->c.fdt_conflicts || st.n_never_named ||
-	       pw_recv_old_missing(r);
+		return st->n_good < r->cfg.expect_files;
+	return r->objs.n == 0 || st->n_good < r->objs.n || r->c.fdt_conflicts || r->n_unnamed ||
+	       (r->cfg.resume && r->old_missing);
 }
 
-/* Files that were opened ahead and got nothing; files that never matched. Lanes and threads are idle. */
+/* Sets the last state of files that are not complete, and removes the parts of files that were opened ahead
+ * and of which no symbol came. Lanes and threads are idle. */
 static void end_objects(struct pw_recv *r)
 {
 	size_t i;
@@ -486,8 +472,8 @@ static void end_objects(struct pw_recv *r)
 
 		if (pw_recv_state_is_open(o->state) && !(o->has_len && o->has_oti))
 			pw_recv_refuse(r, o,
-				"neither its file table nor its packets say its length and symbols "
-				"(FEC-OTI)",
+				"neither its file table nor its packets have its length and symbol "
+				"size (FEC-OTI)",
 				false);
 		if (o->n_mismatches && o->state == PW_RECV_PARTIAL)
 			pw_recv_set_state(r, o, PW_RECV_MISMATCH);
@@ -502,6 +488,7 @@ static void end_objects(struct pw_recv *r)
 
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 {
+	struct pw_recv_status st;
 	struct pw_err gaps_err;
 	int ret;
 
@@ -520,8 +507,10 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 	pw_recv_settle(r);
 	pthread_mutex_lock(&r->lock);
 	end_objects(r);
+	look_at_sessions(r, &st);
+	r->n_unnamed = st.n_never_named;
 	ret = pw_recv_save_gaps(r, &gaps_err);
-	/* A full disk must not hide what filled it; too many gaps to name are no failure of ours. */
+	/* The first error stands. That there are too many gaps for a manifest is the sender's choice. */
 	if (ret < 0 && (r->fatal.code || ret == -EFBIG))
 		pw_warn(r->log, "%s", gaps_err.msg);
 	else if (ret < 0)

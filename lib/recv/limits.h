@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Private to lib/recv: how much a sender can make the receiver take. room.h bounds what waits. */
+/* Bounds on the memory that a sender can make the receiver use. Those of queued packets are in room.h. */
 #ifndef PW_RECV_LIMITS_H
 #define PW_RECV_LIMITS_H
 
-#define PW_RECV_MAX_FILES    1000000u     /* where the config does not say */
+#define PW_RECV_MAX_FILES    1000000u     /* without max_files in the config */
 #define PW_RECV_MAX_NAMES    (256u << 20) /* bytes of all names together */
 #define PW_RECV_MAX_OPEN     1024u /* parts with an open file: mappings of a process are few */
 #define PW_RECV_MAX_PARTS    (1ull << 30)   /* bytes of all bitmaps; less on a small host */

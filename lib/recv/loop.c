@@ -12,13 +12,13 @@
 #include "base/thread.h"
 
 #define VIEWS       (2 * PW_BURST) /* packets in a poll */
-#define DRAIN_POLLS 65536          /* a peer that is gone can leave no more than a ring */
+#define DRAIN_POLLS 65536          /* a peer that is gone leaves at most one full ring */
 #define SLEEP_NS    20000000ull /* of a path that can sleep: how soon a signal or timeout is seen */
 #define LOOK_POLLS  1024        /* a poll of an empty ring takes tens of nanoseconds */
 #define LOOK_CALLS  64          /* a system call that brings packets, a hundred microseconds */
-#define IDLE_POLLS  256         /* then the CPU is given up: there may be more queues than CPUs */
+#define IDLE_POLLS  256         /* then it yields the CPU: there may be more queues than CPUs */
 #define ALIVE_NS    (PW_NS_PER_S / 10)
-#define CLOSED_NS   PW_NS_PER_S /* what the close of a session has overtaken comes within this */
+#define CLOSED_NS   PW_NS_PER_S /* packets that the close has overtaken come within this time */
 #define LINGER_NS   (PW_NS_PER_S / 2) /* after the last file: a table may name one more */
 
 struct queue {
@@ -139,7 +139,7 @@ int pw_recv_loop_start(
 
 	*out = l;
 	if (r)
-		return pw_err_sys(err, r, "start receiving by %u queues", n);
+		return pw_err_sys(err, r, "cannot start receiving from %u queues", n);
 	memset(l, 0, bytes);
 	l->cfg = *cfg;
 	l->heard_ns = pw_clock_ns();
@@ -155,10 +155,10 @@ int pw_recv_loop_start(
 		return 0;
 	pw_recv_loop_stop(l, NULL);
 	*out = NULL;
-	return pw_err_sys(err, r, "start %u threads to receive", n - 1);
+	return pw_err_sys(err, r, "cannot start %u threads to receive", n - 1);
 }
 
-/* Packets of sessions that are taken: strangers and noise shall not keep the receiver waiting. */
+/* Packets of sessions that are received: those of others must not keep the receiver waiting. */
 static uint64_t n_taken(struct pw_recv *r)
 {
 	struct pw_recv_counters c;
@@ -187,11 +187,11 @@ static bool is_broken(const struct pw_recv_loop *l, struct pw_err *err)
 
 	if (!fault)
 		return false;
-	pw_err_set(err, ENODEV, "receive on %s: %s", l->cfg.path_text, fault);
+	pw_err_set(err, ENODEV, "cannot receive on %s: %s", l->cfg.path_text, fault);
 	return true;
 }
 
-/* Every file has ended. Where the sender has not closed its session, wait a little: a table may still name
+/* Whether every file has ended. If a sender has not closed its session, wait a little: a table may still name
  * one more file. */
 static bool is_done(struct pw_recv_loop *l, const struct pw_recv_status *st, uint64_t now)
 {
@@ -205,8 +205,8 @@ static bool is_done(struct pw_recv_loop *l, const struct pw_recv_status *st, uin
 	return l->cfg.waits_for_more || st->session_closed || now - l->done_ns >= LINGER_NS;
 }
 
-/* Looks up from the packets. */
-static enum pw_recv_end look(struct pw_recv_loop *l, struct pw_err *err)
+/* Checks whether the loop has to end. */
+static enum pw_recv_end check_end(struct pw_recv_loop *l, struct pw_err *err)
 {
 	const struct pw_recv_loop_config *cfg = &l->cfg;
 	const uint64_t now = pw_clock_ns(), taken = n_taken(cfg->recv);
@@ -234,7 +234,7 @@ static enum pw_recv_end look(struct pw_recv_loop *l, struct pw_err *err)
 	return peer_gone(l, &st, now) ? PW_RECV_END_PEER_GONE : PW_RECV_END_NONE;
 }
 
-/* What the peer sent before it went is still in the ring. */
+/* Takes what the peer sent before it went: it is still in the ring. */
 static void drain(struct pw_recv_loop *l)
 {
 	for (int i = 0; i < DRAIN_POLLS; i++)
@@ -253,13 +253,13 @@ enum pw_recv_end pw_recv_loop_run(struct pw_recv_loop *l, uint64_t until_ns, str
 		int n = error ? -error : poll_once(&l->v[0], SLEEP_NS);
 
 		if (n < 0) {
-			pw_err_sys(err, -n, "receive by %s", cfg->ops->name);
+			pw_err_sys(err, -n, "cannot receive by %s", cfg->ops->name);
 			return PW_RECV_END_PATH;
 		}
-		/* An empty poll of a path that sleeps took a while: time to look. */
+		/* An empty poll of a path that sleeps took a while: check now. */
 		if (++l->polls % look_after && !(cfg->sleeps && n == 0))
 			continue;
-		end = look(l, err);
+		end = check_end(l, err);
 		if (end == PW_RECV_END_PEER_GONE) {
 			drain(l);
 			atomic_store(&l->drain, true);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The receive loop: polls a path, one thread a queue, and hands what comes to the receiver until there
- * is nothing more to wait for. Used by `pagewire recv`, libpagewire and the bench.
+ * The receive loop: polls a path with one thread for each queue, and hands the packets to the receiver until
+ * there is nothing more to wait for. Used by `pagewire recv`, libpagewire and the bench.
  *
- *   queue 0   the caller's thread: polls, and looks around now and then (status, timeouts, tick)
- *   queue i   a thread of its own: polls until it is told to stop
+ *   queue 0   the caller's thread: polls, and from time to time checks status, timeouts and the link
+ *   queue i   a thread of its own: polls until it is stopped
  */
 #ifndef PW_RECV_LOOP_H
 #define PW_RECV_LOOP_H
@@ -18,8 +18,8 @@ enum pw_recv_end {
 	PW_RECV_END_INTERRUPTED,
 	PW_RECV_END_PEER_GONE,
 	PW_RECV_END_CLOSED, /* every sender closed its session */
-	PW_RECV_END_FATAL,  /* the receiver's: pw_recv_finish() says why */
-	PW_RECV_END_PATH,   /* the path's: err says why */
+	PW_RECV_END_FATAL,  /* error of the receiver: pw_recv_finish() returns it */
+	PW_RECV_END_PATH,   /* error of the path: in err */
 };
 
 const char *pw_recv_end_name(enum pw_recv_end end); /* "done", "timeout", ... */
@@ -33,29 +33,29 @@ struct pw_recv_loop_config {
 	uint32_t n_queues;     /* 1.. */
 	uint64_t timeout_ns;   /* silence that ends it; 0 = wait forever */
 	uint64_t link_grace_ns;
-	bool waits_for_more; /* a closed session is not the end: others may bring the rest */
+	bool waits_for_more; /* a closed session is not the end: other sessions may bring the rest */
 	bool (*stopped)(void);
 	/* A few times a second at least; may be NULL. */
 	void (*tick)(void *ctx, const struct pw_recv_status *st, uint64_t now_ns);
 	void *ctx;
 };
 
-/* Of file bytes, by the clock of base/clock.h; 0: none came. */
+/* When file bytes came, by pw_clock_ns(); 0: none came. */
 struct pw_recv_times {
 	uint64_t first_ns;
 	uint64_t last_ns;
-	uint64_t done_ns; /* every file had ended; 0: the end came otherwise */
+	uint64_t done_ns; /* when every file had ended; 0: the run ended otherwise */
 };
 
 struct pw_recv_loop; /* opaque */
 
 int pw_recv_loop_start(
 	struct pw_recv_loop **l, const struct pw_recv_loop_config *cfg, struct pw_err *err);
-/* Receives until the end, or until the clock says until_ns: then PW_RECV_END_NONE, and it can be called
- * again. Not after an end. */
+/* Receives until the end, or until pw_clock_ns() is until_ns: then it returns PW_RECV_END_NONE and may be
+ * called again. Not to be called after an end. */
 enum pw_recv_end pw_recv_loop_run(struct pw_recv_loop *l, uint64_t until_ns, struct pw_err *err);
 void pw_recv_loop_times(const struct pw_recv_loop *l, struct pw_recv_times *t);
-/* Ends the threads; what a gone peer left in the queues is taken first. Accepts NULL. */
+/* Ends the threads. If the peer is gone, they first take what it left in the queues. Accepts NULL. */
 void pw_recv_loop_stop(struct pw_recv_loop *l, struct pw_recv_times *t);
 
 #endif

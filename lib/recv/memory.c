@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "recv/recv_private.h"
 
-/* A session and its object, as a table would have made them. */
+/* Makes the session and its object, as a table would. */
 static struct pw_object *add_object(struct pw_recv *r, const struct pw_recv_memory *m)
 {
 	struct pw_session *s = calloc(1, sizeof(*s));
@@ -34,7 +34,7 @@ int pw_recv_memory_open(struct pw_recv *r, struct pw_err *err)
 	int ret;
 
 	if (!o)
-		return pw_err_sys(err, ENOMEM, "receive into memory");
+		return pw_err_sys(err, ENOMEM, "cannot receive into memory");
 	r->memory = o;
 	if (m->len_bytes == 0)
 		return 0;
@@ -43,7 +43,7 @@ int pw_recv_memory_open(struct pw_recv *r, struct pw_err *err)
 		return ret;
 	o->part = pw_part_create(o, &b, NULL);
 	if (!o->part)
-		return pw_err_sys(err, ENOMEM, "receive into memory");
+		return pw_err_sys(err, ENOMEM, "cannot receive into memory");
 	r->part_bytes = pw_part_bytes(&b);
 	ret = pw_outfile_open_memory(&o->part->file, m->bytes, m->len_bytes, err);
 	if (ret < 0)

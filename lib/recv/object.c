@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "file/digest.h"
-#include "recv/recv.h"
+#include "recv/state.h"
 
 static uint64_t n_words(const struct pw_blocks *b)
 {
@@ -19,7 +19,7 @@ uint64_t pw_part_bytes(const struct pw_blocks *b)
 	       (b->transfer_len < PW_PART_LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
 }
 
-/* Symbols [first, end) that range i touches, less those that an earlier range touched: *done. */
+/* Symbols [*first, result) that range i touches, without those before *done, which earlier ranges touched. */
 static uint64_t touched(const struct pw_gap_file *gap, size_t i, const struct pw_blocks *b,
 	uint64_t *done, uint64_t *first)
 {
@@ -46,7 +46,7 @@ uint64_t pw_gap_have_bytes(const struct pw_gap_file *gap, const struct pw_blocks
 	return have;
 }
 
-static void take_up(struct pw_part *p, const struct pw_gap_file *gap)
+static void resume_part(struct pw_part *p, const struct pw_gap_file *gap)
 {
 	uint64_t done = 0, first, end, i;
 	size_t range;
@@ -66,7 +66,7 @@ static void take_up(struct pw_part *p, const struct pw_gap_file *gap)
 struct pw_part *pw_part_create(
 	struct pw_object *o, const struct pw_blocks *b, const struct pw_gap_file *gap)
 {
-	/* calloc: a large bitmap takes memory only where symbols come. */
+	/* calloc(): the pages of a large bitmap take memory only when symbols come. */
 	struct pw_part *p = calloc(1, pw_part_bytes(b));
 
 	if (!p)
@@ -76,7 +76,7 @@ struct pw_part *pw_part_create(
 	atomic_init(&p->shut, true);
 	atomic_init(&p->missing_bytes, b->transfer_len);
 	if (gap)
-		take_up(p, gap);
+		resume_part(p, gap);
 	return p;
 }
 
@@ -105,8 +105,8 @@ void pw_part_reset(struct pw_part *p)
 		pw_outfile_rewrite(p->file);
 }
 
-/* SHA-256 and MD5 would hold the packets up. A digest that is still to come is XXH3, unless the sender
- * was told to use another one. */
+/* Only XXH3 is fast enough not to delay packets. A digest that comes later is XXH3, unless the sender was told
+ * to use another one. */
 void pw_part_digest_start(struct pw_part *p)
 {
 	const struct pw_object *o = p->obj;
@@ -151,7 +151,7 @@ uint64_t pw_part_expected(const struct pw_part *p)
 
 uint64_t pw_object_have(const struct pw_object *o)
 {
-	if (o->state == PW_RECV_COMPLETE || o->state == PW_RECV_UNVERIFIED)
+	if (pw_recv_state_is_good(o->state))
 		return o->len_bytes;
 	if (!o->part)
 		return o->resumed_bytes;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One announced file. A million of them may be known, so what only a file under way needs is in its
- * part, made when the file is opened:
+ * An announced file (pw_object), and its data while it is received (pw_part). There may be a million objects,
+ * so everything that only an open file needs is in its part:
  *
- *   pw_object  what the table said, state       (about 200 bytes and the name)
+ *   pw_object  the entry of the table, and the state  (about 200 bytes and the name)
  *     `- part  blocks, claim bitmap, digest so far, the open file NAME.part
  *
- * An object is one announcement: (session, TOI, name, length, symbols, digest). A table that says
- * something else about the same TOI or name makes another object; `older` links those of one name.
+ * An object is one announcement: (session, TOI, name, length, symbols, digest). A table with different
+ * values for the same TOI or name makes another object; `older` links those of one name.
  */
 #ifndef PW_RECV_OBJECT_H
 #define PW_RECV_OBJECT_H
@@ -24,7 +24,7 @@
 #include "wire/blocks.h"
 #include "wire/fdt.h"
 
-/* A smaller file is digested in no time when it is complete, from the cache. */
+/* A smaller file is digested when it is complete: it is still in the cache. */
 #define PW_PART_LARGE_BYTES (1u << 20)
 
 #define PW_DIGEST_BUSY (1ull << 63) /* in digest_at: a thread has the digest */
@@ -44,21 +44,21 @@ struct pw_part {
 	struct pw_outfile *file; /* NULL: discard, or closed for now */
 	struct pw_object *obj;
 	atomic_bool shut;               /* lanes must not use it */
-	bool resumed;                   /* symbols above `reached` may be there already */
+	bool resumed;                   /* some symbols above `reached` came in an older run */
 	bool lists;                     /* is in the list of open parts */
 	_Atomic uint64_t missing_bytes; /* not placed yet; the lane that makes it 0 submits */
-	/* The digest covers the bytes below digest_at; PW_DIGEST_BUSY: its holder works on it. */
+	/* The digest covers the bytes below digest_at. With PW_DIGEST_BUSY a thread is updating it. */
 	struct pw_digest_state *digest;
 	_Atomic uint64_t digest_at;
-	/* For the loss: how far this pass has come, and what earlier passes had. Estimates: lanes
-	 * write them without a lock. */
+	/* For the loss: the end of this pass so far, and the symbols of earlier passes. Lanes write them
+	 * without a lock, so they are estimates. */
 	_Atomic uint64_t reached, passed;
 	uint64_t used; /* pw_recv.use_clock at the last switch to it */
 	struct pw_outfile_id id;
 	unsigned int number; /* of NAME.part */
 	struct pw_part *prev, *next;
 	struct pw_part *next_retired;
-	_Atomic uint64_t claims[]; /* one bit a symbol: a lane has it, or had it */
+	_Atomic uint64_t claims[]; /* one bit for each symbol: a lane places or has placed it */
 };
 
 struct pw_object {
@@ -79,45 +79,48 @@ struct pw_object {
 	uint8_t state;          /* enum pw_recv_file_state */
 	uint8_t finish_kind;
 	bool reason_owned;
-	bool has_len, has_oti; /* else EXT_FTI of the data packets says them */
-	bool digest_due;       /* the sender will name it once it has read the whole file */
-	bool awaits;           /* all symbols are there, the digest is not */
-	bool wants_open;       /* is in the file worker's list */
-	bool prepared;         /* open, and no symbol yet */
+	bool has_len, has_oti; /* else EXT_FTI of the data packets may have them */
+	bool digest_due;       /* a later table has the digest, when the sender has read the file */
+	bool awaits_digest;    /* all symbols have come, the digest has not */
+	bool wants_open;       /* is in the file worker's list of files to open */
+	bool prepared;         /* was opened ahead, and no symbol has come */
 	bool in_finish;        /* is with the finisher */
-	bool published;        /* NAME is ours */
+	bool published;        /* this run gave it its name */
 	bool is_failed;        /* REFUSED by the disk: it is missing, and can be repaired */
+	bool is_shared;        /* another session announced it again */
+	bool is_escaped;       /* the sender wrote another name, or one that cannot be used */
+	bool is_listed;        /* this run makes an entry for it in the manifest */
 	unsigned int n_mismatches;
 	uint32_t instance; /* of the table that named it last */
 };
 
 /* Bytes that a part takes. */
 uint64_t pw_part_bytes(const struct pw_blocks *b);
-/* A part without a symbol, or, with gap, with those symbols that no missing range touches. NULL when
+/* A part in which all symbols are missing; with gap, only those that its missing ranges touch. NULL when
  * memory is short. */
 struct pw_part *pw_part_create(
 	struct pw_object *o, const struct pw_blocks *b, const struct pw_gap_file *gap);
 void pw_part_destroy(struct pw_part *p); /* closes the file; accepts NULL */
-/* All symbols are missing again. No lane has it. */
+/* Makes all symbols missing again. No lane has the part. */
 void pw_part_reset(struct pw_part *p);
-/* Starts the digest of a file that is worth it; without one, all of it is left to the finisher. */
+/* Starts a digest that grows with the symbols, for a large file; that of other files is the finisher's. */
 void pw_part_digest_start(struct pw_part *p);
-/* First symbol in [index, end) that is claimed (`set`) or is not; end when there is none. */
+/* First symbol in [index, end) that is claimed (set) or is not claimed (!set); end when there is none. */
 uint64_t pw_part_next(const struct pw_part *p, uint64_t index, uint64_t end, bool set);
 /* Symbols in [from, to) that are not claimed. */
 uint64_t pw_part_count_clear(const struct pw_part *p, uint64_t from, uint64_t to);
-/* Symbols that the sender has passed so far. */
+/* Symbols that the sender has sent so far. */
 uint64_t pw_part_expected(const struct pw_part *p);
 
-/* Bytes that the manifest's entry leaves there, in whole symbols of b. */
+/* Bytes that the manifest's entry does not list as missing, in whole symbols of b. */
 uint64_t pw_gap_have_bytes(const struct pw_gap_file *gap, const struct pw_blocks *b);
 
-uint64_t pw_object_have(const struct pw_object *o); /* bytes that are there */
+uint64_t pw_object_have(const struct pw_object *o); /* bytes that have come */
 /* reason is static, or a copy is made. */
 void pw_object_reason(struct pw_object *o, const char *reason, bool copy);
-/* The same announcement: name, length, symbols and digest, as far as both say them. */
+/* Whether name, length, symbols and digest are the same, as far as both have them. */
 bool pw_object_is(const struct pw_object *o, const struct pw_fdt_file *f, const char *name);
-/* The same bytes: length, digest and symbols are known and equal. */
+/* Whether it has the same bytes: length, digest and symbols are known and equal. */
 bool pw_object_has_content(const struct pw_object *o, const struct pw_fdt_file *f);
 bool pw_digest_agrees(const struct pw_digest *a, const struct pw_digest *b);
 

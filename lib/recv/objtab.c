@@ -31,7 +31,7 @@ static size_t name_slot(const struct pw_objtab *t, const char *name)
 	return (size_t)XXH3_64bits_withSeed(name, strlen(name), t->seed) & (t->n_slots - 1);
 }
 
-/* Where it is, or the empty place where it belongs. n_slots > 0. */
+/* Its place, or the empty place that it would get. n_slots > 0. */
 static struct pw_objtab_toi *toi_place(
 	const struct pw_objtab *t, const struct pw_session *session, uint64_t toi)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * All files of all sessions: found by (session, TOI) and by name. Objects never move. Both tables
- * are open-addressed, at most half full, and seeded: TOIs and names are the sender's to choose.
+ * The table of all files of all sessions, with two hash indexes: by (session, TOI) and by name. Objects
+ * never move. Both indexes are open-addressed and at most half full. Their hashes are seeded, because
+ * senders choose the TOIs and names.
  */
 #ifndef PW_RECV_OBJTAB_H
 #define PW_RECV_OBJTAB_H
@@ -45,8 +46,8 @@ struct pw_object *pw_objtab_find(
 	const struct pw_objtab *t, const struct pw_session *session, uint64_t toi);
 struct pw_object *pw_objtab_find_name(const struct pw_objtab *t, const char *name);
 
-/* A zeroed object with a copy of name; NULL when memory is short. It is the current one of its TOI and
- * the newest of its name from now on. */
+/* A new zeroed object with a copy of name; NULL when memory is short. It becomes the current one of its TOI
+ * and the newest of its name. */
 struct pw_object *pw_objtab_add(
 	struct pw_objtab *t, struct pw_session *session, uint64_t toi, const char *name);
 /* Makes o, which is in the table, the current one of this TOI and the newest of its name; false when

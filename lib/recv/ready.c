@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The file worker: makes objects ready to take symbols. It opens the files that packets wait for, takes
- * in tables, and opens the next files of the table ahead of their symbols, in this order.
+ * The file worker: a thread that makes files ready for their symbols, so that a lane never waits for the
+ * disk. Its work, in this order:
+ *
+ *   1. open the files that packets wait for, and place these packets
+ *   2. read tables (tables.c), and place the packets that waited for them
+ *   3. open the next files of the tables before their symbols come ("prepared")
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,13 +16,14 @@
 #include "recv/recv_private.h"
 #include "wire/alc.h"
 
-/* Files that are open ahead of their symbols. They take address space, not disk space. */
+/* Bounds on the files that are opened before their symbols come. They take address space, not disk space. */
 #define PREPARE_FILES 64u
 #define PREPARE_BYTES (1ull << 30)
 
 #define REPLAY_ROUNDS 16u
+#define BUDGET_TRIES  4u
 
-#define FEW_WAITING 128u /* packets that may be placed while the lanes place later ones */
+#define FEW_WAITING 128u /* fewer waiting packets may be placed while the lanes place later ones */
 
 void pw_recv_list_add(struct pw_recv *r, struct pw_part *p)
 {
@@ -65,7 +70,7 @@ void pw_recv_close_part(struct pw_recv *r, struct pw_part *p)
 
 	pw_part_shut(r, p);
 	pw_recv_list_remove(r, p);
-	/* A lane may bring the last symbols until it is quiet, and submit the file. */
+	/* Until it has left its burst, a lane may place the last symbols and submit the file. */
 	r->closing = true;
 	pthread_mutex_unlock(&r->lock);
 	pw_recv_quiesce(r);
@@ -92,7 +97,7 @@ void pw_recv_free_part(struct pw_recv *r, struct pw_object *o)
 	pw_part_destroy(p);
 }
 
-/* The one whose last symbols are longest ago. */
+/* The part that has been without symbols for the longest time. */
 static struct pw_part *oldest_open(const struct pw_recv *r)
 {
 	struct pw_part *p, *found = NULL;
@@ -103,23 +108,43 @@ static struct pw_part *oldest_open(const struct pw_recv *r)
 	return found;
 }
 
-/* Free bytes of the file system, less what the files under way still need. */
-static void measure_budget(struct pw_recv *r)
+/* Bytes that the files under way still need. */
+static uint64_t needed_bytes(struct pw_recv *r)
 {
-	uint64_t bytes, needed = 0;
+	uint64_t needed = 0;
 	const struct pw_part *p;
 
-	if (r->cfg.discard || pw_outdir_free_bytes(r->out, &bytes, NULL) < 0)
-		return;
 	pthread_mutex_lock(&r->lock);
 	for (p = r->open_head; p; p = p->next)
 		if (!p->obj->prepared)
 			needed += atomic_load_explicit(&p->missing_bytes, memory_order_relaxed);
+	pthread_mutex_unlock(&r->lock);
+	return needed;
+}
+
+/* Sets the budget: the free bytes of the file system, less what the files under way still need. Lanes may
+ * place symbols between the two measurements; then they do not match, and are repeated. */
+static void measure_budget(struct pw_recv *r)
+{
+	uint64_t bytes, needed, before;
+	unsigned int tries = 0;
+
+	if (r->cfg.discard)
+		return;
+	needed = needed_bytes(r);
+	do {
+		before = needed;
+		if (pw_outdir_free_bytes(r->out, &bytes, NULL) < 0)
+			return;
+		needed = needed_bytes(r);
+	} while (needed != before && ++tries < BUDGET_TRIES);
+	needed = pw_max_u64(needed, before);
+	pthread_mutex_lock(&r->lock);
 	r->budget_bytes = bytes > needed ? bytes - needed : 0;
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* RFC 6726 section 5: the data packets' EXT_FTI may describe the object instead of the table. */
+/* RFC 6726 section 5: EXT_FTI of the data packets may describe the object instead of the table. */
 static bool take_fti(struct pw_recv *r, struct pw_object *o)
 {
 	const struct pw_waiting *w;
@@ -146,14 +171,14 @@ static bool take_fti(struct pw_recv *r, struct pw_object *o)
 	return false;
 }
 
-/* With the lock. false: the object takes no symbols, now or ever. */
+/* With the lock. false: the object takes no symbols now. */
 static bool is_openable(struct pw_recv *r, struct pw_object *o)
 {
 	const bool is_open = pw_recv_state_is_open(o->state);
 
 	if (is_open && !(o->has_len && o->has_oti)) {
 		if (!take_fti(r, o)) {
-			/* These packets cannot be placed. One with EXT_FTI may still come. */
+			/* These packets cannot be placed. A later one may have EXT_FTI. */
 			r->c.unknown_toi += pw_recv_drop_waiting(r, o);
 			return false;
 		}
@@ -185,7 +210,7 @@ static bool make_part(struct pw_recv *r, struct pw_object *o, struct pw_err *err
 	}
 	o->part = pw_part_create(o, &b, o->gap);
 	if (!o->part) {
-		/* The sender chose how much: that is no reason to end the transfer. */
+		/* The sender chose the size: refuse the file, do not end the transfer. */
 		pw_err_set(err, EFBIG, "no memory for the list of its symbols");
 		return false;
 	}
@@ -218,7 +243,7 @@ static int open_file(struct pw_recv *r, struct pw_object *o, bool fresh, struct 
 	return 0;
 }
 
-/* Gives back a file that was opened ahead and got nothing. With the lock, which it gives up. */
+/* Closes and removes a file that was opened ahead. With the lock, which it releases meanwhile. */
 static void drop_prepared(struct pw_recv *r, struct pw_part *p)
 {
 	struct pw_object *o = p->obj;
@@ -231,7 +256,7 @@ static void drop_prepared(struct pw_recv *r, struct pw_part *p)
 	pw_recv_free_part(r, o);
 }
 
-/* On hugetlbfs, files that are open ahead hold pages back from those whose symbols come. */
+/* On hugetlbfs, files that are opened ahead hold pages that other files need now. */
 static bool drop_all_prepared(struct pw_recv *r)
 {
 	struct pw_part *p;
@@ -262,15 +287,15 @@ static void make_room_for_one(struct pw_recv *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Enough space for a file whose symbols come now. */
+/* Whether there is enough space for a file whose symbols come now. */
 static bool fits(struct pw_recv *r, const struct pw_object *o)
 {
 	measure_budget(r);
 	return atomic_load(&o->part->missing_bytes) <= r->budget_bytes;
 }
 
-/* Places what waited, and what comes to wait meanwhile, before the lanes get the part: so symbols stay
- * about in order, which the digest and the loss want. */
+/* Places the packets that waited, and those that come to wait meanwhile, before the lanes get the part. So
+ * symbols stay almost in order, which the digest and the estimate of loss need. */
 static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 {
 	struct pw_part *const p = o->part;
@@ -280,11 +305,11 @@ static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 	pthread_mutex_lock(&r->lock);
 	pw_recv_list_add(r, p);
 	p->used = ++r->use_clock;
-	o->prepared = ahead && !o->waiting;
+	o->prepared = ahead; /* then its first symbol is checked against the free space */
 	if (o->prepared) {
 		r->n_prepared++;
 		r->prepared_bytes += o->len_bytes;
-	} else { /* files that are open already must not take it as well */
+	} else { /* no other file may use this space */
 		r->budget_bytes -= pw_min_u64(atomic_load(&p->missing_bytes), r->budget_bytes);
 	}
 	r->opening = p;
@@ -300,8 +325,8 @@ static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* The file cannot be opened. With the lock. A part of an older run that was not opened is as it was: the
- * old manifest's entry stands. */
+/* The file cannot be opened. With the lock. A part of an older run that was not opened is unchanged: the
+ * entry of the old manifest stands. */
 static void fail_open(struct pw_recv *r, struct pw_object *o, const struct pw_err *err)
 {
 	if (!o->part || !o->part->id.ino)
@@ -372,6 +397,7 @@ static struct pw_object *next_to_prepare(struct pw_recv *r)
 
 static void prepare_more(struct pw_recv *r, struct pw_object *o)
 {
+	measure_budget(r);
 	while (o) {
 		open_object(r, o, true);
 		pthread_mutex_lock(&r->lock);
@@ -380,11 +406,10 @@ static void prepare_more(struct pw_recv *r, struct pw_object *o)
 			    : next_to_prepare(r);
 		pthread_mutex_unlock(&r->lock);
 	}
-	measure_budget(r);
 }
 
-/* Places symbols that came before packet `seq`, where their objects are known now. Returns true, and lets
- * the lanes place what comes next, when few of them waited or when it is the last time. */
+/* Places packets that came before packet `seq` and whose objects are known now. Returns true, and lets the
+ * lanes place later packets, when few of them waited or when must_end. */
 static bool replay_unknown(struct pw_recv *r, uint64_t seq, bool may_end, bool must_end)
 {
 	struct pw_waiting *first, *w;
@@ -420,7 +445,7 @@ static struct pw_object *next_to_open(struct pw_recv *r)
 	return o;
 }
 
-/* Opens what packets wait for. */
+/* Opens all files that packets wait for. */
 static void open_waiting(struct pw_recv *r)
 {
 	struct pw_object *o;
@@ -434,7 +459,7 @@ static void open_waiting(struct pw_recv *r)
 	} while (o);
 }
 
-/* Symbols and tables keep the order in which they came. */
+/* Reads tables. Symbols and tables are taken in the order in which they came. */
 static void take_tables(struct pw_recv *r, struct pw_waiting *first)
 {
 	struct pw_waiting *w;
@@ -451,17 +476,16 @@ static void take_tables(struct pw_recv *r, struct pw_waiting *first)
 		open_waiting(r); /* before the next table names another file for their TOI */
 	}
 	pw_waiting_free_list(first);
-	measure_budget(r);
 	do {
 		pthread_mutex_lock(&r->lock);
 		next = r->room.tables ? r->room.tables->seq : UINT64_MAX;
 		pthread_mutex_unlock(&r->lock);
-		/* Symbols that no table names stay in the room, so the rounds are bounded. */
+		/* Packets that no table names stay in the queue, so the rounds are bounded. */
 		is_done = replay_unknown(r, next, true, ++rounds == REPLAY_ROUNDS);
 	} while (!is_done);
 }
 
-/* One piece of work, with the lock, which it gives up meanwhile. false: there is none. */
+/* Does one piece of work. With the lock, which it releases meanwhile. false: there is none. */
 static bool work_once(struct pw_recv *r)
 {
 	struct pw_object *o = next_to_open(r);
@@ -505,5 +529,5 @@ int pw_recv_worker_start(struct pw_recv *r, struct pw_err *err)
 {
 	int ret = pw_thread_start(&r->worker, worker_main, r);
 
-	return ret ? pw_err_sys(err, ret, "start the receiver's file worker") : 0;
+	return ret ? pw_err_sys(err, ret, "cannot start the receiver's file worker") : 0;
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The receiver: ALC packets in, verified and durable files out.
+ * The receiver: takes ALC packets and makes verified and durable files of them.
  *
  *   lane (a thread per queue)      file worker                 finisher
  *   parse, claim, place     --->   tables, open parts  --->    digest, sync, rename
  *   lane.c                         tables.c, ready.c           finish.c
  *
  * A lane never opens, maps or renames a file, and never parses a table: packets that need this wait in
- * a bounded queue (room.c) until the file worker has done it. Packets are hostile: nothing is written
- * outside the output directory, memory is bounded by the limits in the config, and every packet that
- * is not taken has a counter.
+ * bounded queues (room.c) until the file worker has done it. Packets are hostile: nothing is written
+ * outside the output directory, the config bounds the memory, and every packet that is dropped is counted.
  */
 #ifndef PW_RECV_RECV_H
 #define PW_RECV_RECV_H
@@ -22,6 +21,7 @@
 #include "base/log.h"
 #include "file/outdir.h"
 #include "path/path.h"
+#include "recv/state.h"
 #include "wire/alc.h"
 #include "wire/fdt.h"
 
@@ -32,18 +32,19 @@ struct pw_recv_config {
 	const char *gaps_path;       /* the manifest; NULL = out_dir/PW_GAPS_FILE */
 	bool discard;                /* count and drop payload: no files, no digests */
 	enum pw_outdir_write write;  /* new files */
-	uint64_t write_memory_bytes; /* what waits for the disk at most; see file/outdir.h */
+	uint64_t write_memory_bytes; /* bytes that may wait for the disk; see file/outdir.h */
 	bool force;                  /* replace existing files */
-	bool resume;                 /* take up the partial files that the manifest lists */
-	bool not_durable;            /* say COMPLETE before the disk has the file */
+	bool resume;                 /* continue the partial files that the manifest lists */
+	bool not_durable;            /* COMPLETE does not mean that the disk has the file */
 	bool require_digest;         /* a file without a digest is a failure */
 	bool tsi_given;
 	uint64_t tsi;            /* with tsi_given: take only sessions of this TSI */
 	struct pw_addr source;   /* family 0: any; else only sessions from this address */
 	uint64_t max_file_bytes; /* refuse larger; 0 = no limit but the free space */
 	uint64_t max_files;      /* files and directories; 0 = 1,000,000 */
-	uint64_t expect_files; /* done after this many files ended; 0 = when the sessions say so */
-	uint32_t n_lanes;      /* threads that bring packets; 0 = 1 */
+	uint64_t
+		expect_files; /* done after so many files ended; 0 = when all of the sessions have */
+	uint32_t n_lanes;     /* threads that take in packets; 0 = 1 */
 	const struct pw_recv_memory *memory; /* NULL: files; else one lane, see recv/memory.h */
 };
 
@@ -51,9 +52,9 @@ struct pw_recv_counters {
 	uint64_t packets;
 	uint64_t payload_bytes; /* file bytes placed, duplicates not counted */
 	uint64_t symbols;       /* symbols of open files, duplicates included */
-	uint64_t duplicates;    /* symbols that were already there */
-	uint64_t again_bytes;   /* memory: of duplicates, which were placed once more */
-	uint64_t strangers;     /* packets of sessions that are not taken */
+	uint64_t duplicates;    /* symbols that had come before */
+	uint64_t again_bytes;   /* with memory: of duplicates, which were placed once more */
+	uint64_t strangers;     /* packets of sessions that are ignored */
 	uint64_t unknown_toi;  /* no table has named the object by the end, or the queue was full */
 	uint64_t finished_toi; /* for a file that is complete, refused or superseded */
 	uint64_t malformed;    /* sum over ALC verdicts other than OK */
@@ -67,21 +68,6 @@ struct pw_recv_counters {
 	uint64_t alc_verdicts[PW_ALC_N_VERDICTS];
 };
 
-enum pw_recv_file_state {
-	PW_RECV_KNOWN,      /* named by a table, no symbol yet */
-	PW_RECV_PARTIAL,    /* some symbols */
-	PW_RECV_VERIFYING,  /* all symbols; with the finisher, or waits for its digest */
-	PW_RECV_MISMATCH,   /* digest differs; symbols are taken again from the start */
-	PW_RECV_COMPLETE,   /* digest matches, on the disk, renamed */
-	PW_RECV_UNVERIFIED, /* on the disk and renamed, but the sender named no digest */
-	PW_RECV_REFUSED,    /* unsafe name, exists, too large, encoded, disk full, ... */
-	PW_RECV_SUPERSEDED, /* a newer announcement has this name or TOI, with other content */
-};
-
-const char *pw_recv_file_state_name(enum pw_recv_file_state s);
-bool pw_recv_state_is_good(enum pw_recv_file_state s); /* COMPLETE or UNVERIFIED */
-bool pw_recv_state_is_open(enum pw_recv_file_state s); /* takes symbols: KNOWN, PARTIAL, MISMATCH */
-
 struct pw_recv_file_info {
 	uint64_t toi;
 	uint64_t tsi;
@@ -93,7 +79,7 @@ struct pw_recv_file_info {
 	const char *reason;      /* REFUSED, MISMATCH, SUPERSEDED: one sentence; else NULL */
 };
 
-/* A session whose packets were not taken. */
+/* A session whose packets were ignored. */
 struct pw_recv_ignored {
 	struct pw_host_key from;
 	uint64_t tsi;
@@ -101,49 +87,51 @@ struct pw_recv_ignored {
 };
 
 struct pw_recv_status {
-	uint64_t n_files;       /* known */
-	uint64_t n_ended;       /* good, refused or superseded */
-	uint64_t n_good;        /* complete or unverified */
-	uint64_t n_unverified;  /* of n_good */
-	uint64_t n_never_named; /* the sender's count (pw:Files) less the files named; at least */
-	uint64_t bytes_total;   /* of known files */
+	uint64_t n_files;      /* known */
+	uint64_t n_ended;      /* good, refused or superseded */
+	uint64_t n_good;       /* complete or unverified */
+	uint64_t n_unverified; /* of n_good */
+	uint64_t
+		n_never_named; /* the senders' counts (pw:Files) less the files in their tables; after
+				 * finish() with resume, less what the old manifest knows */
+	uint64_t bytes_total; /* of known files */
 	uint64_t bytes_have;
-	uint64_t symbols_expected; /* symbols that the sender has passed so far, in all passes */
+	uint64_t symbols_expected; /* symbols that the sender has sent so far, in all passes */
 	uint64_t symbols_seen;     /* of them; loss on the path = 1 - seen / expected */
 	uint64_t n_sessions;
-	bool session_seen;   /* a packet of a session that is taken came */
+	bool session_seen;   /* a packet of a session that is not ignored came */
 	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice) */
 	bool done; /* nothing more to wait for: expect reached, or all files of all sessions ended */
-	bool fatal; /* the output directory or memory is gone: stop, pw_recv_finish() says why */
+	bool fatal; /* an error ends the transfer: stop; pw_recv_finish() returns it */
 };
 
 struct pw_recv; /* opaque */
 
 int pw_recv_create(struct pw_recv **r, const struct pw_recv_config *cfg, const struct pw_log *log,
 	struct pw_err *err);
-/* Takes n packets by lane 0. Never fails: what is wrong is counted, or turns up in the status. */
+/* Takes n packets on lane 0. Never fails: faults are counted, or shown in the status. */
 void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n);
-/* The same for lane 0 .. n_lanes - 1; one thread a lane. Returns how many bytes it brought that
- * had not been there, those that wait for their file included. Drops all once pw_recv_finish() was called. */
+/* The same for lane 0 .. n_lanes - 1; one thread for each lane. Returns how many new bytes came, including
+ * those that wait for their file. Drops all packets once pw_recv_finish() was called. */
 uint64_t pw_recv_lane_burst(
 	struct pw_recv *r, uint32_t lane, const struct pw_rx_view *views, size_t n);
 /* Any thread; cheap, but not for every packet. */
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st);
 void pw_recv_counters(struct pw_recv *r, struct pw_recv_counters *c);
-/* Waits until all that came so far has been placed, opened, verified: for tests and the end. */
+/* Waits until all packets so far are placed, and all complete files are verified: for tests and the end. */
 void pw_recv_settle(struct pw_recv *r);
-/* Settles, syncs what is partial, writes the gap manifest if anything is missing (removes a stale one
- * if nothing is). Entries of an older manifest about files that are not complete now stay in it.
+/* Settles, syncs partial files, and writes the gap manifest if anything is missing; else removes an old one.
+ * Entries of an old manifest about files that are still not complete stay in it.
  *   0: every file of every session (with expect_files: at least that many) is good
  *   1: incomplete, refused, mismatch or conflict (exit code 3)
- *   -errno: fatal, err says what */
+ *   -errno: fatal, see err */
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err);
 size_t pw_recv_n_files(struct pw_recv *r);
 void pw_recv_file(struct pw_recv *r, size_t i, struct pw_recv_file_info *info);
 /* Up to n sessions that were ignored; returns how many. */
 size_t pw_recv_ignored(struct pw_recv *r, struct pw_recv_ignored *list, size_t n);
-/* The manifest that finish wrote, or NULL. */
+/* The path of the manifest that finish wrote, or NULL. */
 const char *pw_recv_gaps_written(const struct pw_recv *r);
-void pw_recv_destroy(struct pw_recv *r); /* accepts NULL; finishes if that was not done */
+void pw_recv_destroy(struct pw_recv *r); /* accepts NULL; calls finish if that was not done */
 
 #endif

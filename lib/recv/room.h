@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Packets that wait, as copies: for the file worker (TOI 0), for a file that is being opened, or for a
- * table that names their object. Each kind has its own bound in bytes. The receiver's lock is over all
- * of it.
+ * The queues of packets that cannot be placed yet. They are copied and wait for one of three things, and
+ * each has its own bound in bytes:
+ *
+ *   tables    for the file worker, which reads tables (TOI 0)
+ *   files     for their file, which is being opened; listed in the object, only counted here
+ *   unknown   for a table that names their object
+ *
+ * The receiver's lock protects all of it.
  */
 #ifndef PW_RECV_ROOM_H
 #define PW_RECV_ROOM_H
@@ -13,9 +18,9 @@
 
 #include "path/path.h"
 
-#define PW_ROOM_TABLES  (16ull << 20) /* full: the packet is dropped; tables are repeated */
+#define PW_ROOM_TABLES  (16ull << 20) /* full: the packet is dropped; senders repeat tables */
 #define PW_ROOM_FILES   (64ull << 20) /* full: the lane waits for the file worker */
-#define PW_ROOM_UNKNOWN (8ull << 20)  /* full: the oldest gives way */
+#define PW_ROOM_UNKNOWN (8ull << 20)  /* full: the oldest is dropped */
 
 struct pw_waiting {
 	struct pw_waiting *next;
@@ -36,17 +41,18 @@ struct pw_room {
 void pw_room_init(struct pw_room *room);
 void pw_room_finish(struct pw_room *room); /* accepts a zeroed one */
 struct pw_waiting *pw_waiting_copy(const struct pw_rx_view *view, uint64_t toi); /* or NULL */
-uint64_t pw_waiting_bytes(const struct pw_waiting *w); /* what it counts for in a bound */
+uint64_t pw_waiting_bytes(const struct pw_waiting *w); /* the memory that it takes */
 void pw_waiting_free_list(struct pw_waiting *w);
 
 bool pw_room_add_table(struct pw_room *room, const struct pw_rx_view *view); /* false: dropped */
-/* Returns how many packets were lost: the oldest, or this one when memory is short. Not bounded: it was
- * in the room before. */
+/* Returns how many packets were dropped: the oldest, or this one when memory is short. A packet that is put
+ * back is not bounded. */
 unsigned int pw_room_add_unknown(
 	struct pw_room *room, const struct pw_rx_view *view, uint64_t toi, bool bounded);
 size_t pw_room_n_unknown(const struct pw_room *room);
 struct pw_waiting *pw_room_take_tables(struct pw_room *room);
-/* Those that arrived before `seq`. Their bytes stay in unknown_bytes until the caller, who may put them back, takes them off. */
+/* Takes those that arrived before `seq`. They still count in unknown_bytes until the caller subtracts
+ * *bytes: it may put some of them back. */
 struct pw_waiting *pw_room_take_unknown(struct pw_room *room, uint64_t seq, uint64_t *bytes);
 
 #endif

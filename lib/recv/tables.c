@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * File tables (FDT instances): collected, parsed, and compared with what is known. On the file worker.
+ * Reads file tables (FDT instances): each entry becomes a new object, or is compared with the objects that
+ * have its TOI or its name. Runs on the file worker.
  *
- * The newest announcement of a TOI or a name stands for what is not finished; docs/wire.md has the
- * table of outcomes. The older announcement keeps its symbols: when a table says again what it said, it
- * goes on where it was.
+ * Of an unfinished file, the newest announcement of a TOI or a name counts; docs/wire.md has the table of
+ * outcomes. The older announcement keeps its symbols: if a table announces it again, it continues with
+ * them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #define MAX_VERSIONS 8u /* announcements of one name with different content */
 #define MAX_TOIS     2u /* as many as files; one file may have several */
 
-/* Control characters as \xNN, for print; malloc. */
+/* A copy of the name with control characters written as \xNN; malloc. */
 static char *printable(const char *name)
 {
 	const unsigned char *s = (const unsigned char *)name;
@@ -48,7 +49,7 @@ static const char *entry_fault(const struct pw_recv *r, const struct pw_object *
 	if (o->fec_id != PW_FEC_ID_NO_CODE)
 		return "sent with a FEC scheme other than Compact No-Code";
 	if (!o->has_len || !o->has_oti)
-		return NULL; /* EXT_FTI will tell */
+		return NULL; /* EXT_FTI of its packets may have them */
 	if (r->cfg.max_file_bytes && o->len_bytes > r->cfg.max_file_bytes)
 		return "larger than --max-size allows";
 	if (o->len_bytes && (o->symbol_len == 0 || o->symbol_len > UINT16_MAX))
@@ -82,7 +83,7 @@ static const char *name_fault(const struct pw_recv *r, const struct pw_fdt_file 
 	return why;
 }
 
-/* What stands under the name decides what is done with the file. Without the lock. */
+/* What the output directory has under the file's name. */
 struct target {
 	enum pw_outdir_kind kind;
 	uint64_t len_bytes;
@@ -91,7 +92,9 @@ struct target {
 	int error; /* positive errno */
 };
 
-static struct target look(struct pw_recv *r, const char *name, const struct pw_gap_file *gap)
+/* Without the lock. */
+static struct target inspect_target(
+	struct pw_recv *r, const char *name, const struct pw_gap_file *gap)
 {
 	struct target t = {.kind = PW_OUTDIR_ABSENT};
 	int ret;
@@ -114,11 +117,11 @@ static void path_fault(struct pw_recv *r, struct pw_object *o, int code)
 			"unsafe path: a part of it in the output directory is a symbolic link or a "
 			"file");
 	else
-		pw_err_sys(&err, code, "look at %s/%s", r->out_dir, o->name);
+		pw_err_sys(&err, code, "cannot inspect %s/%s", r->out_dir, o->name);
 	pw_recv_fail(r, o, &err);
 }
 
-/* false: nothing more to do */
+/* Whether the target lets the file be received. false: it is refused, or with the finisher. */
 static bool target_allows(struct pw_recv *r, struct pw_object *o, const struct target *t)
 {
 	if (t->error) {
@@ -141,7 +144,7 @@ static bool target_allows(struct pw_recv *r, struct pw_object *o, const struct t
 	return r->cfg.force;
 }
 
-/* The manifest's entry is about this very content, and its part is there. */
+/* Whether the manifest's entry is about this content, and its part exists. */
 static bool gap_fits(
 	const struct pw_object *o, const struct pw_gap_file *gap, const struct target *t)
 {
@@ -150,7 +153,7 @@ static bool gap_fits(
 	       t->part_len == o->len_bytes;
 }
 
-static void take_up(struct pw_recv *r, struct pw_object *o, const struct pw_gap_file *gap)
+static void resume_object(struct pw_recv *r, struct pw_object *o, const struct pw_gap_file *gap)
 {
 	struct pw_blocks b;
 
@@ -176,12 +179,12 @@ static void admit(struct pw_recv *r, struct pw_object *o, const struct pw_gap_fi
 	if (!target_allows(r, o, t))
 		return;
 	if (r->cfg.resume && gap_fits(o, gap, t))
-		take_up(r, o, gap);
+		resume_object(r, o, gap);
 	else if (o->has_len && o->len_bytes == 0)
 		pw_recv_submit(r, o, PW_FINISH_PART);
 }
 
-/* A newer announcement stands in its place. Its symbols stay, in case it is announced again. */
+/* A newer announcement replaces this one. Its symbols stay, in case it is announced again. */
 static void supersede(struct pw_recv *r, struct pw_object *o, const char *why)
 {
 	struct pw_part *p;
@@ -242,7 +245,9 @@ static bool learn_new(struct pw_recv *r, struct pw_session *s, const struct pw_f
 	if (!o)
 		return false;
 	s->n_named += is_new_toi;
+	s->n_first++;
 	o->instance = instance;
+	o->is_escaped = f->fault || strcmp(name, f->location) != 0;
 	fill(r, o, f);
 	r->st.bytes_total += o->len_bytes;
 	if (!why)
@@ -267,13 +272,13 @@ static struct pw_object *find_same(struct pw_object *newest, const struct pw_ses
 	return NULL;
 }
 
-/* An announcement that was superseded is made again. */
+/* A superseded announcement was made again. */
 static void revive(struct pw_recv *r, struct pw_object *o)
 {
 	if (o->state != PW_RECV_SUPERSEDED)
 		return;
 	pw_object_reason(o, NULL, false);
-	/* Without a digest, symbols of the other content among its own would not be noticed. */
+	/* Without a digest, symbols of the other content would not be noticed among its own. */
 	if (o->digest.kind == PW_DIGEST_NONE && o->part) {
 		r->bytes_adjust -= (int64_t)pw_object_have(o);
 		pw_part_reset(o->part);
@@ -283,28 +288,28 @@ static void revive(struct pw_recv *r, struct pw_object *o)
 		pw_recv_complete(r, o);
 }
 
-/* A later instance may bring what an earlier one did not say. */
+/* A later instance may have the digest that an earlier one did not have. */
 static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_fdt_file *f)
 {
 	if (f->digest.kind == PW_DIGEST_NONE || o->digest.kind != PW_DIGEST_NONE)
 		return;
 	o->digest = f->digest;
 	o->digest_due = false;
-	if (o->awaits)
+	if (o->awaits_digest)
 		pw_recv_submit(r, o, PW_FINISH_PART);
 	else if (o->state == PW_RECV_UNVERIFIED && !r->cfg.discard)
 		pw_recv_submit(r, o, PW_FINISH_TARGET);
 }
 
-/* The sender counts its instances from the front again, and no digest would tell old symbols from new
- * ones. */
-static bool starts_again(const struct pw_object *o, const struct pw_fdt_file *f, uint32_t instance)
+/* The sender was restarted (it counts its instances from 0 again), and there is no digest that would tell old
+ * symbols from new ones. */
+static bool is_restarted(const struct pw_object *o, const struct pw_fdt_file *f, uint32_t instance)
 {
 	return o->digest.kind == PW_DIGEST_NONE && f->digest.kind == PW_DIGEST_NONE &&
 	       !o->digest_due && o->state == PW_RECV_PARTIAL && instance < o->instance;
 }
 
-/* The file is received from the start. With the lock, which it gives up meanwhile. */
+/* Receives the file from the start. With the lock, which it releases meanwhile. */
 static void restart(struct pw_recv *r, struct pw_object *o)
 {
 	r->c.fdt_conflicts++;
@@ -328,19 +333,20 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 	struct pw_object *newest = pw_objtab_find_name(&r->objs, name), *same;
 
 	if (f->fault && (current || (newest && newest->session == s)))
-		return true; /* what was said of it before stands */
+		return true; /* the earlier entry stands */
 	if (f->fault)
 		return count_versions(newest) > MAX_VERSIONS ||
 		       learn_new(r, s, f, name, t, gap, instance);
 	if (current && pw_object_is(current, f, name) && current->state != PW_RECV_SUPERSEDED) {
-		if (starts_again(current, f, instance))
+		if (is_restarted(current, f, instance))
 			restart(r, current);
 		current->instance = instance;
 		take_digest(r, current, f);
 		return true;
 	}
 	same = find_same(newest, s, f, name);
-	/* The limits come first: what is not learnt supersedes nothing. One version too many says why. */
+	/* Check the limits first: an entry that is left out supersedes nothing. One version above the limit
+	 * is learned, and refused with the reason. */
 	if (!same && count_versions(newest) > MAX_VERSIONS)
 		return true;
 	if ((!same && is_full(r)) || (!current && r->objs.n_tois >= MAX_TOIS * r->cfg.max_files))
@@ -360,12 +366,16 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 	if (!pw_objtab_renew(&r->objs, same, s, f->toi))
 		return false;
 	s->n_named += current == NULL;
+	if (same->session != s && !same->is_shared) {
+		same->is_shared = true;
+		same->session->n_shared++;
+	}
 	revive(r, same);
 	take_digest(r, same, f);
 	return true;
 }
 
-/* What a conflict has superseded may be announced again: repetitions of earlier tables count as new. */
+/* After a conflict, repetitions of earlier tables count as new: they may announce superseded files again. */
 static void forget_tables(struct pw_recv *r)
 {
 	size_t i;
@@ -397,7 +407,7 @@ static void learn(
 		known = o && name && pw_object_is(o, f, name);
 		pthread_mutex_unlock(&r->lock);
 		if (name && !f->fault && !pw_outdir_name_fault(f->location) && !known)
-			t = look(r, name, gap);
+			t = inspect_target(r, name, gap);
 		pthread_mutex_lock(&r->lock);
 		n_left += !name || !learn_file(r, s, f, name, &t, gap, instance);
 		pthread_mutex_unlock(&r->lock);
@@ -411,7 +421,7 @@ static void learn(
 	s->fdt_complete |= fdt->complete;
 	if (n_left) {
 		r->c.fdt_bad++;
-		pw_recv_complain(r,
+		pw_recv_warn(r,
 			"%zu files of an FDT were left out: more than %llu files or %u MiB of "
 			"names, or memory is short; raise --max-files",
 			n_left, (unsigned long long)r->cfg.max_files, PW_RECV_MAX_NAMES >> 20);
@@ -419,14 +429,14 @@ static void learn(
 	if (fdt->n_faults)
 		r->c.fdt_bad++;
 	if (r->c.fdt_conflicts != conflicts)
-		pw_recv_complain(r,
-			"FDT of TSI %llu contradicts an earlier one: the newest stands, see the "
-			"files marked superseded",
+		pw_recv_warn(r,
+			"FDT of TSI %llu contradicts an earlier one: the newest one counts, see "
+			"the files marked superseded",
 			(unsigned long long)s->tsi);
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* The session of a table packet; made when it is new. NULL: there are too many. */
+/* The session of a table packet, created if it is new. NULL: there are too many. */
 static struct pw_session *session_for(struct pw_recv *r, struct pw_host_key from, uint64_t tsi)
 {
 	struct pw_session *s;
@@ -461,7 +471,7 @@ static void bad_table(
 {
 	pthread_mutex_lock(&r->lock);
 	r->c.fdt_bad++;
-	pw_recv_complain(r, "FDT instance %u of TSI %llu cannot be used: %s", instance,
+	pw_recv_warn(r, "FDT instance %u of TSI %llu cannot be used: %s", instance,
 		(unsigned long long)s->tsi, why);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -482,7 +492,7 @@ static int parse(const struct pw_fdtrx_slot *slot, struct pw_fdt *fdt, struct pw
 	return ret;
 }
 
-/* A close that came while the session's table was waiting. It makes no session. */
+/* A close that was queued behind the session's table. It creates no session. */
 static void close_behind(struct pw_recv *r, const struct pw_alc_hdr *hdr, struct pw_host_key from)
 {
 	struct pw_session *s;

@@ -14,9 +14,9 @@
 #include "file/outdir.h"
 #include "recv/gaps.h"
 
-#define TEXT_MAX 480 /* what one line of the log takes */
+#define TEXT_MAX 480 /* bytes that one line of the log takes */
 
-/* Names are in it, and terminals obey control characters: C0, DEL, and C1 as UTF-8 writes it. */
+/* Replaces control characters, which terminals obey and names may have: C0, DEL, and C1 in UTF-8. */
 static void make_printable(char *text)
 {
 	unsigned char *p = (unsigned char *)text;
@@ -66,13 +66,13 @@ const char *pw_filenotes_name_fault(const char *name)
 	const size_t first = strcspn(name, "/");
 	const char *fault = pw_outdir_name_fault(name);
 
-	/* A directory of that name would stand where the receiver writes its manifest. */
+	/* A directory of that name would be in the place of the receiver's manifest. */
 	if (!fault && first == strlen(PW_GAPS_FILE) && !strncmp(name, PW_GAPS_FILE, first))
 		fault = "its first component is the name of the gap manifest";
 	return fault;
 }
 
-static bool makes_up_content(const char *path)
+static bool generates_content(const char *path)
 {
 	static const __typeof__(((struct statfs *)NULL)->f_type) kinds[] = {
 		PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC};
@@ -93,10 +93,10 @@ void pw_filenotes_empty_file(struct pw_filenotes *notes, const char *path)
 	char byte;
 	int fd;
 
-	/* Other file systems are not read from: their sizes are true. */
-	if (!makes_up_content(path))
+	/* On other file systems the size is right: do not read. */
+	if (!generates_content(path))
 		return;
-	/* NONBLOCK: some wait for an event. */
+	/* O_NONBLOCK: reading some of these files waits for an event. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return;

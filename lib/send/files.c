@@ -47,7 +47,7 @@ static int add(struct pw_files *f, const char *path, const char *name, const str
 	return 0;
 
 no_memory:
-	return pw_err_set(err, ENOMEM, "send %s: out of memory", path);
+	return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -55,7 +55,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* What fts found: below an operand, whose names begin after `skip` bytes of the path. */
+/* Takes one entry that fts found. Names begin after `skip` bytes of the path. */
 static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct pw_err *err)
 {
 	switch (e->fts_info) {
@@ -71,19 +71,20 @@ static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct p
 	case FTS_NS:
 	case FTS_ERR:
 	case FTS_DNR:
-		return pw_err_sys(err, e->fts_errno, "read %s", e->fts_path);
+		return pw_err_sys(err, e->fts_errno, "cannot read %s", e->fts_path);
 	default:
 		if (e->fts_level == FTS_ROOTLEVEL)
 			return pw_err_set(err, EINVAL,
-				"send %s: neither a file nor a directory; give one", e->fts_path);
-		pw_filenotes_add(&f->notes, "%.400s is neither a file nor a directory: left out",
+				"cannot send %s: it is neither a file nor a directory; give one",
+				e->fts_path);
+		pw_filenotes_add(&f->notes, "%.400s is neither a file nor a directory: not sent",
 			e->fts_path);
 		return 0;
 	}
 }
 
-/* One operand: a file, or everything below a directory. All before the operand's last component is
- * left out of the names. */
+/* Collects one operand: a file, or everything below a directory. Names begin with the operand's last
+ * component. */
 static int collect_operand(struct pw_files *f, char *operand, struct pw_err *err)
 {
 	char *roots[] = {operand, NULL};
@@ -94,14 +95,14 @@ static int collect_operand(struct pw_files *f, char *operand, struct pw_err *err
 	int r = 0;
 
 	if (!tree)
-		return pw_err_sys(err, errno, "read %s", operand);
+		return pw_err_sys(err, errno, "cannot read %s", operand);
 	while (r == 0 && (errno = 0, e = fts_read(tree)) != NULL) {
 		if (e->fts_info != FTS_DP)
 			e->fts_parent->fts_number++; /* entries of that directory */
 		r = take_entry(f, e, skip, err);
 	}
 	if (r == 0 && errno)
-		r = pw_err_sys(err, errno, "read %s", operand);
+		r = pw_err_sys(err, errno, "cannot read %s", operand);
 	fts_close(tree);
 	return r;
 }
@@ -113,28 +114,28 @@ static int compare_names(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
-static int refuse_twins(const struct pw_files *f, struct pw_err *err)
+static int refuse_duplicates(const struct pw_files *f, struct pw_err *err)
 {
 	const struct pw_file **sorted = calloc(f->n ? f->n : 1, sizeof(*sorted));
 	size_t i;
 	int r = 0;
 
 	if (!sorted)
-		return pw_err_set(err, ENOMEM, "send %zu files: out of memory", f->n);
+		return pw_err_set(err, ENOMEM, "cannot send %zu files: out of memory", f->n);
 	for (i = 0; i < f->n; i++)
 		sorted[i] = &f->v[i];
 	qsort(sorted, f->n, sizeof(*sorted), compare_names);
 	for (i = 1; r == 0 && i < f->n; i++)
 		if (!strcmp(sorted[i - 1]->name, sorted[i]->name))
 			r = pw_err_set(err, EEXIST,
-				"send %s and %s: both would be named %s; send the directory above "
-				"them",
+				"cannot send %s and %s: both would be named %s; send the directory "
+				"above them",
 				sorted[i - 1]->path, sorted[i]->path, sorted[i]->name);
 	free(sorted);
 	return r;
 }
 
-/* "dir/", "." and ".." have no last component to be named by */
+/* Resolves operands without a last component that could be a name: "dir/", "." and "..". */
 static int resolve_operand(const char *operand, char **out, struct pw_err *err)
 {
 	size_t len = strlen(operand);
@@ -149,7 +150,7 @@ static int resolve_operand(const char *operand, char **out, struct pw_err *err)
 		free(*out);
 		*out = realpath(operand, NULL);
 	}
-	return *out ? 0 : pw_err_sys(err, errno, "read %s", operand);
+	return *out ? 0 : pw_err_sys(err, errno, "cannot read %s", operand);
 }
 
 int pw_files_collect(
@@ -170,9 +171,10 @@ int pw_files_collect(
 	}
 	if (r == 0 && f->n == 0)
 		r = pw_err_set(err, ENOENT,
-			"send nothing: no file in what was given; name a file or a directory");
+			"cannot send: there is no file in the operands; name a file or a "
+			"directory");
 	if (r == 0)
-		r = refuse_twins(f, err);
+		r = refuse_duplicates(f, err);
 	if (r)
 		pw_files_finish(f);
 	return r;
@@ -186,44 +188,61 @@ static void free_file(struct pw_file *file)
 }
 
 /* The first file of the manifest that is not among the operands. */
-static int say_absent(const struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
+static int report_absent(const struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
 {
 	bool *is_there = calloc(gaps->n_files, sizeof(*is_there));
 	size_t i;
 
 	if (!is_there)
-		return pw_err_set(err, ENOMEM, "repair %zu files: out of memory", gaps->n_files);
+		return pw_err_set(
+			err, ENOMEM, "cannot repair %zu files: out of memory", gaps->n_files);
 	for (i = 0; i < f->n; i++)
-		is_there[f->v[i].gap - gaps->files] = true;
+		if (f->v[i].gap)
+			is_there[f->v[i].gap - gaps->files] = true;
 	for (i = 0; i < gaps->n_files && is_there[i]; i++)
 		;
 	free(is_there);
 	return pw_err_set(err, ENOENT,
-		"repair '%.120s': the manifest lists it, the operands do not; name that file, or "
-		"the directory that it lies in",
+		"cannot repair '%.120s': the manifest lists it, the operands do not; name that "
+		"file, or the directory that contains it",
 		gaps->files[i].name);
+}
+
+/* The bytes of the file that the manifests ask for; -ESTALE. */
+static int wanted_bytes(const struct pw_file *file, uint64_t *bytes, struct pw_err *err)
+{
+	const struct pw_gap_file *gap = file->gap;
+	size_t i;
+
+	*bytes = gap ? 0 : file->len_bytes;
+	if (gap && gap->len_bytes != file->len_bytes)
+		return pw_err_set(err, ESTALE,
+			"cannot repair %s: it has %" PRIu64 " bytes, in the manifest %" PRIu64
+			"; send it whole, without --gaps",
+			file->path, file->len_bytes, gap->len_bytes);
+	for (i = 0; gap && i < gap->n_missing; i++)
+		*bytes += gap->missing[i].to - gap->missing[i].from;
+	return 0;
 }
 
 int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err)
 {
-	size_t i, j, kept = 0;
+	size_t i, kept = 0, n_unlisted = 0;
+	uint64_t bytes;
 
 	f->total_bytes = 0;
 	for (i = 0; i < f->n; i++) {
 		struct pw_file *file = &f->v[i];
 
 		file->gap = pw_gaps_find(gaps, file->name);
-		if (file->gap && file->gap->len_bytes != file->len_bytes)
-			return pw_err_set(err, ESTALE,
-				"repair %s: it has %" PRIu64 " bytes, the manifest says %" PRIu64
-				"; send it whole, without --gaps",
-				file->path, file->len_bytes, file->gap->len_bytes);
-		if (!file->gap) {
+		if (!file->gap && (!gaps->n_unnamed || pw_gaps_has_named(gaps, file->name))) {
 			free_file(file);
 			continue;
 		}
-		for (j = 0; j < file->gap->n_missing; j++)
-			f->total_bytes += file->gap->missing[j].to - file->gap->missing[j].from;
+		if (wanted_bytes(file, &bytes, err) < 0)
+			return -ESTALE;
+		f->total_bytes += bytes;
+		n_unlisted += file->gap == NULL;
 		if (kept != i) {
 			f->v[kept] = *file;
 			memset(file, 0, sizeof(*file));
@@ -232,7 +251,20 @@ int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw
 	}
 	f->n = kept;
 	pw_filenotes_finish(&f->notes);
-	return kept == gaps->n_files ? 0 : say_absent(f, gaps, err);
+	if (kept - n_unlisted < gaps->n_files)
+		return report_absent(f, gaps, err);
+	if (kept == 0)
+		return pw_err_set(err, ENOENT,
+			"cannot repair anything: the manifest lists none of the operands as "
+			"missing; "
+			"name all files of the session");
+	if (n_unlisted < gaps->n_unnamed)
+		pw_filenotes_add(&f->notes,
+			"the receiver lacks at least %" PRIu64
+			" files that were never named, the operands "
+			"have %zu of them; name all files of the session",
+			gaps->n_unnamed, n_unlisted);
+	return 0;
 }
 
 void pw_files_note_names(struct pw_files *f)

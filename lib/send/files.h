@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The files of one session: operands and what lies below directories, each with the name that it
- * has on the wire (Content-Location). A file operand keeps its base name; DIR/x/y is sent as
- * base(DIR)/x/y. Links below a directory are not followed. Mode and time of last modification are
- * those of the moment when the file was found.
+ * The list of files that a session sends: the operands, and all files below operands that are directories.
+ * Each has the name that it has on the wire (Content-Location): a file operand its base name, DIR/x/y
+ * base(DIR)/x/y. Links below a directory are not followed. Mode and time of last modification are read
+ * when the file is found.
  */
 #ifndef PW_SEND_FILES_H
 #define PW_SEND_FILES_H
@@ -34,15 +34,16 @@ struct pw_files {
 	struct pw_filenotes notes;
 };
 
-/* Collects operands. Two files with one name on the wire, a missing file, a device or a pipe are
- * errors. What lies below a directory and is not sent is noted: things that are neither file nor
- * directory, and empty directories. */
+/* Collects the files of the operands. Two files with one name on the wire, a missing file, a device and a
+ * pipe are errors. What lies below a directory and is not sent is noted: entries that are neither a file
+ * nor a directory, and empty directories. */
 int pw_files_collect(
 	struct pw_files *f, char *const *operands, size_t n_operands, struct pw_err *err);
 
-/* Keeps only what the manifest lists; total_bytes becomes the bytes that are missing. Every file in
- * the manifest must be there with the same length. gaps must live as long as f. Notes of what is not
- * sent are dropped: a repair sends next to nothing. */
+/* Keeps what the manifests ask for: the ranges of the files that they list as missing, and, when files
+ * were never named, all of each operand file that they do not list. total_bytes becomes the bytes to send.
+ * -ENOENT: a file that is missing is not among the operands, or nothing is left to send. -ESTALE: it has
+ * another length. gaps must live as long as f. Drops the notes about files that are not sent. */
 int pw_files_keep_gaps(struct pw_files *f, const struct pw_gaps *gaps, struct pw_err *err);
 
 /* Notes the names that pagewire's own receiver refuses. */

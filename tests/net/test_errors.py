@@ -231,7 +231,7 @@ def test_a_receiver_that_has_nothing_to_resume_says_so_and_receives(t):
     p = t.run("recv", "--listen", f"127.0.0.1:{t.free_udp_port()}", "--resume", "--out", t.mkdir("in"),
               "--timeout", "200ms")
     p.ends_with(3)
-    check("nothing to take up" in p.err and "listening" in p.err, p.err)
+    check("nothing to resume" in p.err and "listening" in p.err, p.err)
 
 
 def test_gap_manifests_that_cannot_be_read_are_named(t):

@@ -84,6 +84,41 @@ def test_loss_of_the_whole_table_leaves_no_file_and_says_so(t):
     check(rx["counters"]["unknown_toi"] > 0, "symbols without a table are not counted")
 
 
+def without_tables(payloads, instances):
+    """The session without the file tables that have these instance numbers (EXT_FDT)."""
+    return [p for p in payloads if toi_sbn_esi(p)[0] or p[12] != 0xc0
+            or struct.unpack_from("!I", p, 12)[0] & 0xfffff not in instances]
+
+
+def test_files_that_no_table_named_are_repaired(t):
+    """130 files, in tables of 64, 64 and 2. What the sender repeats is complete in the end."""
+    originals = [t.file(f"d/{i:03}.bin", 3000 + i) for i in range(130)]
+    payloads, _ = capture(t, t.path("d"))
+    gaps = t.path("in", "pagewire-gaps.json")
+    lost = without_tables(payloads, {1})
+    rx = replay(t, [p for p in lost if toi_sbn_esi(p) != (1, 0, 1)], code=3)
+    equal((rx["files_known"], rx["files_good"], rx["files_never_named"]), (66, 65, 64), "files")
+    first = manifest(t)
+    equal([f["name"] for f in first["files"]], ["d/000.bin"], "files with gaps")
+    equal(first["unnamed"], 64, "unnamed")
+    equal(len(first["named"]), 65, "named")
+
+    # The repair loses a table, too: that of the first of its two groups.
+    repair, tx = capture(t, t.path("d"), "--gaps", gaps)
+    equal(tx["files"], 65, "files of the repair session")
+    rx = replay(t, without_tables(repair, {0}), "--resume", code=3)
+    equal((rx["files_good"], rx["files_never_named"]), (1, 63), "files")
+    equal((manifest(t)["unnamed"], len(manifest(t)["named"])), (63, 66), "the second manifest")
+
+    repair, tx = capture(t, t.path("d"), "--gaps", gaps)
+    equal(tx["files"], 64, "files of the second repair")
+    rx = replay(t, repair, "--resume")
+    equal((rx["files_good"], rx["files_never_named"], rx["gaps"]), (64, 0, None), "files")
+    for original in originals:
+        t.same(original, t.path("in", "d", os.path.basename(original)))
+    equal(os.listdir(t.path("in")), ["d"], "files in the output directory")
+
+
 def test_a_reordered_and_doubled_session_arrives(t):
     original = t.file("a.bin", 300001)
     payloads, _ = capture(t, original)

@@ -168,7 +168,7 @@ def test_with_digests_require_digest_is_content(t: Test) -> None:
 def test_each_reason_why_nothing_moved_is_told(t: Test) -> None:
     data = os.urandom(SIZE)
     cases = {"no packet came": [], "file table (FDT)": flute.data_packets(1, data),
-             "no FLUTE": [b"hello"] * 5, "cannot be used": flute.fdt_packets(b"<html/>")}
+             "not FLUTE": [b"hello"] * 5, "cannot be used": flute.fdt_packets(b"<html/>")}
     for i, (words, packets) in enumerate(cases.items()):
         r = Listener(t, out=f"in{i}", as_text=True, timeout="300ms")
         r.sender().send(packets)

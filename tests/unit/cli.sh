@@ -47,12 +47,12 @@ for command in send recv stage doctor; do
 done
 
 expect 2 err 'pagewire recv: option --foo is unknown; see pagewire recv --help' recv --foo
-expect 2 err 'no way to receive is named; use --port PORT or --listen' recv --out "$dir"
-expect 2 err 'use --out DIR, or --discard' recv --listen 127.0.0.1
+expect 2 err 'cannot receive: --port and --listen are missing' recv --out "$dir"
+expect 2 err 'give --out DIR, or --discard' recv --listen 127.0.0.1
 expect 2 err "read --listen 'x'" recv --listen x --out "$dir"
 expect 2 err 'operand' recv --listen 127.0.0.1 --out "$dir" stray
-expect 2 err 'EAL arguments need a port' recv --listen 127.0.0.1 --out "$dir" -- -l 1
-expect 2 err 'leave out --out' recv --listen 127.0.0.1 --out "$dir" --discard
+expect 2 err 'cannot use EAL arguments without a port' recv --listen 127.0.0.1 --out "$dir" -- -l 1
+expect 2 err 'it writes nothing; leave out one or the other' recv --listen 127.0.0.1 --out "$dir" --discard
 expect 2 err 'bad.ini:2: option outt is unknown; did you mean out?' recv --config "$dir/bad.ini" \
 	$(printf '[recv]\noutt = x\n' >"$dir/bad.ini")
 expect 1 err 'mkdir -p' recv --listen "127.0.0.1:$port" --out "$dir/none"

@@ -238,7 +238,7 @@ static inline void packets_from(struct packets *p, const char *ip)
 		p->v[i].from = pw_host_key(&addr);
 }
 
-/* The end of a session, as its sender says it. */
+/* The packet with which a sender closes its session. */
 static inline void packets_add_close(struct packets *p, uint64_t tsi)
 {
 	packets_add(p, &(struct pw_alc_hdr){.tsi = tsi, .close_session = true}, tsi > UINT16_MAX,

@@ -6,7 +6,7 @@ static struct pw_recv_config config(void)
 	return (struct pw_recv_config){.out_dir = dir};
 }
 
-/* Receives all of p and ends; returns what pw_recv_finish() says. */
+/* Receives all of p and returns what pw_recv_finish() returns. */
 static int receive(const struct pw_recv_config *cfg, const struct packets *p)
 {
 	struct pw_recv *r = recv_make(cfg);
@@ -205,7 +205,7 @@ static void a_wrong_digest_keeps_the_part_and_misses_all_of_it(void **state)
 	struct pw_recv_config cfg = config();
 	struct pw_recv *r = recv_make(&cfg);
 	struct packets p = {0};
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	s.f.digest.bytes[3] ^= 1;
@@ -239,7 +239,7 @@ static void an_existing_file_is_kept_unless_forced(void **state)
 	struct pw_recv_config cfg = config();
 	struct pw_recv *r = recv_make(&cfg);
 	struct packets p = {0};
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	write_text(in_dir(dir, "x"), "precious");

@@ -96,7 +96,7 @@ static void two_files_that_do_not_fit_together_end_with_the_first(void **state)
 		assert_int_equal(unlink(in_dir(dir, "one")), 0);
 		unlink(in_dir(dir, "small"));
 		unlink(in_dir(dir, "empty"));
-		/* With room again, the refused one comes, too. */
+		/* Now that there is space, the refused file is received. */
 		cfg.expect_files = 1;
 		packets_drop(&p);
 		packets_add_fdt(&p, TSI, 0, &s[1], 1, true, 1);
@@ -122,7 +122,7 @@ static void a_disk_that_fills_up_ends_the_files_it_has_no_room_for(void **state)
 	struct pw_recv *r;
 	struct packets p = {0};
 	struct pw_recv_status st;
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	uint8_t *junk = calloc(1, 400000);
 	struct pw_err err = {0};
 	FILE *f;
@@ -180,7 +180,7 @@ static void a_part_truncated_under_us_ends_alone(void **state)
 	struct pw_recv *r = recv_make(&cfg);
 	struct packets p = {0};
 	struct pw_recv_status st;
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	/* cmocka puts a SIGBUS handler of its own around each test. */

@@ -124,7 +124,7 @@ static void a_contradicting_table_loses_no_symbol(void **state)
 		source_drop(&lies[i]);
 }
 
-/* Nobody would notice symbols of the other content. */
+/* Without a digest, symbols of the other content would not be noticed. */
 static void without_a_digest_a_contradicted_file_starts_again(void **state)
 {
 	struct source s = source_make(1, "plain", 3000, 1000, PW_DIGEST_NONE);
@@ -260,7 +260,7 @@ static void a_whole_file_waits_for_the_digest_that_was_announced(void **state)
 		packets_add_fdt(&last, TSI, 2, &s, 1, true, 1);
 		if (i != 2) {
 			push(r, &last);
-			assert_int_equal(settle(r).done, i != 1); /* the next pass may mend it */
+			assert_int_equal(settle(r).done, i != 1); /* the next pass may repair it */
 		}
 		assert_int_equal(counters(r).fdt_conflicts, 0);
 		assert_int_equal(pw_recv_finish(r, NULL), i == 1);

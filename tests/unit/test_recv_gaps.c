@@ -20,7 +20,7 @@ static int parse(const char *text, struct pw_gaps *g)
 
 static void assert_bad(const char *text)
 {
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	if (parse(text, &g) != -EBADMSG)
 		fail_msg("taken: %s", text);
@@ -37,7 +37,7 @@ static void a_manifest_survives_writing_and_reading(void **state)
 			.n_missing = 3},
 		{.name = (char *)"a/b.img", .len_bytes = 10, .missing = ranges, .n_missing = 0},
 	};
-	struct pw_gaps g = {.tsi = 99, .files = files, .n_files = 2}, back;
+	struct pw_gaps g = {.tsi = 99, .files = files, .n_files = 2}, back = {0};
 	const struct pw_gap_file *f;
 	const char *path = in_dir(dir, "g.json");
 
@@ -67,7 +67,7 @@ static void a_manifest_survives_writing_and_reading(void **state)
 static void a_name_is_found_among_many(void **state)
 {
 	char *text = NULL, name[32];
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	size_t len, i;
 	FILE *f = open_memstream(&text, &len);
 
@@ -135,7 +135,7 @@ static void deep_and_wide_json_is_refused_before_it_takes_memory(void **state)
 {
 	size_t len = 20u << 20;
 	char *text = malloc(len + 1);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_non_null(text);
@@ -159,7 +159,7 @@ static void every_name_of_a_file_system_survives(void **state)
 		"\xf0\x9f\x98\x80"};
 	enum { N = sizeof(names) / sizeof(names[0]) };
 	struct pw_gap_file files[N + 1] = {0};
-	struct pw_gaps g = {.files = files, .n_files = N + 1}, back;
+	struct pw_gaps g = {.files = files, .n_files = N + 1}, back = {0};
 	const char *path = in_dir(dir, "names.json");
 	char all[256];
 	size_t i;
@@ -181,7 +181,7 @@ static void every_name_of_a_file_system_survives(void **state)
 
 static void a_name_is_said_once_and_in_one_way(void **state)
 {
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(
@@ -201,11 +201,187 @@ static void a_name_is_said_once_and_in_one_way(void **state)
 	assert_bad(HEAD "{\"name\": 5, \"bytes\": 1, \"missing\": []}]}");
 }
 
+static void the_files_that_were_named_survive(void **state)
+{
+	char *named[] = {(char *)"a\"b", (char *)"caf\xc3\xa9", (char *)"caf\xe9"};
+	struct pw_gap_file file = {.name = (char *)"gap", .len_bytes = 1};
+	struct pw_gaps g = {.files = &file,
+			       .n_files = 1,
+			       .n_unnamed = 64,
+			       .named = named,
+			       .n_named = 3},
+		       back = {0};
+	const char *path = in_dir(dir, "named.json");
+	size_t i;
+
+	(void)state;
+	assert_int_equal(pw_gaps_save(path, &g, NULL), 0);
+	assert_int_equal(pw_gaps_load(path, &back, NULL), 0);
+	assert_int_equal(back.n_unnamed, 64);
+	assert_int_equal(back.n_named, 3);
+	for (i = 0; i < 3; i++)
+		assert_true(pw_gaps_has_named(&back, named[i]));
+	assert_false(pw_gaps_has_named(&back, "gap"));
+	assert_false(pw_gaps_has_named(&back, "a"));
+	pw_gaps_finish(&back);
+	/* Without unnamed files the sender does not need the names. */
+	g.n_unnamed = 0;
+	assert_int_equal(pw_gaps_save(path, &g, NULL), 0);
+	assert_int_equal(pw_gaps_load(path, &back, NULL), 0);
+	assert_int_equal(back.n_unnamed, 0);
+	assert_int_equal(back.n_named, 0);
+	pw_gaps_finish(&back);
+}
+
+static void lists_of_names_are_checked_as_the_files_are(void **state)
+{
+	static const char *const bad[] = {"\"unnamed\": -1", "\"unnamed\": 9223372036854775808",
+		"\"unnamed\": 1, \"unnamed\": 1", "\"named\": {}", "\"named\": [5]",
+		"\"named\": [\"\"]", "\"named\": [\"a\" \"b\"]", "\"named\": [\"a\", \"a\"]",
+		"\"named\": [\"gap\"]", "\"named\": [\"a\"", "\"named\": [\"a\",]",
+		"\"named\": [\"a\"], \"named_bytes\": [\"%61\"]", "\"named_bytes\": [\"%\"]",
+		"\"named_bytes\": [\"a%00\"]"};
+	const char *gap = "{\"name\": \"gap\", \"bytes\": 1, \"missing\": []}";
+	char text[2048];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), HEAD "%s], %s}", gap, bad[i]);
+		assert_bad(text);
+	}
+	snprintf(text, sizeof(text), HEAD "], \"named\": [\"");
+	memset(text + strlen(text), 'n', 1025);
+	strcpy(text + sizeof(HEAD "], \"named\": [\"") - 1 + 1025, "\"]}");
+	assert_bad(text);
+}
+
+/* Loads the files of this and the next manifest, and unites them. */
+static int unite(const char *a, const char *b, struct pw_gaps *g, struct pw_err *err)
+{
+	int ret;
+
+	write_text(in_dir(dir, "a.json"), a);
+	write_text(in_dir(dir, "b.json"), b);
+	assert_int_equal(pw_gaps_load(in_dir(dir, "a.json"), g, NULL), 0);
+	ret = pw_gaps_load(in_dir(dir, "b.json"), g, err);
+	return ret;
+}
+
+static void assert_missing(
+	const struct pw_gaps *g, const char *name, const struct pw_range *want, size_t n)
+{
+	const struct pw_gap_file *f = pw_gaps_find(g, name);
+
+	assert_non_null(f);
+	assert_int_equal(f->n_missing, n);
+	assert_memory_equal(f->missing, want, n * sizeof(*want));
+}
+
+#define GAP(name, ranges) "{\"name\": \"" name "\", \"bytes\": 100, \"missing\": [" ranges "]}"
+
+static void two_manifests_ask_for_what_one_of_them_misses(void **state)
+{
+	static const struct pw_range both[] = {{0, 30}, {40, 60}, {70, 100}}, one[] = {{5, 6}};
+	struct pw_gaps g = {0};
+
+	(void)state;
+	assert_int_equal(
+		unite(HEAD GAP("x", "[0, 10], [20, 30], [40, 50]") "," GAP("a", "[5, 6]") "]}",
+			HEAD GAP("x", "[5, 25], [50, 60], [70, 100]") "," GAP("z", "[5, 6]") "]}",
+			&g, NULL),
+		0);
+	assert_int_equal(g.n_files, 3);
+	assert_missing(&g, "x", both, 3);
+	assert_missing(&g, "a", one, 1);
+	assert_missing(&g, "z", one, 1);
+	assert_int_equal(g.n_unnamed, 0);
+	/* A third one. */
+	write_text(in_dir(dir, "c.json"), HEAD GAP("b", "[5, 6]") "]}");
+	assert_int_equal(pw_gaps_load(in_dir(dir, "c.json"), &g, NULL), 0);
+	assert_int_equal(g.n_files, 4);
+	assert_missing(&g, "b", one, 1);
+	assert_missing(&g, "x", both, 3);
+	pw_gaps_finish(&g);
+}
+
+static void a_file_is_sent_unless_every_receiver_has_it(void **state)
+{
+	static const struct pw_range all[] = {{0, 100}}, some[] = {{1, 2}};
+	const char *a = HEAD GAP("gap1", "[1, 2]") "," GAP("gap2", "[1, 2]") "," GAP("gap3",
+		"[1, 2]") "], \"unnamed\": 5, \"named\": [\"both\", \"only_a\", \"gap_b\"]}";
+	const char *b = HEAD GAP("gap_b", "[1, 2]") "," GAP(
+		"gap3", "[1, 2]") "], \"unnamed\": 7, "
+				  "\"named\": [\"both\", \"gap1\", "
+				  "\"only_b\"]}";
+	struct pw_gaps g = {0};
+
+	(void)state;
+	assert_int_equal(unite(a, b, &g, NULL), 0);
+	assert_int_equal(g.n_unnamed, 7);
+	assert_int_equal(g.n_files, 4);
+	assert_missing(&g, "gap1", some, 1); /* complete at b */
+	assert_missing(&g, "gap2", all, 1);  /* b may not know of it */
+	assert_missing(&g, "gap3", some, 1);
+	assert_missing(&g, "gap_b", some, 1); /* complete at a */
+	assert_int_equal(g.n_named, 1);
+	assert_true(pw_gaps_has_named(&g, "both"));
+	pw_gaps_finish(&g);
+}
+
+/* A manifest without unnamed files, as older versions write it, belongs to a receiver that has all other
+ * files. */
+static void a_receiver_that_lacks_no_name_adds_only_its_gaps(void **state)
+{
+	static const struct pw_range some[] = {{1, 2}}, all[] = {{0, 100}};
+	const char *a = HEAD GAP("gap", "[1, 2]") "], \"unnamed\": 5, \"named\": [\"a\", \"b\"]}";
+	const char *b = HEAD GAP("b", "[1, 2]") "," GAP("new", "[1, 2]") "]}";
+	struct pw_gaps g = {0};
+	int order;
+
+	(void)state;
+	for (order = 0; order < 2; order++) {
+		assert_int_equal(unite(order ? b : a, order ? a : b, &g, NULL), 0);
+		assert_int_equal(g.n_unnamed, 5);
+		assert_int_equal(g.n_files, 3);
+		assert_missing(&g, "gap", some, 1);
+		assert_missing(&g, "b", some, 1);
+		assert_missing(&g, "new", all, 1);
+		assert_int_equal(g.n_named, 1);
+		assert_true(pw_gaps_has_named(&g, "a"));
+		pw_gaps_finish(&g);
+	}
+}
+
+static void manifests_about_different_files_are_not_united(void **state)
+{
+	const char *x = HEAD "{\"name\": \"x\", \"bytes\": 100, \"missing\": [], \"digest\": "
+			     "\"xxh3-128:00112233445566778899aabbccddeeff\"}]}";
+	const char *other = HEAD "{\"name\": \"x\", \"bytes\": 100, \"missing\": [], \"digest\": "
+				 "\"xxh3-128:99112233445566778899aabbccddeeff\"}]}";
+	const char *longer = HEAD "{\"name\": \"x\", \"bytes\": 101, \"missing\": []}]}";
+	struct pw_gaps g = {0};
+	struct pw_err err = {0};
+
+	(void)state;
+	assert_int_equal(unite(x, other, &g, &err), -EBADMSG);
+	assert_non_null(strstr(err.msg, "a.json and "));
+	assert_non_null(strstr(err.msg, "b.json together"));
+	assert_non_null(strstr(err.msg, "xxh3-128:9911"));
+	pw_gaps_finish(&g);
+	assert_int_equal(unite(x, longer, &g, &err), -EBADMSG);
+	assert_non_null(strstr(err.msg, "length 100 in the first and 101 in the second"));
+	pw_gaps_finish(&g);
+	assert_int_equal(unite(x, HEAD GAP("x", "[0, 1]") "]}", &g, &err), 0);
+	assert_int_equal(g.files[0].digest.kind, PW_DIGEST_XXH3_128);
+	pw_gaps_finish(&g);
+}
+
 static void the_partial_files_number_survives(void **state)
 {
 	static const char *const parts[] = {"0", "16", "-1", "\"1\"", "1.0", "01", "null"};
 	struct pw_gap_file files[] = {{.name = (char *)"a", .part = 15}, {.name = (char *)"b"}};
-	struct pw_gaps g = {.files = files, .n_files = 2}, back;
+	struct pw_gaps g = {.files = files, .n_files = 2}, back = {0};
 	const char *path = in_dir(dir, "part.json");
 	char text[256];
 	size_t i;
@@ -231,7 +407,7 @@ static void keys_of_later_versions_are_skipped(void **state)
 			   "\"a key that is longer than all known ones\": \"]\", "
 			   "\"schema\": \"pagewire.gaps/1\"}\n";
 	char *large = malloc(200000);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(parse(text, &g), 0);
@@ -258,7 +434,7 @@ static void what_was_written_can_be_read_however_large(void **state)
 	enum { FILES = 60000, RANGES = 1000000 };
 	struct pw_gap_file *files = calloc(FILES, sizeof(*files));
 	struct pw_range *ranges = calloc(RANGES, sizeof(*ranges));
-	struct pw_gaps g = {.files = files, .n_files = FILES}, back;
+	struct pw_gaps g = {.files = files, .n_files = FILES}, back = {0};
 	const char *path = in_dir(dir, "large.json");
 	size_t i;
 
@@ -305,7 +481,7 @@ static void what_could_not_be_read_is_not_written(void **state)
 static void loading_says_what_is_wrong(void **state)
 {
 	struct pw_err err = {0};
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(pw_gaps_load(in_dir(dir, "none.json"), &g, &err), -ENOENT);
@@ -343,7 +519,7 @@ static void saving_follows_no_link_and_leaves_nothing_on_failure(void **state)
 
 static void a_stale_part_of_a_manifest_is_replaced(void **state)
 {
-	struct pw_gaps g = {.tsi = 5}, back;
+	struct pw_gaps g = {.tsi = 5}, back = {0};
 
 	(void)state;
 	write_text(in_dir(dir, "s.json.part"), "half of");
@@ -358,7 +534,7 @@ static void a_stale_part_of_a_manifest_is_replaced(void **state)
 static void a_full_disk_leaves_the_old_manifest(void **state)
 {
 	struct pw_gap_file file = {.name = (char *)"a", .len_bytes = 1};
-	struct pw_gaps g = {.files = &file, .n_files = 1}, back;
+	struct pw_gaps g = {.files = &file, .n_files = 1}, back = {0};
 	const struct rlimit none = {0, RLIM_INFINITY};
 	struct rlimit before;
 	struct pw_err err = {0};
@@ -386,6 +562,12 @@ int main(void)
 		cmocka_unit_test(deep_and_wide_json_is_refused_before_it_takes_memory),
 		cmocka_unit_test(every_name_of_a_file_system_survives),
 		cmocka_unit_test(a_name_is_said_once_and_in_one_way),
+		cmocka_unit_test(the_files_that_were_named_survive),
+		cmocka_unit_test(lists_of_names_are_checked_as_the_files_are),
+		cmocka_unit_test(two_manifests_ask_for_what_one_of_them_misses),
+		cmocka_unit_test(a_file_is_sent_unless_every_receiver_has_it),
+		cmocka_unit_test(a_receiver_that_lacks_no_name_adds_only_its_gaps),
+		cmocka_unit_test(manifests_about_different_files_are_not_united),
 		cmocka_unit_test(the_partial_files_number_survives),
 		cmocka_unit_test(keys_of_later_versions_are_skipped),
 		cmocka_unit_test(what_was_written_can_be_read_however_large),

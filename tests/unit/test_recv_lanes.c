@@ -36,7 +36,7 @@ static void *bring(void *arg)
 	return NULL;
 }
 
-/* All lanes at once; the main thread looks around meanwhile, as a program does. Returns new bytes. */
+/* Runs all lanes at once while the main thread reads the status, as a program does. Returns new bytes. */
 static uint64_t bring_all(struct hand hands[N_LANES], struct pw_recv *r)
 {
 	struct pw_recv_file_info info;
@@ -237,7 +237,7 @@ static void files_of_all_sizes_come_whole_by_all_lanes(void **state)
 	sources_make(s);
 	for (order = 0; order < 3; order++) {
 		receive_all(s, order, PW_OUTDIR_MAPPED);
-		receive_all(s, order, PW_OUTDIR_DIRECT); /* two of them, where this disk can */
+		receive_all(s, order, PW_OUTDIR_DIRECT); /* two of them, if this disk supports it */
 	}
 	for (i = 0; i < N_SIZES; i++)
 		source_drop(&s[i]);
@@ -406,7 +406,7 @@ static void files_that_had_to_be_unmapped_come_whole(void **state)
 	free(s);
 }
 
-/* Nobody waits for the table, or for files to be opened. */
+/* The test does not wait for the table, nor until files are open. */
 static void lanes_need_not_wait_for_the_table(void **state)
 {
 	struct source s[N_SIZES];

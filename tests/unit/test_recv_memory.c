@@ -40,7 +40,7 @@ static void make(struct fixture *f)
 	assert_int_equal(pw_recv_create(&f->r, &cfg, NULL, &err), 0);
 }
 
-/* Symbols [from, to), in one burst, with what the sender says of itself. */
+/* Sends symbols [from, to) in one burst, with this TSI and TOI. */
 static uint64_t send_as(struct fixture *f, uint64_t tsi, uint64_t toi, uint32_t from, uint32_t to)
 {
 	uint8_t packets[N][PW_ALC_HDR_MAX + SYMBOL];

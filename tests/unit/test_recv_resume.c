@@ -53,7 +53,7 @@ static bool outside_the_gaps(const struct source *s, uint64_t index)
 {
 	uint64_t from = index * s->f.symbol_len, to = from + s->f.symbol_len;
 	const struct pw_gap_file *f;
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	bool lose = true;
 	size_t i;
 
@@ -71,7 +71,7 @@ static void lost_symbols_are_ranges_in_the_manifest(void **state)
 	struct source s = source_make(1, "r/a", 10001, 1000, PW_DIGEST_XXH3_128);
 	struct pw_range want[] = {{1000, 2000}, {4000, 5000}, {7000, 8000}, {10000, 10001}};
 	struct pw_recv_config cfg = config(false);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(session(&cfg, TSI, &s, 1, every_third), 1);
@@ -104,7 +104,7 @@ static void the_repair_session_completes_the_file(void **state)
 	source_drop(&s);
 }
 
-/* Whoever sends as many bytes under the name, and no digest: it need not be the same content. */
+/* A file with the same name and size but no digest may have other content. */
 static void a_file_without_a_digest_does_not_end_a_saved_part(void **state)
 {
 	struct source s = source_make(1, "saved", 10001, 1000, PW_DIGEST_XXH3_128);
@@ -158,7 +158,7 @@ static void a_second_loss_leaves_a_smaller_manifest(void **state)
 	struct pw_recv *r;
 	struct packets p = {0};
 	struct pw_recv_status st;
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	assert_int_equal(session(&cfg, TSI, &s, 1, every_third), 1);
@@ -197,7 +197,7 @@ static void a_file_without_any_symbol_is_wholly_missing(void **state)
 	struct pw_recv_config cfg = config(false);
 	struct packets p = {0};
 	struct pw_recv *r = recv_make(&cfg);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 
 	(void)state;
 	packets_add_fdt(&p, TSI, 0, s, 2, true, 2);
@@ -293,7 +293,7 @@ static void a_different_file_under_the_name_is_not_taken_for_ours(void **state)
 	source_drop(&other);
 }
 
-/* What the manifest says holds only for the file that it was written about. */
+/* An entry of the manifest holds only for the content that it was written about. */
 static void a_changed_file_is_received_anew(void **state)
 {
 	struct source s = source_make(1, "new", 6000, 1000, PW_DIGEST_XXH3_128);
@@ -316,14 +316,14 @@ static void a_changed_file_is_received_anew(void **state)
 	source_drop(&longer);
 }
 
-/* Somebody announces other content under the name, with or without --resume. */
+/* Another sender announces other content under the name, with or without --resume. */
 static void a_foreign_announcement_does_not_destroy_a_saved_part(void **state)
 {
 	struct source s = source_make(1, "saved", 9000, 1000, PW_DIGEST_XXH3_128);
 	struct source foreign[2] = {source_make(2, "saved", 9000, 1000, PW_DIGEST_XXH3_128),
 		source_make(2, "saved", 4000, 1000, PW_DIGEST_NONE)};
 	struct pw_recv_config cfg = config(false);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	unsigned int i;
 
 	(void)state;
@@ -392,7 +392,7 @@ static void files_that_no_table_names_keep_their_entry(void **state)
 	struct source s = source_make(1, "seen", 6000, 1000, PW_DIGEST_XXH3_128);
 	struct source u = source_make(2, "unseen", 6000, 1000, PW_DIGEST_XXH3_128);
 	struct pw_recv_config cfg = config(false);
-	struct pw_gaps g;
+	struct pw_gaps g = {0};
 	int i;
 
 	(void)state;

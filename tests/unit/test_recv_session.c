@@ -230,8 +230,8 @@ static void a_sender_that_starts_again_goes_on_with_the_part(void **state)
 	source_drop(&t);
 }
 
-/* Two senders differ about a name: the newest announcement stands, and each goes on where it was when it
- * says again what it said. */
+/* Two senders announce different contents of a name: the newest announcement counts. An older one that is
+ * announced again continues with the symbols that it had. */
 static void senders_that_differ_about_a_name_keep_their_symbols(void **state)
 {
 	struct source s[2] = {source_make(1, "name", 5000, 1000, PW_DIGEST_XXH3_128),

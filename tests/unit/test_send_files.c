@@ -122,7 +122,7 @@ static void a_manifest_finds_files_by_the_bytes_of_their_names(void **state)
 	static const char text[] =
 		"{\"schema\": \"pagewire.gaps/1\", \"tsi\": 7, \"files\": ["
 		"{\"name_bytes\": \"g/caf%E9\", \"bytes\": 4, \"missing\": [[1, 3]]}]}";
-	struct pw_gaps gaps;
+	struct pw_gaps gaps = {0};
 	struct pw_files f;
 
 	(void)state;
@@ -149,7 +149,7 @@ static void a_file_of_the_manifest_that_is_not_there_is_named(void **state)
 				   "{\"name\": \"a\", \"bytes\": 4, \"missing\": [[1, 3]]},"
 				   "{\"name\": \"b\", \"bytes\": 4, \"missing\": [[1, 3]]}]}";
 	struct pw_err err = {0};
-	struct pw_gaps gaps;
+	struct pw_gaps gaps = {0};
 	struct pw_files f;
 
 	(void)state;
@@ -158,6 +158,62 @@ static void a_file_of_the_manifest_that_is_not_there_is_named(void **state)
 	collect(&f, in_dir(dir, "a"));
 	assert_int_equal(pw_files_keep_gaps(&f, &gaps, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "'b'"));
+	pw_files_finish(&f);
+	pw_gaps_finish(&gaps);
+}
+
+/* Files that no table named are repeated whole; what the receiver has is not. */
+static void files_that_were_never_named_are_kept(void **state)
+{
+	static const char text[] = "{\"schema\": \"pagewire.gaps/1\", \"tsi\": 7, \"files\": ["
+				   "{\"name\": \"u/gap\", \"bytes\": 4, \"missing\": [[1, 3]]}],"
+				   "\"unnamed\": 2, \"named\": [\"u/have\"],"
+				   "\"named_bytes\": [\"u/hav%E9\"]}";
+	static const char *const names[] = {"u/gap", "u/have", "u/hav\xe9", "u/lost1", "u/lost2"};
+	struct pw_gaps gaps = {0};
+	struct pw_files f;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir(dir, "u"), 0755), 0);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		write_text(in_dir(dir, names[i]), "text");
+	assert_int_equal(pw_gaps_parse(text, strlen(text), &gaps, NULL), 0);
+	collect(&f, in_dir(dir, "u"));
+	assert_int_equal(pw_files_keep_gaps(&f, &gaps, NULL), 0);
+	assert_int_equal(f.n, 3);
+	assert_string_equal(f.v[0].name, "u/gap");
+	assert_non_null(f.v[0].gap);
+	assert_string_equal(f.v[1].name, "u/lost1");
+	assert_null(f.v[1].gap);
+	assert_string_equal(f.v[2].name, "u/lost2");
+	assert_int_equal(f.total_bytes, 2 + 2 * 4);
+	assert_int_equal(f.notes.n, 0);
+	pw_files_finish(&f);
+	/* Fewer operands than the receiver lacks. */
+	assert_int_equal(unlink(in_dir(dir, "u/lost2")), 0);
+	collect(&f, in_dir(dir, "u"));
+	assert_int_equal(pw_files_keep_gaps(&f, &gaps, NULL), 0);
+	assert_int_equal(f.n, 2);
+	assert_int_equal(noted(&f, "at least 2 files that were never named"), 1);
+	pw_files_finish(&f);
+	pw_gaps_finish(&gaps);
+}
+
+static void a_repair_without_anything_to_send_is_an_error(void **state)
+{
+	static const char text[] = "{\"schema\": \"pagewire.gaps/1\", \"tsi\": 7, \"files\": [],"
+				   "\"unnamed\": 2, \"named\": [\"done\"]}";
+	struct pw_gaps gaps = {0};
+	struct pw_err err = {0};
+	struct pw_files f;
+
+	(void)state;
+	write_text(in_dir(dir, "done"), "text");
+	assert_int_equal(pw_gaps_parse(text, strlen(text), &gaps, NULL), 0);
+	collect(&f, in_dir(dir, "done"));
+	assert_int_equal(pw_files_keep_gaps(&f, &gaps, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "all files of the session"));
 	pw_files_finish(&f);
 	pw_gaps_finish(&gaps);
 }
@@ -172,7 +228,9 @@ int main(void)
 		cmocka_unit_test(notes_are_counted_beyond_those_that_are_kept),
 		cmocka_unit_test(a_manifest_finds_files_by_the_bytes_of_their_names),
 		cmocka_unit_test(a_file_of_the_manifest_that_is_not_there_is_named),
+		cmocka_unit_test(files_that_were_never_named_are_kept),
+		cmocka_unit_test(a_repair_without_anything_to_send_is_an_error),
 	};
 
-	return cmocka_run_group_tests_name("xfer_files", tests, setup, teardown);
+	return cmocka_run_group_tests_name("send_files", tests, setup, teardown);
 }

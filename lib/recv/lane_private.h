@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Private to lib/recv: a lane, and what lane.c and find.c share. */
-#ifndef PW_RECV_LANE_H
-#define PW_RECV_LANE_H
+/* The state of a lane: shared by lane.c (the fast path), find.c (all other packets) and life.c. */
+#ifndef PW_RECV_LANE_PRIVATE_H
+#define PW_RECV_LANE_PRIVATE_H
 
 #include "recv/recv_private.h"
 #include "wire/alc.h"
 
-/* A thread that brings packets. */
+/* One thread that takes in packets. */
 struct pw_recv_lane {
 	_Alignas(64) _Atomic uint64_t epoch; /* odd: in a burst */
 	uint64_t shut_seen;   /* pw_recv.n_shut when `part` was last known to be open */
-	struct pw_part *part; /* took its last symbols, or NULL */
+	struct pw_part *part; /* the part that took its last symbols, or NULL */
 	struct pw_host_key from;
 	struct pw_alc_memo memo;
 	uint64_t placed_bytes; /* of part, not yet taken off its missing_bytes */
-	uint64_t again_bytes;  /* and not yet counted: of symbols that were there */
+	uint64_t again_bytes;  /* not yet counted: bytes of symbols that came again */
 	uint64_t new_bytes;    /* of this burst */
 	uint64_t n_resumed;    /* of c.duplicates: the sender need not have sent them */
-	bool is_worker;        /* places what waited; must not wait itself */
-	bool joins;            /* the session's first symbol comes next */
-	/* The run that is copied now: bytes from its first symbol on may not be there yet. */
+	bool is_worker; /* the file worker's: places packets that waited, must not wait itself */
+	bool joins;     /* the session's first symbol comes next */
+	/* The run that is being copied: bytes from its first symbol on may not be in the file yet. */
 	_Atomic(struct pw_part *) copying;
 	_Atomic uint64_t copying_from;
 	struct pw_recv_counters c;
 };
 
-/* Counters are written by their lane alone, and read by anyone. */
+/* Only the lane itself writes its counters; any thread reads them. */
 static inline void pw_lane_bump(uint64_t *c, uint64_t n)
 {
 	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
@@ -48,8 +48,8 @@ static inline void pw_lane_leave(struct pw_recv_lane *l)
 		memory_order_release);
 }
 
-/* A packet that is no symbol of the lane's part: sets l->part, or lets the packet wait, or counts it. With
- * the lock, which it may give up meanwhile. */
+/* Handles a packet that is not a symbol of the lane's part: sets l->part, queues the packet, or counts it.
+ * With the lock, which it may release meanwhile. */
 void pw_lane_take_other(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
 	const struct pw_rx_view *view, size_t payload_len);
 

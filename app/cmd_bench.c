@@ -89,25 +89,7 @@ static const struct pw_bench_cli defaults = {
 	.bench = {.baseline = "udp_read_send", .batch = 64, .chunk_bytes = 65536, .seed = 1},
 };
 
-static void put_word(FILE *out, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_@%+=:,./-";
-
-	if (*word && !word[strspn(word, plain)]) {
-		fputs(word, out);
-		return;
-	}
-	putc('\'', out);
-	for (; *word; word++)
-		if (*word == '\'')
-			fputs("'\\''", out);
-		else
-			putc(*word, out);
-	putc('\'', out);
-}
-
-/* For whoever wants to measure again: a line for a shell. NULL when it cannot be read; to be freed. */
+/* The command line, quoted for a shell, so that a user can measure again. NULL when it cannot be read; to be freed. */
 static char *command_line(void)
 {
 	FILE *f = fopen("/proc/self/cmdline", "re"), *out;
@@ -120,7 +102,7 @@ static char *command_line(void)
 		if (!first)
 			putc(' ', out);
 		first = false;
-		put_word(out, word);
+		pw_cli_print_word(out, word);
 	}
 	free(word);
 	if (out)

@@ -55,6 +55,25 @@ static void print_plain(FILE *out, const char *s)
 	fputc('\n', out);
 }
 
+void pw_cli_print_word(FILE *out, const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=.,:/@%";
+
+	if (*s && s[strspn(s, plain)] == '\0') {
+		fputs(s, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *s; s++) {
+		if (*s == '\'')
+			fputs("'\\''", out);
+		else
+			fputc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, out);
+	}
+	fputc('\'', out);
+}
+
 int pw_cli_fail(const struct pw_err *err)
 {
 	fputs("pagewire: error: ", stderr);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "app/cli/opt.h"
 
@@ -34,6 +35,9 @@ void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, const char *verb, 
 /* The same with a line of the caller's. */
 void pw_progress_say(struct pw_progress *p, uint64_t now_ns, const char *line);
 void pw_progress_end(struct pw_progress *p); /* wipes the line */
+
+/* Prints a word for a shell, quoted where necessary; control characters become '?'. */
+void pw_cli_print_word(FILE *out, const char *s);
 
 /* Prints err on standard error, "pagewire: error: ..." and returns the exit code for it:
  * PW_EXIT_RUNTIME. */

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checks cpu.* and nic.numa: is the polling thread near the port, undisturbed, at full speed? */
+/* Checks cpu.* and nic.numa: whether the polling thread is near the port, undisturbed and at full speed. */
+#include "app/doctor/cpu.h"
+
 #include <string.h>
 
-#include "app/doctor/doctor.h"
 #include "base/bytes.h"
 #include "base/units.h"
 #include "host/cpu.h"
 
-static bool is_pci(const struct pw_doctor_job *job)
-{
-	return job->has_port && job->spec.kind == PW_PORT_PCI;
-}
-
-/* The last CPU of a set: the first ones get the interrupts. */
+/* The last CPU of a set, because the first ones get the interrupts. */
 static int last_cpu(const cpu_set_t *set)
 {
 	int cpu;
@@ -32,24 +28,24 @@ static void check_cores(const struct pw_doctor_host *host, const struct pw_docto
 	pw_cpu_list_format(&host->online, online, sizeof(online));
 	CPU_AND(&both, &job->cpus, &host->online);
 	if (job->core_err.code) {
-		pw_doctor_say(report, PW_DOCTOR_FAIL, "cpu.cores", "%s", job->core_err.msg);
-		pw_doctor_mend(report, "pagewire send --core %d ...", last_cpu(&host->allowed));
+		pw_doctor_add(report, PW_DOCTOR_FAIL, "cpu.cores", "%s", job->core_err.msg);
+		pw_doctor_set_fix(report, "pagewire send --core %d ...", last_cpu(&host->allowed));
 	} else if (!CPU_EQUAL(&both, &job->cpus)) {
-		pw_doctor_say(report, PW_DOCTOR_FAIL, "cpu.cores",
+		pw_doctor_add(report, PW_DOCTOR_FAIL, "cpu.cores",
 			"--core %s: not all of them are online (%s are)", list, online);
-		pw_doctor_mend(report, "pagewire send --core %d ...", last_cpu(&host->allowed));
+		pw_doctor_set_fix(report, "pagewire send --core %d ...", last_cpu(&host->allowed));
 	} else if (CPU_COUNT(&host->online) < 2) {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "cpu.cores",
-			"one CPU: sender and receiver on this host would take turns polling on it");
-		pw_doctor_mend(report,
+		pw_doctor_add(report, PW_DOCTOR_WARN, "cpu.cores",
+			"this host has one CPU: a sender and a receiver on it would poll in turns");
+		pw_doctor_set_fix(report,
 			"run sender and receiver on two hosts, or give this guest two CPUs");
 	} else {
-		pw_doctor_say(report, PW_DOCTOR_OK, "cpu.cores", "the polling thread may run on %s",
+		pw_doctor_add(report, PW_DOCTOR_OK, "cpu.cores", "the polling thread may run on %s",
 			list);
 	}
 }
 
-/* Cores and huge pages on the other socket: every packet crosses the interconnect. */
+/* With CPUs or huge pages of another node every packet crosses the interconnect. */
 static void check_numa(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
@@ -60,7 +56,7 @@ static void check_numa(const struct pw_doctor_host *host, const struct pw_doctor
 	unsigned int i;
 
 	if (host->n_nodes == 1 || job->node < 0) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "nic.numa",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "nic.numa",
 			host->n_nodes == 1 ? "this host has one NUMA node"
 					   : "the port belongs to no NUMA node");
 		return;
@@ -69,11 +65,11 @@ static void check_numa(const struct pw_doctor_host *host, const struct pw_doctor
 	CPU_AND(&both, &job->cpus, &near);
 	pw_cpu_list_format(&near, list, sizeof(list));
 	if (!CPU_EQUAL(&both, &job->cpus)) {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "nic.numa",
+		pw_doctor_add(report, PW_DOCTOR_WARN, "nic.numa",
 			"the port is on node %d, and the polling thread may run on CPUs of "
 			"another node",
 			job->node);
-		pw_doctor_mend(
+		pw_doctor_set_fix(
 			report, "pagewire send --core %s ...   # allowed by taskset, too", list);
 		return;
 	}
@@ -83,11 +79,11 @@ static void check_numa(const struct pw_doctor_host *host, const struct pw_doctor
 	if (local < need && !job->opt->no_huge && hp->n_sizes) {
 		uint64_t page = hp->default_page_bytes;
 
-		pw_doctor_say(report, PW_DOCTOR_WARN, "nic.numa",
+		pw_doctor_add(report, PW_DOCTOR_WARN, "nic.numa",
 			"the port is on node %d, where %s of huge pages are free and %s are needed",
 			job->node, pw_units_size(have, sizeof(have), local),
 			pw_units_size(want, sizeof(want), need));
-		pw_doctor_mend(report,
+		pw_doctor_set_fix(report,
 			"echo %llu > /sys/devices/system/node/node%d/hugepages/hugepages-%llukB/"
 			"nr_hugepages",
 			(unsigned long long)(pw_hugepages_total(hp, page, job->node) +
@@ -95,7 +91,7 @@ static void check_numa(const struct pw_doctor_host *host, const struct pw_doctor
 			job->node, (unsigned long long)(page >> 10));
 		return;
 	}
-	pw_doctor_say(report, PW_DOCTOR_OK, "nic.numa", "port, CPUs (%s) and huge pages on node %d",
+	pw_doctor_add(report, PW_DOCTOR_OK, "nic.numa", "port, CPUs (%s) and huge pages on node %d",
 		list, job->node);
 }
 
@@ -108,29 +104,28 @@ static void check_isolation(const struct pw_doctor_host *host, const struct pw_d
 
 	CPU_AND(&quiet, &job->cpus, &host->isolated);
 	if (CPU_COUNT(&quiet) > 0 && CPU_EQUAL(&quiet, &job->cpus)) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "cpu.isolation",
+		pw_doctor_add(report, PW_DOCTOR_OK, "cpu.isolation",
 			"the scheduler puts nothing else on %s",
 			pw_cpu_list_format(&quiet, list, sizeof(list)));
 		return;
 	}
-	if (!is_pci(job)) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "cpu.isolation",
+	if (!pw_doctor_is_pci(job)) {
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "cpu.isolation",
 			"matters at a NIC's line rate, not to a virtual port");
 		return;
 	}
 	CPU_AND(&quiet, &host->online, &host->isolated);
 	if (CPU_COUNT(&quiet) > 0) {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "cpu.isolation",
-			"%s are isolated, and this job does not ask for them",
+		pw_doctor_add(report, PW_DOCTOR_WARN, "cpu.isolation",
+			"%s are isolated, and this job does not use them",
 			pw_cpu_list_format(&quiet, list, sizeof(list)));
-		pw_doctor_mend(report, "pagewire send --core %d ...", last_cpu(&quiet));
+		pw_doctor_set_fix(report, "pagewire send --core %d ...", last_cpu(&quiet));
 		return;
 	}
 	cpu = last_cpu(&job->cpus);
-	pw_doctor_say(report, PW_DOCTOR_WARN, "cpu.isolation",
-		"no CPU is isolated: whatever runs beside the polling thread makes it miss "
-		"packets");
-	pw_doctor_mend(report,
+	pw_doctor_add(report, PW_DOCTOR_WARN, "cpu.isolation",
+		"no CPU is isolated: other work on the polling thread's CPU makes it miss packets");
+	pw_doctor_set_fix(report,
 		"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&isolcpus=managed_irq,domain,%d nohz_full=%d "
 		"rcu_nocbs=%d /' /etc/default/grub && update-grub && reboot   # then --core %d",
 		cpu, cpu, cpu, cpu);
@@ -160,16 +155,15 @@ static void check_governor(const struct pw_doctor_host *host, const struct pw_do
 		CPU_SET(cpu, &slow);
 	}
 	if (n == 0) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "cpu.governor",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "cpu.governor",
 			"this kernel does not scale frequencies (a guest's host may)");
 	} else if (first < 0) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "cpu.governor", "performance");
+		pw_doctor_add(report, PW_DOCTOR_OK, "cpu.governor", "performance");
 	} else {
 		pw_cpu_list_format(&slow, list, sizeof(list));
-		pw_doctor_say(report, PW_DOCTOR_WARN, "cpu.governor",
-			"%s on CPU %s: the clock, and with it the rate, comes and goes", governor,
-			list);
-		pw_doctor_mend(
+		pw_doctor_add(report, PW_DOCTOR_WARN, "cpu.governor",
+			"%s on CPU %s: the clock varies, and with it the rate", governor, list);
+		pw_doctor_set_fix(
 			report, "cpupower --cpu %s frequency-set --governor performance", list);
 	}
 }

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the host and the job, and calls the checks of each subject in the order in which they are printed. */
 #include "app/doctor/doctor.h"
 
 #include <errno.h>
 #include <fts.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/doctor/cpu.h"
+#include "app/doctor/dpdk.h"
+#include "app/doctor/file.h"
+#include "app/doctor/memory.h"
+#include "app/doctor/net.h"
+#include "app/doctor/pci.h"
+#include "app/doctor/port.h"
+#include "base/bytes.h"
 #include "host/cpu.h"
 #include "host/numa.h"
 
 #define MAX_DIR_ENTRIES 1000000
 
-void pw_doctor_see(const struct pw_sysroot *root, struct pw_doctor_host *host)
+void pw_doctor_read_host(const struct pw_sysroot *root, struct pw_doctor_host *host)
 {
 	memset(host, 0, sizeof(*host));
 	host->root = root;
@@ -32,7 +40,7 @@ void pw_doctor_see(const struct pw_sysroot *root, struct pw_doctor_host *host)
 	host->has_driver = pw_doctor_dpdk_has_driver;
 }
 
-static void plan_port(const struct pw_doctor_host *host, struct pw_doctor_job *job)
+static void read_port(const struct pw_doctor_host *host, struct pw_doctor_job *job)
 {
 	if (pw_doctor_dpdk_port(job, &job->port_err))
 		return;
@@ -57,7 +65,7 @@ static void plan_port(const struct pw_doctor_host *host, struct pw_doctor_job *j
 	}
 }
 
-static void plan_cpus(const struct pw_doctor_host *host, struct pw_doctor_job *job)
+static void read_cpus(const struct pw_doctor_host *host, struct pw_doctor_job *job)
 {
 	cpu_set_t near, both;
 
@@ -90,7 +98,7 @@ static void add_dir(struct pw_doctor_job *job)
 	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 
 	if (!tree) {
-		pw_err_sys(&job->file_err, errno, "read directory %.150s", job->file);
+		pw_err_sys(&job->file_err, errno, "cannot read the directory %.150s", job->file);
 		return;
 	}
 	while (n++ < MAX_DIR_ENTRIES && (e = fts_read(tree)))
@@ -99,19 +107,20 @@ static void add_dir(struct pw_doctor_job *job)
 	fts_close(tree);
 }
 
-static void plan_file(struct pw_doctor_job *job)
+static void read_file(struct pw_doctor_job *job)
 {
 	struct stat st;
 	int mode = R_OK;
 
 	if (stat(job->file, &st)) {
-		pw_err_sys(&job->file_err, errno, "open %.150s", job->file);
+		pw_err_sys(&job->file_err, errno, "cannot open %.150s", job->file);
 		return;
 	}
 	job->file_is_dir = S_ISDIR(st.st_mode);
 	if (!job->file_is_dir && !S_ISREG(st.st_mode)) {
 		pw_err_set(&job->file_err, EINVAL,
-			"open %.150s: neither an ordinary file nor a directory", job->file);
+			"cannot open %.150s: it is neither an ordinary file nor a directory",
+			job->file);
 		return;
 	}
 	if (pw_hugefile_probe(job->file, &job->on_hugetlbfs, &job->file_page_bytes, &job->file_err))
@@ -119,9 +128,9 @@ static void plan_file(struct pw_doctor_job *job)
 	if (job->file_is_dir)
 		mode |= X_OK;
 	else if (job->on_hugetlbfs)
-		mode |= W_OK; /* its pages are mapped read-write: VFIO pins them so */
+		mode |= W_OK; /* its pages are mapped read-write, as VFIO pins them */
 	if (access(job->file, mode)) {
-		pw_err_sys(&job->file_err, errno, "open %.150s", job->file);
+		pw_err_sys(&job->file_err, errno, "cannot open %.150s", job->file);
 		return;
 	}
 	if (job->file_is_dir)
@@ -130,63 +139,35 @@ static void plan_file(struct pw_doctor_job *job)
 		add_file(job, &st);
 }
 
-void pw_doctor_plan(const struct pw_doctor_host *host, const struct pw_doctor_options *opt,
+void pw_doctor_read_job(const struct pw_doctor_host *host, const struct pw_doctor_options *opt,
 	const char *file, struct pw_doctor_job *job)
 {
 	*job = (struct pw_doctor_job){.opt = opt, .file = file, .node = -1};
 	if (opt->port)
-		plan_port(host, job);
-	plan_cpus(host, job);
+		read_port(host, job);
+	read_cpus(host, job);
 	if (file)
-		plan_file(job);
+		read_file(job);
 	pw_doctor_dpdk_memory(job);
 }
 
-void pw_doctor_examine(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
+void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
+	static void (*const checks[])(const struct pw_doctor_host *, const struct pw_doctor_job *,
+		struct pw_doctor_report *) = {
+		pw_doctor_check_dpdk,
+		pw_doctor_check_port,
+		pw_doctor_check_net,
+		pw_doctor_check_rights,
+		pw_doctor_check_file,
+		pw_doctor_check_memory,
+		pw_doctor_check_pci,
+		pw_doctor_check_cpu,
+	};
+	size_t i;
+
 	report->n = 0;
-	pw_doctor_check_dpdk(host, job, report);
-	pw_doctor_check_port(host, job, report);
-	pw_doctor_check_net(host, job, report);
-	pw_doctor_check_rights(host, job, report);
-	pw_doctor_check_file(host, job, report);
-	pw_doctor_check_memory(host, job, report);
-	pw_doctor_check_pci(host, job, report);
-	pw_doctor_check_cpu(host, job, report);
-}
-
-void pw_doctor_say(struct pw_doctor_report *report, enum pw_doctor_level level, const char *id,
-	const char *fmt, ...)
-{
-	struct pw_doctor_check *c;
-	va_list ap;
-
-	if (report->n == PW_DOCTOR_CHECKS_MAX)
-		return;
-	c = &report->v[report->n++];
-	*c = (struct pw_doctor_check){.id = id, .level = level};
-	va_start(ap, fmt);
-	vsnprintf(c->what, sizeof(c->what), fmt, ap);
-	va_end(ap);
-}
-
-void pw_doctor_mend(struct pw_doctor_report *report, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (report->n == 0)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(report->v[report->n - 1].mend, sizeof(report->v[0].mend), fmt, ap);
-	va_end(ap);
-}
-
-unsigned int pw_doctor_count(const struct pw_doctor_report *report, enum pw_doctor_level level)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < report->n; i++)
-		n += report->v[i].level == level;
-	return n;
+	for (i = 0; i < PW_ARRAY_LEN(checks); i++)
+		checks[i](host, job, report);
 }

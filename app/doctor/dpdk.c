@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "app/doctor/doctor.h"
+/* What doctor asks DPDK: its version and drivers, the port's driver, the memory that a job needs. */
+#include "app/doctor/dpdk.h"
 #include "base/bytes.h"
 #include "dpdk/eal.h"
 #include "dpdk/tx.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* A build without DPDK: it has no ports, and nothing needs EAL memory. */
 #include <errno.h>
 
-#include "app/doctor/doctor.h"
+#include "app/doctor/dpdk.h"
 
 const char *pw_doctor_dpdk_version(void)
 {
@@ -17,8 +18,8 @@ bool pw_doctor_dpdk_has_driver(const char *driver)
 int pw_doctor_dpdk_port(struct pw_doctor_job *job, struct pw_err *err)
 {
 	return pw_err_set(err, ENOTSUP,
-		"open %.80s: this pagewire was built without DPDK and has no ports; receive with "
-		"--listen, or build it with -Ddpdk=enabled",
+		"cannot open %.80s: this pagewire was built without DPDK and has no ports; receive "
+		"with --listen, or build with -Ddpdk=enabled",
 		job->opt->port);
 }
 

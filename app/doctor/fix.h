@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `pagewire doctor --fix`: from what the checks miss to what lib/host does about it. */
+/* `doctor --fix` and `--undo`: run scripts/host-setup, which changes the host. */
 #ifndef PW_APP_DOCTOR_FIX_H
 #define PW_APP_DOCTOR_FIX_H
 
-#include <stdio.h>
+#include <jansson.h>
 
-#include "app/doctor/doctor.h"
-#include "host/fix.h"
+#include "app/doctor/subject.h"
 
-/* What of the job's lacks can be mended and undone. -EINVAL: --even-in-use is not the --port. The
- * strings live as long as job and its options. */
-int pw_doctor_want(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
-	struct pw_fix_want *want, struct pw_err *err);
+/* Runs the script for what the job lacks. Returns the script's exit code, which has reported its own errors;
+ * -EINVAL: --even-in-use is not the --port; -ENOENT: no script. With --json *steps is what the script
+ * printed, to be released by the caller; else, and on errors, NULL. */
+int pw_doctor_fix(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
+	json_t **steps, struct pw_err *err);
 
-/* A line a step: the command for a root shell, the check that it mends, what it is. */
-void pw_doctor_print_steps(const struct pw_fix *fix, FILE *out);
-
-/* report, fix: NULL: there is none. */
-void pw_doctor_print_json(
-	const struct pw_doctor_report *report, const struct pw_fix *fix, int code);
-
-/* As the checks hugepages.free and hugepages.mount see it. */
-uint64_t pw_doctor_missing_bytes(
-	const struct pw_doctor_host *host, const struct pw_doctor_job *job);
-bool pw_doctor_lacks_mount(const struct pw_doctor_host *host, const struct pw_doctor_job *job);
+/* As above: the script puts everything back. */
+int pw_doctor_undo(const struct pw_doctor_options *opt, json_t **steps, struct pw_err *err);
 
 #endif

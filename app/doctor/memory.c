@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checks hugepages.* and memlock: is there memory for EAL, and may it be pinned? */
+/* Checks hugepages.* and memlock: whether there is memory for EAL, and whether it may be pinned. */
+#include "app/doctor/memory.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "app/doctor/doctor.h"
-#include "app/doctor/fix.h"
 #include "base/bytes.h"
 #include "base/units.h"
 
@@ -18,23 +18,8 @@ static const char *size(char buf[32], uint64_t bytes)
 	return pw_units_size(buf, 32, bytes);
 }
 
-static bool is_pci(const struct pw_doctor_job *job)
-{
-	return job->has_port && job->spec.kind == PW_PORT_PCI;
-}
-
-/* UIO and VFIO's no-IOMMU mode take physical addresses on trust. */
-static bool is_bare(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
-{
-	const struct pw_pci_dev *d = &job->pci;
-
-	return job->has_pci && !pw_pci_driver_is_bifurcated(d->driver) &&
-	       (pw_pci_driver_is_uio(d->driver) || d->iommu_group < 0 ||
-		       (host->iommu.noiommu && host->iommu.n_iommus == 0));
-}
-
-/* The command that makes up for missing_bytes, in pages of the default size, on the port's node. */
-static void mend_pages(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
+/* The command that adds missing_bytes in pages of the default size, on the port's node. */
+static void fix_pages(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	uint64_t missing_bytes, struct pw_doctor_report *report)
 {
 	const struct pw_hugepages *hp = &host->huge;
@@ -44,13 +29,13 @@ static void mend_pages(const struct pw_doctor_host *host, const struct pw_doctor
 	uint64_t total = pw_hugepages_total(hp, page, nodes ? node : -1);
 
 	if (nodes && host->n_nodes > 1)
-		pw_doctor_mend(report,
+		pw_doctor_set_fix(report,
 			"echo %" PRIu64
 			" > /sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64
 			"kB/nr_hugepages",
 			total + missing, node, page >> 10);
 	else
-		pw_doctor_mend(report, "sysctl -w vm.nr_hugepages=%" PRIu64, total + missing);
+		pw_doctor_set_fix(report, "sysctl -w vm.nr_hugepages=%" PRIu64, total + missing);
 }
 
 /* "212 of 512 pages of 2.00 MiB free on node 0, ..." */
@@ -88,49 +73,51 @@ uint64_t pw_doctor_missing_bytes(const struct pw_doctor_host *host, const struct
 static void check_free(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
+	bool is_bare = pw_doctor_access(host, job) == PW_DOCTOR_ACCESS_BARE;
 	uint64_t need = job->eal_bytes + job->stage_bytes;
 	uint64_t missing = pw_doctor_missing_bytes(host, job);
 	char pools[200], want[32], left[32], short_of[64] = "";
 
 	size(want, need);
 	if (need == 0) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.free",
-			"without DPDK nothing needs EAL memory");
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "hugepages.free",
+			"a job without DPDK needs no EAL memory");
 		return;
 	}
-	if (job->opt->no_huge && is_bare(host, job)) {
-		pw_doctor_say(report, PW_DOCTOR_FAIL, "hugepages.free",
-			"without an IOMMU a device takes physical addresses, and ordinary pages do "
+	if (job->opt->no_huge && is_bare) {
+		pw_doctor_add(report, PW_DOCTOR_FAIL, "hugepages.free",
+			"without an IOMMU a device uses physical addresses, and ordinary pages do "
 			"not keep theirs");
-		pw_doctor_mend(report, "pagewire send --huge ...   # undoes no-huge");
+		pw_doctor_set_fix(report, "pagewire send --huge ...   # instead of --no-huge");
 		return;
 	}
 	if (job->opt->no_huge) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.free",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "hugepages.free",
 			"--no-huge: %s of EAL memory come from ordinary pages", want);
 		return;
 	}
 	if (host->huge.n_sizes == 0) {
-		pw_doctor_say(report, is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN,
+		pw_doctor_add(report, pw_doctor_is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN,
 			"hugepages.free", "this kernel has no huge pages%s",
-			is_pci(job) ? ", and EAL does not fall back for a device" : "");
-		pw_doctor_mend(report, is_pci(job) ? "apt-get install linux-image-amd64 && reboot"
-						   : "pagewire send --no-huge ...");
+			pw_doctor_is_pci(job) ? ", and EAL does not fall back for a device" : "");
+		pw_doctor_set_fix(report, pw_doctor_is_pci(job)
+						  ? "apt-get install linux-image-amd64 && reboot"
+						  : "pagewire send --no-huge ...");
 		return;
 	}
 	list_pools(host, pools, sizeof(pools));
 	if (!missing) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "hugepages.free", "%s; %s needed", pools, want);
+		pw_doctor_add(report, PW_DOCTOR_OK, "hugepages.free", "%s; %s needed", pools, want);
 		return;
 	}
 	if (host->memory_available && host->memory_available < missing)
 		snprintf(short_of, sizeof(short_of), " (and only %s of memory are left)",
 			size(left, host->memory_available));
-	pw_doctor_say(report, is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "hugepages.free",
-		"%s; %s needed%s: %s", pools, want, short_of,
-		is_pci(job) ? "for a device EAL does not fall back to ordinary pages"
-			    : "EAL falls back to ordinary pages, at the price of TLB misses");
-	mend_pages(host, job, missing, report);
+	pw_doctor_add(report, pw_doctor_is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN,
+		"hugepages.free", "%s; %s needed%s: %s", pools, want, short_of,
+		pw_doctor_is_pci(job) ? "for a device EAL does not fall back to ordinary pages"
+				      : "EAL falls back to ordinary pages, which cost TLB misses");
+	fix_pages(host, job, missing, report);
 }
 
 static const struct pw_hugemount *find_mount(const struct pw_doctor_host *host, bool writable)
@@ -140,7 +127,7 @@ static const struct pw_hugemount *find_mount(const struct pw_doctor_host *host, 
 	for (i = 0; i < host->huge.n_mounts; i++) {
 		const struct pw_hugemount *m = &host->huge.mounts[i];
 
-		/* a test's mounts are not on this host */
+		/* the mounts of a test are not on this host */
 		if (!writable || (!m->read_only && (!pw_sysroot_is_real(host->root) ||
 							   access(m->dir, W_OK | X_OK) == 0)))
 			return m;
@@ -165,26 +152,26 @@ static void check_mount(const struct pw_doctor_host *host, const struct pw_docto
 	char page[32];
 
 	if (!needs_mount(host, job)) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "hugepages.mount",
-			host->huge.n_sizes ? "EAL's own memory needs no mount, and this port "
-					     "takes files from nowhere else"
-					   : "this kernel has no huge pages");
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "hugepages.mount",
+			host->huge.n_sizes
+				? "this port sends files from EAL's memory, which needs no mount"
+				: "this kernel has no huge pages");
 	} else if (m) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "hugepages.mount",
+		pw_doctor_add(report, PW_DOCTOR_OK, "hugepages.mount",
 			"hugetlbfs with pages of %s on %.200s", size(page, m->page_bytes), m->dir);
 	} else if (find_mount(host, false)) {
 		m = find_mount(host, false);
-		pw_doctor_say(report, PW_DOCTOR_WARN, "hugepages.mount",
+		pw_doctor_add(report, PW_DOCTOR_WARN, "hugepages.mount",
 			"hugetlbfs on %.200s, %s: `pagewire stage` cannot put files there", m->dir,
 			m->read_only ? "mounted read-only" : "not writable for this user");
-		pw_doctor_mend(report,
+		pw_doctor_set_fix(report,
 			m->read_only ? "mount -o remount,rw %.200s" : "chown \"$USER\" %.200s",
 			m->dir);
 	} else {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "hugepages.mount",
-			"no hugetlbfs is mounted: files cannot lie on huge pages, from where they "
-			"go to any NIC in place (EAL's own memory needs no mount)");
-		pw_doctor_mend(report,
+		pw_doctor_add(report, PW_DOCTOR_WARN, "hugepages.mount",
+			"no hugetlbfs is mounted: files cannot be put on huge pages, from which "
+			"every NIC sends in place (EAL's own memory needs no mount)");
+		pw_doctor_set_fix(report,
 			"mkdir -p /mnt/huge && mount -t hugetlbfs -o pagesize=%" PRIu64
 			"M none /mnt/huge",
 			pw_max_u64(host->huge.default_page_bytes >> 20, 1));
@@ -194,39 +181,40 @@ static void check_mount(const struct pw_doctor_host *host, const struct pw_docto
 static void check_memlock(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
+	bool is_bare = pw_doctor_access(host, job) == PW_DOCTOR_ACCESS_BARE;
 	const struct pw_limits *l = &host->limits;
 	uint64_t need = 0;
 	char want[32], have[32];
 
-	if (is_pci(job) && !is_bare(host, job))
+	if (pw_doctor_is_pci(job) && !is_bare)
 		need = job->eal_bytes + job->stage_bytes +
 		       (job->pages == PW_PAGES_HUGEFILE ? job->file_bytes : 0);
 	else if (job->has_port && job->spec.kind == PW_PORT_AF_XDP)
 		need = XDP_FRAMES * (XDP_FRAME_SURPLUS + pw_max_u64(job->opt->mtu, 2048));
 	if (need == 0) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "memlock",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "memlock",
 			job->has_port ? "this port pins no memory"
-				      : "PCI NICs and af_xdp: ports pin memory, the others do not");
+				      : "only PCI NICs and af_xdp: ports pin memory");
 		return;
 	}
 	size(want, need);
 	if (l->ipc_lock || l->memlock_bytes == PW_MEMLOCK_UNLIMITED) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "memlock", "%s may be pinned: %s", want,
+		pw_doctor_add(report, PW_DOCTOR_OK, "memlock", "%s may be pinned: %s", want,
 			l->ipc_lock ? "CAP_IPC_LOCK lifts the limit" : "there is no limit");
 		return;
 	}
 	size(have, l->memlock_bytes);
 	if (l->memlock_bytes >= need) {
-		pw_doctor_say(
+		pw_doctor_add(
 			report, PW_DOCTOR_OK, "memlock", "%s to pin, the limit is %s", want, have);
 		return;
 	}
-	pw_doctor_say(report, PW_DOCTOR_FAIL, "memlock",
+	pw_doctor_add(report, PW_DOCTOR_FAIL, "memlock",
 		"%s must be pinned for the device, RLIMIT_MEMLOCK allows %s", want, have);
 	if (l->memlock_max_bytes >= need)
-		pw_doctor_mend(report, "ulimit -l %" PRIu64, pw_div_ceil(need, 1024));
+		pw_doctor_set_fix(report, "ulimit -l %" PRIu64, pw_div_ceil(need, 1024));
 	else
-		pw_doctor_mend(report,
+		pw_doctor_set_fix(report,
 			"prlimit --pid $$ --memlock=%" PRIu64
 			"   # as root; for good: `* - memlock "
 			"%" PRIu64 "` in /etc/security/limits.conf",

@@ -1,40 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checks iommu, iova.mode, vfio.*, nic.driver: may user space drive the NIC? */
+/* Checks nic.driver, vfio.*, iommu and iova.mode: whether user space can drive the NIC. */
+#include "app/doctor/pci.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "app/doctor/doctor.h"
-
-enum access {
-	ACCESS_NONE,       /* no PCI port */
-	ACCESS_BIFURCATED, /* beside the kernel's driver, which pins and translates */
-	ACCESS_IOMMU,      /* VFIO behind an IOMMU */
-	ACCESS_BARE,       /* VFIO without one, or UIO: physical addresses */
-};
-
-static enum access access_of(const struct pw_doctor_host *host, const struct pw_doctor_job *job)
-{
-	if (!job->has_pci)
-		return ACCESS_NONE;
-	if (pw_pci_driver_is_bifurcated(job->pci.driver))
-		return ACCESS_BIFURCATED;
-	if (pw_pci_driver_is_uio(job->pci.driver) || job->pci.iommu_group < 0)
-		return ACCESS_BARE;
-	/* no-IOMMU mode makes groups, too, without an IOMMU behind them */
-	return host->iommu.n_iommus || !host->iommu.noiommu ? ACCESS_IOMMU : ACCESS_BARE;
-}
-
-static void mend_iommu(const struct pw_doctor_host *host, struct pw_doctor_report *report)
+static void fix_iommu(const struct pw_doctor_host *host, struct pw_doctor_report *report)
 {
 	const char *words = host->iommu.amd ? "iommu=pt" : "intel_iommu=on iommu=pt";
 
 	if (host->iommu.cmdline_off)
-		pw_doctor_mend(report,
-			"editor /etc/default/grub   # take iommu=off out; then update-grub && "
-			"reboot");
+		pw_doctor_set_fix(report, "editor /etc/default/grub   # remove iommu=off; then "
+					  "update-grub && reboot");
 	else
-		pw_doctor_mend(report,
+		pw_doctor_set_fix(report,
 			"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&%s /' /etc/default/grub && update-grub "
 			"&& reboot   # and VT-d or AMD-Vi on in the firmware; or, unsafe: modprobe "
 			"vfio enable_unsafe_noiommu_mode=1",
@@ -46,38 +26,41 @@ static void check_iommu(const struct pw_doctor_host *host, const struct pw_docto
 {
 	const struct pw_iommu *m = &host->iommu;
 	bool present = m->n_iommus > 0 || (m->n_groups > 0 && !m->noiommu);
-	enum access access = access_of(host, job);
+	enum pw_doctor_access access = pw_doctor_access(host, job);
 
-	if (job->has_port && (access == ACCESS_NONE || access == ACCESS_BIFURCATED)) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "iommu", "%s; %.100s needs none",
+	if (job->has_port &&
+		(access == PW_DOCTOR_ACCESS_NONE || access == PW_DOCTOR_ACCESS_BIFURCATED)) {
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "iommu", "%s; %.100s needs none",
 			present ? "there is an IOMMU" : "no IOMMU", job->spec.text);
 	} else if (!job->has_port && !present && host->n_nics == 0) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "iommu",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "iommu",
 			"no IOMMU, and no PCI NIC that would need one");
-	} else if (access == ACCESS_IOMMU || (access == ACCESS_NONE && present)) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "iommu", "on, %u groups", m->n_groups);
+	} else if (access == PW_DOCTOR_ACCESS_IOMMU ||
+		   (access == PW_DOCTOR_ACCESS_NONE && present)) {
+		pw_doctor_add(report, PW_DOCTOR_OK, "iommu", "on, %u groups", m->n_groups);
 	} else if (present) {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "iommu",
+		pw_doctor_add(report, PW_DOCTOR_WARN, "iommu",
 			"on, but %s is driven by %s, without its protection", job->pci.addr,
-			job->pci.driver[0] ? job->pci.driver : "nobody");
-		pw_doctor_mend(report, "modprobe vfio-pci && dpdk-devbind.py --bind=vfio-pci %s",
+			job->pci.driver[0] ? job->pci.driver : "no driver");
+		pw_doctor_set_fix(report, "modprobe vfio-pci && dpdk-devbind.py --bind=vfio-pci %s",
 			job->pci.addr);
 	} else if (m->noiommu || (job->has_pci && pw_pci_driver_is_uio(job->pci.driver))) {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "iommu",
+		pw_doctor_add(report, PW_DOCTOR_WARN, "iommu",
 			"none, and %s: a device reaches all of this host's memory",
 			m->noiommu ? "VFIO's no-IOMMU mode is set" : "UIO drives the NIC");
-		mend_iommu(host, report);
+		fix_iommu(host, report);
 	} else {
-		pw_doctor_say(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "iommu",
+		pw_doctor_add(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "iommu",
 			m->cmdline_off ? "turned off on the kernel's command line: VFIO does not "
 					 "drive a NIC without it"
 				       : "none: VFIO does not drive a NIC without it, other than "
 					 "in its unsafe no-IOMMU mode");
-		mend_iommu(host, report);
+		fix_iommu(host, report);
 		if (m->noiommu_known && !m->cmdline_off && m->n_iommus == 0)
-			pw_doctor_mend(report, "echo 1 > /sys/module/vfio/parameters/"
-					       "enable_unsafe_noiommu_mode   # unsafe; else turn "
-					       "the IOMMU on in firmware and kernel");
+			pw_doctor_set_fix(report,
+				"echo 1 > /sys/module/vfio/parameters/"
+				"enable_unsafe_noiommu_mode   # unsafe; else turn "
+				"the IOMMU on in firmware and kernel");
 	}
 }
 
@@ -85,35 +68,35 @@ static void check_iova(const struct pw_doctor_host *host, const struct pw_doctor
 	struct pw_doctor_report *report)
 {
 	if (!job->has_port) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "iova.mode", "depends on the port");
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "iova.mode", "depends on the port");
 		return;
 	}
-	switch (access_of(host, job)) {
-	case ACCESS_NONE:
+	switch (pw_doctor_access(host, job)) {
+	case PW_DOCTOR_ACCESS_NONE:
 		if (job->spec.kind == PW_PORT_PCI)
-			pw_doctor_say(report, PW_DOCTOR_SKIP, "iova.mode", "no device to address");
+			pw_doctor_add(report, PW_DOCTOR_SKIP, "iova.mode", "no device to address");
 		else
-			pw_doctor_say(report, PW_DOCTOR_OK, "iova.mode",
+			pw_doctor_add(report, PW_DOCTOR_OK, "iova.mode",
 				"VA: no device does DMA for %.100s", job->spec.text);
 		break;
-	case ACCESS_BIFURCATED:
-		pw_doctor_say(report, PW_DOCTOR_OK, "iova.mode", "VA: %s's own driver translates",
+	case PW_DOCTOR_ACCESS_BIFURCATED:
+		pw_doctor_add(report, PW_DOCTOR_OK, "iova.mode", "VA: %s's own driver translates",
 			job->pci.driver);
 		break;
-	case ACCESS_IOMMU:
-		pw_doctor_say(report, PW_DOCTOR_OK, "iova.mode",
+	case PW_DOCTOR_ACCESS_IOMMU:
+		pw_doctor_add(report, PW_DOCTOR_OK, "iova.mode",
 			"VA: the IOMMU translates; one map covers a file");
 		break;
-	case ACCESS_BARE:
+	case PW_DOCTOR_ACCESS_BARE:
 		if (host->limits.sys_admin) {
-			pw_doctor_say(report, PW_DOCTOR_WARN, "iova.mode",
-				"PA: packets are split where pages are not neighbours, and only "
+			pw_doctor_add(report, PW_DOCTOR_WARN, "iova.mode",
+				"PA: packets are split where pages are not contiguous, and only "
 				"huge pages can be sent");
-			mend_iommu(host, report);
+			fix_iommu(host, report);
 		} else {
-			pw_doctor_say(report, PW_DOCTOR_FAIL, "iova.mode",
+			pw_doctor_add(report, PW_DOCTOR_FAIL, "iova.mode",
 				"PA, and this process may not read physical addresses");
-			pw_doctor_mend(report, "sudo pagewire ...   # or see caps");
+			pw_doctor_set_fix(report, "sudo pagewire ...   # or see caps");
 		}
 		break;
 	}
@@ -125,33 +108,33 @@ static void check_module(const struct pw_doctor_host *host, const struct pw_doct
 	const struct pw_iommu *m = &host->iommu;
 	bool bound = job->has_pci && (pw_pci_driver_is_vfio(job->pci.driver) ||
 					     pw_pci_driver_is_uio(job->pci.driver));
-	enum access access = access_of(host, job);
+	enum pw_doctor_access access = pw_doctor_access(host, job);
 
-	if ((job->has_port && access == ACCESS_NONE) || access == ACCESS_BIFURCATED ||
-		(!job->has_port && host->n_nics == 0)) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "vfio.module",
-			"only PCI NICs need it, and not those with a driver like mlx5's");
+	if ((job->has_port && access == PW_DOCTOR_ACCESS_NONE) ||
+		access == PW_DOCTOR_ACCESS_BIFURCATED || (!job->has_port && host->n_nics == 0)) {
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "vfio.module",
+			"only PCI NICs need it, except those with a driver like mlx5's");
 	} else if (m->vfio_pci == PW_MODULE_LOADED || bound) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "vfio.module", "%s is loaded",
+		pw_doctor_add(report, PW_DOCTOR_OK, "vfio.module", "%s is loaded",
 			m->vfio_pci == PW_MODULE_LOADED ? "vfio-pci" : job->pci.driver);
 	} else if (m->vfio_pci == PW_MODULE_LOADABLE) {
-		pw_doctor_say(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "vfio.module",
+		pw_doctor_add(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "vfio.module",
 			"vfio-pci is not loaded");
-		pw_doctor_mend(report, "modprobe vfio-pci");
+		pw_doctor_set_fix(report, "modprobe vfio-pci");
 	} else if (m->uio_pci_generic != PW_MODULE_ABSENT) {
-		pw_doctor_say(report, PW_DOCTOR_WARN, "vfio.module",
-			"this kernel has no vfio-pci; uio_pci_generic, without the IOMMU's "
-			"protection, would do");
-		pw_doctor_mend(report, "modprobe uio_pci_generic");
+		pw_doctor_add(report, PW_DOCTOR_WARN, "vfio.module",
+			"this kernel has no vfio-pci; uio_pci_generic works, without the IOMMU's "
+			"protection");
+		pw_doctor_set_fix(report, "modprobe uio_pci_generic");
 	} else {
-		pw_doctor_say(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "vfio.module",
-			"this kernel has neither vfio-pci nor uio_pci_generic, as small cloud "
-			"kernels do");
-		pw_doctor_mend(report, "apt-get install linux-image-amd64 && reboot");
+		pw_doctor_add(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "vfio.module",
+			"this kernel has neither vfio-pci nor uio_pci_generic, like the kernels "
+			"for clouds");
+		pw_doctor_set_fix(report, "apt-get install linux-image-amd64 && reboot");
 	}
 }
 
-/* Without a port: who drives which NIC. */
+/* Without a port: the driver of each NIC. */
 static void list_nics(const struct pw_doctor_host *host, struct pw_doctor_report *report)
 {
 	char list[240] = "";
@@ -166,9 +149,9 @@ static void list_nics(const struct pw_doctor_host *host, struct pw_doctor_report
 			d->n_netdevs ? " " : "", d->n_netdevs ? d->netdevs[0] : "");
 	}
 	if (host->n_nics)
-		pw_doctor_say(report, PW_DOCTOR_OK, "nic.driver", "%s", list);
+		pw_doctor_add(report, PW_DOCTOR_OK, "nic.driver", "%s", list);
 	else
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "nic.driver",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "nic.driver",
 			"no PCI NIC; vhost:, virtio-user:, memif:, af_packet: and tap: need none");
 }
 
@@ -188,30 +171,30 @@ static void check_unbound(const struct pw_doctor_host *host, const struct pw_pci
 	const char *netdev = d->n_netdevs ? d->netdevs[0] : "";
 
 	if (carries_default_route(host, d)) {
-		pw_doctor_say(report, PW_DOCTOR_FAIL, "nic.driver",
+		pw_doctor_add(report, PW_DOCTOR_FAIL, "nic.driver",
 			"%s is %s, which carries this host's default route: bound to VFIO it "
 			"would cut the host off",
 			d->addr, netdev);
-		pw_doctor_mend(report,
-			"dpdk-devbind.py --status-dev net   # and take another NIC, or --port "
+		pw_doctor_set_fix(report,
+			"dpdk-devbind.py --status-dev net   # then use another NIC, or --port "
 			"af_packet:%s",
 			netdev);
 		return;
 	}
 	if (d->driver[0])
-		pw_doctor_say(report, PW_DOCTOR_FAIL, "nic.driver",
-			"%s is driven by the kernel's %s%s%s: DPDK cannot have it", d->addr,
+		pw_doctor_add(report, PW_DOCTOR_FAIL, "nic.driver",
+			"%s is driven by the kernel's %s%s%s: DPDK cannot use it", d->addr,
 			d->driver, netdev[0] ? " as " : "", netdev);
 	else
-		pw_doctor_say(
+		pw_doctor_add(
 			report, PW_DOCTOR_FAIL, "nic.driver", "no driver is bound to %s", d->addr);
 	if (netdev[0])
-		pw_doctor_mend(report,
+		pw_doctor_set_fix(report,
 			"ip link set %s down && modprobe vfio-pci && dpdk-devbind.py "
 			"--bind=vfio-pci %s",
 			netdev, d->addr);
 	else
-		pw_doctor_mend(
+		pw_doctor_set_fix(
 			report, "modprobe vfio-pci && dpdk-devbind.py --bind=vfio-pci %s", d->addr);
 }
 
@@ -224,32 +207,32 @@ static void check_driver(const struct pw_doctor_host *host, const struct pw_doct
 	if (!job->has_port) {
 		list_nics(host, report);
 	} else if (!job->has_pci) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "nic.driver", "%.100s is no PCI NIC",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "nic.driver", "%.100s is no PCI NIC",
 			job->spec.text);
 	} else if (pw_pci_driver_is_bifurcated(d->driver)) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "nic.driver",
+		pw_doctor_add(report, PW_DOCTOR_OK, "nic.driver",
 			"%s stays with %s, DPDK works beside it", d->addr, d->driver);
 	} else if (pw_pci_driver_is_vfio(d->driver)) {
 		if (d->iommu_group >= 0 &&
 			pw_pci_group_busy(host->root, d->iommu_group, d->addr, others)) {
-			pw_doctor_say(report, PW_DOCTOR_FAIL, "nic.driver",
+			pw_doctor_add(report, PW_DOCTOR_FAIL, "nic.driver",
 				"%s is bound to %s, but %s in its IOMMU group %d is not: VFIO "
 				"opens whole groups",
 				d->addr, d->driver, others, d->iommu_group);
-			pw_doctor_mend(report, "dpdk-devbind.py --bind=vfio-pci %s", others);
+			pw_doctor_set_fix(report, "dpdk-devbind.py --bind=vfio-pci %s", others);
 		} else {
-			pw_doctor_say(report, PW_DOCTOR_OK, "nic.driver", "%s is bound to %s",
+			pw_doctor_add(report, PW_DOCTOR_OK, "nic.driver", "%s is bound to %s",
 				d->addr, d->driver);
 		}
 	} else if (pw_pci_driver_is_uio(d->driver)) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "nic.driver", "%s is bound to %s", d->addr,
+		pw_doctor_add(report, PW_DOCTOR_OK, "nic.driver", "%s is bound to %s", d->addr,
 			d->driver);
 	} else {
 		check_unbound(host, d, report);
 	}
 }
 
-/* The group's device file belongs to root until somebody says otherwise. */
+/* The group's device file belongs to root by default. */
 static void check_group(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
@@ -258,18 +241,19 @@ static void check_group(const struct pw_doctor_host *host, const struct pw_docto
 
 	if (!job->has_pci || !pw_pci_driver_is_vfio(d->driver) || d->iommu_group < 0 ||
 		!pw_sysroot_is_real(host->root)) {
-		pw_doctor_say(report, PW_DOCTOR_SKIP, "vfio.access",
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "vfio.access",
 			"only a NIC bound to VFIO has a device file");
 		return;
 	}
 	snprintf(node, sizeof(node), "/dev/vfio/%s%d",
-		access_of(host, job) == ACCESS_BARE ? "noiommu-" : "", d->iommu_group);
+		pw_doctor_access(host, job) == PW_DOCTOR_ACCESS_BARE ? "noiommu-" : "",
+		d->iommu_group);
 	if (access(node, R_OK | W_OK) == 0) {
-		pw_doctor_say(report, PW_DOCTOR_OK, "vfio.access", "%s can be opened", node);
+		pw_doctor_add(report, PW_DOCTOR_OK, "vfio.access", "%s can be opened", node);
 		return;
 	}
-	pw_doctor_say(report, PW_DOCTOR_FAIL, "vfio.access", "this user may not open %s", node);
-	pw_doctor_mend(report, "chown \"$USER\" %s   # as root; or run pagewire as root", node);
+	pw_doctor_add(report, PW_DOCTOR_FAIL, "vfio.access", "this user cannot open %s", node);
+	pw_doctor_set_fix(report, "chown \"$USER\" %s   # as root; or run pagewire as root", node);
 }
 
 void pw_doctor_check_pci(const struct pw_doctor_host *host, const struct pw_doctor_job *job,

@@ -1,9 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The results of the checks: appended by the checks, printed as text or JSON. */
+#include "app/doctor/report.h"
+
+#include <stdarg.h>
 #include <string.h>
 
 #include "app/cli/cli.h"
-#include "app/doctor/doctor.h"
-#include "app/doctor/fix.h"
+
+void pw_doctor_add(struct pw_doctor_report *report, enum pw_doctor_level level, const char *id,
+	const char *fmt, ...)
+{
+	struct pw_doctor_result *c;
+	va_list ap;
+
+	if (report->n == PW_DOCTOR_CHECKS_MAX)
+		return;
+	c = &report->v[report->n++];
+	*c = (struct pw_doctor_result){.id = id, .level = level};
+	va_start(ap, fmt);
+	vsnprintf(c->what, sizeof(c->what), fmt, ap);
+	va_end(ap);
+}
+
+void pw_doctor_set_fix(struct pw_doctor_report *report, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (report->n == 0)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(report->v[report->n - 1].fix, sizeof(report->v[0].fix), fmt, ap);
+	va_end(ap);
+}
+
+unsigned int pw_doctor_count(const struct pw_doctor_report *report, enum pw_doctor_level level)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < report->n; i++)
+		n += report->v[i].level == level;
+	return n;
+}
 
 const char *pw_doctor_level_name(enum pw_doctor_level level)
 {
@@ -12,7 +49,7 @@ const char *pw_doctor_level_name(enum pw_doctor_level level)
 	return names[level];
 }
 
-/* File names are in there, and a terminal shall not obey them. */
+/* Results quote file names, whose control characters a terminal would execute. */
 static void print_plain(FILE *out, const char *s)
 {
 	for (; *s; s++)
@@ -20,13 +57,13 @@ static void print_plain(FILE *out, const char *s)
 	fputc('\n', out);
 }
 
-static void print_check(const struct pw_doctor_check *c, int width, FILE *out)
+static void print_check(const struct pw_doctor_result *c, int width, FILE *out)
 {
 	fprintf(out, "%-5s %-*s  ", pw_doctor_level_name(c->level), width, c->id);
 	print_plain(out, c->what);
-	if (c->mend[0]) {
-		fputs("      mend: ", out);
-		print_plain(out, c->mend);
+	if (c->fix[0]) {
+		fputs("      fix: ", out);
+		print_plain(out, c->fix);
 	}
 }
 
@@ -47,59 +84,22 @@ void pw_doctor_print(const struct pw_doctor_report *report, bool all, FILE *out)
 		n_skip && !all ? " (-v shows them)" : "");
 }
 
-/* The check that a step mends. */
-static const char *check_of(const struct pw_fix_step *s)
-{
-	static const char *const ids[] = {"vfio.module", "iommu", "hugepages.free",
-		"hugepages.mount", "hugepages.mount", "nic.driver"};
-
-	return s->kind == PW_FIX_MODULE && strcmp(s->object, "tun") == 0 ? "port.interface"
-									 : ids[s->kind];
-}
-
-void pw_doctor_print_steps(const struct pw_fix *fix, FILE *out)
-{
-	unsigned int i;
-
-	for (i = 0; i < fix->n; i++) {
-		fprintf(out, "  %s   # %s: ", fix->steps[i].command, check_of(&fix->steps[i]));
-		print_plain(out, fix->steps[i].what);
-	}
-}
-
-static json_t *json_of_steps(const struct pw_fix *fix)
-{
-	static const char *const states[] = {"planned", "done", "failed", "undone"};
-	json_t *steps = json_array();
-	unsigned int i;
-
-	for (i = 0; i < fix->n; i++) {
-		const struct pw_fix_step *s = &fix->steps[i];
-
-		json_array_append_new(
-			steps, json_pack("{s:s, s:s, s:o, s:o}", "check", check_of(s), "state",
-				       states[s->state], "what", pw_cli_json_text(s->what),
-				       "command", pw_cli_json_text(s->command)));
-	}
-	return steps;
-}
-
-void pw_doctor_print_json(const struct pw_doctor_report *report, const struct pw_fix *fix, int code)
+void pw_doctor_print_json(const struct pw_doctor_report *report, json_t *steps, int code)
 {
 	json_t *checks = json_array();
 	json_t *result = pw_cli_json_result("pagewire.doctor/1", code);
 	unsigned int i;
 
 	for (i = 0; report && i < report->n; i++) {
-		const struct pw_doctor_check *c = &report->v[i];
+		const struct pw_doctor_result *c = &report->v[i];
 
 		json_array_append_new(checks,
 			json_pack("{s:s, s:s, s:o, s:o}", "id", c->id, "level",
 				pw_doctor_level_name(c->level), "what", pw_cli_json_text(c->what),
-				"mend", pw_cli_json_text(c->mend[0] ? c->mend : NULL)));
+				"fix", pw_cli_json_text(c->fix[0] ? c->fix : NULL)));
 	}
 	json_object_set_new(result, "checks", checks);
-	if (fix)
-		json_object_set_new(result, "steps", json_of_steps(fix));
+	if (steps)
+		json_object_set_new(result, "steps", steps);
 	pw_cli_print_json(result);
 }

@@ -31,12 +31,6 @@ static void name_cpu(int cpu, char *buf, size_t len)
 	snprintf(buf, len, "%d", cpu);
 }
 
-/* What the host lacks, and not what went wrong. */
-static bool is_lacking(int r)
-{
-	return r == -EOPNOTSUPP || r == -ENOTSUP || r == -EPERM || r == -ENODEV || r == -ENOSYS;
-}
-
 static int run_job(struct pw_job *job, const struct pw_cell *cell, struct pw_source_end *end)
 {
 	char *operand = (char *)cell->file;
@@ -45,7 +39,7 @@ static int run_job(struct pw_job *job, const struct pw_cell *cell, struct pw_sou
 
 	if (r == 0)
 		r = pw_job_open(job, &end->err);
-	end->lacking = is_lacking(r);
+	end->lacking = pw_source_is_lacking(r);
 	if (r)
 		return r;
 	r = pw_job_run(job, &end->err);

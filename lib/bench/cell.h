@@ -106,6 +106,9 @@ void pw_stretch_hook(void *stretch, bool starts); /* for pw_send_config.stretch 
 /* Bypass: swapped for sources that say so where this build has no DPDK. */
 const char *pw_bypass_version(void); /* "DPDK 22.11.11"; "" without */
 void pw_source_bypass(struct pw_stretch *s);
+
+/* The error r means that this host lacks a feature or a privilege: the cell is skipped, not failed. */
+bool pw_source_is_lacking(int r);
 struct pw_sink_path {
 	const struct pw_rx_ops *ops;
 	void *path;

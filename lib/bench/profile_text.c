@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a profile has measured, for people and as JSON. */
+/* Prints the results of a profile as text and as JSON. */
 #include <math.h>
 #include <string.h>
 
 #include "bench/profile.h"
 #include "bench/text.h"
+#include "bench/view.h"
 
 #define NAME_WIDTH 34
-#define LINE_WIDTH 100
 
 /* Four figures that count: 0.01234, 1.234, 12.34, 1234, 123456. */
 static const char *number(char *buf, size_t len, double v)
@@ -25,25 +25,6 @@ static void print_interval(FILE *out, const struct pw_summary *s)
 
 	fprintf(out, "%10s  (%s to %s)", number(median, sizeof(median), s->median),
 		number(low, sizeof(low), s->low), number(high, sizeof(high), s->high));
-}
-
-/* Words, in lines of LINE_WIDTH; those after the first are indented. */
-static void print_wrapped(FILE *out, const char *text)
-{
-	size_t at = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (at && at + 1 + len > LINE_WIDTH) {
-			fputc('\n', out);
-			at = 0;
-		}
-		at += (size_t)fprintf(out, "%s%.*s", at ? " " : "  ", (int)len, text);
-		text += len;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
 }
 
 static const char *verdict(const struct pw_claim *claim)
@@ -101,7 +82,7 @@ static void print_contest(FILE *out, const struct pw_contest *c)
 	for (i = 0; i < c->n_claims; i++)
 		print_claim(out, c, &c->claims[i]);
 	if (c->note[0])
-		print_wrapped(out, c->note);
+		pw_view_wrap(out, "  ", 2, c->note);
 }
 
 static void print_hows(FILE *out, const struct pw_contest *c)
@@ -113,7 +94,7 @@ static void print_hows(FILE *out, const struct pw_contest *c)
 		if (!c->contenders[i].how[0])
 			continue;
 		snprintf(line, sizeof(line), "%s: %s", c->contenders[i].name, c->contenders[i].how);
-		print_wrapped(out, line);
+		pw_view_wrap(out, "  ", 2, line);
 	}
 }
 

@@ -172,7 +172,7 @@ static int packets(struct pw_stretch *s, struct pw_way_config *cfg, struct pw_er
 	return r;
 }
 
-static bool is_lacking(int r)
+bool pw_source_is_lacking(int r)
 {
 	return r == -EOPNOTSUPP || r == -EPERM || r == -ENOSYS || r == -ENODEV;
 }
@@ -199,7 +199,7 @@ static void run_kernel(struct pw_stretch *s)
 		end->result = packets(s, &cfg, &end->err);
 	/* a way that breaks before the kernel took one symbol does not work here (GSO without checksum
 	 * offload, frames beyond what the driver takes) */
-	end->lacking = (is_lacking(end->result) && !end->start_ns) ||
+	end->lacking = (pw_source_is_lacking(end->result) && !end->start_ns) ||
 		       (end->result == -ECONNABORTED && end->counters.payload_bytes == 0);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Moves a PCI function between drivers through /sys/bus/pci. The one part of lib/host that changes the host. */
 #include "host/bind.h"
 
 #include <errno.h>
@@ -10,33 +11,27 @@
 #define DEVICES "/sys/bus/pci/devices"
 #define DRIVERS "/sys/bus/pci/drivers"
 
-int pw_bind_check_group(const struct pw_sysroot *root, const struct pw_pci_dev *dev,
-	const char *driver, bool bare, struct pw_err *err)
+/* VFIO opens whole IOMMU groups: other drivers must not hold functions of it. */
+static int check_group(const struct pw_sysroot *root, const struct pw_pci_dev *dev,
+	const char *driver, struct pw_err *err)
 {
 	char others[PW_PCI_GROUP_LEN];
-
-	if (dev->iommu_group < 0 && bare)
-		return 0;
-	if (dev->iommu_group < 0)
-		return pw_err_set(err, EOPNOTSUPP,
-			"bind %s to %s: it has no IOMMU group; turn the IOMMU on (pagewire doctor: "
-			"iommu)",
-			dev->addr, driver);
-	if (pw_pci_group_busy(root, dev->iommu_group, dev->addr, others))
-		return pw_err_set(err, EBUSY,
-			"bind %s to %s: its IOMMU group %d is shared with others that have "
-			"drivers; "
-			"dpdk-devbind.py --bind=%s %s",
-			dev->addr, driver, dev->iommu_group, driver, others);
-	return 0;
-}
-
-static bool is_noiommu_set(const struct pw_sysroot *root)
-{
 	struct pw_iommu iommu;
 
 	pw_iommu_read(root, &iommu);
-	return iommu.noiommu;
+	if (dev->iommu_group < 0 && iommu.noiommu)
+		return 0;
+	if (dev->iommu_group < 0)
+		return pw_err_set(err, EOPNOTSUPP,
+			"cannot bind %s to %s: it has no IOMMU group; turn the IOMMU on (pagewire "
+			"doctor: iommu)",
+			dev->addr, driver);
+	if (pw_pci_group_busy(root, dev->iommu_group, dev->addr, others))
+		return pw_err_set(err, EBUSY,
+			"cannot bind %s to %s: other drivers hold functions of its IOMMU group %d; "
+			"dpdk-devbind.py --bind=%s %s",
+			dev->addr, driver, dev->iommu_group, driver, others);
+	return 0;
 }
 
 int pw_bind_check(
@@ -49,11 +44,11 @@ int pw_bind_check(
 		return r;
 	if (!pw_sysfs_exists(root, DRIVERS "/%s", driver))
 		return pw_err_set(err, ENOENT,
-			"bind %s to %s: that driver is not loaded; modprobe %s", dev.addr, driver,
-			driver);
+			"cannot bind %s to %s: that driver is not loaded; modprobe %s", dev.addr,
+			driver, driver);
 	if (!pw_pci_driver_is_vfio(driver))
 		return 0;
-	return pw_bind_check_group(root, &dev, driver, is_noiommu_set(root), err);
+	return check_group(root, &dev, driver, err);
 }
 
 static void read_driver(const struct pw_sysroot *root, const char *addr, char driver[static 32])
@@ -61,22 +56,21 @@ static void read_driver(const struct pw_sysroot *root, const char *addr, char dr
 	pw_sysfs_read_link(root, driver, 32, DEVICES "/%s/driver", addr);
 }
 
-void pw_bind_read_override(
-	const struct pw_sysroot *root, const char *addr, char override[static 32])
+static void read_override(const struct pw_sysroot *root, const char *addr, char override[static 32])
 {
 	pw_sysfs_read(root, override, 32, DEVICES "/%s/driver_override", addr);
 	if (strcmp(override, "(null)") == 0)
 		override[0] = '\0';
 }
 
-/* An empty line clears it. */
+/* An empty line clears the override. */
 static int set_override(
 	const struct pw_sysroot *root, const char *addr, const char *driver, struct pw_err *err)
 {
 	int r = pw_sysfs_write(
 		root, driver[0] ? driver : "\n", DEVICES "/%s/driver_override", addr);
 
-	return r ? pw_err_sys(err, -r, "set the driver_override of %s", addr) : 0;
+	return r ? pw_err_sys(err, -r, "cannot set the driver_override of %s", addr) : 0;
 }
 
 static int unbind(const struct pw_sysroot *root, const char *addr, struct pw_err *err)
@@ -88,10 +82,10 @@ static int unbind(const struct pw_sysroot *root, const char *addr, struct pw_err
 	if (driver[0] == '\0')
 		return 0;
 	r = pw_sysfs_write(root, addr, DRIVERS "/%s/unbind", driver);
-	return r ? pw_err_sys(err, -r, "take %s from %s", addr, driver) : 0;
+	return r ? pw_err_sys(err, -r, "cannot take %s from %s", addr, driver) : 0;
 }
 
-/* The write says nothing of what the driver answered: whether it has the function does. */
+/* The write does not return the answer of the driver: only the binding afterwards shows it. */
 static int probe(
 	const struct pw_sysroot *root, const char *addr, const char *driver, struct pw_err *err)
 {
@@ -102,9 +96,9 @@ static int probe(
 	if (strcmp(has, driver) == 0)
 		return 0;
 	return pw_err_set(err, r ? -r : EIO,
-		"bind %s to %s: the driver did not take it%s%s; dmesg "
-		"says why",
-		addr, driver, has[0] ? ", it is with " : "", has);
+		"cannot bind %s to %s: the driver did not take it%s%s; dmesg "
+		"gives the reason",
+		addr, driver, has[0] ? ", it is bound to " : "", has);
 }
 
 static int move(
@@ -127,11 +121,10 @@ int pw_bind_take(const struct pw_sysroot *root, const char *addr, const char *dr
 	memset(was, 0, sizeof(*was));
 	if (pw_pci_normalize(addr, was->addr) || strlen(driver) >= sizeof(was->driver))
 		return pw_err_set(err, EINVAL,
-			"bind '%.40s' to %.40s: write the address like "
-			"0000:3b:00.0",
-			addr, driver);
+			"cannot bind '%.40s' to %.40s: write the address like 0000:3b:00.0", addr,
+			driver);
 	read_driver(root, was->addr, was->driver);
-	pw_bind_read_override(root, was->addr, was->override);
+	read_override(root, was->addr, was->override);
 	if (strcmp(was->driver, driver) == 0)
 		return 0;
 	r = move(root, was->addr, driver, err);
@@ -140,7 +133,7 @@ int pw_bind_take(const struct pw_sysroot *root, const char *addr, const char *dr
 	return r;
 }
 
-/* The former driver by name: others that match the function shall not be quicker. */
+/* Names the former driver, because another driver that matches the function may be faster. */
 int pw_bind_give_back(const struct pw_sysroot *root, const struct pw_bind *was, struct pw_err *err)
 {
 	char has[32];

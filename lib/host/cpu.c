@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the CPUs of this host: lists of CPUs as text, their nodes, isolation and governors. */
 #include "host/cpu.h"
 
 #include <ctype.h>
@@ -9,7 +10,7 @@
 
 #define LIST_BYTES 4096 /* 1024 CPUs, none beside another */
 
-/* One number; *s moves behind it. -1: no CPU. */
+/* Reads a number and moves *s behind it. -1: no CPU. */
 static int parse_cpu(const char **s)
 {
 	unsigned long v;
@@ -84,7 +85,7 @@ static int read_list(const struct pw_sysroot *root, const char *path, cpu_set_t 
 	CPU_ZERO(set);
 	if (r < 0)
 		return r;
-	/* how the kernel writes an empty list depends on its version */
+	/* the text of an empty list depends on the kernel's version */
 	if (text[0] == '\0' || strcmp(text, "(null)") == 0)
 		return 0;
 	return pw_cpu_list_parse(path, text, set, NULL);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the pools of huge pages and the hugetlbfs mounts from /sys and /proc. */
 #include "host/hugepages.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #define SIZES_DIR "/sys/kernel/mm/hugepages"
 #define NODES_DIR "/sys/devices/system/node"
 
-/* Walks directories; dir is where the walk stands. */
+/* A walk over directories; dir is the present one. */
 struct scan {
 	const struct pw_sysroot *root;
 	struct pw_hugepages *hp;
@@ -77,7 +78,7 @@ static int add_size(void *ctx, const char *name)
 		return 0;
 	hp->sizes[hp->n_sizes++] = (struct pw_hugesize){
 		.page_bytes = page_bytes,
-		.n_promised = number(s, name, "resv_hugepages"),
+		.n_reserved = number(s, name, "resv_hugepages"),
 		.n_overcommit = number(s, name, "nr_overcommit_hugepages"),
 	};
 	return 0;
@@ -93,7 +94,7 @@ static int find_default(void *ctx, char *line)
 	return 1;
 }
 
-/* /proc/self/mounts writes blanks and backslashes as \ooo. */
+/* In /proc/self/mounts, spaces and backslashes are \ooo. */
 static void unescape(char *s)
 {
 	char *to = s;
@@ -168,7 +169,7 @@ int pw_hugepages_read(const struct pw_sysroot *root, struct pw_hugepages *hp, st
 	pw_sysfs_each_entry(root, SIZES_DIR, add_size, &s);
 	if (hp->n_sizes == 0)
 		return pw_err_set(err, ENOTSUP,
-			"read %s: this kernel has no huge pages; use --no-huge", SIZES_DIR);
+			"cannot read %s: this kernel has no huge pages; use --no-huge", SIZES_DIR);
 	pw_sysfs_each_entry(root, NODES_DIR, add_node, &s);
 	if (hp->n_pools == 0)
 		pw_sysfs_each_entry(root, SIZES_DIR, add_pool, &s);
@@ -179,13 +180,13 @@ int pw_hugepages_read(const struct pw_sysroot *root, struct pw_hugepages *hp, st
 	return 0;
 }
 
-static uint64_t promised(const struct pw_hugepages *hp, uint64_t page_bytes)
+static uint64_t reserved(const struct pw_hugepages *hp, uint64_t page_bytes)
 {
 	unsigned int i;
 
 	for (i = 0; i < hp->n_sizes; i++)
 		if (hp->sizes[i].page_bytes == page_bytes)
-			return hp->sizes[i].n_promised;
+			return hp->sizes[i].n_reserved;
 	return 0;
 }
 
@@ -203,7 +204,7 @@ uint64_t pw_hugepages_total(const struct pw_hugepages *hp, uint64_t page_bytes, 
 
 uint64_t pw_hugepages_free(const struct pw_hugepages *hp, uint64_t page_bytes, int node)
 {
-	uint64_t all = 0, here = 0, taken = promised(hp, page_bytes);
+	uint64_t all = 0, here = 0, taken = reserved(hp, page_bytes);
 	unsigned int i;
 
 	for (i = 0; i < hp->n_pools; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The host's pools of huge pages, one per NUMA node and page size, and where hugetlbfs is mounted.
- * A page that is free may be promised: somebody has mapped it and not touched it yet. Promises are
- * counted per size, not per node.
+ * A free page may be reserved: a program has mapped it and not touched it yet. The kernel counts reserved pages
+ * per size, not per node.
  */
 #ifndef PW_HOST_HUGEPAGES_H
 #define PW_HOST_HUGEPAGES_H
@@ -25,7 +25,7 @@ struct pw_hugepool {
 
 struct pw_hugesize {
 	uint64_t page_bytes;
-	uint64_t n_promised;   /* of the free pages, over all nodes */
+	uint64_t n_reserved;   /* of the free pages, over all nodes */
 	uint64_t n_overcommit; /* pages the kernel may add on demand; it may fail to */
 };
 
@@ -47,10 +47,10 @@ struct pw_hugepages {
 /* -ENOTSUP: a kernel without huge pages; the struct is then empty. Cold; root may be NULL. */
 int pw_hugepages_read(const struct pw_sysroot *root, struct pw_hugepages *hp, struct pw_err *err);
 
-/* What can be had now, over all sizes and nodes: free and promised to nobody. */
+/* Bytes that can be allocated now, over all sizes and nodes: free and not reserved. */
 uint64_t pw_hugepages_free_bytes(const struct pw_hugepages *hp);
 
-/* The same in pages of one size. node -1: over all of them; else at most that node's free ones. */
+/* The same in pages of one size. node -1: over all nodes; else at most the free pages of that node. */
 uint64_t pw_hugepages_free(const struct pw_hugepages *hp, uint64_t page_bytes, int node);
 uint64_t pw_hugepages_total(const struct pw_hugepages *hp, uint64_t page_bytes, int node);
 

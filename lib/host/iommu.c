@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads whether there is an IOMMU, and which kernel modules for user-space drivers exist. */
 #include "host/iommu.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@ struct find_module {
 	size_t len;
 };
 
-/* Ends with the shorter one: its NUL differs. */
+/* Stops at the end of the shorter name: its NUL differs. */
 static bool same_name(const char *a, const char *b, size_t len)
 {
 	size_t i;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the limits and capabilities of this process, the kernel's lockdown and the available memory. */
 #include "host/limits.h"
 
 #include <cap-ng.h>

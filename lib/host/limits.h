@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What this process may do, and what is left of this host's memory. */
+/* The limits and capabilities of this process, the kernel's lockdown, and the available memory. */
 #ifndef PW_HOST_LIMITS_H
 #define PW_HOST_LIMITS_H
 
@@ -22,12 +22,12 @@ enum pw_lockdown {
 	PW_LOCKDOWN_CONFIDENTIALITY,
 };
 
-/* Of this process, whatever the root. libcap-ng keeps state: call it from one thread. */
+/* Of this process; there is no root for tests. libcap-ng keeps state: call this from one thread only. */
 void pw_limits_read(struct pw_limits *limits);
 
 enum pw_lockdown pw_lockdown_read(const struct pw_sysroot *root);
 
-/* Ordinary memory that can be had without swapping; 0 when the host does not tell. */
+/* Memory that can be allocated without swapping; 0: unknown. */
 uint64_t pw_memory_available(const struct pw_sysroot *root);
 
 #endif

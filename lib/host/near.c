@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Warns once when CPUs, EAL memory or file pages are on another NUMA node than the port. */
 #include "host/near.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ void pw_near_cpus(struct pw_near *n, const cpu_set_t *cpus)
 		pw_cpu_list_format(&near, near_list, sizeof(near_list)));
 }
 
-/* Of the pages looked at, how many are far; *all: how many were there. */
+/* How many of the examined pages are on another node; *all: how many were present. */
 static unsigned int count_far(
 	const struct pw_near *n, const void *p, uint64_t bytes, unsigned int *all)
 {
@@ -57,12 +58,12 @@ void pw_near_memory(struct pw_near *n, const void *p, uint64_t bytes)
 {
 	unsigned int far, all;
 
-	if (n->node < 0 || n->told_memory)
+	if (n->node < 0 || n->reported_memory)
 		return;
 	far = count_far(n, p, bytes, &all);
 	if (far == 0)
 		return;
-	n->told_memory = true;
+	n->reported_memory = true;
 	pw_warn(n->log,
 		"%s is on NUMA node %d, and %u of %u pages of EAL's memory looked at are not: each "
 		"packet header crosses the interconnect, and with it all that is staged; reserve "
@@ -74,12 +75,12 @@ void pw_near_file(struct pw_near *n, const void *p, uint64_t bytes)
 {
 	unsigned int far, all;
 
-	if (n->node < 0 || n->told_file)
+	if (n->node < 0 || n->reported_file)
 		return;
 	far = count_far(n, p, bytes, &all);
 	if (far == 0)
 		return;
-	n->told_file = true;
+	n->reported_file = true;
 	pw_warn(n->log,
 		"%s is on NUMA node %d, and %u of %u pages looked at of a file are not: every byte "
 		"of theirs crosses the interconnect; stage it there, `numactl --membind=%d "

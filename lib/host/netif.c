@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the properties of a network interface, its default routes and its packet sockets. */
 #include "host/netif.h"
 
 #include <arpa/inet.h>
@@ -22,8 +23,8 @@ static void set_flags(struct pw_netif *out, unsigned int flags)
 
 static int no_interface(const char *name, struct pw_err *err)
 {
-	return pw_err_set(err, ENODEV,
-		"look at interface %.40s: there is none of that name; see `ip link`", name);
+	return pw_err_set(
+		err, ENODEV, "cannot find the interface %.40s: `ip link` lists the names", name);
 }
 
 static int ask_kernel(struct pw_netif *out, struct pw_err *err)
@@ -34,7 +35,7 @@ static int ask_kernel(struct pw_netif *out, struct pw_err *err)
 	int ret = 0;
 
 	if (fd < 0)
-		return pw_err_sys(err, errno, "look at interface %s", out->name);
+		return pw_err_sys(err, errno, "cannot read the interface %s", out->name);
 	memcpy(req.ifr_name, out->name, sizeof(req.ifr_name));
 	if (ioctl(fd, SIOCGIFINDEX, &req)) {
 		ret = no_interface(out->name, err);
@@ -167,7 +168,7 @@ int pw_netif_node(const char *name)
 	return pw_netif_read(NULL, name, &netif, NULL) ? -1 : netif.node;
 }
 
-/* What a walk over a table of the kernel's looks for. */
+/* What a walk over a table of the kernel searches. */
 struct find {
 	const char *name;
 	unsigned int n;
@@ -187,7 +188,7 @@ static int is_default_ipv4(void *ctx, char *line)
 	return 0;
 }
 
-/* "DST LEN SRC LEN GATEWAY METRIC REFS USE FLAGS NAME"; a reject route hangs on lo */
+/* "DST LEN SRC LEN GATEWAY METRIC REFS USE FLAGS NAME"; a reject route belongs to lo */
 static int is_default_ipv6(void *ctx, char *line)
 {
 	struct find *f = ctx;
@@ -210,7 +211,7 @@ unsigned int pw_netif_default_routes(const struct pw_sysroot *root, const char *
 	return (v4.n ? PW_ROUTE_IPV4 : 0) | (v6.n ? PW_ROUTE_IPV6 : 0);
 }
 
-/* "ALL  eth0     packet_rcv", and without an interface when it is for all of them */
+/* "ALL  eth0     packet_rcv"; a socket for all interfaces has no name */
 static int count_tap(void *ctx, char *line)
 {
 	struct find *f = ctx;

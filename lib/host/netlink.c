@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Sends requests to rtnetlink and passes the answers to callbacks. */
 #include "host/netlink.h"
 
 #include <errno.h>
@@ -12,11 +13,11 @@ int pw_netlink_open(struct mnl_socket **nl, struct pw_err *err)
 {
 	*nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!*nl)
-		return pw_err_sys(err, errno, "open a netlink socket");
+		return pw_err_sys(err, errno, "cannot open a netlink socket");
 	if (mnl_socket_bind(*nl, 0, MNL_SOCKET_AUTOPID) == 0)
 		return 0;
 	mnl_socket_close(*nl);
-	return pw_err_sys(err, errno, "bind a netlink socket");
+	return pw_err_sys(err, errno, "cannot bind a netlink socket");
 }
 
 int pw_netlink_ask(struct mnl_socket *nl, struct nlmsghdr *request, mnl_cb_t cb, void *ctx)

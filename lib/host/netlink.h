@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests to the kernel's rtnetlink, in the network namespace of the calling thread. */
+/* Requests to rtnetlink (interfaces, addresses, routes) in the network namespace of the calling thread. */
 #ifndef PW_HOST_NETLINK_H
 #define PW_HOST_NETLINK_H
 
@@ -11,8 +11,8 @@
 /* Close with mnl_socket_close(). */
 int pw_netlink_open(struct mnl_socket **nl, struct pw_err *err);
 
-/* Sends the request and hands every answer to cb (NULL: none is awaited but the kernel's word that it
- * was done). 0 or -errno as the kernel, or cb by errno, gave it. */
+/* Sends the request and passes every answer to cb. cb NULL: only waits for the acknowledgement. Returns 0, or -errno
+ * from the kernel or from cb. */
 int pw_netlink_ask(struct mnl_socket *nl, struct nlmsghdr *request, mnl_cb_t cb, void *ctx);
 
 /* A dump of one kind (RTM_GETROUTE) and family; as above. */

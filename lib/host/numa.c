@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Counts NUMA nodes, sets where new memory comes from, and finds the nodes of existing pages. */
 #include "host/numa.h"
 
 #include <errno.h>
@@ -38,8 +39,8 @@ void pw_numa_prefer(int node)
 		numa_set_preferred(node);
 }
 
-/* A page has a node once it is in our page table. POPULATE_READ, unlike a touch, cannot end in a
- * SIGBUS when somebody truncates the file meanwhile. */
+/* A page has a node once it is in this process's page table. Unlike a read, MADV_POPULATE_READ does not cause
+ * SIGBUS when another program truncates the file. */
 static int sample(void *map, uint64_t n_pages, uint64_t page_bytes, unsigned int *counts,
 	unsigned int n_nodes)
 {
@@ -96,25 +97,25 @@ int pw_numa_of_hugefile(const char *path, uint64_t page_bytes, unsigned int *cou
 
 	memset(counts, 0, n_nodes * sizeof(*counts));
 	if (fd < 0)
-		return pw_err_sys(err, errno, "look for the node of %s", path);
+		return pw_err_sys(err, errno, "cannot find the NUMA node of %s", path);
 	if (fstat(fd, &st)) {
-		ret = pw_err_sys(err, errno, "look for the node of %s", path);
+		ret = pw_err_sys(err, errno, "cannot find the NUMA node of %s", path);
 		goto close_fd;
 	}
 	n_pages = pw_div_ceil((uint64_t)st.st_size, page_bytes);
 	if (n_pages == 0 || (uint64_t)st.st_blocks * 512 < n_pages * page_bytes) {
-		ret = pw_err_set(
-			err, ENODATA, "look for the node of %s: it has no pages, or holes", path);
+		ret = pw_err_set(err, ENODATA,
+			"cannot find the NUMA node of %s: it has no pages, or holes", path);
 		goto close_fd;
 	}
 	map = mmap(NULL, n_pages * page_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED) {
-		ret = pw_err_sys(err, errno, "look for the node of %s: map it", path);
+		ret = pw_err_sys(err, errno, "cannot find the NUMA node of %s: map it", path);
 		goto close_fd;
 	}
 	ret = sample(map, n_pages, page_bytes, counts, n_nodes);
 	if (ret)
-		pw_err_sys(err, -ret, "look for the node of %s", path);
+		pw_err_sys(err, -ret, "cannot find the NUMA node of %s", path);
 	munmap(map, n_pages * page_bytes);
 
 close_fd:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads PCI network devices from /sys: drivers, interfaces, IOMMU groups. */
 #include "host/pci.h"
 
 #include <ctype.h>
@@ -44,7 +45,7 @@ static int add_netdev(void *ctx, const char *name)
 	return 0;
 }
 
-/* virtio puts a device of its own between the PCI function and the interface */
+/* virtio puts another device between the PCI function and the interface */
 static int look_below(void *ctx, const char *name)
 {
 	const struct netdevs *n = ctx;
@@ -92,12 +93,11 @@ int pw_pci_read(
 	dev->node = -1;
 	dev->iommu_group = -1;
 	if (pw_pci_normalize(s, dev->addr))
-		return pw_err_set(
-			err, EINVAL, "read PCI address '%.40s': write it like 0000:3b:00.0", s);
+		return pw_err_set(err, EINVAL,
+			"cannot read the PCI address '%.40s': write it like 0000:3b:00.0", s);
 	if (read_dev(root, dev))
 		return pw_err_set(err, ENODEV,
-			"look at PCI device %s: there is none; see `dpdk-devbind.py --status-dev "
-			"net`",
+			"cannot find the PCI device %s; see `dpdk-devbind.py --status-dev net`",
 			dev->addr);
 	return 0;
 }
@@ -137,7 +137,7 @@ struct group {
 	unsigned int n;
 };
 
-/* Bridges are the group's way to the root and stay with their driver. */
+/* Bridges connect the group to the root and keep their driver. */
 static int is_busy(void *ctx, const char *name)
 {
 	struct group *g = ctx;

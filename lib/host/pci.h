@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Network devices on PCI: who drives them, and what stands between them and memory. */
+/* PCI network devices: their drivers, interfaces, NUMA nodes and IOMMU groups. */
 #ifndef PW_HOST_PCI_H
 #define PW_HOST_PCI_H
 
@@ -34,17 +34,16 @@ int pw_pci_read(
 unsigned int pw_pci_list_net(
 	const struct pw_sysroot *root, struct pw_pci_dev *devs, unsigned int max);
 
-/* Devices in an IOMMU group beside addr that a driver other than VFIO's holds: VFIO will not open
- * the group. Returns how many; their addresses in others, a blank between two, "..." after what
- * fits. */
+/* Devices in an IOMMU group, other than addr, that a driver other than VFIO's holds: VFIO does not open such a
+ * group. Returns how many; others gets their addresses, separated by spaces, and "..." if not all fit. */
 #define PW_PCI_GROUP_LEN 160
 unsigned int pw_pci_group_busy(
 	const struct pw_sysroot *root, int group, const char *addr, char others[PW_PCI_GROUP_LEN]);
 
-/* Drivers that leave the device to user space. */
+/* Drivers that give the device to user space. */
 bool pw_pci_driver_is_vfio(const char *driver);
 bool pw_pci_driver_is_uio(const char *driver);
-/* Drivers whose PMD works beside them (mlx5): nothing is to be bound. */
+/* Drivers that DPDK's driver works together with (mlx5): the device keeps them. */
 bool pw_pci_driver_is_bifurcated(const char *driver);
 
 /* Of this host: -1 when unknown. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads and writes small files of /proc and /sys, or of a directory that stands for them in tests. */
 #include "host/sysfs.h"
 
 #include <dirent.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_LINES (1u << 20) /* of modules.dep there are ten thousand, of routes a few more */
+#define MAX_LINES (1u << 20) /* modules.dep has ten thousand, a table of routes a few more */
 
 bool pw_sysroot_is_real(const struct pw_sysroot *root)
 {

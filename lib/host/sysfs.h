@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reading the kernel's small text files. Every path is taken below a root, so that a test can show
- * the code a host of its own making. Values are short: what does not fit a buffer is cut.
+ * Reads and writes the kernel's small text files. Every path is relative to a root, so that tests can use a
+ * directory in place of the host. Values are short: text that does not fit a buffer is cut.
  */
 #ifndef PW_HOST_SYSFS_H
 #define PW_HOST_SYSFS_H
@@ -15,7 +15,7 @@ struct pw_sysroot {
 	const char *root; /* "" or NULL: the real one; else a directory without trailing slash */
 };
 
-/* true for a NULL pointer, too: whoever has no root asks about this host. */
+/* Also true for NULL: a caller without a root means this host. */
 bool pw_sysroot_is_real(const struct pw_sysroot *root);
 
 /* Contents without trailing white space. Returns the length or -errno; buf is "" on errors. */
@@ -33,7 +33,7 @@ int pw_sysfs_read_link(const struct pw_sysroot *root, char *buf, size_t len, con
 bool pw_sysfs_exists(const struct pw_sysroot *root, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* One write of the text as it stands: the kernel acts on it at once. 0 or what it refused with. */
+/* Writes the text with one write(), on which the kernel acts at once. 0 or -errno. */
 int pw_sysfs_write(const struct pw_sysroot *root, const char *text, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

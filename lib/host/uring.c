@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Opens an io_uring with the needed operation, and reports why that is not possible. */
 #include "host/uring.h"
 
 #include <errno.h>
@@ -31,21 +32,23 @@ static int open_error(int code, struct pw_err *err)
 		disabled = sysctl_disabled();
 		if (disabled)
 			return pw_err_set(err, code,
-				"open an io_uring: kernel.io_uring_disabled is %d; sysctl -w "
+				"cannot open an io_uring: kernel.io_uring_disabled is %d; sysctl "
+				"-w "
 				"kernel.io_uring_disabled=0",
 				disabled);
 		return pw_err_set(err, code,
-			"open an io_uring: refused, though kernel.io_uring_disabled is 0: a "
+			"cannot open an io_uring: refused, though kernel.io_uring_disabled is 0: a "
 			"container's seccomp filter does that; allow io_uring_setup in it");
 	case ENOSYS:
 		return pw_err_set(err, code,
-			"open an io_uring: this kernel has none, or a seccomp filter hides it");
+			"cannot open an io_uring: this kernel has none, or a seccomp filter hides "
+			"it");
 	case ENOMEM:
 		return pw_err_set(err, code,
-			"open an io_uring: no memory for its rings; raise the memlock limit "
+			"cannot open an io_uring: no memory for its rings; raise the memlock limit "
 			"(ulimit -l)");
 	default:
-		return pw_err_sys(err, code, "open an io_uring");
+		return pw_err_sys(err, code, "cannot open an io_uring");
 	}
 }
 
@@ -66,7 +69,7 @@ int pw_uring_open(struct io_uring *ring, const struct pw_uring_want *want, struc
 	bool has_op;
 	int ret;
 
-	/* Whoever waits for completions anyway need not be interrupted for them: Linux 5.19. */
+	/* A thread that waits for completions does not need interrupts for them (Linux 5.19). */
 	if (want->sqpoll)
 		ret = init(ring, want, IORING_SETUP_SQPOLL);
 	else
@@ -82,7 +85,7 @@ int pw_uring_open(struct io_uring *ring, const struct pw_uring_want *want, struc
 		return 0;
 	io_uring_queue_exit(ring);
 	return pw_err_set(err, EOPNOTSUPP,
-		"open an io_uring: this kernel's has no %s; Linux %s brought it", want->op_name,
+		"cannot open an io_uring: this kernel lacks %s; it needs Linux %s", want->op_name,
 		want->since);
 }
 
@@ -95,7 +98,7 @@ int pw_uring_wait(struct io_uring *ring, unsigned int n, uint64_t timeout_ns)
 	struct io_uring_cqe *cqe;
 	int ret = io_uring_submit_and_wait_timeout(ring, &cqe, n, &ts, NULL);
 
-	/* -EAGAIN, -EBUSY: short of memory, or of room for completions; the caller takes those. */
+	/* -EAGAIN, -EBUSY: no memory, or no room for completions; the caller reads completions then. */
 	if (ret >= 0 || ret == -ETIME || ret == -EAGAIN || ret == -EBUSY)
 		return 0;
 	return ret;
@@ -106,7 +109,7 @@ static int take_cqe(struct io_uring *ring, struct io_uring_cqe *copy)
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	/* It does not sleep: its completion comes whatever signals do. */
+	/* The operation does not sleep: its completion comes, also after signals. */
 	do
 		ret = io_uring_wait_cqe(ring, &cqe);
 	while (ret == -EINTR);
@@ -117,7 +120,7 @@ static int take_cqe(struct io_uring *ring, struct io_uring_cqe *copy)
 	return 0;
 }
 
-/* The flags are looked at before the descriptor is: -EINVAL or -EBADF, and nothing is sent. */
+/* The kernel checks the flags before the descriptor: -EINVAL or -EBADF, and nothing is sent. */
 bool pw_uring_reports_copies(struct io_uring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);

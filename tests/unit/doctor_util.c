@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "doctor_util.h"
 
+#include "app/doctor/dpdk.h"
+
 bool every_driver(const char *driver)
 {
 	(void)driver;
@@ -65,7 +67,7 @@ int teardown(void **state)
 void look(struct doctor *d, const char *port, const char *file)
 {
 	d->opt.port = port;
-	pw_doctor_see(&d->fix.root, &d->host);
+	pw_doctor_read_host(&d->fix.root, &d->host);
 	d->host.dpdk_version = "DPDK 22.11";
 	d->host.has_driver = every_driver;
 	d->host.limits = (struct pw_limits){.memlock_bytes = 8 * MIB,
@@ -76,12 +78,12 @@ void look(struct doctor *d, const char *port, const char *file)
 		.net_admin = true,
 		.net_raw = true,
 		.bpf = true};
-	pw_doctor_plan(&d->host, &d->opt, file, &d->job);
+	pw_doctor_read_job(&d->host, &d->opt, file, &d->job);
 }
 
 void judge(struct doctor *d)
 {
-	pw_doctor_examine(&d->host, &d->job, &d->report);
+	pw_doctor_check(&d->host, &d->job, &d->report);
 }
 
 void examine(struct doctor *d, const char *port, const char *file)
@@ -90,9 +92,9 @@ void examine(struct doctor *d, const char *port, const char *file)
 	judge(d);
 }
 
-const struct pw_doctor_check *find(const struct doctor *d, const char *id)
+const struct pw_doctor_result *find(const struct doctor *d, const char *id)
 {
-	const struct pw_doctor_check *found = NULL;
+	const struct pw_doctor_result *found = NULL;
 	unsigned int i;
 
 	for (i = 0; i < d->report.n; i++) {
@@ -107,16 +109,16 @@ const struct pw_doctor_check *find(const struct doctor *d, const char *id)
 }
 
 void expect(const struct doctor *d, const char *id, enum pw_doctor_level level, const char *what,
-	const char *mend)
+	const char *fix)
 {
-	const struct pw_doctor_check *c = find(d, id);
+	const struct pw_doctor_result *c = find(d, id);
 
 	if (c->level != level)
 		fail_msg("%s is %s: %s", id, pw_doctor_level_name(c->level), c->what);
 	if (!strstr(c->what, what))
 		fail_msg("%s says '%s', not '%s'", id, c->what, what);
-	if (mend ? !strstr(c->mend, mend) : c->mend[0] != '\0')
-		fail_msg("%s mends by '%s', not '%s'", id, c->mend, mend ? mend : "");
+	if (fix ? !strstr(c->fix, fix) : c->fix[0] != '\0')
+		fail_msg("%s has the fix '%s', not '%s'", id, c->fix, fix ? fix : "");
 }
 
 void expect_only(const struct doctor *d, const char *const *ids)
@@ -126,7 +128,7 @@ void expect_only(const struct doctor *d, const char *const *ids)
 	for (n = 0; ids[n]; n++)
 		;
 	for (i = 0; i < d->report.n; i++) {
-		const struct pw_doctor_check *c = &d->report.v[i];
+		const struct pw_doctor_result *c = &d->report.v[i];
 		unsigned int k;
 		bool known = false;
 
@@ -137,8 +139,8 @@ void expect_only(const struct doctor *d, const char *const *ids)
 			known |= strcmp(ids[k], c->id) == 0;
 		if (!known)
 			fail_msg("%s is %s: %s", c->id, pw_doctor_level_name(c->level), c->what);
-		if (c->mend[0] == '\0')
-			fail_msg("%s has no mend", c->id);
+		if (c->fix[0] == '\0')
+			fail_msg("%s has no fix", c->id);
 	}
 	assert_int_equal(bad, n);
 }

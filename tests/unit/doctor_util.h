@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A host in order and a job on it, for tests to break, and what doctor then says. */
+/* A host in order and a job on it, which tests break, and what doctor then reports. */
 #ifndef TESTS_UNIT_DOCTOR_UTIL_H
 #define TESTS_UNIT_DOCTOR_UTIL_H
 
@@ -40,11 +40,11 @@ void judge(struct doctor *d);
 /* look() and judge() */
 void examine(struct doctor *d, const char *port, const char *file);
 
-const struct pw_doctor_check *find(const struct doctor *d, const char *id);
-/* what and mend are parts of the texts; mend NULL: there is none. */
+const struct pw_doctor_result *find(const struct doctor *d, const char *id);
+/* what and fix are parts of the texts; fix NULL: there is none. */
 void expect(const struct doctor *d, const char *id, enum pw_doctor_level level, const char *what,
-	const char *mend);
-/* The only checks that are not in order; NULL-terminated. Each has a mend. */
+	const char *fix);
+/* The only checks that are not in order; NULL-terminated. Each has a fix. */
 void expect_only(const struct doctor *d, const char *const *ids);
 
 #define ONLY(d, ...) expect_only(d, (const char *const[]){__VA_ARGS__, NULL})

@@ -2,7 +2,7 @@
 /* Memory, NIC and processors: hosts that are not there, judged. */
 #include "doctor_util.h"
 
-static void a_host_in_order_has_nothing_to_mend(void **state)
+static void a_host_in_order_has_nothing_to_fix(void **state)
 {
 	struct doctor *d = *state;
 
@@ -70,7 +70,7 @@ static void without_hugepages_a_nic_does_not_run(void **state)
 		"echo 60 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages");
 }
 
-static void one_node_is_mended_by_sysctl(void **state)
+static void one_node_is_fixed_by_sysctl(void **state)
 {
 	struct doctor *d = *state;
 	struct sysfix one;
@@ -81,10 +81,10 @@ static void one_node_is_mended_by_sysctl(void **state)
 	sysfix_hugepages(&one, 0, 2048, 16, 8, 0);
 	sysfix_write(&one, "/sys/devices/system/cpu/online", "0-1");
 	d->opt.port = "null";
-	pw_doctor_see(&one.root, &d->host);
+	pw_doctor_read_host(&one.root, &d->host);
 	d->host.has_driver = every_driver;
 	d->host.dpdk_version = "x";
-	pw_doctor_plan(&d->host, &d->opt, NULL, &d->job);
+	pw_doctor_read_job(&d->host, &d->opt, NULL, &d->job);
 	judge(d);
 	sysfix_drop(&one);
 	/* 4 of the 8 free are promised: 25 missing, and memory for 10 of them */
@@ -162,7 +162,7 @@ static void a_nic_far_from_cores_and_pages(void **state)
 	examine(d, "0000:3b:00.0", NULL);
 	ONLY(d, "nic.numa", "cpu.isolation");
 	expect(d, "nic.numa", PW_DOCTOR_WARN, "on node 1, and the polling thread", "--core 2-3");
-	expect(d, "cpu.isolation", PW_DOCTOR_WARN, "does not ask for them", "--core 3");
+	expect(d, "cpu.isolation", PW_DOCTOR_WARN, "does not use them", "--core 3");
 
 	d->opt.core = "3";
 	sysfix_hugepages(&d->fix, 1, 2048, 7, 2, 0);
@@ -197,7 +197,7 @@ static void the_default_routes_nic_is_never_bound(void **state)
 		"ens1\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0");
 	examine(d, "0000:3b:00.0", NULL);
 	expect(d, "nic.driver", PW_DOCTOR_FAIL, "cut the host off", "af_packet:ens1");
-	assert_null(strstr(find(d, "nic.driver")->mend, "--bind"));
+	assert_null(strstr(find(d, "nic.driver")->fix, "--bind"));
 }
 
 static void a_group_is_opened_whole(void **state)
@@ -378,15 +378,15 @@ static void the_text_is_aligned_and_counts(void **state)
 	FILE *out = open_memstream(&text, &len);
 
 	d->report.n = 0;
-	pw_doctor_say(&d->report, PW_DOCTOR_OK, "hugepages.free", "enough");
-	pw_doctor_say(&d->report, PW_DOCTOR_FAIL, "caps", "evil \033[2J%s", "name");
-	pw_doctor_mend(&d->report, "sudo %d", 1);
-	pw_doctor_say(&d->report, PW_DOCTOR_SKIP, "iommu", "not needed");
+	pw_doctor_add(&d->report, PW_DOCTOR_OK, "hugepages.free", "enough");
+	pw_doctor_add(&d->report, PW_DOCTOR_FAIL, "caps", "evil \033[2J%s", "name");
+	pw_doctor_set_fix(&d->report, "sudo %d", 1);
+	pw_doctor_add(&d->report, PW_DOCTOR_SKIP, "iommu", "not needed");
 	pw_doctor_print(&d->report, false, out);
 	fclose(out);
 	assert_string_equal(text, "ok    hugepages.free  enough\n"
 				  "fail  caps            evil ?[2Jname\n"
-				  "      mend: sudo 1\n"
+				  "      fix: sudo 1\n"
 				  "1 ok, 0 warn, 1 fail, 1 skipped (-v shows them)\n");
 	free(text);
 	text = NULL;
@@ -432,10 +432,10 @@ static void every_check_is_documented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_host_in_order_has_nothing_to_mend),
+		TEST(a_host_in_order_has_nothing_to_fix),
 		TEST(without_hugepages_vhost_runs_slower),
 		TEST(without_hugepages_a_nic_does_not_run),
-		TEST(one_node_is_mended_by_sysctl),
+		TEST(one_node_is_fixed_by_sysctl),
 		TEST(what_virtio_user_stages_is_counted),
 		TEST(a_hugefile_gains_nothing_on_virtio_user),
 		TEST(an_ordinary_file_for_a_nic_is_better_staged),

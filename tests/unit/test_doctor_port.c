@@ -50,7 +50,7 @@ static void who_else_is_on_the_interface_is_said(void **state)
 	examine(d, "af_packet:ens2", NULL);
 	ONLY(d, "net.ptype", "net.route");
 	expect(d, "net.ptype", PW_DOCTOR_WARN, "1 packet socket", "ss -0lp");
-	expect(d, "net.route", PW_DOCTOR_WARN, "drowns", "--rate");
+	expect(d, "net.route", PW_DOCTOR_WARN, "displaces", "--rate");
 	examine(d, "af_xdp:ens2", NULL);
 	expect(d, "net.route", PW_DOCTOR_WARN, "break off", "another interface");
 	examine(d, "null", NULL);
@@ -130,7 +130,7 @@ static void sockets_are_free_stale_taken_or_no_sockets(void **state)
 	/* the other side finds it */
 	snprintf(port, sizeof(port), "virtio-user:%s", sun.sun_path);
 	examine(d, port, NULL);
-	expect(d, "port.socket", PW_DOCTOR_OK, "is there", NULL);
+	expect(d, "port.socket", PW_DOCTOR_OK, "exists", NULL);
 
 	snprintf(port, sizeof(port), "vhost:%s", d->file);
 	examine(d, port, NULL);

@@ -136,7 +136,7 @@ static void test_what_the_driver_does_not_take_is_put_back(void **state)
 	struct pw_bind was;
 
 	assert_int_equal(pw_bind_take(&f->root, NIC, "vfio-pci", &was, &err), -EIO);
-	assert_non_null(strstr(err.msg, "did not take it, it is with ice"));
+	assert_non_null(strstr(err.msg, "did not take it, it is bound to ice"));
 	assert_string_equal(was.driver, "ice");
 	assert_string_equal(was.override, "");
 	assert_holds(f, "/sys/bus/pci/drivers/ice/unbind", NIC);
@@ -165,7 +165,8 @@ static void test_giving_back_writes_the_former_driver_and_takes_it_from_vfio(voi
 	sysfix_link(f, "/sys/bus/pci/devices/" NIC "/driver", "../../../bus/pci/drivers/vfio-pci");
 	/* nobody acts on the probe here: it says so, and names who has the device */
 	assert_int_equal(pw_bind_give_back(&f->root, &was, &err), -EIO);
-	assert_non_null(strstr(err.msg, "to ice: the driver did not take it, it is with vfio-pci"));
+	assert_non_null(
+		strstr(err.msg, "to ice: the driver did not take it, it is bound to vfio-pci"));
 	assert_holds(f, "/sys/bus/pci/drivers/vfio-pci/unbind", NIC);
 	assert_holds(f, "/sys/bus/pci/drivers_probe", NIC);
 }

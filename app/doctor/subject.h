@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the checks of doctor examine: the host, and the job that the user asks about. doctor.c fills both
+ * structs; the tests fill them with hosts that do not exist.
+ */
+#ifndef PW_APP_DOCTOR_SUBJECT_H
+#define PW_APP_DOCTOR_SUBJECT_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "dpdk/portspec.h"
+#include "file/window.h"
+#include "host/hugepages.h"
+#include "host/iommu.h"
+#include "host/limits.h"
+#include "host/netif.h"
+#include "host/pci.h"
+#include "host/sysfs.h"
+
+#define PW_DOCTOR_NICS_MAX 32
+
+struct pw_doctor_options {
+	const char *port, *core, *even_in_use;
+	uint64_t mtu;
+	bool no_huge, json, fix, undo, dry_run, unsafe_no_iommu;
+};
+
+struct pw_doctor_host {
+	const struct pw_sysroot *root;
+	struct pw_hugepages huge; /* n_sizes 0: a kernel without */
+	struct pw_iommu iommu;
+	struct pw_limits limits;
+	enum pw_lockdown lockdown;
+	uint64_t memory_available; /* bytes, 0 = unknown */
+	unsigned int n_nodes;
+	cpu_set_t online, allowed, isolated;
+	struct pw_pci_dev nics[PW_DOCTOR_NICS_MAX];
+	unsigned int n_nics;
+	const char *dpdk_version; /* NULL: built without DPDK */
+	bool (*has_driver)(const char *driver);
+};
+
+struct pw_doctor_job {
+	const struct pw_doctor_options *opt;
+
+	bool has_port; /* --port was given, and spec, driver and traits are valid */
+	struct pw_err port_err;
+	struct pw_portspec spec;
+	char driver[64]; /* "" for PCI */
+	const struct pw_driver_traits *traits;
+	bool has_pci, has_netif; /* the port's device was found */
+	struct pw_pci_dev pci;
+	struct pw_netif netif;
+	int node; /* the port's, -1 = none */
+
+	cpu_set_t cpus; /* that the polling thread may use */
+	struct pw_err core_err;
+
+	const char *file; /* NULL: none was named */
+	struct pw_err file_err;
+	bool file_is_dir, on_hugetlbfs, file_has_holes;
+	uint64_t file_bytes, file_page_bytes;
+	enum pw_pages pages; /* what AUTO chooses, with a port; else PW_PAGES_AUTO */
+
+	uint64_t eal_bytes;   /* EAL memory without the staged file */
+	uint64_t stage_bytes; /* for the staged file */
+};
+
+static inline bool pw_doctor_is_pci(const struct pw_doctor_job *job)
+{
+	return job->has_port && job->spec.kind == PW_PORT_PCI;
+}
+
+/* The port uses an interface of the kernel that existed before. */
+static inline bool pw_doctor_on_interface(const struct pw_doctor_job *job)
+{
+	return job->has_port &&
+	       (job->spec.kind == PW_PORT_AF_PACKET || job->spec.kind == PW_PORT_AF_XDP);
+}
+
+enum pw_doctor_access {
+	PW_DOCTOR_ACCESS_NONE,       /* no PCI port */
+	PW_DOCTOR_ACCESS_BIFURCATED, /* beside the kernel's driver, which pins and translates */
+	PW_DOCTOR_ACCESS_IOMMU,      /* VFIO behind an IOMMU */
+	PW_DOCTOR_ACCESS_BARE,       /* UIO, or VFIO without an IOMMU: physical addresses */
+};
+
+static inline enum pw_doctor_access pw_doctor_access(
+	const struct pw_doctor_host *host, const struct pw_doctor_job *job)
+{
+	if (!job->has_pci)
+		return PW_DOCTOR_ACCESS_NONE;
+	if (pw_pci_driver_is_bifurcated(job->pci.driver))
+		return PW_DOCTOR_ACCESS_BIFURCATED;
+	if (pw_pci_driver_is_uio(job->pci.driver) || job->pci.iommu_group < 0)
+		return PW_DOCTOR_ACCESS_BARE;
+	/* VFIO's no-IOMMU mode makes groups as well, without an IOMMU behind them */
+	return host->iommu.n_iommus || !host->iommu.noiommu ? PW_DOCTOR_ACCESS_IOMMU
+							    : PW_DOCTOR_ACCESS_BARE;
+}
+
+#endif

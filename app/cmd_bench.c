@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire bench [FILE] */
+/* pagewire bench [FILE]: its options, and the run of the comparison. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,75 +13,185 @@
 #include "base/clock.h"
 #include "bench/report.h"
 
-#define O(field) offsetof(struct pw_bench_cli, field)
-#define B(field) offsetof(struct pw_bench_cli, bench.field)
+#define CLI(field) PW_OPT_AT(struct pw_bench_cli, field)
 
 static const struct pw_opt options[] = {
-	{"quick", 'q', PW_OPT_FLAG, O(quick), NULL,
-		"a choice of ways, 32 MiB, 5 rounds: under two minutes; the default", 0, 0, NULL},
-	{"full", 0, PW_OPT_FLAG, O(full), NULL,
-		"every way and wire, 4 KiB to 1 GiB, MTU 1500 and 9000, 10 rounds: hours", 0, 0,
-		NULL},
-	{"classic", 0, PW_OPT_FLAG, O(classic), NULL,
-		"the textbook's table: one buffer, one pass; copies and mode switches counted", 0,
-		0, NULL},
-	{"profile", 0, PW_OPT_STRING, O(profile), "NAME",
-		"pagewire against what it is to reach: --list names the profiles", 0, 0, NULL},
-	{"list", 0, PW_OPT_FLAG, O(list), NULL,
-		"name the ways and the wires each runs on, and the profiles", 0, 0, NULL},
-	{"wires", 'w', PW_OPT_STRING, B(wires), "LIST",
-		"of loopback, veth, sink, tap, vhost, null, nic:IF; without --ways all ways on "
-		"them",
-		0, 0, NULL},
-	{"ways", 0, PW_OPT_STRING, B(ways), "LIST",
-		"names as --list has them; NAME@WIRE: only on that wire", 0, 0, NULL},
-	{"sizes", 0, PW_OPT_STRING, B(sizes), "LIST", "of the files that are made: 4KiB,64MiB", 0,
-		0, NULL},
-	{"mtu", 0, PW_OPT_STRING, B(mtus), "LIST",
-		"of the wires; all but the first with the largest file only", 0, 0, NULL},
-	{"rounds", 0, PW_OPT_U64, B(rounds), "N", "after the warm-up", 1, 1000, NULL},
-	{"stretch", 0, PW_OPT_DURATION, B(stretch_ns), "DURATION",
-		"how long each run sends: the file goes as often as that takes, once at least", 0,
-		0, NULL},
-	{"baseline", 0, PW_OPT_STRING, B(baseline), "WAY",
-		"ratios are to this way on the same wire, round by round", 0, 0, NULL},
-	{"cold", 0, PW_OPT_FLAG, O(cold), NULL,
-		"measure also with the file on a disk (--dir) and dropped from the page cache", 0,
-		0, NULL},
-	{"dir", 0, PW_OPT_STRING, O(dir), "DIR", "where cold files lie", 0, 0, NULL},
-	{"to", 't', PW_OPT_STRING, B(to), "ADDR[:PORT]",
-		"nic: where a remote pagewire recv listens", 0, 0, NULL},
-	{"rebind", 0, PW_OPT_FLAG, B(rebind), NULL,
-		"nic: let dpdk_pci take the interface's device from the kernel for each of its "
-		"runs; it is given back with its addresses and routes",
-		0, 0, NULL},
-	{"core", 0, PW_OPT_STRING, B(cores), "LIST",
-		"the sender's CPU and the receiver's; default: the first two allowed", 0, 0, NULL},
-	{"rate", 'r', PW_OPT_RATE, B(rate), "RATE", "packet ways send no faster than this", 0, 0,
-		NULL},
-	{"batch", 0, PW_OPT_U64, B(batch), "N",
-		"packets in one call of the kernel ways that take several; the bypass has 64", 1,
-		64, NULL},
-	{"chunk", 0, PW_OPT_SIZE, B(chunk_bytes), "SIZE", "bytes in one call of stream ways", 1,
-		1u << 30, NULL},
-	{"sqpoll", 0, PW_OPT_FLAG, B(sqpoll), NULL, "io_uring ways: a kernel thread submits", 0, 0,
-		NULL},
-	{"qdisc-bypass", 0, PW_OPT_FLAG, B(qdisc_bypass), NULL,
-		"AF_PACKET ways: past the queueing discipline", 0, 0, NULL},
-	{"no-huge", 0, PW_OPT_FLAG, B(no_huge), NULL, "EAL memory on ordinary pages", 0, 0, NULL},
-	{"no-evidence", 0, PW_OPT_FLAG, B(no_evidence), NULL,
-		"leave out the runs that count system calls, faults and copies", 0, 0, NULL},
-	{"seed", 0, PW_OPT_U64, B(seed), "N", "of the orders and the bootstrap", 0, UINT32_MAX,
-		NULL},
-	{"include-setup", 0, PW_OPT_FLAG, O(setup), NULL,
-		"columns with what it takes before the first packet: EAL, mapping, staging", 0, 0,
-		NULL},
-	{"report", 0, PW_OPT_STRING, O(report), "DIR",
-		"write report.html with plots, result.json and samples.csv there", 0, 0, NULL},
-	{"json", 0, PW_OPT_FLAG, O(json), NULL, "print the result as JSON", 0, 0, NULL},
-	{"csv", 0, PW_OPT_FLAG, O(csv), NULL, "print every sample as CSV", 0, 0, NULL},
-	{"progress", 0, PW_OPT_FLAG, O(progress), NULL,
-		"report progress even when standard error is no terminal", 0, 0, NULL},
+	{.name = "quick",
+		.basic = true,
+		.type = PW_OPT_FLAG,
+		CLI(quick),
+		.help = "a choice of ways, 32 MiB, 5 rounds: less than two minutes; the default"},
+	{.name = "full",
+		.basic = true,
+		.type = PW_OPT_FLAG,
+		CLI(full),
+		.help = "every way and wire, 4 KiB to 1 GiB, MTU 1500 and 9000, 10 rounds: hours"},
+	{.name = "classic",
+		.basic = true,
+		.type = PW_OPT_FLAG,
+		CLI(classic),
+		.help = "the textbook's table: one buffer, one pass; copies and mode switches "
+			"counted"},
+	{.name = "profile",
+		.basic = true,
+		.type = PW_OPT_STRING,
+		CLI(profile),
+		.arg = "NAME",
+		.help = "one question about pagewire, measured against a target: --list names the "
+			"profiles"},
+	{.name = "list",
+		.basic = true,
+		.type = PW_OPT_FLAG,
+		CLI(list),
+		.help = "list the ways and the wires of each, and the profiles"},
+	{.name = "wires",
+		.letter = 'w',
+		.basic = true,
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.wires),
+		.arg = "LIST",
+		.help = "of loopback, veth, sink, tap, vhost, null, nic:IF; without --ways all "
+			"ways on them"},
+	{.name = "ways",
+		.basic = true,
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.ways),
+		.arg = "LIST",
+		.help = "names that --list prints; NAME@WIRE: only on that wire"},
+	{.name = "sizes",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.sizes),
+		.arg = "LIST",
+		.help = "sizes of the files that are made: 4K,64M"},
+	{.name = "mtu",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.mtus),
+		.arg = "LIST",
+		.help = "MTUs of the wires; all but the first with the largest file only"},
+	{.name = "rounds",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_UINT,
+		CLI(bench.rounds),
+		.arg = "N",
+		.help = "rounds after the warm-up",
+		.min = 1,
+		.max = 1000},
+	{.name = "stretch",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_DURATION,
+		CLI(bench.stretch_ns),
+		.arg = "DURATION",
+		.help = "how long each run sends: the file is sent again until then, at least "
+			"once"},
+	{.name = "baseline",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.baseline),
+		.arg = "WAY",
+		.help = "ratios are to this way on the same wire, round by round"},
+	{.name = "cold",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_FLAG,
+		CLI(cold),
+		.help = "measure also with the file on a disk (--dir) and dropped from the page "
+			"cache"},
+	{.name = "dir",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(dir),
+		.arg = "DIR",
+		.help = "directory for cold files"},
+	{.name = "to",
+		.letter = 't',
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.to),
+		.arg = "ADDR[:PORT]",
+		.help = "nic: address or host name where a remote pagewire recv listens"},
+	{.name = "rebind",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_FLAG,
+		CLI(bench.rebind),
+		.help = "nic: let dpdk_pci take the interface's device from the kernel for each "
+			"of its runs; it is given back with its addresses and routes"},
+	{.name = "core",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_STRING,
+		CLI(bench.cores),
+		.arg = "LIST",
+		.help = "the sender's CPU and the receiver's; default: the first two allowed"},
+	{.name = "rate",
+		.letter = 'r',
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_RATE,
+		CLI(bench.rate),
+		.arg = "RATE",
+		.help = "packet ways send at most this: 10G or 10Gbit/s, or 2Mpps"},
+	{.name = "batch",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_UINT,
+		CLI(bench.batch),
+		.arg = "N",
+		.help = "packets in one call of the kernel ways that take several; the bypass has "
+			"64",
+		.min = 1,
+		.max = 64},
+	{.name = "chunk",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_SIZE,
+		CLI(bench.chunk_bytes),
+		.arg = "SIZE",
+		.help = "bytes in one call of stream ways"},
+	{.name = "sqpoll",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_FLAG,
+		CLI(bench.sqpoll),
+		.help = "io_uring ways: a kernel thread submits"},
+	{.name = "qdisc-bypass",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_FLAG,
+		CLI(bench.qdisc_bypass),
+		.help = "AF_PACKET ways: without the queueing discipline"},
+	{.name = "no-evidence",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_FLAG,
+		CLI(bench.no_evidence),
+		.help = "leave out the runs that count system calls, faults and copies"},
+	{.name = "seed",
+		.group = PW_OPT_MEASURE,
+		.type = PW_OPT_UINT,
+		CLI(bench.seed),
+		.arg = "N",
+		.help = "seed of the orders and of the bootstrap",
+		.max = UINT32_MAX},
+	{.name = "include-setup",
+		.group = PW_OPT_OUTPUT,
+		.type = PW_OPT_FLAG,
+		CLI(setup),
+		.help = "add columns with the time before the first packet: EAL, mapping, staging"},
+	{.name = "report",
+		.basic = true,
+		.group = PW_OPT_OUTPUT,
+		.type = PW_OPT_STRING,
+		CLI(report),
+		.arg = "DIR",
+		.help = "write report.html with plots, result.json and samples.csv there"},
+	{.name = "csv",
+		.group = PW_OPT_OUTPUT,
+		.type = PW_OPT_FLAG,
+		CLI(csv),
+		.help = "print every sample as CSV"},
+};
+
+static const struct pw_opt_table shared[] = {
+	{.opts = &pw_opt_no_huge_row,
+		.n = 1,
+		.offset = offsetof(struct pw_bench_cli, bench.no_huge)},
+	PW_OPT_OUTPUT_TABLE(struct pw_bench_cli, output),
 };
 
 static const struct pw_bench_cli defaults = {
@@ -107,7 +217,7 @@ static void put_word(FILE *out, const char *word)
 	putc('\'', out);
 }
 
-/* For whoever wants to measure again: a line for a shell. NULL when it cannot be read; to be freed. */
+/* The command line, quoted for a shell, for the record. NULL when it cannot be read; the caller frees it. */
 static char *command_line(void)
 {
 	FILE *f = fopen("/proc/self/cmdline", "re"), *out;
@@ -130,7 +240,7 @@ static char *command_line(void)
 	return line;
 }
 
-/* What the textbook's table has no use for. */
+/* Options that --classic does not use. */
 static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands *ops)
 {
 	const struct pw_bench_options *b = &o->bench;
@@ -139,7 +249,7 @@ static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands
 	       b->to || b->cores || o->cold || o->setup || o->report || o->csv;
 }
 
-/* What belongs to the table of ways alone. */
+/* Options that --profile does not use. */
 static bool asks_for_ways(const struct pw_bench_cli *o, const struct pw_operands *ops)
 {
 	const struct pw_bench_options *b = &o->bench;
@@ -151,23 +261,27 @@ static bool asks_for_ways(const struct pw_bench_cli *o, const struct pw_operands
 static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, struct pw_err *err)
 {
 	if (o->quick + o->full + o->classic + (o->profile != NULL) > 1)
-		return pw_err_set(
-			err, EINVAL, "use one of --quick, --full, --classic and --profile");
+		return pw_err_set(err, EINVAL,
+			"cannot use --quick, --full, --classic and --profile together; use one of "
+			"them");
 	if (o->profile && asks_for_ways(o, ops))
 		return pw_err_set(err, EINVAL,
-			"--profile knows what it measures; of the other options it takes --rounds, "
-			"--seed, --core, --dir and --json");
+			"cannot use other options with --profile than --rounds, --seed, --core, "
+			"--dir and "
+			"--json: a profile is a fixed set of cells; leave the others out");
 	if (o->classic && asks_for_rows(o, ops))
 		return pw_err_set(err, EINVAL,
-			"--classic measures one thing; of the other options it takes --json");
-	if (o->json && o->csv)
-		return pw_err_set(err, EINVAL, "use --json or --csv, not both");
+			"cannot use other options with --classic than --json; leave them out");
+	if (o->output.json && o->csv)
+		return pw_err_set(
+			err, EINVAL, "cannot use --json and --csv together; use one of them");
 	if (ops->n > 1)
-		return pw_err_set(err, EINVAL, "measure one FILE at a time");
+		return pw_err_set(err, EINVAL, "cannot measure more than one FILE; name one");
 	if (ops->n && o->bench.sizes)
-		return pw_err_set(err, EINVAL, "a FILE has its size; leave out --sizes");
+		return pw_err_set(err, EINVAL,
+			"cannot use --sizes with a FILE, which has its own size; leave it out");
 	if (o->cold && access(o->dir, W_OK))
-		return pw_err_sys(err, errno, "use --dir %s", o->dir);
+		return pw_err_sys(err, errno, "cannot use --dir %s", o->dir);
 	return 0;
 }
 
@@ -175,7 +289,7 @@ void pw_bench_tick(void *ctx, uint64_t done, uint64_t total, const char *what)
 {
 	struct pw_progress *p = ctx;
 	uint64_t now = pw_clock_ns();
-	char line[192], left[32] = "";
+	char left[32] = "", *line;
 
 	if (!pw_progress_due(p, now))
 		return;
@@ -183,9 +297,12 @@ void pw_bench_tick(void *ctx, uint64_t done, uint64_t total, const char *what)
 		pw_units_duration(left, sizeof(left),
 			(uint64_t)((double)(now - p->start_ns) * (double)(total - done) /
 				   (double)done));
-	snprintf(line, sizeof(line), "bench %llu of %llu: %s%s%s%s", (unsigned long long)done + 1,
-		(unsigned long long)total, what, left[0] ? ", " : "", left, left[0] ? " left" : "");
+	if (asprintf(&line, "bench %llu of %llu: %s%s%s%s", (unsigned long long)done + 1,
+		    (unsigned long long)total, what, left[0] ? ", " : "", left,
+		    left[0] ? " left" : "") < 0)
+		return;
 	pw_progress_say(p, now, line);
+	free(line);
 }
 
 static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, int code)
@@ -193,7 +310,7 @@ static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, 
 	struct pw_err err = {0};
 	json_t *doc;
 
-	if (o->json) {
+	if (o->output.json) {
 		doc = pw_result_json(r);
 		json_object_set_new(doc, "exit_code", json_integer(code));
 		pw_cli_print_json(doc);
@@ -204,12 +321,12 @@ static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, 
 	}
 	if (o->report && pw_report_write(r, o->report, &err))
 		return pw_cli_fail(&err);
-	if (o->report && !o->json && !o->csv)
+	if (o->report && !o->output.json && !o->csv)
 		printf("report: %s/report.html\n", o->report);
 	return code;
 }
 
-/* 3 when a row has brought wrong bytes or none at all: a result nobody should cite. */
+/* 3 when a row has received wrong bytes or none: do not cite such a result. */
 static int judge(const struct pw_bench_result *r)
 {
 	size_t i, k;
@@ -217,7 +334,7 @@ static int judge(const struct pw_bench_result *r)
 	for (i = 0; i < r->n_rows; i++)
 		for (k = 0; k < r->rows[i].n_samples; k++)
 			if (r->rows[i].samples[k].void_why[0])
-				return PW_EXIT_MISMATCH;
+				return PW_EXIT_INCOMPLETE;
 	return PW_EXIT_OK;
 }
 
@@ -235,13 +352,13 @@ static int run_bench(
 		r = pw_bench_create(&b, opt, &usage, &err);
 	if (r)
 		return usage ? pw_cli_usage("bench", &err) : pw_cli_fail_open(&err);
-	pw_progress_init(&progress, ctx->is_tty, o->progress);
+	pw_progress_init(&progress, ctx->is_tty, o->output.progress);
 	fprintf(stderr, "pagewire: bench: %zu rows, about %s\n", pw_bench_result(b)->n_rows,
 		pw_units_duration(duration, sizeof(duration), pw_bench_estimate_ns(b)));
 	pw_bench_set_tick(b, pw_bench_tick, &progress);
 	r = pw_bench_run(b, &err);
 	pw_progress_end(&progress);
-	code = r == -ECANCELED ? PW_EXIT_MISMATCH
+	code = r == -ECANCELED ? PW_EXIT_INCOMPLETE
 	       : r             ? pw_cli_fail(&err)
 			       : judge(pw_bench_result(b));
 	if (r == -ECANCELED)
@@ -287,6 +404,8 @@ const struct pw_command pw_cmd_bench = {
 	.operands = "[FILE]",
 	.opts = options,
 	.n_opts = PW_ARRAY_LEN(options),
+	.shared = shared,
+	.n_shared = PW_ARRAY_LEN(shared),
 	.config_size = sizeof(struct pw_bench_cli),
 	.defaults = &defaults,
 	.run = run,

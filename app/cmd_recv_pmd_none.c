@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stands in for recv_pmd.c in a build without DPDK. */
+/* Replaces cmd_recv_pmd.c in a build without DPDK. */
 #include <errno.h>
 
 #include "app/cmd_recv.h"
@@ -7,7 +7,7 @@
 int pw_recv_pmd_check(const char *s, struct pw_err *err)
 {
 	return pw_err_set(err, ENOTSUP,
-		"receive on --port %.100s: this pagewire was built without DPDK; use --listen "
+		"cannot receive on --port %s: this pagewire was built without DPDK; use --listen "
 		"ADDR:PORT, or build it with libdpdk-dev",
 		s);
 }
@@ -19,5 +19,5 @@ void pw_recv_pmd_prefer(const char *s)
 
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 {
-	return pw_recv_pmd_check(run->opt->port, err);
+	return pw_recv_pmd_check(run->opt->port.port, err);
 }

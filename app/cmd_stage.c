@@ -181,8 +181,8 @@ static bool tick(void *arg, uint64_t done, uint64_t total)
 	struct stage *s = arg;
 	uint64_t now = pw_clock_ns();
 
-	if (s->progress.enabled && pw_progress_due(&s->progress, now))
-		pw_progress_draw(&s->progress, now, "staged", done, total, 0, -1);
+	if (pw_progress_due(&s->progress, now))
+		pw_progress_draw(&s->progress, now, done, total, 0, -1);
 	return !pw_stop_requested();
 }
 
@@ -201,6 +201,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 	if (!*name || snprintf(to, sizeof(to), "%s/%s", dir, name) >= (int)sizeof(to))
 		return pw_err_set(err, EINVAL, "stage %s: no usable file name", from);
 	pw_progress_init(&s->progress, s->ctx->is_tty, false);
+	pw_progress_phase(&s->progress, start, "staged", 0);
 	ret = pw_hugecopy_run(&copy, err);
 	pw_progress_end(&s->progress);
 	if (ret < 0)
@@ -401,15 +402,13 @@ static int check_usage(
 	return c->drop || c->list ? 0 : check_names(ops, err);
 }
 
-/* Too few pages and no place for them are the environment's, all else is this run's. */
 static int finish(struct stage *s, int ret, const struct pw_err *err)
 {
 	int code = PW_EXIT_OK;
 	json_t *result;
 
 	if (ret < 0) {
-		pw_cli_fail(err);
-		code = ret == -ENOSPC || ret == -ENODEV ? PW_EXIT_NOENV : PW_EXIT_RUNTIME;
+		code = pw_cli_fail_as(PW_WHEN_STAGING, err);
 	}
 	if (!s->config->json) {
 		json_decref(s->files);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What went wrong on the way, each cause once in a sentence with its fix. The JSON has the numbers. */
+/* Warns of what went wrong in a transfer, each cause once with its fix. The JSON has the numbers. */
 #include <inttypes.h>
 
 #include "app/cmd_recv.h"
@@ -16,7 +16,7 @@ static void hint_sessions(const struct pw_recv_run *run)
 			"%" PRIu64 " packets of TSI %" PRIu64 " from %s were ignored: %s",
 			list[i].packets, list[i].tsi,
 			pw_host_key_format(from, sizeof(from), list[i].from),
-			run->opt->tsi != UINT64_MAX || run->source.family
+			run->opt->set.tsi_given || run->opt->udp.source.family
 				? "--tsi or --source names another session"
 				: "no file table (FDT) of this session came; was its sender "
 				  "started "
@@ -25,7 +25,7 @@ static void hint_sessions(const struct pw_recv_run *run)
 		pw_warn(&run->ctx->log, "packets of %zu more sessions were ignored", n - 5);
 }
 
-/* What the port or the socket threw away, and the rate that would have fitted. */
+/* Packets that the port or the socket dropped, and a rate that would have fitted. */
 static void hint_missed(const struct pw_recv_run *run, uint64_t missed)
 {
 	struct pw_recv_counters c;
@@ -39,8 +39,8 @@ static void hint_missed(const struct pw_recv_run *run, uint64_t missed)
 	pw_warn(&run->ctx->log,
 		"%" PRIu64 " packets were dropped because %s was full: this receiver took %s; send "
 		"with a --rate below that, or raise %s",
-		missed, run->opt->port ? "the port's receive ring" : "the socket's buffer", rate,
-		run->opt->port ? "--queue-size" : "--rcvbuf");
+		missed, run->opt->port.port ? "the port's receive ring" : "the socket's buffer",
+		rate, run->opt->port.port ? "--queue-size" : "--rcvbuf");
 }
 
 static void hint_frames(const struct pw_recv_run *run, const struct pw_rx_counters *c)
@@ -48,8 +48,9 @@ static void hint_frames(const struct pw_recv_run *run, const struct pw_rx_counte
 	const struct pw_log *log = &run->ctx->log;
 
 	if (c->too_long)
-		pw_warn(log, "%" PRIu64 " frames were longer than %" PRIu64 " bytes: raise --mtu%s",
-			c->too_long, run->opt->mtu, run->opt->port ? "" : " at the sender's path");
+		pw_warn(log, "%" PRIu64 " frames were longer than %" PRIu32 " bytes: raise --mtu%s",
+			c->too_long, run->opt->port.mtu,
+			run->opt->port.port ? "" : " at the sender's path");
 	if (c->partial_checksum)
 		pw_warn(log,
 			"%" PRIu64
@@ -93,14 +94,14 @@ static void hint_digests(const struct pw_recv_run *run)
 	struct pw_recv_status st;
 
 	pw_recv_status(run->recv, &st);
-	if (run->opt->require_digest && !run->opt->discard && st.n_unverified)
+	if (run->opt->set.require_digest && !run->opt->set.discard && st.n_unverified)
 		pw_warn(&run->ctx->log,
 			"%" PRIu64 " files are unverified, which --require-digest does not accept: "
 			"their sender named no digest",
 			st.n_unverified);
 }
 
-/* Nothing moved: the likeliest reason. */
+/* Nothing was received: the most probable reason. */
 static void hint_nothing(const struct pw_recv_run *run, const struct pw_rx_counters *c)
 {
 	const char *to = run->opt->listen ? run->opt->listen : "this host";
@@ -113,7 +114,7 @@ static void hint_nothing(const struct pw_recv_run *run, const struct pw_rx_count
 	pw_recv_status(run->recv, &st);
 	if (rc.payload_bytes || st.n_good || c->too_long || c->bad_checksum || rc.malformed ||
 		pw_recv_ignored(run->recv, &ignored, 1))
-		return; /* the cause was told */
+		return; /* the cause was reported */
 	if (c->packets == 0)
 		pw_warn(log, "no packet came: is the sender's --to %s, and is the link up?", to);
 	else if (c->foreign == c->packets)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Prints the result of `pagewire recv`: each file, the sums, how to repair; or all of it as JSON. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static struct figures figures_of(const struct pw_recv_run *run)
 	return f;
 }
 
-/* A single packet takes no time, so there is no rate to it. */
+/* A single packet takes no time: it has no rate. */
 static void print_totals(const struct figures *f)
 {
 	char size[32], time[32], rate[32];
@@ -94,7 +95,7 @@ static void print_file(const struct pw_recv_file_info *i)
 	}
 }
 
-/* Bad news first: among thousands of files it is what is looked for. */
+/* Files that are not good come first: the user looks for them. */
 static void print_files(struct pw_recv *recv)
 {
 	size_t n = pw_recv_n_files(recv), left = n < MAX_LINES ? n : MAX_LINES;
@@ -116,7 +117,7 @@ static void print_files(struct pw_recv *recv)
 		printf("... and %zu more\n", n - MAX_LINES);
 }
 
-/* A word that a shell takes as it is, quoted where it has to be. */
+/* A word for a shell, quoted where it has to be. */
 static void print_word(const char *s)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -153,15 +154,15 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps)
 	fputs("\nto repair, receive first, then send with a copy of that manifest:\n"
 	      "  pagewire recv",
 		stdout);
-	print_option("port", o->port);
+	print_option("port", o->port.port);
 	print_option("listen", o->listen);
-	print_option("interface", o->interface);
-	print_option("out", o->out);
-	print_option("gaps", o->gaps);
-	if (o->port && o->mtu != 1500)
-		printf(" --mtu %" PRIu64, o->mtu);
+	print_option("interface", o->udp.interface);
+	print_option("out", o->set.out_dir);
+	print_option("gaps", o->set.gaps_path);
+	if (o->port.port && o->port.mtu != 1500)
+		printf(" --mtu %" PRIu32, o->port.mtu);
 	printf("%s --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
-		o->no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
+		o->port.no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
 	print_word(gaps);
 	putchar('\n');
 }
@@ -177,7 +178,7 @@ static void print_text(const struct pw_recv_run *run)
 					      : pw_stop_signal() == SIGHUP ? "SIGHUP"
 									   : "SIGINT");
 	print_totals(&f);
-	if (run->opt->durable)
+	if (run->opt->set.not_durable)
 		puts("--durable no: the files may not be on the disk yet");
 	if (gaps)
 		print_repair(run, gaps);
@@ -250,11 +251,11 @@ static json_t *json_queue_packets(const struct pw_recv_run *run)
 	struct pw_rx_counters c;
 	uint32_t i;
 
-	for (i = 0; run->n_queues > 1 && i < run->n_queues; i++) {
+	for (i = 0; run->opt->set.n_lanes > 1 && i < run->opt->set.n_lanes; i++) {
 		ops->lane_counters(ops->lane(run->path.path, (uint16_t)i), &c);
 		json_array_append_new(list, json_integer((json_int_t)c.packets));
 	}
-	if (run->n_queues == 1)
+	if (run->opt->set.n_lanes == 1)
 		json_array_append_new(
 			list, json_integer((json_int_t)ops->counters(run->path.path)->packets));
 	return list;
@@ -297,7 +298,7 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 		o, "bytes_missing", json_integer((json_int_t)(f.st.bytes_total - f.st.bytes_have)));
 	json_object_set_new(o, "sessions", json_integer((json_int_t)f.st.n_sessions));
 	json_object_set_new(o, "ignored", json_ignored(run->recv));
-	json_object_set_new(o, "durable", json_boolean(run->opt->durable == 0));
+	json_object_set_new(o, "durable", json_boolean(!run->opt->set.not_durable));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)f.bytes));
 	json_object_set_new(o, "packets", json_integer((json_int_t)c->packets));
 	json_object_set_new(o, "seconds", json_real(f.seconds));
@@ -320,7 +321,7 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 
 void pw_recv_report(const struct pw_recv_run *run, int exit_code)
 {
-	if (run->opt->json)
+	if (run->opt->output.json)
 		print_json(run, exit_code);
 	else
 		print_text(run);

@@ -25,20 +25,20 @@ static int translate(struct pagewire *pw, const struct pagewire_config *c)
 	struct pw_job_options *o = &pw->options;
 	enum pw_pages pages = PW_PAGES_AUTO;
 
-	*o = (struct pw_job_options)PW_JOB_DEFAULTS;
-	o->port = c->port;
+	*o = (struct pw_job_options)PW_JOB_OPTIONS_DEFAULT;
+	o->port.port = c->port;
+	o->port.cores = c->core;
+	o->port.no_huge = c->no_huge;
 	o->to = c->to;
 	o->from = c->from;
-	o->core = c->core;
-	o->no_huge = c->no_huge;
-	o->lead_ns = 0;
+	o->set.lead_ns = 0;
 	if (c->mtu)
-		o->mtu = c->mtu;
+		o->port.mtu = c->mtu;
 	if (c->tsi)
 		o->tsi = c->tsi;
 	if (c->wait_ms)
-		o->wait_ns = c->wait_ms * 1000000ull;
-	o->symbol = c->symbol_bytes;
+		o->port.wait_ns = c->wait_ms * 1000000ull;
+	o->symbol_len = c->symbol_bytes;
 	if (c->pages && !pw_pages_parse(c->pages, &pages))
 		return pw_err_set(&pw->err, EINVAL,
 			"read pages '%s': no provider; use auto, hugefile, pagecache or stage",

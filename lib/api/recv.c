@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "dpdk/eal.h"
 #include "dpdk/rx.h"
+#include "kernel/hostname.h"
 #include "kernel/udprx.h"
 #include "recv/loop.h"
 #include "wire/alc.h"
@@ -88,14 +89,15 @@ static int open_port(struct pagewire_recv *r, const struct pagewire_recv_config 
 	const struct pw_addr *listen, const struct pw_addr *source)
 {
 	const struct pw_dpdk_config cfg = {
-		.port = c->port,
-		.mtu = c->mtu ? c->mtu : 1500,
-		.cores = c->core,
-		.no_huge = c->no_huge,
-		.n_queues = (uint16_t)c->queues,
-		.wait_ns = ms(c->wait_ms, 30000),
+		.set = {.port = c->port,
+			.mtu = c->mtu ? c->mtu : 1500,
+			.cores = c->core,
+			.no_huge = c->no_huge,
+			.n_queues = (uint16_t)c->queues,
+			.wait_ns = ms(c->wait_ms, 30000)},
 		.listen = *listen,
 		.source = *source,
+		.keep_eal = true,
 	};
 	struct pw_dpdk_rx *rx;
 	int ret = pw_dpdk_rx_open(&rx, &cfg, NULL, &r->err);
@@ -148,9 +150,10 @@ static int start(struct pagewire_recv *r, const struct pagewire_recv_config *c)
 	if (ret == 0 && c->port)
 		ret = pw_portspec_parse(c->port, &spec, &r->err);
 	if (ret == 0 && c->listen)
-		ret = pw_addr_parse("listen", c->listen, PW_ALC_PORT, &listen, &r->err);
+		ret = pw_addr_resolve("listen", c->listen, PW_ALC_PORT,
+			c->source ? pw_addr_family(c->source) : 0, &listen, &r->err);
 	if (ret == 0 && c->source)
-		ret = pw_addr_parse("source", c->source, 0, &source, &r->err);
+		ret = pw_addr_resolve("source", c->source, 0, listen.family, &source, &r->err);
 	if (ret)
 		return ret;
 	if (c->port)

@@ -105,8 +105,8 @@ static bool given(const struct pw_dpdk_config *cfg, const char *opt)
 	size_t len = strlen(opt);
 	int i;
 
-	for (i = 0; i < cfg->eal_argc; i++) {
-		const char *arg = cfg->eal_argv[i];
+	for (i = 0; i < cfg->set.eal_argc; i++) {
+		const char *arg = cfg->set.eal_argv[i];
 
 		if (strncmp(arg, opt, len))
 			continue;
@@ -171,8 +171,8 @@ static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_
 
 	if (given(cfg, "-l") || given(cfg, "-c") || given(cfg, "--lcores"))
 		return 0;
-	r = cfg->cores ? pw_cpu_list_parse("--core", cfg->cores, &set, err)
-		       : pw_cpu_allowed(eal->node, &set, err);
+	r = cfg->set.cores ? pw_cpu_list_parse("--core", cfg->set.cores, &set, err)
+			   : pw_cpu_allowed(eal->node, &set, err);
 	if (!r)
 		r = pw_cpu_allowed(-1, &all, err);
 	if (r)
@@ -181,7 +181,7 @@ static int add_lcores(struct args *a, const struct pw_eal *eal, const struct pw_
 	if (!CPU_EQUAL(&both, &set))
 		return pw_err_set(err, EINVAL,
 			"use --core %s: not all of them are CPUs of this process; it has %s",
-			cfg->cores, pw_cpu_list_format(&all, list, sizeof(list)));
+			cfg->set.cores, pw_cpu_list_format(&all, list, sizeof(list)));
 	for (cpu = 0; cpu < CPU_SETSIZE && len + 8 < sizeof(list); cpu++)
 		if (CPU_ISSET(cpu, &set))
 			len += (size_t)snprintf(
@@ -235,19 +235,19 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	const struct pw_portspec *spec, struct pw_err *err)
 {
 	struct pw_hugepages hp = {0};
-	uint64_t need = cfg->memory_bytes
-				? cfg->memory_bytes
-				: pw_dpdk_pool_bytes(cfg->mtu, cfg->queue_size, cfg->n_queues) +
-					  cfg->stage_bytes;
+	uint64_t need = cfg->set.memory_bytes ? cfg->set.memory_bytes
+					      : pw_dpdk_pool_bytes(cfg->set.mtu,
+							cfg->set.queue_size, cfg->set.n_queues) +
+							cfg->stage_bytes;
 	uint64_t free_bytes = 0;
 	char what[32];
 
-	if (cfg->shared_mem)
+	if (cfg->set.shared_mem)
 		need += SHARED_ROOM;
 	need = pw_align_up(need, 2u << 20);
 	eal->memory_bytes = need;
-	eal->huge = !cfg->no_huge && !given(cfg, "--no-huge");
-	eal->shares = cfg->shared_mem;
+	eal->huge = !cfg->set.no_huge && !given(cfg, "--no-huge");
+	eal->shares = cfg->set.shared_mem;
 	if (eal->shares && !eal->huge)
 		return pw_err_set(err, EINVAL,
 			"start EAL with --shared-mem: ordinary pages cannot be shared; leave out "
@@ -255,7 +255,7 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	if (eal->huge) {
 		if (pw_hugepages_read(NULL, &hp, err) == 0)
 			free_bytes = pw_hugepages_free_bytes(&hp);
-		if (free_bytes < need && (spec->kind == PW_PORT_PCI || cfg->shared_mem))
+		if (free_bytes < need && (spec->kind == PW_PORT_PCI || cfg->set.shared_mem))
 			return pw_err_set(err, ENOMEM,
 				"start EAL: %s of hugepages wanted, fewer are free; reserve more "
 				"(pagewire doctor: hugepages.free)",
@@ -282,11 +282,12 @@ static void add_files(struct args *a, const struct pw_eal *eal, const struct pw_
 {
 	bool named = given(cfg, "--file-prefix");
 
-	if (!cfg->shared_mem && !named && !given(cfg, "--huge-dir") && !given(cfg, "--proc-type"))
+	if (!cfg->set.shared_mem && !named && !given(cfg, "--huge-dir") &&
+		!given(cfg, "--proc-type"))
 		add(a, eal->huge ? "--in-memory" : "--no-shconf");
-	if (cfg->file_prefix)
-		add(a, "--file-prefix=%s", cfg->file_prefix);
-	else if (cfg->shared_mem && !named)
+	if (cfg->set.file_prefix)
+		add(a, "--file-prefix=%s", cfg->set.file_prefix);
+	else if (cfg->set.shared_mem && !named)
 		add(a, "--file-prefix=pagewire");
 }
 
@@ -307,24 +308,24 @@ static int build_args(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 	if (eal->huge && !given(cfg, "--legacy-mem"))
 		add(a, "--single-file-segments"); /* vhost-user and memif pass few file descriptors
 						   */
-	if (!cfg->telemetry && !given(cfg, "--telemetry"))
+	if (!cfg->set.telemetry && !given(cfg, "--telemetry"))
 		add(a, "--no-telemetry");
 	add(a, "--log-level=*:%s", cfg->verbose ? "info" : "warning");
 	if (cfg->readonly_maps)
 		add(a, "--iova-mode=va");
-	else if (cfg->iova != PW_IOVA_AUTO ||
+	else if (cfg->set.iova != PW_IOVA_AUTO ||
 		 (spec->kind != PW_PORT_PCI && !given(cfg, "--iova-mode")))
-		add(a, "--iova-mode=%s", cfg->iova == PW_IOVA_PA ? "pa" : "va");
+		add(a, "--iova-mode=%s", cfg->set.iova == PW_IOVA_PA ? "pa" : "va");
 	if (cfg->readonly_maps) /* none yet: the device's container is made first, see vfio.h */
 		add(a, "--allow=" NO_DEVICE);
 	else if (spec->kind == PW_PORT_PCI)
 		add(a, "--allow=%s", spec->target);
 	else if (!given(cfg, "--no-pci") && !given(cfg, "-a") && !given(cfg, "--allow"))
 		add(a, "--no-pci");
-	if (cfg->eal_argc > MAX_ARGS - a->n)
+	if (cfg->set.eal_argc > MAX_ARGS - a->n)
 		return pw_err_set(err, E2BIG, "start EAL: more than %d arguments", MAX_ARGS);
-	for (i = 0; i < cfg->eal_argc; i++)
-		add(a, "%s", cfg->eal_argv[i]);
+	for (i = 0; i < cfg->set.eal_argc; i++)
+		add(a, "%s", cfg->set.eal_argv[i]);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The environment abstraction layer: started once a process, for one port. The calling thread
- * becomes the main lcore and is bound to cfg->cores; threads that must not share its CPU are to be
+ * becomes the main lcore and is bound to cfg->set.cores; threads that must not share its CPU are to be
  * made before.
  */
 #ifndef PW_DPDK_EAL_H

@@ -115,7 +115,7 @@ static int check_parent(const struct pw_portspec *spec, struct pw_err *err)
 static int await_socket(
 	const struct pw_portspec *spec, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+	uint64_t deadline = pw_clock_ns() + cfg->set.wait_ns;
 
 	while (access(spec->target, F_OK)) {
 		if (cancelled(cfg))
@@ -159,11 +159,11 @@ static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *
 	r = pw_netif_query(spec->target, &netif, err);
 	if (r)
 		return r;
-	if (cfg->mtu > netif.mtu)
+	if (cfg->set.mtu > netif.mtu)
 		return pw_err_set(err, EINVAL,
 			"use %s: --mtu %u is more than the interface's %u; lower --mtu or `ip link "
 			"set %s mtu %u`",
-			spec->text, cfg->mtu, netif.mtu, spec->target, cfg->mtu);
+			spec->text, cfg->set.mtu, netif.mtu, spec->target, cfg->set.mtu);
 	if (spec->kind == PW_PORT_AF_XDP && netif.mtu > XDP_MAX_MTU)
 		return pw_err_set(err, EINVAL,
 			"use %s: XDP needs an MTU of at most %u, it has %u; `ip link set %s mtu "
@@ -207,7 +207,7 @@ static bool is_deserted(const struct pw_port *p)
 /* After a failure to connect: true when it is worth another try. */
 static bool try_again(const struct pw_port *p, const struct pw_dpdk_config *cfg, uint64_t start_ns)
 {
-	uint64_t wait_ns = cfg->wait_ns;
+	uint64_t wait_ns = cfg->set.wait_ns;
 
 	if (p->spec.kind != PW_PORT_VIRTIO_USER && p->spec.kind != PW_PORT_MEMIF)
 		return false;
@@ -244,11 +244,11 @@ static const char *driver_reason(int r)
 static int probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool transmit,
 	struct pw_eal *eal, struct pw_err *err)
 {
-	uint32_t frame = cfg->mtu + ETH_OVERHEAD;
+	uint32_t frame = cfg->set.mtu + ETH_OVERHEAD;
 	uint64_t start_ns = pw_clock_ns();
 	int r;
 
-	r = pw_portspec_devargs(&p->spec, 0, transmit, frame, cfg->queue_size, p->n_queues,
+	r = pw_portspec_devargs(&p->spec, 0, transmit, frame, cfg->set.queue_size, p->n_queues,
 		p->devargs, sizeof(p->devargs), err);
 	if (r)
 		return r;
@@ -307,10 +307,10 @@ static int set_mtu(
 	uint32_t max = p->info.max_mtu, max_buffer = max_buffer_mtu(p, transmit);
 	int r;
 
-	if (cfg->mtu > max_buffer)
+	if (cfg->set.mtu > max_buffer)
 		return pw_err_set(err, EINVAL,
 			"use %s: --mtu %u is more than the %u that %s's buffers take; lower --mtu",
-			p->spec.text, cfg->mtu, max_buffer, p->driver);
+			p->spec.text, cfg->set.mtu, max_buffer, p->driver);
 	/* The driver names 1514 bytes whatever its frames are; the interface's MTU was looked at,
 	 * and stands: it is the administrator's. */
 	if (p->spec.kind == PW_PORT_AF_PACKET)
@@ -320,16 +320,16 @@ static int set_mtu(
 	if (p->info.max_rx_pktlen && p->info.max_rx_pktlen < UINT16_MAX &&
 		p->info.max_rx_pktlen - RTE_ETHER_HDR_LEN < max && p->spec.kind != PW_PORT_PCAP)
 		max = p->info.max_rx_pktlen - RTE_ETHER_HDR_LEN;
-	if (cfg->mtu > max)
+	if (cfg->set.mtu > max)
 		return pw_err_set(err, EINVAL,
 			"set MTU of %s: %u is more than the %u that %s takes; lower --mtu",
-			p->spec.text, cfg->mtu, max, p->driver);
+			p->spec.text, cfg->set.mtu, max, p->driver);
 	if (pw_portspec_is_interface(&p->spec))
 		return 0;
-	r = rte_eth_dev_set_mtu(p->id, (uint16_t)cfg->mtu);
+	r = rte_eth_dev_set_mtu(p->id, (uint16_t)cfg->set.mtu);
 	if (r && r != -ENOTSUP)
 		return pw_err_set(err, -r, "set MTU of %s to %u: %s; lower --mtu", p->spec.text,
-			cfg->mtu, strerror(-r));
+			cfg->set.mtu, strerror(-r));
 	return 0;
 }
 
@@ -365,7 +365,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	memset(p, 0, sizeof(*p));
 	p->id = RTE_MAX_ETHPORTS;
 	p->spec = *spec;
-	p->n_queues = cfg->n_queues ? cfg->n_queues : 1;
+	p->n_queues = cfg->set.n_queues ? cfg->set.n_queues : 1;
 	p->is_pci = spec->kind == PW_PORT_PCI;
 	p->listens = spec->kind == PW_PORT_VHOST || (spec->kind == PW_PORT_MEMIF && !transmit);
 	p->log = eal->log;
@@ -457,7 +457,7 @@ static int setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	uint16_t i;
 	int r;
 
-	p->n_txd = p->n_rxd = (uint16_t)pw_dpdk_descs(cfg->queue_size);
+	p->n_txd = p->n_rxd = (uint16_t)pw_dpdk_descs(cfg->set.queue_size);
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	if (r)
 		return pw_err_set(err, -r, "size the queues of %s: %s", p->spec.text, strerror(-r));
@@ -552,7 +552,7 @@ const char *pw_port_fault(struct pw_port *p)
 
 int pw_port_wait_link(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+	uint64_t deadline = pw_clock_ns() + cfg->set.wait_ns;
 	const char *fault;
 
 	while (!pw_port_link_up(p)) {

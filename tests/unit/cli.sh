@@ -39,6 +39,12 @@ expect 0 out 'DPDK' --version
 expect 2 err '^usage: pagewire COMMAND'
 expect 2 err 'command sedn is unknown; did you mean send?' sedn
 expect 2 err 'command x is unknown' help x
+expect 0 out '^      --burst-limit N' send --help all
+expect 0 out '^      --burst-limit N' help send all
+expect 0 out 'more options: pagewire send --help all' send --help
+# A host name: the first address of the family that the other option has.
+expect 3 err 'listening on 127.0.0.1:' recv --listen "localhost:$port" --source 127.0.0.1 --out "$dir" --timeout 100ms
+expect 2 err "cannot resolve --listen 'nosuch.invalid'" recv --listen nosuch.invalid --out "$dir"
 for command in send recv stage doctor; do
 	expect 0 out "^usage: pagewire $command " "$command" --help
 	expect 0 out "^usage: pagewire $command " "$command" -h
@@ -47,12 +53,12 @@ for command in send recv stage doctor; do
 done
 
 expect 2 err 'pagewire recv: option --foo is unknown; see pagewire recv --help' recv --foo
-expect 2 err 'no way to receive is named; use --port PORT or --listen' recv --out "$dir"
+expect 2 err 'neither a port nor an address is named; use --port PORT or --listen' recv --out "$dir"
 expect 2 err 'use --out DIR, or --discard' recv --listen 127.0.0.1
-expect 2 err "read --listen 'x'" recv --listen x --out "$dir"
+expect 2 err "read --listen '300.0.0.1'" recv --listen 300.0.0.1 --out "$dir"
 expect 2 err 'operand' recv --listen 127.0.0.1 --out "$dir" stray
-expect 2 err 'EAL arguments need a port' recv --listen 127.0.0.1 --out "$dir" -- -l 1
-expect 2 err 'leave out --out' recv --listen 127.0.0.1 --out "$dir" --discard
+expect 2 err 'cannot use EAL arguments without a port' recv --listen 127.0.0.1 --out "$dir" -- -l 1
+expect 2 err 'leave them out, or --discard' recv --listen 127.0.0.1 --out "$dir" --discard
 expect 2 err 'bad.ini:2: option outt is unknown; did you mean out?' recv --config "$dir/bad.ini" \
 	$(printf '[recv]\noutt = x\n' >"$dir/bad.ini")
 expect 1 err 'mkdir -p' recv --listen "127.0.0.1:$port" --out "$dir/none"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opens the port of `pagewire recv --port`. */
+#include "api/portcheck.h"
 #include "app/cmd_recv.h"
 #include "dpdk/eal.h"
 #include "dpdk/portspec.h"
@@ -37,9 +38,14 @@ int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 		.verbose = run->ctx->log.level >= PW_LOG_DEBUG,
 		.cancelled = pw_stop_requested,
 	};
+	struct pw_portspec spec;
 	struct pw_dpdk_rx *rx;
-	int result = pw_dpdk_rx_open(&rx, &cfg, &run->ctx->log, err);
+	int result = pw_portspec_parse(o->port.port, &spec, err);
 
+	if (!result)
+		result = pw_port_check(&spec, err);
+	if (!result)
+		result = pw_dpdk_rx_open(&rx, &cfg, &run->ctx->log, err);
 	if (result)
 		return result;
 	run->path = (struct pw_recv_path){.ops = &pw_dpdk_rx_ops,

@@ -11,6 +11,7 @@
 
 #include "api/jobpace.h"
 #include "api/jobtelemetry.h"
+#include "api/portcheck.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "host/hugepages.h"
@@ -362,18 +363,19 @@ static int choose_csum(struct pw_job *job, struct pw_err *err)
 	return 0;
 }
 
-/* A window holds a descriptor while its packets are in flight. */
+/* A window holds a descriptor while its packets are in flight. EAL raises the soft limit to the hard
+ * one as it starts, so the hard one counts. */
 static int check_nofile(const struct pw_job *job, struct pw_err *err)
 {
 	const uint64_t need = pw_min_u64(job->files.n, 2 * PW_SEND_GROUP) + FDS_BESIDE;
 	struct rlimit nofile;
 
-	if (getrlimit(RLIMIT_NOFILE, &nofile) || nofile.rlim_cur >= need)
+	if (getrlimit(RLIMIT_NOFILE, &nofile) || nofile.rlim_max >= need)
 		return 0;
 	return pw_err_set(err, EMFILE,
 		"cannot open %zu files: RLIMIT_NOFILE allows %" PRIu64 " descriptors, %" PRIu64
-		" are needed; raise it (ulimit -n, or setrlimit())",
-		job->files.n, (uint64_t)nofile.rlim_cur, need);
+		" are needed; raise its hard limit (ulimit -Hn, LimitNOFILE=)",
+		job->files.n, (uint64_t)nofile.rlim_max, need);
 }
 
 int pw_job_open(struct pw_job *job, struct pw_err *err)
@@ -395,6 +397,8 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 	};
 	int r = check_nofile(job, err);
 
+	if (!r)
+		r = pw_port_check(&job->spec, err);
 	CPU_ZERO(&job->cpus_before_eal);
 	sched_getaffinity(0, sizeof(job->cpus_before_eal), &job->cpus_before_eal);
 	if (!r)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* libpagewire's sender: a send job whose symbols the program asks for, in any order. */
 #include <assert.h>
 #include <errno.h>
 #include <pagewire.h>
@@ -7,6 +8,7 @@
 
 #include "api/job.h"
 #include "base/bytes.h"
+#include "file/guard.h"
 #include "send/send_private.h"
 
 static_assert(PAGEWIRE_BURST == PW_BURST, "the public burst is the path's");
@@ -41,11 +43,14 @@ static int translate(struct pagewire *pw, const struct pagewire_config *c)
 	o->symbol_len = c->symbol_bytes;
 	if (c->pages && !pw_pages_parse(c->pages, &pages))
 		return pw_err_set(&pw->err, EINVAL,
-			"read pages '%s': no provider; use auto, hugefile, pagecache or stage",
+			"cannot use pages '%s': it is not a provider; use auto, hugefile, "
+			"pagecache or "
+			"stage",
 			c->pages);
 	if (pages == PW_PAGES_STREAM)
 		return pw_err_set(&pw->err, EINVAL,
-			"use pages stream: it has symbols only in order; use auto, hugefile, "
+			"cannot use pages stream: it has symbols only in order; use auto, "
+			"hugefile, "
 			"pagecache or stage");
 	o->pages = pages;
 	return 0;
@@ -59,12 +64,14 @@ static int start(struct pagewire *pw, const char *const *paths, unsigned int n)
 
 	job->opt = &pw->options;
 	job->no_stream = true;
+	job->keep_eal = true;
 	r = pw_job_plan(job, (char *const *)(uintptr_t)paths, (int)n, &usage, &pw->err);
 	if (r)
 		return r;
 	if (job->files.n > PAGEWIRE_MAX_FILES)
-		return pw_err_set(&pw->err, E2BIG, "open %zu files: at most %d at once",
-			job->files.n, PAGEWIRE_MAX_FILES);
+		return pw_err_set(&pw->err, E2BIG,
+			"cannot open %zu files: the limit is %d; open fewer at once", job->files.n,
+			PAGEWIRE_MAX_FILES);
 	r = pw_job_open(job, &pw->err);
 	if (!r)
 		r = pw_job_prepare(job, &pw->err);
@@ -116,7 +123,7 @@ const void *pagewire_pages(const struct pagewire *pw, unsigned int i)
 		return NULL;
 	first = &slot->win.extents[0];
 	last = &slot->win.extents[slot->win.n_extents - 1];
-	/* runs that differ only in their IOVAs are still one mapping */
+	/* extents that differ only in their IOVAs are one mapping */
 	return last->va - first->va == (ptrdiff_t)last->offset ? first->va : NULL;
 }
 
@@ -125,10 +132,27 @@ int pagewire_announce(struct pagewire *pw)
 	int r;
 
 	if (!pw->job.send)
-		return pw_err_set(&pw->err, EINVAL, "announce: the sender is not open");
+		return pw_err_set(&pw->err, EINVAL,
+			"cannot announce: the sender is not open; call pagewire_open()");
 	r = pw_send_fdt(pw->job.send, false, &pw->err);
 	pw->announced |= r == 0;
 	return r;
+}
+
+/* Pages that are gone were replaced by zeros, which receivers must not take for the file. */
+static int check_lost(struct pagewire *pw, const struct pw_send_slot *slot)
+{
+	const char *fault;
+
+	if (!pw_guard_any_lost())
+		return 0;
+	if (pw_guard_lost(slot->guard))
+		return pw_err_set(&pw->err, EIO,
+			"cannot send %s: it was truncated after pagewire_open(); leave files alone "
+			"while they are sent, and open it again",
+			slot->file->path);
+	fault = pw_dpdk_tx_ops.fault(pw->job.tx);
+	return fault ? pw_err_set(&pw->err, EIO, "cannot send: %s", fault) : 0;
 }
 
 int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned int n)
@@ -136,18 +160,26 @@ int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned
 	struct pw_send_slot *slot = slot_of(pw, i);
 	struct pw_tx_burst b = {0};
 	uint32_t sbn, esi;
+	uint16_t taken;
+	int r;
 
 	if (!slot || n == 0 || n > PW_BURST || first >= slot->obj.blocks.n_symbols ||
 		n > slot->obj.blocks.n_symbols - first)
 		return pw_err_set(&pw->err, EINVAL,
-			"burst of %u symbols: not in file %u; ask pagewire_symbols()", n, i);
+			"cannot send %u symbols: they are not in file %u; see pagewire_symbols()",
+			n, i);
 	pw_blocks_locate(&slot->obj.blocks, first, &sbn, &esi);
 	b.obj = &slot->obj;
 	b.offset = first * slot->obj.blocks.symbol_len;
 	b.sbn = (uint16_t)sbn;
 	b.esi = (uint16_t)esi;
 	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&slot->obj.blocks, sbn) - esi);
-	return pw_dpdk_tx_ops.send(pw->job.tx, &b);
+	r = check_lost(pw, slot);
+	if (r)
+		return r;
+	taken = pw_dpdk_tx_ops.send(pw->job.tx, &b);
+	r = check_lost(pw, slot); /* the driver may have copied a page that is gone */
+	return r ? r : taken;
 }
 
 void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out)

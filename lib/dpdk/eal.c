@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "dpdk/ealkeep.h"
 #include "dpdk/panic.h"
 #include "dpdk/share.h"
 #include "host/cpu.h"
@@ -254,7 +255,7 @@ static int add_memory(struct args *a, struct pw_eal *eal, const struct pw_dpdk_c
 			"--no-huge");
 	if (eal->huge) {
 		if (pw_hugepages_read(NULL, &hp, err) == 0)
-			free_bytes = pw_hugepages_free_bytes(&hp);
+			free_bytes = pw_hugepages_free_bytes(&hp) + pw_ealkeep_huge_bytes();
 		if (free_bytes < need && (spec->kind == PW_PORT_PCI || cfg->set.shared_mem))
 			return pw_err_set(err, ENOMEM,
 				"start EAL: %s of hugepages wanted, fewer are free; reserve more "
@@ -341,7 +342,8 @@ static int explain_failure(struct pw_eal *eal, int code, struct pw_err *err)
 	else if (code == ENOMEM)
 		mend = "reserve hugepages, or use --no-huge (pagewire doctor: hugepages.free)";
 	else if (code == EALREADY)
-		mend = "EAL starts once a process";
+		mend = "an earlier port of this process has ended EAL, which starts once a "
+		       "process: open the port in a new process";
 	return pw_err_set(err, code ? code : EIO, "start EAL: %s%s; %s",
 		strerror(code ? code : EIO), pw_eal_last_words(eal), mend);
 }
@@ -350,7 +352,9 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err)
 {
 	static const cookie_io_functions_t log_io = {.write = log_write};
+	void *running;
 	struct args *a;
+	bool is_running; /* a failed open has left it */
 	int r;
 
 	memset(eal, 0, sizeof(*eal));
@@ -361,8 +365,15 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	if (!a)
 		return pw_err_set(err, ENOMEM, "start EAL: out of memory");
 	r = build_args(a, eal, cfg, spec, err);
-	if (r)
+	if (!r && cfg->keep_eal)
+		r = pw_ealkeep_take(a->n, a->argv, &running, err);
+	if (r < 0)
 		goto free_args;
+	if (r > 0) {
+		free(a);
+		a = running;
+	}
+	is_running = r > 0;
 	eal->log_stream = fopencookie(eal, "w", log_io);
 	if (eal->log_stream) {
 		setvbuf(eal->log_stream, NULL, _IOLBF, 0);
@@ -370,7 +381,7 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	}
 	for (r = 0; r < a->n; r++)
 		pw_debug(log, "EAL argument: %s", a->argv[r]);
-	if (rte_eal_init(a->n, a->argv) < 0) {
+	if (!is_running && rte_eal_init(a->n, a->argv) < 0) {
 		r = explain_failure(eal, rte_errno, err);
 		goto close_log;
 	}
@@ -437,10 +448,14 @@ void pw_eal_stop(struct pw_eal *eal)
 {
 	if (!eal->started)
 		return;
-	if (eal->shares)
+	if (eal->keep && !eal->shares && !pw_panic_seen()) {
+		pw_ealkeep_put(eal->args, eal->huge ? eal->memory_bytes : 0);
+		eal->args = NULL;
+	} else if (eal->shares) {
 		pw_share_end_eal();
-	else if (!pw_panic_seen())
+	} else if (!pw_panic_seen()) {
 		rte_eal_cleanup();
+	}
 	rte_openlog_stream(NULL);
 	if (eal->log_stream)
 		fclose(eal->log_stream);

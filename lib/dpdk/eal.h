@@ -18,6 +18,7 @@
 
 struct pw_eal {
 	bool started;
+	bool keep;             /* pw_eal_stop() leaves EAL running, see ealkeep.h */
 	bool huge;             /* EAL memory is on hugepages */
 	bool iova_va;          /* IOVA as VA */
 	bool shares;           /* secondaries may map its memory */

@@ -133,6 +133,7 @@ int pw_dpdk_rx_open(struct pw_dpdk_rx **out, const struct pw_dpdk_config *cfg,
 	rx->port.id = RTE_MAX_ETHPORTS;
 	r = start(rx, cfg, &spec, log, err);
 	if (r) {
+		rx->eal.keep = cfg->keep_eal;
 		pw_dpdk_rx_close(rx);
 		return r;
 	}

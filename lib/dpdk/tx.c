@@ -161,6 +161,7 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
 	tx->port.id = RTE_MAX_ETHPORTS;
 	r = start(tx, cfg, &spec, err);
 	if (r) {
+		tx->eal.keep = cfg->keep_eal;
 		pw_dpdk_tx_close(tx);
 		return r;
 	}

@@ -67,6 +67,19 @@ if "$pagewire" --version | grep -q 'without DPDK'; then
 	expect 77 err 'built without DPDK' send file --port null --to 239.1.2.3
 	expect 77 err 'built without DPDK' recv --port null --out "$dir"
 else
+	# A privilege that is missing has its name, before DPDK fails for lack of it.
+	echo x >"$dir/file"
+	unprivileged=$pagewire
+	if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+		printf '#!/bin/sh\nexec setpriv --bounding-set=-net_raw "%s" "$@"\n' "$pagewire" >"$dir/pagewire"
+		chmod +x "$dir/pagewire"
+		unprivileged=$dir/pagewire
+	fi
+	privileged=$pagewire pagewire=$unprivileged
+	expect 77 err 'cannot open af_packet:lo: it needs CAP_NET_RAW' send "$dir/file" --port af_packet:lo \
+		--to 127.0.0.1 --from 127.0.0.1 --to-mac 02:00:00:00:00:01 --no-huge
+	expect 77 err 'cannot open af_packet:lo: it needs CAP_NET_RAW' recv --port af_packet:lo --out "$dir" --no-huge
+	pagewire=$privileged
 	expect 2 err "read --port 'bad:'" recv --port bad: --out "$dir"
 fi
 

@@ -50,11 +50,13 @@ static int unknown_command(const char *name)
 		pw_nearest_try(&near, name, (*c)->name);
 	if (near.best)
 		pw_err_set(&err, EINVAL,
-			"command %.60s is unknown; did you mean %s? See pagewire --help", name,
-			near.best);
+			"cannot run %s: no such command; did you mean %s? See pagewire --help",
+			name, near.best);
 	else
-		pw_err_set(&err, EINVAL, "command %.60s is unknown; see pagewire --help", name);
-	return pw_cli_fail(&err), PW_EXIT_USAGE;
+		pw_err_set(
+			&err, EINVAL, "cannot run %s: no such command; see pagewire --help", name);
+	pw_cli_fail(&err);
+	return PW_EXIT_USAGE;
 }
 
 static const struct pw_command *find_command(const char *name)

@@ -37,8 +37,8 @@ expect 0 out '^usage: pagewire COMMAND' help
 expect 0 out '^pagewire [0-9]*\.[0-9]' --version
 expect 0 out 'DPDK' --version
 expect 2 err '^usage: pagewire COMMAND'
-expect 2 err 'command sedn is unknown; did you mean send?' sedn
-expect 2 err 'command x is unknown' help x
+expect 2 err 'cannot run sedn: no such command; did you mean send?' sedn
+expect 2 err 'cannot run x: no such command' help x
 expect 0 out '^      --burst-limit N' send --help all
 expect 0 out '^      --burst-limit N' help send all
 expect 0 out 'more options: pagewire send --help all' send --help
@@ -107,9 +107,19 @@ wait $!
 [ $? = 3 ] && grep -q 'interrupted by SIGTERM' "$dir/out" ||
 	{ echo "SIGTERM does not end recv with exit code 3"; cat "$dir/out" "$dir/err"; failed=1; }
 
+# The exit codes of exit.h are those of the documents.
+codes=$(sed -nE 's/^#define PW_EXIT_[A-Z]+ +([0-9]+).*/\1/p' "$root/app/cli/exit.h" | tr '\n' ' ')
+[ "$codes" = "0 1 2 3 77 " ] || { echo "exit.h has other codes: $codes"; failed=1; }
+for code in $codes; do
+	grep -q "^\.It $code\$" "$root/docs/man/exit.inc" || { echo "no $code in exit.inc"; failed=1; }
+	grep -q "^| $code | " "$root/README.md" || { echo "no $code in README.md"; failed=1; }
+done
+grep -q 'ENODEV , ENOSPC , ENOMEM , EPERM , EACCES , ENOTSUP' "$root/docs/man/exit.inc" ||
+	{ echo "exit.inc does not list the errors of exit.c"; failed=1; }
+
 if [ -w /dev/full ]; then
 	"$pagewire" --help >/dev/full 2>"$dir/err"
-	[ $? = 1 ] && grep -q 'write standard output' "$dir/err" ||
+	[ $? = 1 ] && grep -q 'cannot write standard output' "$dir/err" ||
 		{ echo "a full standard output goes unnoticed"; failed=1; }
 fi
 exit $failed

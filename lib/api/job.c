@@ -280,8 +280,8 @@ int pw_job_plan(
 	return plan_pages(job, err);
 }
 
-/* Our own address: --from, the interface's, or a link-local one made of the MAC (RFC 3927, RFC 4291
- * appendix A). */
+/* The source address: --from, the interface's, or a link-local one derived from the MAC (RFC 3927,
+ * RFC 4291 appendix A). */
 static void own_address(struct pw_job *job)
 {
 	struct pw_addr *src = &job->flow.src;
@@ -337,7 +337,7 @@ static int peer_mac(struct pw_job *job, struct pw_err *err)
 		pw_min_u64(job->opt->port.wait_ns, RESOLVE_MAX_NS), job->stopped, f->dst_mac, err);
 }
 
-/* IPv4 may go without a UDP checksum, IPv6 not (RFC 8200 section 8.1). */
+/* The UDP checksum is optional for IPv4 and mandatory for IPv6 (RFC 8200 section 8.1). */
 static int choose_csum(struct pw_job *job, struct pw_err *err)
 {
 	bool ipv6 = job->flow.dst.family == 6;
@@ -510,7 +510,7 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 		return r;
 	r = pw_send_run(job->send, &job->result, err);
 	stop_telemetry(job);
-	/* windows are closed when the port can no longer read them */
+	/* the port must not read windows that are closed */
 	pw_dpdk_tx_stop(job->tx);
 	pw_send_destroy(job->send);
 	job->send = NULL;

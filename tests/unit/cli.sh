@@ -39,9 +39,9 @@ expect 0 out 'DPDK' --version
 expect 2 err '^usage: pagewire COMMAND'
 expect 2 err 'cannot run sedn: no such command; did you mean send?' sedn
 expect 2 err 'cannot run x: no such command' help x
-expect 0 out '^      --burst-limit N' send --help all
-expect 0 out '^      --burst-limit N' help send all
-expect 0 out 'more options: pagewire send --help all' send --help
+expect 0 out '^      --rcvbuf SIZE' recv --help all
+expect 0 out '^      --rcvbuf SIZE' help recv all
+expect 0 out 'more options: pagewire recv --help all' recv --help
 # A host name: the first address of the family that the other option has.
 expect 3 err 'listening on 127.0.0.1:' recv --listen "localhost:$port" --source 127.0.0.1 --out "$dir" --timeout 100ms
 expect 2 err "cannot resolve --listen 'nosuch.invalid'" recv --listen nosuch.invalid --out "$dir"

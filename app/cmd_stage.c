@@ -31,29 +31,17 @@ struct stage_config {
 };
 
 static const struct pw_opt options[] = {
-	{.name = "to",
-		.type = PW_OPT_STRING,
-		.offset = offsetof(struct stage_config, to),
-		.arg = "DIR",
-		.help = "directory on hugetlbfs (default: the first hugetlbfs mount, one with 2 "
+	{PW_OPT_ROW("to", STRING, MAIN, struct stage_config, to), .arg = "DIR",
+		.help = "directory on hugetlbfs; default: the first hugetlbfs mount, one with 2 "
 			"MiB "
-			"pages if there is any)"},
-	{.name = "list",
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, list),
+			"pages if there is any"},
+	{PW_OPT_ROW("list", FLAG, MAIN, struct stage_config, list),
 		.help = "list the files on hugetlbfs with their sizes and the pages they hold"},
-	{.name = "drop",
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, drop),
+	{PW_OPT_ROW("drop", FLAG, MAIN, struct stage_config, drop),
 		.help = "remove the named files from hugetlbfs, which frees their pages"},
-	{.name = "force",
-		.letter = 'f',
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, force),
+	{PW_OPT_ROW("force", FLAG, MAIN, struct stage_config, force), .letter = 'f',
 		.help = "replace a file of the same name; until then both hold pages"},
-	{.name = "json",
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, json),
+	{PW_OPT_ROW("json", FLAG, MAIN, struct stage_config, json),
 		.help = "print the result as JSON"},
 };
 

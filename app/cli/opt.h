@@ -67,8 +67,10 @@ struct pw_opt {
 	const struct pw_opt_choice *choices; /* CHOICE */
 };
 
-/* For designated initializers: PW_OPT_AT(struct config, field). */
+/* The beginning of a row: PW_OPT_ROW("mtu", UINT, PACKETS, struct config, mtu). */
 #define PW_OPT_AT(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
+#define PW_OPT_ROW(NAME, TYPE, GROUP, config, field) \
+	.name = NAME, .type = PW_OPT_##TYPE, .group = PW_OPT_##GROUP, PW_OPT_AT(config, field)
 
 /* Rows that several commands share. */
 struct pw_opt_table {

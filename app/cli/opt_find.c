@@ -6,34 +6,17 @@
 #include "app/cli/opt_private.h"
 #include "base/bytes.h"
 
+#define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct pw_opt_common, field)
+
 static const struct pw_opt common_opts[] = {
-	{.name = "help",
-		.letter = 'h',
-		.basic = true,
-		.group = PW_OPT_COMMON,
-		.type = PW_OPT_FLAG,
-		PW_OPT_AT(struct pw_opt_common, help),
+	{ROW("help", FLAG, COMMON, help), .letter = 'h', .basic = true,
 		.help = "print the basic options and exit; --help all: every option"},
-	{.name = "config",
-		.basic = true,
-		.group = PW_OPT_COMMON,
-		.type = PW_OPT_STRING,
-		PW_OPT_AT(struct pw_opt_common, config),
-		.arg = "FILE",
+	{ROW("config", STRING, COMMON, config), .basic = true, .arg = "FILE",
 		.help = "read options from an INI file: [common] and a section named as the "
 			"command, the same names as here; the command line wins"},
-	{.name = "verbose",
-		.letter = 'v',
-		.basic = true,
-		.group = PW_OPT_COMMON,
-		.type = PW_OPT_FLAG,
-		PW_OPT_AT(struct pw_opt_common, verbose),
+	{ROW("verbose", FLAG, COMMON, verbose), .letter = 'v', .basic = true,
 		.help = "log more, DPDK's own messages included"},
-	{.name = "quiet",
-		.letter = 'q',
-		.group = PW_OPT_COMMON,
-		.type = PW_OPT_FLAG,
-		PW_OPT_AT(struct pw_opt_common, quiet),
+	{ROW("quiet", FLAG, COMMON, quiet), .letter = 'q',
 		.help = "log errors only, draw no live line"},
 };
 

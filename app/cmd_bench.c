@@ -90,24 +90,6 @@ static const struct pw_bench_cli defaults = {
 	.bench = {.baseline = "udp_read_send", .batch = 64, .chunk_bytes = 65536, .seed = 1},
 };
 
-static void put_word(FILE *out, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_@%+=:,./-";
-
-	if (*word && !word[strspn(word, plain)]) {
-		fputs(word, out);
-		return;
-	}
-	putc('\'', out);
-	for (; *word; word++)
-		if (*word == '\'')
-			fputs("'\\''", out);
-		else
-			putc(*word, out);
-	putc('\'', out);
-}
-
 /* The command line, quoted for a shell, for the record. NULL when it cannot be read; the caller frees it. */
 static char *command_line(void)
 {
@@ -121,7 +103,7 @@ static char *command_line(void)
 		if (!first)
 			putc(' ', out);
 		first = false;
-		put_word(out, word);
+		pw_cli_print_word(out, word);
 	}
 	free(word);
 	if (out)

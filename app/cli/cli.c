@@ -80,6 +80,25 @@ int pw_cli_usage(const char *command, const struct pw_err *err)
 	return PW_EXIT_USAGE;
 }
 
+void pw_cli_print_word(FILE *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=.,:/@%";
+
+	if (*word && word[strspn(word, plain)] == '\0') {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\''", out);
+		else
+			fputc((unsigned char)*word < ' ' || *word == 0x7f ? '?' : *word, out);
+	}
+	fputc('\'', out);
+}
+
 json_t *pw_cli_json_text(const char *s)
 {
 	json_t *text;

@@ -49,6 +49,9 @@ int pw_cli_fail_as(enum pw_exit_when when, const struct pw_err *err);
 /* For usage errors, from parsing or later: "pagewire COMMAND: ..."; PW_EXIT_USAGE. */
 int pw_cli_usage(const char *command, const struct pw_err *err);
 
+/* A word for a shell: quoted where it has to be, control characters as '?'. */
+void pw_cli_print_word(FILE *out, const char *word);
+
 /* A result with the keys that every document has: schema, version, exit_code. NULL without memory,
  * which jansson's setters accept. */
 json_t *pw_cli_json_result(const char *schema, int exit_code);

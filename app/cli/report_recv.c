@@ -117,32 +117,12 @@ static void print_files(struct pw_recv *recv)
 		printf("... and %zu more\n", n - MAX_LINES);
 }
 
-/* A word for a shell, quoted where it has to be. */
-static void print_word(const char *s)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=.,:/@%";
-
-	if (*s && s[strspn(s, plain)] == '\0') {
-		fputs(s, stdout);
-		return;
-	}
-	putchar('\'');
-	for (; *s; s++) {
-		if (*s == '\'')
-			fputs("'\\''", stdout);
-		else
-			putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-	}
-	putchar('\'');
-}
-
 static void print_option(const char *name, const char *value)
 {
 	if (!value)
 		return;
 	printf(" --%s ", name);
-	print_word(value);
+	pw_cli_print_word(stdout, value);
 }
 
 static void print_repair(const struct pw_recv_run *run, const char *gaps)
@@ -150,7 +130,7 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps)
 	const struct pw_recv_options *o = run->opt;
 
 	fputs("missing ranges: ", stdout);
-	print_word(gaps);
+	pw_cli_print_word(stdout, gaps);
 	fputs("\nto repair, receive first, then send with a copy of that manifest:\n"
 	      "  pagewire recv",
 		stdout);
@@ -163,7 +143,7 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps)
 		printf(" --mtu %" PRIu32, o->port.mtu);
 	printf("%s --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
 		o->port.no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
-	print_word(gaps);
+	pw_cli_print_word(stdout, gaps);
 	putchar('\n');
 }
 

@@ -78,6 +78,26 @@ static void long_text_is_kept_whole(void **state)
 	json_decref(o);
 }
 
+static void print_words(void *arg)
+{
+	static const char *const words[] = {"a/b.c:1,x=%", "", "it's", "a b", "\033[2J"};
+
+	(void)arg;
+	for (size_t i = 0; i < PW_ARRAY_LEN(words); i++) {
+		pw_cli_print_word(stdout, words[i]);
+		putchar('\n');
+	}
+}
+
+static void words_are_quoted_for_a_shell(void **state)
+{
+	char text[128];
+
+	(void)state;
+	capture(stdout, print_words, NULL, text, sizeof(text));
+	assert_string_equal(text, "a/b.c:1,x=%\n''\n'it'\\''s'\n'a b'\n'?[2J'\n");
+}
+
 static void print_result(void *arg)
 {
 	json_t *o = pw_cli_json_result("pagewire.probe/1", 3);
@@ -279,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_of_any_origin_becomes_json),
 		cmocka_unit_test(long_text_is_kept_whole),
+		cmocka_unit_test(words_are_quoted_for_a_shell),
 		cmocka_unit_test(results_carry_schema_version_and_exit_code),
 		cmocka_unit_test(errors_cannot_command_the_terminal),
 		cmocka_unit_test(what_the_host_lacks_is_77),

@@ -342,8 +342,8 @@ static int explain_failure(struct pw_eal *eal, int code, struct pw_err *err)
 	else if (code == ENOMEM)
 		mend = "reserve hugepages, or use --no-huge (pagewire doctor: hugepages.free)";
 	else if (code == EALREADY)
-		mend = "an earlier port of this process has ended EAL, which starts once a "
-		       "process: open the port in a new process";
+		mend = "it was started before in this process, and starts once: open the port in "
+		       "a new process";
 	return pw_err_set(err, code ? code : EIO, "start EAL: %s%s; %s",
 		strerror(code ? code : EIO), pw_eal_last_words(eal), mend);
 }

@@ -180,7 +180,8 @@ static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err
 		.symbol_len = job->symbol_len,
 		.file_bytes = s->streamed_bytes,
 		.n_files = s->n_streamed,
-		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(port->queue_size) * job->symbol_len,
+		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(port->queue_size) * job->symbol_len *
+			     pw_job_n_queues(job->opt),
 	};
 	uint64_t fixed = pw_dpdk_pool_bytes(port->mtu, port->queue_size, port->n_queues) +
 			 pw_dpdk_stage_bytes(s->staged_bytes + 1) + (8u << 20);
@@ -399,8 +400,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 
 	if (!r)
 		r = pw_port_check(&job->spec, err);
-	CPU_ZERO(&job->cpus_before_eal);
-	sched_getaffinity(0, sizeof(job->cpus_before_eal), &job->cpus_before_eal);
+	sched_getaffinity(0, sizeof(job->cpus), &job->cpus);
 	if (!r)
 		r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
 	if (r)
@@ -461,14 +461,15 @@ static int start_telemetry(struct pw_job *job, struct pw_err *err)
 int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 {
 	struct pw_send_config cfg;
-	uint16_t i;
+	uint32_t i;
 	int r = start_telemetry(job, err);
 
 	if (r)
 		return r;
 	cfg = (struct pw_send_config){
 		.ops = &pw_dpdk_tx_ops,
-		.path = job->tx,
+		.paths = job->queues,
+		.n_paths = pw_dpdk_tx_n_queues(job->tx),
 		.path_text = job->opt->port.port,
 		.files = &job->files,
 		.flow = job->flow,
@@ -479,6 +480,9 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.set = job->opt->set,
 		.open_window = open_window,
 		.ctx = job,
+		/* a program that chooses the symbols announces them once, with their digests */
+		.digest_first_bytes = job->no_stream ? UINT64_MAX : PW_SEND_DIGEST_FIRST,
+		.reader_cpus = &job->cpus,
 		.stream = job->stream,
 		.stream_mem = pw_dpdk_stage_mem(job->tx),
 		.stopped = job->stopped,
@@ -488,11 +492,10 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.stretch_ctx = job->stretch_ctx,
 		.log = job->log,
 	};
+
 	pw_job_pace_config(job->opt, job->info.queue_mbps, &cfg);
-	cfg.n_more = pw_dpdk_tx_n_queues(job->tx) - 1u;
-	for (i = 0; i < cfg.n_more; i++)
-		job->more_queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)(i + 1));
-	cfg.more_paths = job->more_queues;
+	for (i = 0; i < cfg.n_paths; i++)
+		job->queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)i);
 	return pw_send_create(&job->send, &cfg, err);
 }
 

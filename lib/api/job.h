@@ -49,12 +49,12 @@ struct pw_job {
 	struct pw_stream_plan stream; /* n_slots 0: nothing is streamed */
 	uint32_t tsi;                 /* as given, or drawn */
 	uint32_t symbol_len;
-	uint64_t va_next;          /* where the next mapping for a device goes */
-	cpu_set_t cpus_before_eal; /* of the process, before EAL pinned the thread */
+	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;
-	void *more_queues[PW_JOB_MAX_QUEUES]; /* path handles of queues 1.. */
-	struct pw_tx_counters counters;       /* all queues' sums, see pw_job_counters() */
-	struct pw_job_telemetry *telemetry;   /* NULL: not asked for */
+	void *queues[PW_JOB_MAX_QUEUES];    /* path handles */
+	cpu_set_t cpus;                     /* that the process had before EAL bound it to one */
+	struct pw_tx_counters counters;     /* all queues' sums, see pw_job_counters() */
+	struct pw_job_telemetry *telemetry; /* NULL: not asked for */
 	struct pw_dpdk_tx_info info;
 	enum pw_csum csum; /* the choice for udp_checksum */
 	struct pw_send *send;

@@ -101,8 +101,8 @@ void pw_job_telemetry_tick(void *ctx, const struct pw_send_status *st)
 	if (c.payload_bytes && s->start_ns == 0)
 		s->start_ns = st->start_ns;
 	s->n_files = jt->cfg.files->n;
-	s->bytes_total = st->bytes_total;
-	if (st->phase != PW_SEND_READING) { /* there, bytes_done counts what was read */
+	if (st->phase != PW_SEND_READING) { /* there, the bytes are those that are read */
+		s->bytes_total = st->bytes_total;
 		s->bytes_done = st->bytes_done;
 		s->pass = st->pass;
 		jt->file = st->file;

@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "api/job.h"
-#include "base/bytes.h"
-#include "file/guard.h"
-#include "send/send_private.h"
+#include "send/direct.h"
 
 static_assert(PAGEWIRE_BURST == PW_BURST, "the public burst is the path's");
 static_assert(PAGEWIRE_MAX_FILES == PW_SEND_GROUP, "the public files are one FDT group");
@@ -17,7 +15,6 @@ static_assert(PAGEWIRE_MAX_FILES == PW_SEND_GROUP, "the public files are one FDT
 struct pagewire {
 	struct pw_job_options options;
 	struct pw_job job;
-	struct pw_send_result result;
 	struct pw_err err;
 	bool announced;
 };
@@ -76,7 +73,7 @@ static int start(struct pagewire *pw, const char *const *paths, unsigned int n)
 	if (!r)
 		r = pw_job_prepare(job, &pw->err);
 	if (!r)
-		r = pw_send_open_group(job->send, &pw->result, 0, &pw->err);
+		r = pw_send_open(job->send, &pw->err);
 	return r;
 }
 
@@ -93,38 +90,28 @@ int pagewire_open(struct pagewire **out, const struct pagewire_config *config,
 	return r ? r : start(pw, paths, n_paths);
 }
 
-static struct pw_send_slot *slot_of(const struct pagewire *pw, unsigned int i)
+static struct pw_send_file_view view(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send *s = pw->job.send;
+	struct pw_send_file_view v = {0};
 
-	return s && i < s->n_group ? s->group[i] : NULL;
+	if (pw->job.send)
+		pw_send_view(pw->job.send, i, &v);
+	return v;
 }
 
 uint64_t pagewire_symbols(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send_slot *slot = slot_of(pw, i);
-
-	return slot ? slot->obj.blocks.n_symbols : 0;
+	return view(pw, i).n_symbols;
 }
 
 uint64_t pagewire_bytes(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send_slot *slot = slot_of(pw, i);
-
-	return slot ? slot->win.len_bytes : 0;
+	return view(pw, i).len_bytes;
 }
 
 const void *pagewire_pages(const struct pagewire *pw, unsigned int i)
 {
-	const struct pw_send_slot *slot = slot_of(pw, i);
-	const struct pw_extent *first, *last;
-
-	if (!slot || slot->win.n_extents == 0)
-		return NULL;
-	first = &slot->win.extents[0];
-	last = &slot->win.extents[slot->win.n_extents - 1];
-	/* extents that differ only in their IOVAs are one mapping */
-	return last->va - first->va == (ptrdiff_t)last->offset ? first->va : NULL;
+	return view(pw, i).pages;
 }
 
 int pagewire_announce(struct pagewire *pw)
@@ -134,52 +121,17 @@ int pagewire_announce(struct pagewire *pw)
 	if (!pw->job.send)
 		return pw_err_set(&pw->err, EINVAL,
 			"cannot announce: the sender is not open; call pagewire_open()");
-	r = pw_send_fdt(pw->job.send, false, &pw->err);
+	r = pw_send_announce(pw->job.send, &pw->err);
 	pw->announced |= r == 0;
 	return r;
 }
 
-/* Pages that are gone were replaced by zeros, which receivers must not take for the file. */
-static int check_lost(struct pagewire *pw, const struct pw_send_slot *slot)
-{
-	const char *fault;
-
-	if (!pw_guard_any_lost())
-		return 0;
-	if (pw_guard_lost(slot->guard))
-		return pw_err_set(&pw->err, EIO,
-			"cannot send %s: it was truncated after pagewire_open(); leave files alone "
-			"while they are sent, and open it again",
-			slot->file->path);
-	fault = pw_dpdk_tx_ops.fault(pw->job.tx);
-	return fault ? pw_err_set(&pw->err, EIO, "cannot send: %s", fault) : 0;
-}
-
 int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned int n)
 {
-	struct pw_send_slot *slot = slot_of(pw, i);
-	struct pw_tx_burst b = {0};
-	uint32_t sbn, esi;
-	uint16_t taken;
-	int r;
-
-	if (!slot || n == 0 || n > PW_BURST || first >= slot->obj.blocks.n_symbols ||
-		n > slot->obj.blocks.n_symbols - first)
+	if (!pw->job.send)
 		return pw_err_set(&pw->err, EINVAL,
-			"cannot send %u symbols: they are not in file %u; see pagewire_symbols()",
-			n, i);
-	pw_blocks_locate(&slot->obj.blocks, first, &sbn, &esi);
-	b.obj = &slot->obj;
-	b.offset = first * slot->obj.blocks.symbol_len;
-	b.sbn = (uint16_t)sbn;
-	b.esi = (uint16_t)esi;
-	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&slot->obj.blocks, sbn) - esi);
-	r = check_lost(pw, slot);
-	if (r)
-		return r;
-	taken = pw_dpdk_tx_ops.send(pw->job.tx, &b);
-	r = check_lost(pw, slot); /* the driver may have copied a page that is gone */
-	return r ? r : taken;
+			"cannot send: the sender is not open; call pagewire_open()");
+	return pw_send_burst(pw->job.send, i, first, n, &pw->err);
 }
 
 void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out)
@@ -206,7 +158,7 @@ void pagewire_close(struct pagewire *pw)
 	if (!pw)
 		return;
 	if (pw->announced)
-		pw_send_close_session(pw->job.send, NULL);
+		pw_send_close(pw->job.send, NULL);
 	pw_job_finish(&pw->job);
 	free(pw);
 }

@@ -118,7 +118,8 @@ static int run_session(struct pw_stretch *s, const struct pw_way_config *way_cfg
 	bool remote = cell->wire->kind == PW_WIRE_NIC;
 	struct pw_send_config cfg = {
 		.ops = way->packets,
-		.path = path,
+		.paths = &path,
+		.n_paths = 1,
 		.path_text = way->name,
 		.files = files,
 		.flow = cell->wire->flow,
@@ -131,6 +132,7 @@ static int run_session(struct pw_stretch *s, const struct pw_way_config *way_cfg
 		.set.fdt_interval_ns = FDT_NS,
 		.set.lead_ns = remote ? REMOTE_LEAD_NS : 0,
 		.set.link_grace_ns = PW_SEND_LINK_GRACE_NS,
+		.digest_first_bytes = PW_SEND_DIGEST_FIRST,
 		.open_window = open_window,
 		.ctx = s,
 		.stretch = pw_stretch_hook,

@@ -131,12 +131,22 @@ static void free_slots(struct pw_stream *s)
 	}
 }
 
+static void free_ring(struct pw_stream *s)
+{
+	if (!s)
+		return;
+	free(s->slots);
+	free(s->order);
+	free(s);
+}
+
 static int make_slot(struct pw_stream *s, struct pw_stream_slot *slot)
 {
 	slot->mem = s->cfg.mem.alloc(s->cfg.mem.ctx, s->slot_memory, PW_READIN_ALIGN);
 	slot->win.extents = calloc(1, sizeof(*slot->win.extents));
 	if (!slot->mem || !slot->win.extents)
 		return -ENOMEM;
+	slot->is_free = true;
 	slot->win.pages = PW_PAGES_STREAM;
 	slot->win.len_bytes = slot->win.map_bytes = s->slot_memory;
 	slot->win.page_bytes = s->cfg.mem.page_bytes ? s->cfg.mem.page_bytes : PW_READIN_ALIGN;
@@ -173,11 +183,13 @@ int pw_stream_create(struct pw_stream **out, const struct pw_stream_config *cfg,
 	int ret = 0;
 
 	*out = NULL;
-	if (s)
+	if (s) {
 		s->slots = calloc(cfg->plan.n_slots, sizeof(*s->slots));
-	if (!s || !s->slots) {
-		free(s);
-		return pw_err_sys(err, ENOMEM, "stream");
+		s->order = calloc(cfg->plan.n_slots, sizeof(*s->order));
+	}
+	if (!s || !s->slots || !s->order) {
+		free_ring(s);
+		return pw_err_sys(err, ENOMEM, "cannot stream");
 	}
 	s->cfg = *cfg;
 	s->n_slots = cfg->plan.n_slots;
@@ -187,15 +199,15 @@ int pw_stream_create(struct pw_stream **out, const struct pw_stream_config *cfg,
 		ret = make_slot(s, &s->slots[i]);
 	if (ret < 0)
 		pw_err_set(err, ENOMEM,
-			"stream: slot %u of %u finds no memory; raise --memory, add huge pages or "
+			"cannot stream: slot %u of %u finds no memory; raise --memory, add huge "
+			"pages or "
 			"lower --stream-memory (pagewire doctor: hugepages.free)",
 			i, s->n_slots);
 	else
 		ret = pw_uring_open(&s->ring, &want, err);
 	if (ret < 0) {
 		free_slots(s);
-		free(s->slots);
-		free(s);
+		free_ring(s);
 		return ret;
 	}
 	register_buffers(s);
@@ -222,6 +234,5 @@ void pw_stream_destroy(struct pw_stream *s)
 		return; /* the disk may still write to the slots */
 	io_uring_queue_exit(&s->ring);
 	free_slots(s);
-	free(s->slots);
-	free(s);
+	free_ring(s);
 }

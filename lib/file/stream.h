@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Files of any size through bounded memory: a ring of slots, read into ahead of the transmitter by
- * io_uring and O_DIRECT.
+ * Files of any size through bounded memory: a ring of slots that io_uring and O_DIRECT fill ahead of the
+ * transmitter.
  *
- *   next() -> [reading] --disk--> [ready] --taken in order--> [sent] --n_out 0--> [reading] ...
+ *   next() -> [reading] --disk--> [read] --taken in order--> [sent by a lane] -- given back --> [reading]
  *
- * Each slot is a page window of its own, so that its n_out says when the driver has let go of it and
- * a symbol never lies in two. What a slot holds is a piece of a file, whole symbols of it; where it
- * starts inside a block of the disk, that block is read again.
+ * Each slot is a page window of its own: its n_out tells when the driver has let go of it, and no symbol
+ * lies in two of them. A slot holds a piece of a file, whole symbols of it. Where a piece starts inside a
+ * block of the disk, that block is read again.
  *
- * One thread. Slots' memory is the caller's (struct pw_stage_mem): attached to a port once, used
- * for every file.
+ * One thread reads: it calls pump() and take(). Any thread may use a piece that was taken, and gives its slot
+ * back once; slots are filled again in whatever order they come back. The memory of the slots is the
+ * caller's (struct pw_stage_mem): attached to a port once, used for every file.
  */
 #ifndef PW_FILE_STREAM_H
 #define PW_FILE_STREAM_H
@@ -75,26 +76,27 @@ int pw_stream_create(struct pw_stream **s, const struct pw_stream_config *cfg, s
 uint32_t pw_stream_n_slots(const struct pw_stream *s);
 struct pw_window *pw_stream_slot(struct pw_stream *s, uint32_t i);
 
-/* Takes what the disk has done, and has it read into slots that are free. With wait_ns it sleeps so
- * long at most when nothing is ready. -EIO and others: a read failed; -ESTALE: the file is shorter
- * than it was. */
+/* Takes in what the disk has done, and has it read into slots that were given back. With wait_ns it sleeps
+ * for as long at most when no piece is ready. -EIO and others: a read failed; -ESTALE: the file is shorter
+ * than it was. The reading thread. */
 int pw_stream_pump(struct pw_stream *s, uint64_t wait_ns, struct pw_err *err);
 
-/* The next piece in order, when it is ready, with the window it lies in; else NULL. */
-const struct pw_stream_piece *pw_stream_ready(struct pw_stream *s, struct pw_window **win);
+/* The next piece in order when it has been read, with the number of the slot that it lies in; else NULL. The
+ * reading thread. */
+const struct pw_stream_piece *pw_stream_take(struct pw_stream *s, uint32_t *slot);
 
-/* The piece is sent: its slot is read into again once the window's n_out is 0. */
-void pw_stream_sent(struct pw_stream *s);
+/* The piece in this slot is sent, and the slot's n_out is 0: it may be read into again. Any thread. */
+void pw_stream_give_back(struct pw_stream *s, uint32_t slot);
 
-/* Forgets all that was not sent, so that its files may be closed. */
+/* Forgets all pieces, so that their files may be closed. No other thread uses one. */
 void pw_stream_drop(struct pw_stream *s);
 
-/* What the disk has owed for longest, or NULL when it owes nothing. */
+/* What the disk has owed for longest, or NULL when it owes nothing. The reading thread. */
 const struct pw_stream_piece *pw_stream_owed(const struct pw_stream *s);
 
-/* Waits for the disk, frees the memory. What the driver has kept, or a disk that is stuck may still
- * write to, is leaked: better that than a device at memory that is somebody else's. The files must be
- * open. Accepts NULL. */
+/* Waits for the disk and frees the memory. What the driver has kept, or a disk that is stuck may still
+ * write to, is leaked: otherwise a device would access memory of another owner. The files must be open.
+ * Accepts NULL. */
 void pw_stream_destroy(struct pw_stream *s);
 
 #endif

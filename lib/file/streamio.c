@@ -12,9 +12,10 @@
 #define SETTLE_MAX 100 /* times that, without a word of the disk */
 #define MAX_SHORT  3
 
-static struct pw_stream_slot *slot_of(struct pw_stream *s, uint64_t n)
+/* Of piece n, which was started and not taken. */
+static struct pw_stream_slot *slot_of(const struct pw_stream *s, uint64_t n)
 {
-	return &s->slots[n % s->n_slots];
+	return &s->slots[s->order[n % s->n_slots]];
 }
 
 static struct pw_readin *file_of(const struct pw_stream_slot *slot)
@@ -31,11 +32,11 @@ static int fail(struct pw_stream *s, const struct pw_stream_slot *slot, int code
 		return -s->failed.code;
 	if (code == ESTALE)
 		return pw_err_set(&s->failed, ESTALE,
-			"read %s: it ended at byte %llu of %llu, truncated while it was being "
-			"sent; keep it still and send it again",
+			"cannot read %s: it was truncated to %llu of %llu bytes while it was being "
+			"sent; send it again when nothing writes to it",
 			in->path, (unsigned long long)at, (unsigned long long)in->len_bytes);
 	return pw_err_sys(
-		&s->failed, code, "read %s at byte %llu", in->path, (unsigned long long)at);
+		&s->failed, code, "cannot read %s at byte %llu", in->path, (unsigned long long)at);
 }
 
 static bool submit(struct pw_stream *s, struct pw_stream_slot *slot)
@@ -61,35 +62,55 @@ static bool submit(struct pw_stream *s, struct pw_stream_slot *slot)
 	return true;
 }
 
-/* Its runs now show the piece: they end with it, because a packet is cut to what its run has. */
+/* The extents of its window now describe the piece. They end with it, because a packet is cut to what its
+ * extent has. */
 static void lay_out(struct pw_stream_slot *slot, uint64_t slot_memory)
 {
 	struct pw_window *w = &slot->win;
 	uint32_t i;
 
 	for (i = 0; i < w->n_extents; i++) {
-		struct pw_extent *run = &w->extents[i];
-		uint64_t at = (uint64_t)(run->va - slot->mem);
+		struct pw_extent *extent = &w->extents[i];
+		uint64_t at = (uint64_t)(extent->va - slot->mem);
 		uint64_t end =
-			i + 1 < w->n_extents ? (uint64_t)(run[1].va - slot->mem) : slot_memory;
+			i + 1 < w->n_extents ? (uint64_t)(extent[1].va - slot->mem) : slot_memory;
 
-		run->offset = slot->from + at;
+		extent->offset = slot->from + at;
 		end = pw_min_u64(end, slot->len_bytes);
-		run->len_bytes = end > at ? end - at : 0;
+		extent->len_bytes = end > at ? end - at : 0;
 	}
+}
+
+static bool find_free(struct pw_stream *s, uint32_t *slot)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->n_slots; i++) {
+		*slot = (s->next_slot + i) % s->n_slots;
+		if (atomic_load_explicit(&s->slots[*slot].is_free, memory_order_acquire)) {
+			s->next_slot = (*slot + 1) % s->n_slots;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool start_next(struct pw_stream *s)
 {
-	struct pw_stream_slot *slot = slot_of(s, s->n_started);
+	struct pw_stream_slot *slot;
+	uint32_t i;
 
-	if (s->n_started - s->n_sent == s->n_slots || slot->win.n_out ||
-		!s->cfg.next(s->cfg.ctx, &slot->piece))
+	if (!find_free(s, &i))
 		return false;
+	slot = &s->slots[i];
+	if (!s->cfg.next(s->cfg.ctx, &slot->piece))
+		return false;
+	s->order[s->n_started % s->n_slots] = i;
 	slot->from = pw_align_down(slot->piece.offset, PW_READIN_ALIGN);
 	slot->len_bytes = slot->piece.offset + slot->piece.len_bytes - slot->from;
 	slot->done_bytes = 0;
 	slot->n_short = 0;
+	atomic_store_explicit(&slot->is_free, false, memory_order_relaxed);
 	slot->state = PW_SLOT_AGAIN;
 	lay_out(slot, s->slot_memory);
 	s->n_again++;
@@ -97,14 +118,14 @@ static bool start_next(struct pw_stream *s)
 	return true;
 }
 
-/* Pieces that were read in part go on first: they are the next to be sent. */
+/* Pieces that were read in part come first: they are the next to be sent. */
 static void start_reads(struct pw_stream *s)
 {
 	uint64_t n;
 
 	while (s->n_reading + s->n_again < s->depth && start_next(s))
 		;
-	for (n = s->n_sent; s->n_again && n < s->n_started; n++) {
+	for (n = s->n_taken; s->n_again && n < s->n_started; n++) {
 		struct pw_stream_slot *slot = slot_of(s, n);
 
 		if (slot->state != PW_SLOT_AGAIN)
@@ -115,7 +136,7 @@ static void start_reads(struct pw_stream *s)
 	}
 }
 
-/* This file system does not do after all what it said it does. */
+/* The file system refuses a direct read although it accepted O_DIRECT. */
 static bool fall_back(struct pw_stream_slot *slot, int code)
 {
 	if (!slot->direct || (code != EINVAL && code != EOPNOTSUPP) ||
@@ -131,8 +152,8 @@ static void again(struct pw_stream *s, struct pw_stream_slot *slot)
 	s->n_again++;
 }
 
-/* Less than was asked for, and no whole blocks: the file has ended, or the disk is at its wits' end
- * and is asked once more from the last whole block. */
+/* Short read that is no multiple of a block: the file has ended, or the read is tried again from the last
+ * whole block. */
 static int take_short(struct pw_stream *s, struct pw_stream_slot *slot)
 {
 	struct stat st;
@@ -147,7 +168,7 @@ static int take_short(struct pw_stream *s, struct pw_stream_slot *slot)
 	return 0;
 }
 
-/* One read's end: all of it, a part of it, or a reason. */
+/* A read has ended: with all bytes, with a part of them, or with an error. */
 static int take(struct pw_stream *s, struct pw_stream_slot *slot, int res)
 {
 	s->n_reading--;
@@ -158,7 +179,7 @@ static int take(struct pw_stream *s, struct pw_stream_slot *slot, int res)
 	}
 	if (res < 0)
 		return fail(s, slot, -res);
-	/* the last block's rest is no byte of the file, or of a file that grew */
+	/* bytes after the piece, up to the end of the block, do not count */
 	slot->done_bytes = pw_min_u64(slot->done_bytes + (uint64_t)res, slot->len_bytes);
 	if (slot->done_bytes == slot->len_bytes) {
 		slot->state = PW_SLOT_READY;
@@ -184,14 +205,18 @@ static int take_all(struct pw_stream *s)
 	return ret;
 }
 
+static bool is_ready(struct pw_stream *s)
+{
+	return s->n_taken < s->n_started && slot_of(s, s->n_taken)->state == PW_SLOT_READY;
+}
+
 int pw_stream_pump(struct pw_stream *s, uint64_t wait_ns, struct pw_err *err)
 {
-	struct pw_window *unused;
 	int ret = s->failed.code ? -s->failed.code : take_all(s);
 
 	if (ret == 0)
 		start_reads(s);
-	if (ret == 0 && wait_ns && s->n_reading && !pw_stream_ready(s, &unused)) {
+	if (ret == 0 && wait_ns && s->n_reading && !is_ready(s)) {
 		ret = pw_uring_wait(&s->ring, 1, wait_ns);
 		ret = ret == -EINTR ? 0 : ret;
 	} else if (ret == 0 && io_uring_sq_ready(&s->ring)) {
@@ -199,7 +224,7 @@ int pw_stream_pump(struct pw_stream *s, uint64_t wait_ns, struct pw_err *err)
 		ret = ret >= 0 || ret == -EAGAIN || ret == -EBUSY || ret == -EINTR ? 0 : ret;
 	}
 	if (ret < 0 && !s->failed.code)
-		pw_err_sys(&s->failed, -ret, "read by io_uring");
+		pw_err_sys(&s->failed, -ret, "cannot read by io_uring");
 	if (ret == 0)
 		ret = take_all(s);
 	if (ret < 0 && err)
@@ -207,40 +232,40 @@ int pw_stream_pump(struct pw_stream *s, uint64_t wait_ns, struct pw_err *err)
 	return ret;
 }
 
-const struct pw_stream_piece *pw_stream_ready(struct pw_stream *s, struct pw_window **win)
+const struct pw_stream_piece *pw_stream_take(struct pw_stream *s, uint32_t *slot)
 {
-	struct pw_stream_slot *slot = slot_of(s, s->n_sent);
-
-	if (s->n_sent == s->n_started || slot->state != PW_SLOT_READY)
+	if (!is_ready(s))
 		return NULL;
-	*win = &slot->win;
-	return &slot->piece;
+	*slot = s->order[s->n_taken++ % s->n_slots];
+	return &s->slots[*slot].piece;
 }
 
-void pw_stream_sent(struct pw_stream *s)
+void pw_stream_give_back(struct pw_stream *s, uint32_t slot)
 {
-	slot_of(s, s->n_sent)->state = PW_SLOT_IDLE;
-	s->n_sent++;
+	atomic_store_explicit(&s->slots[slot].is_free, true, memory_order_release);
 }
 
 const struct pw_stream_piece *pw_stream_owed(const struct pw_stream *s)
 {
 	uint64_t n;
 
-	for (n = s->n_sent; n < s->n_started; n++) {
-		const struct pw_stream_slot *slot = &s->slots[n % s->n_slots];
-
-		if (slot->state != PW_SLOT_READY)
-			return &slot->piece;
+	for (n = s->n_taken; n < s->n_started; n++) {
+		if (slot_of(s, n)->state != PW_SLOT_READY)
+			return &slot_of(s, n)->piece;
 	}
 	return NULL;
 }
 
 void pw_stream_drop(struct pw_stream *s)
 {
+	uint32_t i;
+
 	s->stuck = s->stuck || !pw_stream_settle(s);
-	for (; s->n_sent < s->n_started; s->n_sent++)
-		slot_of(s, s->n_sent)->state = PW_SLOT_IDLE;
+	for (i = 0; i < s->n_slots; i++) {
+		s->slots[i].state = PW_SLOT_IDLE;
+		pw_stream_give_back(s, i);
+	}
+	s->n_taken = s->n_started;
 	s->n_again = 0;
 }
 

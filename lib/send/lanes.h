@@ -1,48 +1,63 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lanes: more queues of the path than one, each with a thread that feeds it.
+ * The lanes of a session: one, or one for each queue of the port. Lane 0 is fed by the session's thread,
+ * each further one by a thread of its own.
  *
- *   lane 0    the session's own thread and path: file tables, control, the clock, and its share
- *   lane i    a thread, a path handle, its own n_out for each window, a share of the rate,
- *             packets from UDP source port + i, by which a receiver's RSS tells them apart
+ *   session's thread   start -----------------> lane 0 sends ---> wait ---> tables, next group
+ *   lane i's thread      parked --> sends its chunks ----------> parked
  *
- *   session   [windows opened, table sent on every lane] --deal--> lanes --all parked--> next group
- *
- * Lanes send only while the session is in pw_lanes_symbols(); at any other time they are parked, and
- * the session may use their paths and windows. The first failure stops all.
+ * While the lanes are parked the session's thread may use the paths of all of them. The first failure
+ * stops all.
  */
 #ifndef PW_SEND_LANES_H
 #define PW_SEND_LANES_H
 
-#include "send/send_private.h"
+#include <pthread.h>
 
-struct pw_lanes; /* opaque */
+#include "send/lane.h"
+#include "send/send.h"
 
-/* Starts cfg.n_more threads; s->lanes stays NULL when that is 0. */
-int pw_lanes_create(struct pw_send *s, struct pw_err *err);
-/* Copies of the slot's window and headers for each lane, after it was attached. */
-int pw_lanes_dress(struct pw_send *s, struct pw_send_slot *slot, struct pw_err *err);
-void pw_lanes_undress(struct pw_send_slot *slot);
-/* Packets of the slot in flight, of all lanes. */
-uint32_t pw_lanes_n_out(const struct pw_send *s, const struct pw_send_slot *slot);
+struct pw_send_lanes {
+	struct pw_send_lane *v;
+	uint32_t n;
+	struct pw_lane_shared shared;
+	const struct pw_send_source *source; /* of the work under way */
+	struct pw_lane_thread *threads;      /* of lanes 1.. */
+	uint32_t n_threads;                  /* that have started */
+	atomic_uint n_busy;
+	atomic_bool failed; /* err is set */
+	pthread_mutex_t lock;
+	pthread_cond_t go;
+	uint64_t generation; /* of starts; under lock, as all below */
+	bool quit;
+	struct pw_err err;
+};
 
-/* Says the file table on lanes 1 and up: within a queue, order is kept; between queues it is not. */
-int pw_lanes_fdt(struct pw_send *s, struct pw_err *err);
-/* The group's files but streamed ones, by all lanes. */
-int pw_lanes_symbols(struct pw_send *s, struct pw_err *err);
-/* Bytes that lanes 1 and up have sent of the group under way. Any time, as all below. */
-uint64_t pw_lanes_bytes(const struct pw_send *s);
-/* What has stopped a lane: -errno with err, or 0. */
-int pw_lanes_failed(struct pw_send *s, struct pw_err *err);
-/* While the link is down nothing goes. */
-void pw_lanes_hold(struct pw_send *s, bool hold);
-void pw_lanes_reap(struct pw_send *s);
-/* Packets that the paths of lanes 1 and up still hold. */
-uint32_t pw_lanes_outstanding(const struct pw_send *s);
-/* Waits until the driver has let go of what lanes 1 and up sent; -ETIMEDOUT when it does not. */
-int pw_lanes_drain(struct pw_send *s, struct pw_err *err);
-/* Adds the lanes' cycles to the result's, and what became of their shares of the rate. */
-void pw_lanes_account(const struct pw_send *s, struct pw_send_result *res);
-void pw_lanes_destroy(struct pw_send *s);
+/* look and between are lane 0's, see send/lane.h. Starts the threads. */
+int pw_send_lanes_create(struct pw_send_lanes *l, const struct pw_send_config *cfg,
+	int (*look)(struct pw_send_lane *, uint64_t, uint64_t, struct pw_err *),
+	int (*between)(struct pw_send_lane *, uint64_t, struct pw_err *), void *owner,
+	struct pw_err *err);
+void pw_send_lanes_destroy(struct pw_send_lanes *l); /* accepts a zeroed one */
+
+/* Sends all that the source has, by all lanes; returns when all are parked. */
+int pw_send_lanes_run(
+	struct pw_send_lanes *l, const struct pw_send_source *source, struct pw_err *err);
+
+/* Any thread: what another one could not do. The first error is kept, the work is given up. */
+void pw_send_lanes_fail(struct pw_send_lanes *l, const struct pw_err *err);
+/* What has stopped the work: -errno with err, or 0. */
+int pw_send_lanes_failed(struct pw_send_lanes *l, struct pw_err *err);
+
+/* Sums over the lanes. Any time. */
+uint64_t pw_send_lanes_bytes(const struct pw_send_lanes *l);
+uint64_t pw_send_lanes_packets(const struct pw_send_lanes *l);
+uint32_t pw_send_lanes_outstanding(const struct pw_send_lanes *l);
+
+/* While they are parked. */
+void pw_send_lanes_pace_start(struct pw_send_lanes *l, uint64_t now_ns);
+void pw_send_lanes_reap(struct pw_send_lanes *l);
+/* Adds up cycles, and what became of the lanes' shares of the rate. */
+void pw_send_lanes_account(const struct pw_send_lanes *l, struct pw_send_result *res);
 
 #endif

@@ -2,20 +2,23 @@
 /*
  * The sender's session: which symbol goes when, over any path.
  *
- *   pass 1..loops   for each group of files:  open windows, digest (first pass), FDT, symbols
- *                                             FDT again every fdt_interval
- *   end             FDT packets with the close-session flag, until the driver has let go
+ *   pass 1..loops   for each group of files:  open the windows, file table, symbols by all lanes,
+ *                                             the table again meanwhile and after the last symbol
+ *   end             all tables once more; packets with the close-session flag until the driver has
+ *                   let go of every page
  *
- * A streamed file is read as it goes: the table's first instance has no digest of it, the one after
- * its last symbol has.
+ *   session.c  passes, groups, link, clock      lane.c    the loop that feeds one queue
+ *   group.c    hands the symbols out to lanes   lanes.c   their threads
+ *   slot.c     one file: window, headers        reader.c  disk and digests, ahead of the lanes and beside them
+ *   tables.c   file tables                      pace.c    the rate
  *
- * Files go in groups, one FDT instance a group, so that any number of files fits into bounded
- * memory; windows close when the driver has given back their last packet. One thread, and one more for
- * each further queue (send/lanes.h).
+ * Files go in groups, with one file table for each, so that any number of files fits into bounded memory.
+ * Windows are closed when the driver has given back their last packet.
  */
 #ifndef PW_SEND_SEND_H
 #define PW_SEND_SEND_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,14 +32,16 @@
 #include "wire/fdt.h"
 
 #define PW_SEND_LINK_GRACE_NS 500000000ull
+#define PW_SEND_DIGEST_FIRST  (4ull << 20) /* usual digest_first_bytes */
 #define PW_SEND_GROUP         64 /* files in one FDT instance, and windows open at once (twice that) */
 
 enum pw_send_phase { PW_SEND_READING, PW_SEND_SENDING, PW_SEND_CLOSING };
 
 struct pw_send_status {
 	enum pw_send_phase phase;
-	uint64_t bytes_done;  /* of all passes; READING: digested so far, of this file */
-	uint64_t bytes_total; /* 0 when loops is 0 */
+	uint64_t
+		bytes_done; /* of all passes; READING: read so far of a file, before its first symbol */
+	uint64_t bytes_total; /* 0: unknown, as with loops 0; READING: to be read of that file */
 	uint64_t packets;
 	uint64_t pass;      /* 1.. */
 	uint64_t file;      /* the one under way, from 0; not while READING */
@@ -64,9 +69,8 @@ struct pw_send_settings {
 
 struct pw_send_config {
 	const struct pw_tx_ops *ops;
-	void *path;
-	void *const *more_paths; /* n_more: further queues of the same port, each gets a thread */
-	uint32_t n_more;
+	void *const *paths; /* n_paths: the queues of one port, a lane for each */
+	uint32_t n_paths;
 	const char *path_text;  /* PORT, for messages */
 	struct pw_files *files; /* digests are filled in */
 	struct pw_flow flow;    /* complete: MACs, addresses, ports */
@@ -76,6 +80,10 @@ struct pw_send_config {
 	bool force_wide; /* 32-bit TSI and TOI even when 16 bits suffice */
 	uint32_t tsi;
 	struct pw_send_settings set;
+	/* The digest of a file up to this size is in the first file table, for which it is read before it is
+	 * sent. That of a larger one is computed meanwhile and follows. */
+	uint64_t digest_first_bytes;
+	const cpu_set_t *reader_cpus; /* where files are read; NULL: where the caller runs */
 	uint64_t drain_ns; /* longest time in which a queue whose rate the port holds runs empty */
 	/* Opens a file's window with the provider that was chosen. */
 	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
@@ -98,26 +106,36 @@ struct pw_send_config {
 struct pw_send_result {
 	uint64_t passes;  /* whole ones */
 	uint64_t data_ns; /* first symbol to last driver acceptance, pauses for pacing included */
-	uint64_t busy_cycles;   /* of data_ns: building and handing over packets */
-	uint64_t stall_cycles;  /* of data_ns: the driver took nothing */
-	uint64_t pace_cycles;   /* of data_ns: waiting for the rate */
-	struct pw_pace pace;    /* what became of the rate, up to the last symbol */
-	uint64_t read_cycles;   /* of data_ns: a streamed file's next bytes were not there */
+	uint64_t busy_cycles;  /* of data_ns: building and handing over packets */
+	uint64_t stall_cycles; /* of data_ns: the driver took nothing */
+	uint64_t pace_cycles;  /* of data_ns: waiting for the rate */
+	struct pw_pace pace;   /* what became of the rate, up to the last symbol */
+	uint64_t
+		read_cycles; /* of data_ns: a file's next bytes were not in memory, or its digest was missing */
 	uint8_t page_in_copies; /* highest of any window */
 	enum pw_pages pages;    /* of the first window that was not empty */
 	uint64_t page_bytes;
 	bool interrupted;
 };
 
+/* 32-bit TSI and TOI in the headers; else 16. */
+static inline bool pw_send_is_wide(const struct pw_send_config *cfg)
+{
+	return cfg->force_wide || cfg->tsi > UINT16_MAX || cfg->files->n >= UINT16_MAX;
+}
+
 /* The largest symbol that fits the MTU, a multiple of 32 (whole vectors; 0.8 % of 1500 at most).
  * 0 when the MTU is too small. */
 uint32_t pw_send_symbol_for_mtu(const struct pw_flow *flow, uint32_t mtu, bool wide);
 
-/* Sends. 0, with result->interrupted when stopped() ended it; -errno: err says what and the mend.
- * Windows may still be in flight when this returns: stop the path, then pw_send_destroy(). */
-struct pw_send; /* opaque */
+struct pw_send; /* opaque; one thread */
+
 int pw_send_create(struct pw_send **s, const struct pw_send_config *cfg, struct pw_err *err);
+
+/* Sends all files. 0, with result->interrupted when stopped() ended it; -errno: err says what and how to
+ * fix it. Windows may still be in flight when this returns: stop the path, then pw_send_destroy(). */
 int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err *err);
+
 /* Closes all windows. The path must have let go: pw_dpdk_tx_stop() before. Accepts NULL. */
 void pw_send_destroy(struct pw_send *s);
 

@@ -57,7 +57,8 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 	struct pw_send_config cfg = {
 		.set.link_grace_ns = PW_SEND_LINK_GRACE_NS,
 		.ops = way->packets,
-		.path = path,
+		.paths = &path,
+		.n_paths = 1,
 		.path_text = way->name,
 		.files = &files,
 		.flow = *flow,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The sender's session over streamed files, on a path in memory that keeps packets for a while. */
+/* The sender's session on paths in memory that keep packets for a while: streamed files and mapped ones,
+ * one lane and several. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -26,13 +27,16 @@ struct path {
 	unsigned int first, n;
 	struct source *sources;
 	char log[4096];
-	char fdts[65536];
+	char fdts[1 << 20];
 	uint64_t holds_ns; /* it lets go so long after the first time that it is asked */
 	uint64_t asked_ns;
 	uint64_t n_attached;
 };
 
-static struct path path;
+#define MAX_LANES 3
+
+static struct path paths[MAX_LANES];
+static void *const path_handles[MAX_LANES] = {&paths[0], &paths[1], &paths[2]};
 static atomic_bool said; /* something was logged */
 static char dir[64];
 
@@ -51,8 +55,7 @@ static int path_attach(void *ctx, struct pw_tx_object *obj, struct pw_err *err)
 	struct path *p = ctx;
 
 	(void)err;
-	assert_int_equal(obj->win->pages, PW_PAGES_STREAM);
-	p->n_attached++;
+	p->n_attached += obj->win->pages == PW_PAGES_STREAM;
 	return 0;
 }
 
@@ -168,13 +171,14 @@ static void write_log(void *ctx, enum pw_log_level level, const char *text)
 	atomic_store(&said, true);
 }
 
-static const struct pw_log to_path = {.level = PW_LOG_WARN, .sink = write_log, .ctx = &path};
+static const struct pw_log to_path = {.level = PW_LOG_WARN, .sink = write_log, .ctx = &paths[0]};
 
 static struct pw_send_config config(struct pw_files *files)
 {
 	struct pw_send_config cfg = {
 		.ops = &ops,
-		.path = &path,
+		.paths = path_handles,
+		.n_paths = 1,
 		.path_text = "memory",
 		.files = files,
 		.flow = {.dst = {.family = 4}, .src = {.family = 4}, .vlan = PW_VLAN_NONE},
@@ -201,8 +205,10 @@ static int run(const struct pw_send_config *cfg, struct pw_send_result *res, str
 
 	assert_int_equal(r, 0);
 	r = pw_send_run(s, res, err);
-	path.holds_ns = 0;
-	path_outstanding(&path); /* as a port that is stopped */
+	for (uint32_t i = 0; i < cfg->n_paths; i++) {
+		paths[i].holds_ns = 0;
+		path_outstanding(&paths[i]); /* as a port that is stopped */
+	}
 	pw_send_destroy(s);
 	if (r == -EPERM || r == -ENOSYS)
 		skip();
@@ -237,7 +243,7 @@ static void bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end(void *
 	unsigned int i;
 
 	(void)state;
-	path = (struct path){.sources = sources};
+	paths[0] = (struct path){.sources = sources};
 	for (i = 0; i < N; i++) {
 		char name[16];
 
@@ -247,15 +253,119 @@ static void bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end(void *
 	}
 	cfg.set.loops = 2;
 	assert_int_equal(run(&cfg, &res, &err), 0);
-	assert_int_equal(path.c.payload_bytes, 2 * files.total_bytes);
-	assert_int_equal(path.n_attached, 9);
-	assert_non_null(strstr(path.fdts, "later"));
+	assert_int_equal(paths[0].c.payload_bytes, 2 * files.total_bytes);
+	assert_int_equal(paths[0].n_attached, 9);
+	assert_non_null(strstr(paths[0].fdts, "later"));
 	for (i = 0; i < N; i++) {
 		pw_digest_format(text, sizeof(text), &sources[i].f.digest);
-		assert_non_null(strstr(path.fdts, text));
+		assert_non_null(strstr(paths[0].fdts, text));
 		assert_memory_equal(files.v[i].digest.bytes, sources[i].f.digest.bytes, 16);
 		source_drop(&sources[i]);
 	}
+	pw_files_finish(&files);
+}
+
+/* Mapped files are large here, so that their digests are computed while they are sent. */
+static int open_mapped_or_streamed(
+	void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
+{
+	const char *last = strrchr(name, '/');
+
+	(void)ctx;
+	return last[1] == 'm' ? pw_pagecache_open(w, name, NULL, err)
+			      : pw_stream_file_open(w, name, err);
+}
+
+static unsigned int n_instances(const char *fdts)
+{
+	unsigned int n = 0;
+
+	while ((fdts = strstr(fdts, "<FDT-Instance"))) {
+		fdts++;
+		n++;
+	}
+	return n;
+}
+
+static void lanes_share_every_kind_of_file(void **state)
+{
+	static const char *const names[] = {"m0", "s1", "m2", "s3", "s4"};
+	static const uint64_t sizes[] = {9000001, 12000000, 5, 0, 64 * SYMBOL + 1};
+	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
+	struct source sources[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	char text[PW_DIGEST_TEXT_MAX];
+	uint64_t sum = 0;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < MAX_LANES; i++)
+		paths[i] = (struct path){.sources = sources};
+	for (i = 0; i < N; i++) {
+		sources[i] = source_make(i + 1, names[i], sizes[i], SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], names[i]);
+	}
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.n_paths = MAX_LANES;
+	cfg.digest_first_bytes = 100;
+	cfg.stream.n_slots = 9 * MAX_LANES;
+	cfg.set.loops = 2;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	for (i = 0; i < MAX_LANES; i++) {
+		assert_true(paths[i].c.payload_bytes > 0);
+		sum += paths[i].c.payload_bytes;
+		assert_true(n_instances(paths[i].fdts) >= 2); /* at the start of each pass */
+	}
+	assert_int_equal(sum, 2 * files.total_bytes);
+	/* a pass: at the start, at one third, at two thirds, at the end; late digests thrice */
+	assert_true(n_instances(paths[0].fdts) >= 9);
+	for (i = 0; i < N; i++) {
+		pw_digest_format(text, sizeof(text), &sources[i].f.digest);
+		assert_non_null(strstr(paths[0].fdts, text));
+		source_drop(&sources[i]);
+	}
+	pw_files_finish(&files);
+}
+
+/* More files than one table names: each table is repeated at the end. */
+static void all_tables_are_sent_again_at_the_end(void **state)
+{
+	enum { N = 2 * PW_SEND_GROUP + 1 };
+	static struct source sources[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	const char *at;
+	unsigned int i, n;
+
+	(void)state;
+	paths[0] = (struct path){.sources = sources};
+	for (i = 0; i < N; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "m%03u", i);
+		sources[i] = source_make(i + 1, name, 3, SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], name);
+	}
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.digest_first_bytes = PW_SEND_DIGEST_FIRST;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	/* start, two within, end, and once with all others */
+	for (i = 0; i < N; i += PW_SEND_GROUP) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "Content-Location=\"m%03u\"", i);
+		for (n = 0, at = paths[0].fdts; (at = strstr(at, name)); at++)
+			n++;
+		assert_true(n >= 5);
+		snprintf(name, sizeof(name), "m%03u", i);
+	}
+	for (i = 0; i < N; i++)
+		source_drop(&sources[i]);
 	pw_files_finish(&files);
 }
 
@@ -275,13 +385,13 @@ static void a_signal_ends_it_in_the_middle(void **state)
 	struct pw_err err = {0};
 
 	(void)state;
-	path = (struct path){.sources = &s};
+	paths[0] = (struct path){.sources = &s};
 	add_file(&files, &s, "cut");
 	cfg.stopped = stop_soon;
 	cfg.set.rate = (struct pw_rate){.unit = PW_RATE_PPS, .value = 20000};
 	assert_int_equal(run(&cfg, &res, &err), 0);
 	assert_true(res.interrupted);
-	assert_true(path.c.payload_bytes < 30000000);
+	assert_true(paths[0].c.payload_bytes < 30000000);
 	source_drop(&s);
 	pw_files_finish(&files);
 }
@@ -324,15 +434,15 @@ static void a_disk_that_says_nothing_is_reported_with_the_file(void **state)
 	pthread_t thread;
 
 	(void)state;
-	path = (struct path){.sources = &s};
+	paths[0] = (struct path){.sources = &s};
 	add_file(&files, &s, "slow.img");
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 	cfg.open_window = open_pipe;
 	cfg.read_patience_ns = 20000000;
 	assert_int_equal(pthread_create(&thread, NULL, answer_late, &s), 0);
 	assert_int_equal(run(&cfg, &res, &err), -ESTALE); /* a pipe has no time of its own */
-	assert_non_null(strstr(path.log, "slow.img at byte 0: the disk has not answered"));
-	assert_int_equal(path.c.payload_bytes, 50000);
+	assert_non_null(strstr(paths[0].log, "slow.img at byte 0: the disk has not answered"));
+	assert_int_equal(paths[0].c.payload_bytes, 50000);
 	assert_true(res.read_cycles > 0);
 	pthread_join(thread, NULL);
 	close(pipe_fds[1]);
@@ -359,7 +469,7 @@ static void a_read_error_ends_the_session_with_its_place(void **state)
 	struct pw_err err = {0};
 
 	(void)state;
-	path = (struct path){.sources = &s};
+	paths[0] = (struct path){.sources = &s};
 	add_file(&files, &s, "bad.img");
 	cfg.open_window = open_bad;
 	assert_int_equal(run(&cfg, &res, &err), -EIO);
@@ -390,12 +500,12 @@ static void a_path_that_holds_the_rate_is_waited_for(void **state)
 	(void)state;
 	add_file(&files, &s, "held.img");
 	cfg.stretch = stop_holding;
-	cfg.stretch_ctx = &path;
+	cfg.stretch_ctx = &paths[0];
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		path = (struct path){.sources = &s, .holds_ns = cases[i].holds_ns};
+		paths[0] = (struct path){.sources = &s, .holds_ns = cases[i].holds_ns};
 		cfg.drain_ns = cases[i].drain_ns;
 		assert_int_equal(run(&cfg, &res, &err), 0);
-		assert_int_equal(path.c.payload_bytes, 50000);
+		assert_int_equal(paths[0].c.payload_bytes, 50000);
 		assert_true(res.data_ns >= cases[i].at_least_ns);
 		assert_true(res.pace_cycles > 0);
 	}
@@ -407,6 +517,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end),
+		cmocka_unit_test(lanes_share_every_kind_of_file),
+		cmocka_unit_test(all_tables_are_sent_again_at_the_end),
 		cmocka_unit_test(a_signal_ends_it_in_the_middle),
 		cmocka_unit_test(a_path_that_holds_the_rate_is_waited_for),
 		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),

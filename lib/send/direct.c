@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/direct.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "file/guard.h"
+#include "send/session_private.h"
+
+int pw_send_open(struct pw_send *s, struct pw_err *err)
+{
+	if (s->cfg.files->n > PW_SEND_GROUP)
+		return pw_err_set(err, E2BIG, "cannot open %zu files: at most %d at once",
+			s->cfg.files->n, PW_SEND_GROUP);
+	return pw_session_open_group(s, 0, err);
+}
+
+bool pw_send_view(const struct pw_send *s, size_t i, struct pw_send_file_view *view)
+{
+	const struct pw_send_slot *slot;
+	const struct pw_extent *first, *last;
+
+	if (i >= s->group.n)
+		return false;
+	slot = s->group.slots[i];
+	*view = (struct pw_send_file_view){
+		.n_symbols = slot->views[0].obj.blocks.n_symbols, .len_bytes = slot->win.len_bytes};
+	if (slot->win.n_extents == 0)
+		return true;
+	first = &slot->win.extents[0];
+	last = &slot->win.extents[slot->win.n_extents - 1];
+	/* extents that differ only in their IOVAs are still one mapping */
+	if (last->va - first->va == (ptrdiff_t)last->offset)
+		view->pages = first->va;
+	return true;
+}
+
+int pw_send_announce(struct pw_send *s, struct pw_err *err)
+{
+	return pw_session_send_table(s, err);
+}
+
+int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, struct pw_err *err)
+{
+	struct pw_tx_object *obj = i < s->group.n ? &s->group.slots[i]->views[0].obj : NULL;
+	struct pw_tx_burst b = {.obj = obj};
+	uint32_t sbn, esi;
+
+	if (!obj || n == 0 || n > PW_BURST || first >= obj->blocks.n_symbols ||
+		n > obj->blocks.n_symbols - first)
+		return pw_err_set(err, EINVAL,
+			"cannot send %u symbols from %llu: file %zu does not have them; ask "
+			"pagewire_symbols()",
+			n, (unsigned long long)first, i);
+	if (pw_guard_any_lost())
+		return pw_session_look(&s->lanes.v[0], 0, 0, err);
+	pw_blocks_locate(&obj->blocks, first, &sbn, &esi);
+	b.offset = first * obj->blocks.symbol_len;
+	b.sbn = (uint16_t)sbn;
+	b.esi = (uint16_t)esi;
+	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&obj->blocks, sbn) - esi);
+	return s->cfg.ops->send(s->cfg.paths[0], &b);
+}
+
+int pw_send_close(struct pw_send *s, struct pw_err *err)
+{
+	return pw_session_close(s, err);
+}

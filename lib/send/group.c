@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/group.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define WAIT_NS 20000ull /* between two looks at what the reader has brought */
+
+/* The symbols of one file, as ranges of chunks. */
+static int plan_file(struct pw_send_group *g, size_t i, uint32_t n_lanes, struct pw_err *err)
+{
+	struct pw_send_gaps gaps = {.slot = g->slots[i]};
+	const bool streamed = g->slots[i]->win.pages == PW_PAGES_STREAM;
+	uint64_t from, to;
+	int r = 0;
+
+	while (r == 0 && pw_send_next_gap(&gaps, &from, &to))
+		r = streamed ? pw_work_add_streamed(&g->work, i, from, to,
+				       g->cfg->stream.slot_bytes / g->cfg->symbol_len, err)
+			     : pw_work_add(&g->work, i, from, to, n_lanes, err);
+	return r;
+}
+
+/* Of an item; the last symbol of a file may be shorter. */
+static uint64_t item_bytes(const struct pw_send_group *g, const struct pw_work_item *it)
+{
+	const uint64_t symbol = g->cfg->symbol_len;
+
+	return pw_min_u64(it->to * symbol, g->slots[it->file]->win.len_bytes) - it->from * symbol;
+}
+
+int pw_send_group_plan(struct pw_send_group *g, uint32_t n_lanes, bool *reads, struct pw_err *err)
+{
+	size_t i;
+	int r = 0;
+
+	*reads = false;
+	pw_work_clear(&g->work);
+	for (i = 0; r == 0 && i < g->n; i++) {
+		const struct pw_send_slot *slot = g->slots[i];
+
+		*reads |= slot->read_pages || slot->win.pages == PW_PAGES_STREAM;
+		r = plan_file(g, i, n_lanes, err);
+	}
+	if (r == 0 && g->work.n_pieces) {
+		uint32_t *slots = reallocarray(g->piece_slots, g->work.n_pieces, sizeof(*slots));
+
+		if (!slots)
+			return pw_err_set(err, ENOMEM, "cannot stream: out of memory");
+		g->piece_slots = slots;
+	}
+	g->bytes = 0;
+	for (i = 0; i < g->work.n; i++)
+		g->bytes += item_bytes(g, &g->work.items[i]);
+	if (r == 0 && !*reads)
+		atomic_store(&g->work.n_ready, g->work.n_chunks);
+	return r;
+}
+
+bool pw_send_group_give_back(struct pw_send_group *g, struct pw_send_lane *lane)
+{
+	uint32_t i, n = 0;
+
+	while (n < lane->n_held && pw_stream_slot(g->ring, lane->held[n])->n_out == 0)
+		pw_stream_give_back(g->ring, lane->held[n++]);
+	for (i = n; n && i < lane->n_held; i++)
+		lane->held[i - n] = lane->held[i];
+	lane->n_held -= n;
+	return lane->n_held == 0;
+}
+
+/* Notes that the lane sends this slot of the ring, and gives it back once the driver has let go of it. */
+static int hold_slot(
+	struct pw_send_group *g, struct pw_send_lane *lane, uint32_t slot, struct pw_err *err)
+{
+	if (!lane->held)
+		lane->held = calloc(pw_stream_n_slots(g->ring), sizeof(*lane->held));
+	if (!lane->held)
+		return pw_err_set(err, ENOMEM, "cannot stream: out of memory");
+	lane->held[lane->n_held++] = slot;
+	return 0;
+}
+
+static bool is_ready(const struct pw_send_group *g, uint64_t chunk)
+{
+	return chunk < atomic_load_explicit(&g->work.n_ready, memory_order_acquire);
+}
+
+/* Until the reader has brought the chunk into memory. */
+static int wait_for_reader(
+	struct pw_send_group *g, struct pw_send_lane *lane, uint64_t chunk, struct pw_err *err)
+{
+	const uint64_t start = pw_cycles();
+	int r = 0;
+
+	while (r == 0 && !is_ready(g, chunk)) {
+		lane->ops->reap(lane->path);
+		pw_send_group_give_back(g, lane);
+		pw_lane_nap(WAIT_NS);
+		r = lane->look(lane, pw_clock_ns(), 0, err);
+		if (r == 0 && lane->between)
+			r = lane->between(lane, pw_clock_ns(), err);
+	}
+	lane->read_cycles += pw_cycles() - start;
+	return r;
+}
+
+static int next(
+	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
+{
+	struct pw_send_group *g = ctx;
+	struct pw_work_chunk chunk;
+	int r = 0;
+
+	if (g->ring)
+		pw_send_group_give_back(g, lane);
+	if (!pw_work_take(&g->work, &lane->work_item, &chunk))
+		return 0;
+	if (!is_ready(g, chunk.number))
+		r = wait_for_reader(g, lane, chunk.number, err);
+	else if (lane->between)
+		r = lane->between(lane, pw_clock_ns(), err);
+	if (r)
+		return r;
+	*range = (struct pw_send_range){.obj = &g->slots[chunk.file]->views[lane->index].obj,
+		.from = chunk.from,
+		.to = chunk.to};
+	if (chunk.piece != PW_WORK_IN_PLACE) {
+		range->obj->win = pw_stream_slot(g->ring, g->piece_slots[chunk.piece]);
+		r = hold_slot(g, lane, g->piece_slots[chunk.piece], err);
+	}
+	return r ? r : 1;
+}
+
+void pw_send_group_init(struct pw_send_group *g, const struct pw_send_config *cfg)
+{
+	*g = (struct pw_send_group){.cfg = cfg, .source = {.next = next, .ctx = g}};
+}
+
+void pw_send_group_position(const struct pw_send_group *g, uint64_t sent_bytes,
+	const struct pw_send_slot **slot, uint64_t *file_bytes)
+{
+	size_t i, file = SIZE_MAX;
+
+	*slot = NULL;
+	*file_bytes = 0;
+	for (i = 0; i < g->work.n; i++) {
+		const struct pw_work_item *it = &g->work.items[i];
+		const uint64_t bytes = item_bytes(g, it);
+
+		if (it->file != file) {
+			if (file != SIZE_MAX && sent_bytes == 0)
+				return;
+			file = it->file;
+			*slot = g->slots[file];
+			*file_bytes = 0;
+		}
+		*file_bytes += pw_min_u64(bytes, sent_bytes);
+		sent_bytes -= pw_min_u64(bytes, sent_bytes);
+	}
+}
+
+void pw_send_group_clear(struct pw_send_group *g)
+{
+	pw_work_clear(&g->work);
+	g->n = 0;
+	g->bytes = 0;
+}
+
+void pw_send_group_finish(struct pw_send_group *g)
+{
+	pw_stream_destroy(g->ring);
+	pw_work_finish(&g->work);
+	free(g->piece_slots);
+	*g = (struct pw_send_group){0};
+}

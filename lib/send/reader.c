@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/thread.h"
+
+#define DISK_WAIT_NS 1000000ull /* asleep for the disk, between two looks at what was given back */
+#define SLOT_WAIT_NS 50000ull   /* asleep for a slot, which a lane gives back */
+#define PATIENCE_NS  5000000000ull  /* a disk that does not answer for so long is reported */
+#define KEPT_NS      30000000000ull /* a port that gives no slot back for so long is stuck */
+#define STEP_BYTES   (16ull << 20)  /* of a mapped file, between two looks at the stop flag */
+
+struct pw_send_reader {
+	struct pw_send_group *group;
+	struct pw_send_lanes *lanes;
+	pthread_t thread;
+	bool started;
+	size_t work_item; /* what is read next from the disk: chunk `next_chunk` */
+	uint64_t next_chunk;
+	atomic_bool stop;
+	atomic_bool busy;
+	pthread_mutex_t lock;
+	pthread_cond_t go;
+	uint64_t generation; /* of groups; under lock, as quit */
+	bool quit;
+};
+
+static bool is_stopped(const struct pw_send_reader *rd)
+{
+	return atomic_load_explicit(&rd->stop, memory_order_relaxed) ||
+	       atomic_load_explicit(&rd->lanes->shared.stop, memory_order_relaxed);
+}
+
+/* The ring asks what to read next: the streamed chunks, in their order. */
+static bool next_piece(void *ctx, struct pw_stream_piece *piece)
+{
+	struct pw_send_reader *rd = ctx;
+	struct pw_send_group *g = rd->group;
+	struct pw_work_chunk chunk;
+	struct pw_send_slot *slot;
+
+	do
+		if (!pw_work_chunk(&g->work, rd->next_chunk++, &rd->work_item, &chunk))
+			return false;
+	while (chunk.piece == PW_WORK_IN_PLACE);
+	slot = g->slots[chunk.file];
+	piece->file = &slot->win;
+	piece->owner = slot;
+	piece->offset = chunk.from * g->cfg->symbol_len;
+	piece->len_bytes = pw_min_u64(
+		(chunk.to - chunk.from) * g->cfg->symbol_len, slot->win.len_bytes - piece->offset);
+	return true;
+}
+
+static int attach_ring(const struct pw_send_config *cfg, struct pw_stream *ring, struct pw_err *err)
+{
+	uint32_t i;
+	int r = 0;
+
+	/* EAL's memory is mapped with EAL: nothing has to be detached */
+	for (i = 0; r == 0 && i < pw_stream_n_slots(ring); i++) {
+		struct pw_tx_object obj = {.win = pw_stream_slot(ring, i)};
+
+		r = cfg->ops->attach(cfg->paths[0], &obj, err);
+	}
+	return r;
+}
+
+int pw_send_reader_make_ring(struct pw_send_reader *rd, struct pw_err *err)
+{
+	const struct pw_send_config *cfg = rd->group->cfg;
+	struct pw_stream_config ring = {
+		.plan = cfg->stream, .mem = cfg->stream_mem, .next = next_piece, .ctx = rd};
+	int r;
+
+	if (rd->group->ring)
+		return 0;
+	r = pw_stream_create(&rd->group->ring, &ring, err);
+	return r ? r : attach_ring(cfg, rd->group->ring, err);
+}
+
+struct wait {
+	uint64_t since_ns;
+	uint64_t report_ns; /* when it is time to report that nothing comes */
+};
+
+/* No piece is ready: either the disk has not answered, or the lanes' ports keep every slot. */
+static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_err *err)
+{
+	const struct pw_send_config *cfg = rd->group->cfg;
+	const struct pw_stream_piece *owed = pw_stream_owed(rd->group->ring);
+	uint64_t now = pw_clock_ns();
+	uint64_t patience = cfg->read_patience_ns ? cfg->read_patience_ns : PATIENCE_NS;
+
+	if (w->since_ns == 0 || atomic_load(&rd->lanes->shared.down_ns)) {
+		w->since_ns = now;
+		w->report_ns = now + patience;
+	}
+	if (owed && now >= w->report_ns) {
+		const struct pw_send_slot *slot = owed->owner;
+
+		pw_warn(cfg->log,
+			"read %s at byte %" PRIu64 ": the disk has not answered for %.1f s",
+			slot->file->path, owed->offset, (double)(now - w->since_ns) / 1e9);
+		w->report_ns = now + patience;
+	}
+	if (!owed && now - w->since_ns > KEPT_NS)
+		return pw_err_set(err, ETIMEDOUT,
+			"cannot send on %s: it keeps its packets and gives no memory back; raise "
+			"--stream-memory",
+			cfg->path_text);
+	if (!owed)
+		pw_lane_nap(SLOT_WAIT_NS);
+	return 0;
+}
+
+static int await_piece(struct pw_send_reader *rd, const struct pw_stream_piece **piece,
+	uint32_t *ring_slot, struct pw_err *err)
+{
+	struct pw_stream *ring = rd->group->ring;
+	struct wait w = {0};
+	int r = pw_stream_pump(ring, 0, err);
+
+	while (r == 0 && !(*piece = pw_stream_take(ring, ring_slot))) {
+		if (is_stopped(rd))
+			return -ECANCELED;
+		r = still_waiting(rd, &w, err);
+		if (r == 0)
+			r = pw_stream_pump(ring, DISK_WAIT_NS, err);
+	}
+	return r;
+}
+
+static void update(struct pw_send_slot *slot, const uint8_t *data, size_t len)
+{
+	if (slot->digest)
+		pw_digest_update(slot->digest, data, len);
+	if (slot->md5)
+		pw_digest_update(slot->md5, data, len);
+}
+
+static void finish_one(struct pw_digest_state **st, struct pw_digest *out)
+{
+	if (!*st)
+		return;
+	pw_digest_final(*st, out);
+	pw_digest_destroy(*st);
+	*st = NULL;
+}
+
+static void finish_digests(struct pw_send_slot *slot)
+{
+	finish_one(&slot->digest, &slot->late_digest);
+	finish_one(&slot->md5, &slot->late_md5);
+}
+
+/* Brings one chunk into memory. */
+static int read_chunk(
+	struct pw_send_reader *rd, const struct pw_work_chunk *chunk, struct pw_err *err)
+{
+	struct pw_send_group *g = rd->group;
+	struct pw_send_slot *slot = g->slots[chunk->file];
+	const uint64_t at = chunk->from * g->cfg->symbol_len;
+	const uint64_t end = pw_min_u64(chunk->to * g->cfg->symbol_len, slot->win.len_bytes);
+	const struct pw_stream_piece *piece;
+	const struct pw_extent *extent;
+	uint64_t page, from;
+	uint32_t ring_slot;
+	int r;
+
+	if (chunk->piece == PW_WORK_IN_PLACE) {
+		if (slot->read_pages) {
+			page = slot->win.page_bytes;
+			from = pw_align_down(at, page);
+			r = pw_window_populate(&slot->win, from, end - from, slot->file->path, err);
+			if (r)
+				return r;
+		}
+		atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
+		return 0;
+	}
+	r = await_piece(rd, &piece, &ring_slot, err);
+	if (r)
+		return r;
+	g->piece_slots[chunk->piece] = ring_slot;
+	atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
+	/* Also when a lane has given the slot back: only this thread has it filled again. A slot is one
+	 * piece of memory for the CPU, however many extents it has for the device. */
+	extent = pw_stream_slot(g->ring, ring_slot)->extents;
+	update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
+	return 0;
+}
+
+/* The digest of a mapped file: one read by this thread's CPU, while the lanes send it. */
+static int digest_mapped(struct pw_send_reader *rd, struct pw_send_slot *slot)
+{
+	uint32_t i;
+
+	for (i = 0; i < slot->win.n_extents; i++) {
+		const struct pw_extent *extent = &slot->win.extents[i];
+		uint64_t done, step;
+
+		for (done = 0; done < extent->len_bytes; done += step) {
+			if (is_stopped(rd))
+				return -ECANCELED;
+			step = pw_min_u64(STEP_BYTES, extent->len_bytes - done);
+			update(slot, extent->va + done, step);
+		}
+	}
+	return 0;
+}
+
+static int read_group(struct pw_send_reader *rd, struct pw_err *err)
+{
+	struct pw_send_group *g = rd->group;
+	struct pw_work_chunk chunk;
+	size_t item = 0, i;
+	uint64_t n;
+	int r = 0;
+
+	for (n = atomic_load(&g->work.n_ready); r == 0 && pw_work_chunk(&g->work, n, &item, &chunk);
+		n++)
+		r = is_stopped(rd) ? -ECANCELED : read_chunk(rd, &chunk, err);
+	for (i = 0; r == 0 && i < g->n; i++) {
+		struct pw_send_slot *slot = g->slots[i];
+
+		if (slot->win.pages != PW_PAGES_STREAM && (slot->digest || slot->md5))
+			r = digest_mapped(rd, slot);
+		if (r == 0)
+			finish_digests(slot);
+	}
+	return r;
+}
+
+static void *thread_main(void *arg)
+{
+	struct pw_send_reader *rd = arg;
+	uint64_t done = 0;
+
+	pthread_mutex_lock(&rd->lock);
+	for (;;) {
+		struct pw_err err = {0};
+		int r;
+
+		while (!rd->quit && rd->generation == done)
+			pthread_cond_wait(&rd->go, &rd->lock);
+		if (rd->quit)
+			break;
+		done = rd->generation;
+		pthread_mutex_unlock(&rd->lock);
+		r = read_group(rd, &err);
+		if (r && r != -ECANCELED)
+			pw_send_lanes_fail(rd->lanes, &err);
+		atomic_store_explicit(&rd->busy, false, memory_order_release);
+		pthread_mutex_lock(&rd->lock);
+	}
+	pthread_mutex_unlock(&rd->lock);
+	return NULL;
+}
+
+int pw_send_reader_create(struct pw_send_reader **out, struct pw_send_group *g,
+	struct pw_send_lanes *lanes, struct pw_err *err)
+{
+	struct pw_send_reader *rd = calloc(1, sizeof(*rd));
+
+	if (!rd)
+		return pw_err_set(err, ENOMEM, "cannot send: out of memory");
+	rd->group = g;
+	rd->lanes = lanes;
+	pthread_mutex_init(&rd->lock, NULL);
+	pthread_cond_init(&rd->go, NULL);
+	*out = rd;
+	return 0;
+}
+
+static int start_thread(struct pw_send_reader *rd, struct pw_err *err)
+{
+	const cpu_set_t *cpus = rd->group->cfg->reader_cpus;
+	int r = pw_thread_start(&rd->thread, thread_main, rd);
+
+	if (r)
+		return pw_err_sys(err, r, "cannot start a thread to read files");
+	rd->started = true;
+	if (cpus)
+		pthread_setaffinity_np(rd->thread, sizeof(*cpus), cpus);
+	return 0;
+}
+
+int pw_send_reader_start(struct pw_send_reader *rd, struct pw_err *err)
+{
+	int r = rd->started ? 0 : start_thread(rd, err);
+
+	if (r)
+		return r;
+	rd->work_item = 0;
+	rd->next_chunk = 0;
+	atomic_store(&rd->stop, false);
+	atomic_store(&rd->lanes->shared.stop, false);
+	atomic_store(&rd->busy, true);
+	pthread_mutex_lock(&rd->lock);
+	rd->generation++;
+	pthread_cond_signal(&rd->go);
+	pthread_mutex_unlock(&rd->lock);
+	return 0;
+}
+
+bool pw_send_reader_is_busy(const struct pw_send_reader *rd)
+{
+	return atomic_load_explicit(&rd->busy, memory_order_acquire);
+}
+
+void pw_send_reader_stop(struct pw_send_reader *rd)
+{
+	atomic_store(&rd->stop, true);
+	while (pw_send_reader_is_busy(rd))
+		pw_lane_nap(SLOT_WAIT_NS);
+}
+
+void pw_send_reader_destroy(struct pw_send_reader *rd)
+{
+	if (!rd)
+		return;
+	if (rd->started) {
+		pw_send_reader_stop(rd);
+		pthread_mutex_lock(&rd->lock);
+		rd->quit = true;
+		pthread_cond_signal(&rd->go);
+		pthread_mutex_unlock(&rd->lock);
+		pthread_join(rd->thread, NULL);
+	}
+	pthread_cond_destroy(&rd->go);
+	pthread_mutex_destroy(&rd->lock);
+	free(rd);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The reader: a thread that brings the bytes of a group into memory ahead of the lanes, and computes the
+ * digests of its larger files while they are sent.
+ *
+ *   streamed files      disk --io_uring--> slots of the ring --> n_ready --> digest
+ *   mapped files        page cache, populated in steps       --> n_ready;   all others: ready at once
+ *   then                digests of the mapped files, in order, beside the lanes
+ *
+ * Lanes never wait for a digest. The thread runs on the CPUs that the process had before a port bound it:
+ * not on a lane's CPU where there is another one.
+ */
+#ifndef PW_SEND_READER_H
+#define PW_SEND_READER_H
+
+#include "send/group.h"
+
+struct pw_send_reader; /* opaque */
+
+/* lanes: told when reading fails. The thread starts with the first group that needs it. */
+int pw_send_reader_create(struct pw_send_reader **reader, struct pw_send_group *g,
+	struct pw_send_lanes *lanes, struct pw_err *err);
+/* Makes the ring of a group that streams, unless there is one. The lanes are parked. */
+int pw_send_reader_make_ring(struct pw_send_reader *reader, struct pw_err *err);
+/* Starts to read the group, which was planned. */
+int pw_send_reader_start(struct pw_send_reader *reader, struct pw_err *err);
+/* Whether it still reads, or computes digests. */
+bool pw_send_reader_is_busy(const struct pw_send_reader *reader);
+/* Gives the group up, and waits until the thread has let go of it. */
+void pw_send_reader_stop(struct pw_send_reader *reader);
+void pw_send_reader_destroy(struct pw_send_reader *reader); /* accepts NULL */
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The session's state, shared by session.c (passes and groups), look.c (link, clock, progress), close.c (the
+ * end) and direct.c (a program that chooses the symbols itself). */
+#ifndef PW_SEND_SESSION_PRIVATE_H
+#define PW_SEND_SESSION_PRIVATE_H
+
+#include "send/group.h"
+#include "send/lanes.h"
+#include "send/reader.h"
+#include "send/send.h"
+#include "send/tables.h"
+
+struct pw_send {
+	struct pw_send_config cfg;
+	struct pw_send_result *res;
+	struct pw_send_lanes lanes;
+	struct pw_send_tables tables;
+	struct pw_send_group group;
+	struct pw_send_reader *reader;
+	struct pw_send_reading reading; /* a file, before its first symbol */
+	uint64_t pass;
+	bool streaming; /* the first symbol has gone */
+	uint64_t start_ns;
+	uint64_t group_from;    /* bytes sent before the group's first symbol */
+	unsigned int n_repeats; /* of the group's table so far */
+	bool late_digests;      /* some came after their first table: the end repeats them */
+	uint64_t next_table_ns, next_tick_ns;
+	uint64_t next_alive_ns; /* while reading: when a sign of life is due */
+	uint64_t asked_ns;      /* when the path was last asked whether its link is up */
+	/* Files that are sent but have packets in flight: as many as the driver's ring is deep. */
+	struct pw_send_slot *retired;
+	struct pw_send_slot **retired_tail;
+};
+
+/* look.c: lane 0's look() and between(). */
+int pw_session_look(
+	struct pw_send_lane *lane, uint64_t now_ns, uint64_t stalled_ns, struct pw_err *err);
+int pw_session_between(struct pw_send_lane *lane, uint64_t now_ns, struct pw_err *err);
+
+/* session.c: the current table, built again when it is old. */
+int pw_session_send_table(struct pw_send *s, struct pw_err *err);
+int pw_session_open_group(struct pw_send *s, size_t first, struct pw_err *err);
+int pw_session_retire_group(struct pw_send *s, struct pw_err *err);
+
+/* close.c */
+int pw_session_close(struct pw_send *s, struct pw_err *err);
+
+#endif

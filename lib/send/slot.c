@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/slot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "file/guard.h"
+
+#define READ_STEP (64ull << 20) /* bytes between two looks */
+
+uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot)
+{
+	uint32_t i, sum = slot->win.n_out;
+
+	for (i = 1; i < slot->n_views; i++)
+		sum += slot->views[i].win.n_out;
+	return sum;
+}
+
+bool pw_send_next_gap(struct pw_send_gaps *g, uint64_t *from, uint64_t *to)
+{
+	const struct pw_gap_file *gap = g->slot->file->gap;
+	const struct pw_blocks *b = &g->slot->views[0].obj.blocks;
+
+	if (!gap) {
+		*from = g->sent_to;
+		*to = g->sent_to = b->n_symbols;
+		return *from < *to;
+	}
+	for (; g->i < gap->n_missing; g->i++) {
+		*from = pw_max_u64(gap->missing[g->i].from / b->symbol_len, g->sent_to);
+		*to = pw_div_ceil(gap->missing[g->i].to, b->symbol_len);
+		if (*from < *to) {
+			g->sent_to = *to;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Headers of the packets of this object as one lane sends them. */
+static void make_templates(
+	const struct pw_send_config *cfg, const struct pw_send_lane *lane, struct pw_tx_object *obj)
+{
+	struct pw_flow flow = cfg->flow;
+	struct pw_alc_hdr hdr = {.tsi = cfg->tsi, .toi = obj->toi, .codepoint = PW_FEC_ID_NO_CODE};
+	uint8_t alc[PW_ALC_HDR_MAX];
+	size_t alc_len = pw_alc_build(alc, &hdr, pw_send_is_wide(cfg));
+
+	flow.src.port = lane->src_port;
+	pw_frame_template(
+		&obj->tmpl, &flow, alc, alc_len, (uint16_t)cfg->symbol_len, cfg->csum_offload);
+	obj->tmpl_last = obj->tmpl;
+	if (obj->blocks.n_symbols)
+		pw_frame_set_payload_len(&obj->tmpl_last,
+			(uint16_t)pw_blocks_symbol_bytes(&obj->blocks, obj->blocks.n_symbols - 1));
+}
+
+/* The views: lane 0's object is attached, the others are copies of it. */
+static int make_views(struct pw_send_slot *slot, const struct pw_send_config *cfg,
+	const struct pw_send_lanes *lanes, size_t index, struct pw_err *err)
+{
+	const uint64_t len = slot->win.len_bytes;
+	const uint32_t max_sbl = pw_blocks_choose_max_sbl(len, cfg->symbol_len);
+	struct pw_tx_object *first = &slot->views[0].obj;
+	uint32_t i;
+	int r;
+
+	first->win = &slot->win;
+	first->toi = index + 1;
+	if (max_sbl == 0)
+		return pw_err_set(err, EFBIG,
+			"cannot send %s: its %" PRIu64
+			" bytes exceed 65536 blocks of 65536 symbols; raise --symbol",
+			slot->file->path, len);
+	r = pw_blocks_init(&first->blocks, len, cfg->symbol_len, max_sbl, err);
+	if (r)
+		return r;
+	make_templates(cfg, &lanes->v[0], first);
+	if (slot->win.pages != PW_PAGES_STREAM)
+		r = cfg->ops->attach(cfg->paths[0], first, err);
+	slot->attached = r == 0 && slot->win.pages != PW_PAGES_STREAM;
+	for (i = 1; r == 0 && i < slot->n_views; i++) {
+		struct pw_send_view *view = &slot->views[i];
+
+		view->obj = *first;
+		view->win = slot->win;
+		view->obj.win = &view->win;
+		make_templates(cfg, &lanes->v[i], &view->obj);
+	}
+	return r;
+}
+
+/* One CPU read of the file before its first symbol. */
+static int digest_now(struct pw_send_slot *slot, enum pw_digest_kind kind, struct pw_digest *out,
+	struct pw_send_lane *lane, struct pw_send_reading *reading, struct pw_err *err)
+{
+	struct pw_digest_state *st;
+	uint32_t i;
+	int r = pw_digest_create(&st, kind, err);
+
+	for (i = 0; r == 0 && i < slot->win.n_extents; i++) {
+		const struct pw_extent *extent = &slot->win.extents[i];
+		uint64_t done, step;
+
+		for (done = 0; r == 0 && done < extent->len_bytes; done += step) {
+			step = pw_min_u64(READ_STEP, extent->len_bytes - done);
+			pw_digest_update(st, extent->va + done, step);
+			reading->done_bytes += step;
+			r = lane->look(lane, pw_clock_ns(), 0, err);
+		}
+	}
+	if (r == 0)
+		pw_digest_final(st, out);
+	pw_digest_destroy(st);
+	return r;
+}
+
+static int populate_now(struct pw_send_slot *slot, struct pw_send_lane *lane,
+	struct pw_send_reading *reading, struct pw_err *err)
+{
+	const uint64_t len = slot->win.len_bytes;
+	uint64_t done, step;
+	int r = 0;
+
+	for (done = 0; r == 0 && done < len; done += step) {
+		step = pw_min_u64(READ_STEP, len - done);
+		r = pw_window_populate(&slot->win, done, step, slot->file->path, err);
+		reading->done_bytes += step;
+		if (r == 0)
+			r = lane->look(lane, pw_clock_ns(), 0, err);
+	}
+	return r;
+}
+
+/* Reads all of a small file before its first symbol goes. */
+static int read_now(struct pw_send_slot *slot, const struct pw_send_config *cfg,
+	struct pw_send_lane *lane, struct pw_send_reading *reading, struct pw_err *err)
+{
+	const bool digest =
+		cfg->set.digest != PW_DIGEST_NONE && slot->file->digest.kind == PW_DIGEST_NONE;
+	const bool md5 = cfg->set.md5 && slot->file->md5.kind == PW_DIGEST_NONE;
+	int r = 0;
+
+	*reading = (struct pw_send_reading){
+		.total_bytes = slot->win.len_bytes * ((uint64_t)digest + md5 + slot->win.populate)};
+	if (slot->win.populate)
+		r = populate_now(slot, lane, reading, err);
+	if (r == 0 && digest)
+		r = digest_now(slot, cfg->set.digest, &slot->file->digest, lane, reading, err);
+	if (r == 0 && md5)
+		r = digest_now(slot, PW_DIGEST_MD5, &slot->file->md5, lane, reading, err);
+	*reading = (struct pw_send_reading){0};
+	return r;
+}
+
+/* Leaves a file to the reader. */
+static int read_later(
+	struct pw_send_slot *slot, const struct pw_send_config *cfg, struct pw_err *err)
+{
+	struct pw_file *file = slot->file;
+	int r = 0;
+
+	slot->read_pages = slot->win.populate;
+	if (cfg->set.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE)
+		r = pw_digest_create(&slot->digest, cfg->set.digest, err);
+	if (r == 0 && cfg->set.md5 && file->md5.kind == PW_DIGEST_NONE)
+		r = pw_digest_create(&slot->md5, PW_DIGEST_MD5, err);
+	slot->is_late = slot->digest || slot->md5;
+	return r;
+}
+
+static int fill(struct pw_send_slot *slot, const struct pw_send_config *cfg,
+	struct pw_send_lanes *lanes, size_t index, struct pw_send_reading *reading,
+	struct pw_err *err)
+{
+	struct pw_window *win = &slot->win;
+	struct pw_file *file = slot->file;
+	int r;
+
+	if (win->len_bytes != file->len_bytes)
+		return pw_err_set(err, ESTALE,
+			"cannot send %s: it had %" PRIu64
+			" bytes when it was found and has %" PRIu64
+			" now; send it when nothing writes to it",
+			file->path, file->len_bytes, win->len_bytes);
+	if (!pw_pages_borrowed(win->pages) && win->map)
+		slot->guard = pw_guard_add(win->map, win->map_bytes, win->page_bytes);
+	/* a repair reads only what is missing: the manifest has the digest */
+	if (file->gap && file->gap->digest.kind == cfg->set.digest)
+		file->digest = file->gap->digest;
+	if (win->pages != PW_PAGES_STREAM && win->len_bytes <= cfg->digest_first_bytes)
+		r = read_now(slot, cfg, &lanes->v[0], reading, err);
+	else
+		r = read_later(slot, cfg, err);
+	return r ? r : make_views(slot, cfg, lanes, index, err);
+}
+
+int pw_send_slot_open(struct pw_send_slot **out, const struct pw_send_config *cfg,
+	struct pw_send_lanes *lanes, size_t index, struct pw_send_reading *reading,
+	struct pw_err *err)
+{
+	struct pw_file *file = &cfg->files->v[index];
+	struct pw_send_slot *slot = calloc(1, sizeof(*slot));
+	/* templates inside are aligned to cache lines */
+	const size_t bytes = pw_align_up(lanes->n * sizeof(*slot->views), 64);
+	int r;
+
+	*out = NULL;
+	if (slot)
+		slot->views = aligned_alloc(64, bytes);
+	if (!slot || !slot->views) {
+		free(slot);
+		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", file->path);
+	}
+	memset(slot->views, 0, bytes);
+	slot->n_views = lanes->n;
+	slot->file = file;
+	slot->guard = -1;
+	r = cfg->open_window(cfg->ctx, &slot->win, file->path, err);
+	if (r) {
+		free(slot->views);
+		free(slot);
+		return r;
+	}
+	*out = slot;
+	return fill(slot, cfg, lanes, index, reading, err);
+}
+
+void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *cfg)
+{
+	uint32_t n_out = pw_send_slot_n_out(slot);
+
+	if (n_out || (slot->attached && cfg->ops->detach(cfg->paths[0], &slot->views[0].obj))) {
+		pw_warn(cfg->log, "%s: the driver kept %u packets; its pages stay mapped",
+			slot->file->path, n_out);
+		return; /* a leak is better than a device that reads unmapped memory */
+	}
+	pw_guard_remove(slot->guard);
+	pw_digest_destroy(slot->digest);
+	pw_digest_destroy(slot->md5);
+	pw_window_close(&slot->win);
+	free(slot->views);
+	free(slot);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A slot: one file that is being sent. Its window, the headers of its packets for each lane, and its
+ * digests.
+ *
+ *   open: window, guard, digest (a small file), headers, attach -> sent -> closed when no packet is in flight
+ *
+ * The digest of a small file is computed before its first symbol, and is in the first file table. That of
+ * a larger one is computed while it is sent, by the reader (send/reader.h), and is in the table that
+ * follows its last symbol: the first symbol does not wait for it.
+ */
+#ifndef PW_SEND_SLOT_H
+#define PW_SEND_SLOT_H
+
+#include "file/digest.h"
+#include "file/window.h"
+#include "send/lanes.h"
+#include "send/send.h"
+
+/* A slot as one lane sees it. */
+struct pw_send_view {
+	struct pw_tx_object obj;
+	struct pw_window win; /* lanes 1..: the slot's extents, and its own n_out */
+};
+
+struct pw_send_slot {
+	struct pw_file *file;
+	struct pw_window win;       /* lane 0's as well */
+	struct pw_send_view *views; /* one for each lane */
+	uint32_t n_views;
+	int guard; /* SIGBUS guard, -1: none */
+	/* Of a file whose digests are computed while it is sent: the reader's until the group is sent. */
+	bool is_late;
+	struct pw_digest_state *digest, *md5;
+	struct pw_digest late_digest, late_md5;
+	bool read_pages; /* its pages must be brought into memory before they are sent */
+	bool attached;
+	struct pw_send_slot *next; /* in the session's list of retired slots */
+};
+
+/* What is read before the first symbol can go: for the progress. */
+struct pw_send_reading {
+	uint64_t done_bytes, total_bytes;
+};
+
+/* Opens files.v[index]. Reads a small file for its digest; lane 0 looks meanwhile. 0, -ECANCELED, or
+ * -errno with err. *slot is set whenever there is something to close. */
+int pw_send_slot_open(struct pw_send_slot **slot, const struct pw_send_config *cfg,
+	struct pw_send_lanes *lanes, size_t index, struct pw_send_reading *reading,
+	struct pw_err *err);
+
+/* Packets in flight, of all lanes. While they are parked. */
+uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot);
+
+/* Closes it. What the driver has kept stays mapped, with a warning. */
+void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *cfg);
+
+/* The symbols of a slot that are to be sent: all, or what its gap manifest lists. Start zeroed but for
+ * slot. */
+struct pw_send_gaps {
+	const struct pw_send_slot *slot;
+	uint64_t sent_to;
+	size_t i;
+};
+
+/* The next symbols [from, to), or false. */
+bool pw_send_next_gap(struct pw_send_gaps *g, uint64_t *from, uint64_t *to);
+
+#endif

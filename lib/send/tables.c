@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/tables.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define LIFE_S     3600 /* Expires: an hour from now; a carousel builds a new instance at half time */
+#define RENEW_NS   (LIFE_S / 2 * PW_NS_PER_S)
+#define SYMBOL_MAX 16384u
+#define MAX_SBL    4096u
+
+void pw_send_tables_init(struct pw_send_tables *t, const struct pw_send_config *cfg)
+{
+	*t = (struct pw_send_tables){.cfg = cfg};
+}
+
+static const struct pw_send_table *current(const struct pw_send_tables *t)
+{
+	return t->n ? &t->v[t->n - 1] : NULL;
+}
+
+static void drop(struct pw_send_tables *t, size_t i)
+{
+	t->kept_bytes -= t->v[i].len;
+	free(t->v[i].text);
+	memmove(&t->v[i], &t->v[i + 1], (t->n - i - 1) * sizeof(*t->v));
+	t->n--;
+}
+
+/* A new last element. */
+static int keep(struct pw_send_tables *t, const struct pw_send_table *table, struct pw_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->v[i].first_file == table->first_file) {
+			drop(t, i);
+			break;
+		}
+	while (t->n && t->kept_bytes + table->len > PW_TABLES_KEPT_BYTES)
+		drop(t, 0);
+	if (t->n == t->room) {
+		size_t room = t->room ? 2 * t->room : 16;
+		struct pw_send_table *v = reallocarray(t->v, room, sizeof(*v));
+
+		if (!v)
+			return pw_err_set(err, ENOMEM, "cannot keep a file table: out of memory");
+		t->v = v;
+		t->room = room;
+	}
+	t->v[t->n++] = *table;
+	t->kept_bytes += table->len;
+	return 0;
+}
+
+int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, size_t n,
+	size_t first_file, bool last, struct pw_err *err)
+{
+	struct pw_fdt fdt = {
+		.expires_ntp = pw_fdt_ntp((uint64_t)time(NULL) + LIFE_S),
+		.complete = last,
+		.n_session_files = t->cfg->files->n,
+		.files = entries,
+		.n_files = n,
+	};
+	struct pw_send_table table = {
+		.instance = t->next_instance,
+		.built_ns = pw_clock_ns(),
+		.first_file = first_file,
+	};
+	int r = pw_fdt_build(&fdt, &table.text, &table.len, err);
+
+	if (r)
+		return r;
+	t->next_instance = (t->next_instance + 1) & PW_FDT_INSTANCE_MAX;
+	r = keep(t, &table, err);
+	if (r)
+		free(table.text);
+	return r;
+}
+
+bool pw_send_tables_is_old(const struct pw_send_tables *t, uint64_t now_ns)
+{
+	const struct pw_send_table *table = current(t);
+
+	return table && now_ns - table->built_ns > RENEW_NS;
+}
+
+/* The flow of the lane's packets. */
+static struct pw_flow lane_flow(const struct pw_send_tables *t, const struct pw_send_lane *lane)
+{
+	struct pw_flow flow = t->cfg->flow;
+
+	flow.src.port = lane->src_port;
+	return flow;
+}
+
+static struct pw_alc_hdr header(
+	const struct pw_send_tables *t, const struct pw_send_table *table, bool close_session)
+{
+	return (struct pw_alc_hdr){
+		.tsi = t->cfg->tsi,
+		.toi = PW_FDT_TOI,
+		.close_session = close_session,
+		.codepoint = PW_FEC_ID_NO_CODE,
+		.has_fdt = true,
+		.fdt_version = PW_FLUTE_VERSION,
+		.fdt_instance = table->instance,
+		.has_fti = true,
+		.transfer_len = table->len,
+	};
+}
+
+/* Cut by the MTU, because --symbol may be tiny. */
+static int cut(const struct pw_send_tables *t, const struct pw_send_table *table,
+	const struct pw_alc_hdr *hdr, struct pw_blocks *b, struct pw_err *err)
+{
+	const struct pw_send_config *cfg = t->cfg;
+	size_t overhead = pw_frame_l3_overhead(&cfg->flow) + pw_alc_len(hdr, pw_send_is_wide(cfg));
+	uint32_t symbol = cfg->mtu > overhead ? (uint32_t)(cfg->mtu - overhead) : 0;
+
+	return pw_blocks_init(
+		b, table->len, (uint32_t)pw_min_u64(symbol & ~3u, SYMBOL_MAX), MAX_SBL, err);
+}
+
+static int send_packets(const struct pw_send_tables *t, const struct pw_send_table *table,
+	struct pw_send_lane *lane, bool close_session, uint64_t n_max, struct pw_err *err)
+{
+	const struct pw_flow flow = lane_flow(t, lane);
+	struct pw_alc_hdr hdr = header(t, table, close_session);
+	struct pw_blocks b;
+	uint8_t alc[PW_ALC_HDR_MAX];
+	uint64_t i;
+	int r = cut(t, table, &hdr, &b, err);
+
+	hdr.symbol_len = (uint16_t)b.symbol_len;
+	hdr.max_sbl = b.max_sbl;
+	for (i = 0; r == 0 && i < b.n_symbols && i < n_max; i++) {
+		uint32_t len = pw_blocks_symbol_bytes(&b, i), sbn, esi;
+		struct pw_frame_tmpl tmpl;
+		size_t alc_len;
+
+		pw_blocks_locate(&b, i, &sbn, &esi);
+		hdr.sbn = (uint16_t)sbn;
+		hdr.esi = (uint16_t)esi;
+		alc_len = pw_alc_build(alc, &hdr, pw_send_is_wide(t->cfg));
+		pw_frame_template(&tmpl, &flow, alc, alc_len, (uint16_t)len, t->cfg->csum_offload);
+		r = pw_lane_control(lane, &tmpl, table->text + i * b.symbol_len, len, err);
+	}
+	return r;
+}
+
+int pw_send_tables_send(
+	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err)
+{
+	return t->n ? send_packets(t, current(t), lane, false, UINT64_MAX, err) : 0;
+}
+
+int pw_send_tables_send_all(
+	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < t->n; i++) {
+		r = pw_lane_await_rate(lane, err);
+		if (r == 0)
+			r = send_packets(t, &t->v[i], lane, false, UINT64_MAX, err);
+	}
+	return r;
+}
+
+int pw_send_tables_send_close(
+	const struct pw_send_tables *t, struct pw_send_lane *lane, bool whole, struct pw_err *err)
+{
+	return t->n ? send_packets(t, current(t), lane, true, whole ? UINT64_MAX : 1, err) : 0;
+}
+
+void pw_send_tables_alive(const struct pw_send_tables *t, struct pw_send_lane *lane)
+{
+	const struct pw_flow flow = lane_flow(t, lane);
+	struct pw_alc_hdr hdr = {
+		.tsi = t->cfg->tsi, .toi = PW_FDT_TOI, .codepoint = PW_FEC_ID_NO_CODE};
+	uint8_t alc[PW_ALC_HDR_MAX];
+	struct pw_frame_tmpl tmpl;
+
+	pw_frame_template(&tmpl, &flow, alc, pw_alc_build(alc, &hdr, pw_send_is_wide(t->cfg)), 0,
+		t->cfg->csum_offload);
+	lane->ops->send_copy(lane->path, &tmpl, "", 0);
+}
+
+void pw_send_tables_finish(struct pw_send_tables *t)
+{
+	while (t->n)
+		drop(t, t->n - 1);
+	free(t->v);
+	*t = (struct pw_send_tables){0};
+}

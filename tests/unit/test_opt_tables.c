@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "app/cli/opt_private.h"
+#include "app/cmd_recv.h"
+#include "app/commands.h"
 #include "base/bytes.h"
 
 static void check_row(const struct pw_command *c, const struct pw_opt_item *it)
@@ -95,6 +97,56 @@ static void no_option_is_lost(void **state)
 	}
 }
 
+static void options_of_recv_reach_the_structs_that_are_used(void **state)
+{
+	const char *argv[] = {"recv", "--port=p", "--listen=l", "--out=o", "--interface=i",
+		"--source=s", "--gaps=g", "--expect=3", "--timeout=4s", "--tsi=5",
+		"--require-digest", "--durable=no", "--force", "--resume", "--discard",
+		"--write=direct", "--write-memory=6M", "--max-size=7G", "--max-files=8",
+		"--rcvbuf=9K", "--mtu=9000", "--core=1-2", "--memory=10M", "--no-huge", "--iova=pa",
+		"--telemetry", "--shared-mem", "--file-prefix=f", "--queue-size=64", "--queues=2",
+		"--wait=11s", "--link-grace=12ms", "--progress", "--json", "--", "-x", NULL};
+	struct pw_recv_options o;
+	struct pw_operands ops;
+	struct pw_context ctx;
+	struct pw_err err = {0};
+	void *storage;
+
+	(void)state;
+	if (pw_opt_parse(&pw_cmd_recv, (int)PW_ARRAY_LEN(argv) - 1, (char **)argv, &o, &ops, &ctx,
+		    &storage, &err))
+		fail_msg("%s", err.msg);
+	assert_string_equal(o.port.port, "p");
+	assert_string_equal(o.listen, "l");
+	assert_string_equal(o.set.out_dir, "o");
+	assert_string_equal(o.udp.interface, "i");
+	assert_string_equal(o.source, "s");
+	assert_string_equal(o.set.gaps_path, "g");
+	assert_int_equal(o.set.expect_files, 3);
+	assert_int_equal(o.loop.timeout_ns, 4000000000);
+	assert_int_equal(o.set.tsi, 5);
+	assert_true(o.set.require_digest && o.set.not_durable && o.set.force && o.set.resume &&
+		    o.set.discard);
+	assert_int_equal(o.set.write, PW_OUTDIR_DIRECT);
+	assert_int_equal(o.set.write_memory_bytes, 6u << 20);
+	assert_int_equal(o.set.max_file_bytes, 7ull << 30);
+	assert_int_equal(o.set.max_files, 8);
+	assert_int_equal(o.udp.rcvbuf_bytes, 9u << 10);
+	assert_int_equal(o.port.mtu, 9000);
+	assert_string_equal(o.port.cores, "1-2");
+	assert_int_equal(o.port.memory_bytes, 10u << 20);
+	assert_int_equal(o.port.iova, PW_IOVA_PA);
+	assert_true(o.port.no_huge && o.port.telemetry && o.port.shared_mem);
+	assert_string_equal(o.port.file_prefix, "f");
+	assert_int_equal(o.port.queue_size, 64);
+	assert_int_equal(o.port.n_queues, 2);
+	assert_int_equal(o.port.wait_ns, 11000000000);
+	assert_int_equal(o.loop.link_grace_ns, 12000000);
+	assert_true(o.output.progress && o.output.json);
+	assert_int_equal(ops.n_eal, 1);
+	pw_opt_free(storage);
+}
+
 /* Each file in config/ is parsed for each section it has, with the real tables. */
 static void shipped_profiles_parse(void **state)
 {
@@ -136,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_are_sound),
 		cmocka_unit_test(no_option_is_lost),
+		cmocka_unit_test(options_of_recv_reach_the_structs_that_are_used),
 		cmocka_unit_test(shipped_profiles_parse),
 	};
 

@@ -52,17 +52,17 @@ static void hint_frames(const struct pw_recv_run *run, const struct pw_rx_counte
 			c->too_long, run->opt->port.mtu,
 			run->opt->port.port ? "" : " at the sender's path");
 	if (c->partial_checksum)
-		pw_warn(log,
+		pw_info(log,
 			"%" PRIu64
-			" frames had a partial UDP checksum, as a local interface leaves it "
-			"to hardware that is not there: run `ethtool -K IF tx off` at the sender",
+			" frames had a partial UDP checksum, as a local interface leaves it to "
+			"a NIC: they were taken, and only the files' digests protect their content",
 			c->partial_checksum);
-	if (c->bad_checksum > c->partial_checksum)
+	if (c->bad_checksum)
 		pw_warn(log,
 			"%" PRIu64
 			" frames had a wrong checksum and were dropped: they were damaged "
 			"on the path",
-			c->bad_checksum - c->partial_checksum);
+			c->bad_checksum);
 	if (c->missed)
 		hint_missed(run, c->missed);
 }

@@ -82,7 +82,7 @@ static int run_stream(struct pw_stretch *s, const struct pw_way_config *cfg, str
 {
 	const struct pw_way *way = s->cell->way->kernel;
 	void *path = NULL;
-	int r = way->open(&path, cfg, err);
+	int r = pw_way_open(way, &path, cfg, err);
 
 	if (r)
 		return r;
@@ -92,7 +92,7 @@ static int run_stream(struct pw_stretch *s, const struct pw_way_config *cfg, str
 		r = drain(s, way, path, err);
 	pw_stretch_hook(s, false);
 	s->end->counters = *way->stream->counters(path);
-	way->close(path);
+	pw_way_close(path);
 	return r;
 }
 
@@ -163,10 +163,10 @@ static int packets(struct pw_stretch *s, struct pw_way_config *cfg, struct pw_er
 	int r = pw_files_collect(&files, &operand, 1, err);
 
 	if (r == 0)
-		r = way->open(&path, cfg, err);
+		r = pw_way_open(way, &path, cfg, err);
 	if (r == 0) {
 		r = run_session(s, cfg, path, &files, err);
-		way->close(path);
+		pw_way_close(path);
 	}
 	pw_files_finish(&files);
 	return r;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "path/path.h"
 #include "wire/frame.h"
 
 enum pw_iova { PW_IOVA_AUTO, PW_IOVA_VA, PW_IOVA_PA };
@@ -49,13 +50,13 @@ struct pw_dpdk_config {
 	bool (*cancelled)(void);      /* polled while waiting; may be NULL */
 };
 
-/* Descriptors of a queue, where the port takes them. */
+/* Descriptors of a queue that are requested of the port. */
 static inline uint32_t pw_dpdk_descs(uint64_t queue_size)
 {
 	return queue_size ? (uint32_t)queue_size : 1024;
 }
 
-/* EAL memory for the pools: a few thousand mbufs, most of it for receive and linear buffers. */
+/* EAL memory for the pools of a few thousand mbufs; most of it is for receive and linear buffers. */
 static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size, uint64_t n_queues)
 {
 	uint64_t queue = (4ull * pw_dpdk_descs(queue_size) + 1024) * (mtu + 512);
@@ -64,15 +65,16 @@ static inline uint64_t pw_dpdk_pool_bytes(uint64_t mtu, uint64_t queue_size, uin
 	return (48ull << 20) + queue + n_more * (queue + (6ull << 20));
 }
 
-/* Payload mbufs of a transmit queue: what a driver may keep, and hands back only as it is handed more,
- * is no more packets than these. */
+/* Payload mbufs of a transmit queue, and so the most packets whose pages a driver can hold: two rings,
+ * because some drivers fill two for a queue; eight bursts; a mempool cache. */
+#define PW_DPDK_MBUF_CACHE 256
 static inline uint32_t pw_dpdk_tx_mbufs(uint32_t queue_size)
 {
-	return 2 * pw_dpdk_descs(queue_size) + 1024;
+	return 2 * pw_dpdk_descs(queue_size) + 8 * PW_BURST + PW_DPDK_MBUF_CACHE;
 }
 
-/* EAL memory for staged files: each with O_DIRECT's alignment and the heap's own bytes, and over
- * all of them what is lost because extents are cut to whole symbols. */
+/* EAL memory for staged files: for each, O_DIRECT's alignment and the heap's own bytes; for all, the bytes that
+ * are lost because extents end with whole symbols. */
 static inline uint64_t pw_dpdk_stage_file_bytes(uint64_t file_bytes)
 {
 	return pw_align_up(file_bytes, 4096) + 8192;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The environment abstraction layer: started once a process, for one port. The calling thread
- * becomes the main lcore and is bound to cfg->set.cores; threads that must not share its CPU are to be
- * made before.
+ * DPDK's environment abstraction layer. It starts once in a process, for one port. The calling thread
+ * becomes the main lcore and is bound to cfg->set.cores; create threads that must not share its CPU before.
  */
 #ifndef PW_DPDK_EAL_H
 #define PW_DPDK_EAL_H
@@ -16,6 +15,8 @@
 #include "dpdk/config.h"
 #include "dpdk/portspec.h"
 
+struct pw_eal_args;
+
 struct pw_eal {
 	bool started;
 	bool keep;             /* pw_eal_stop() leaves EAL running, see ealkeep.h */
@@ -26,8 +27,9 @@ struct pw_eal {
 	uint64_t memory_bytes; /* preallocated */
 	FILE *log_stream;      /* takes EAL's and the drivers' lines */
 	const struct pw_log *log;
-	void *args;          /* EAL keeps pointers into its argv */
-	char last_line[192]; /* the last of them: why a start or a probe failed */
+	struct pw_eal_args *args; /* EAL keeps pointers into its argv */
+	char last_line[152];      /* the last of the lines: why a start or a probe failed */
+	char last_log[168];       /* see pw_eal_last_log() */
 };
 
 const char *pw_dpdk_version(void); /* "DPDK 22.11.11" */
@@ -37,25 +39,25 @@ const char *pw_dpdk_version(void); /* "DPDK 22.11.11" */
 bool pw_dpdk_has_driver(const char *driver);
 
 /* From now on new pages of the calling thread, and of threads that it starts, come from the port's NUMA
- * node while that has any. pw_eal_start() does it, too: this is for threads that are made before. */
+ * node while that has any. pw_eal_start() does the same; this is for threads that are created before. */
 void pw_dpdk_prefer_node(const struct pw_portspec *spec);
 
 /* Starts EAL. Falls back to ordinary pages, with a warning that says the cost, when no hugepage is
- * free and the port allows it. -ENOMEM, -EPERM, -ENODEV with the mend. */
+ * free and the port allows it. -ENOMEM, -EPERM, -ENODEV with the fix. */
 int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err);
 
-/* From now on EAL's memory may not grow: a peer that was sent the memory table (virtio_user) would
- * not see the new part, silently. */
+/* From now on EAL's memory may not grow: a peer that has the memory table already (virtio_user) would not
+ * see the new part, and no error would show it. */
 int pw_eal_freeze_memory(struct pw_err *err);
 
 /* The smallest pages that EAL's memory lies on. */
 uint64_t pw_eal_page_bytes(void);
 
-/* Ends EAL: hugepages and runtime files are given back. Safe without a start. */
+/* Ends EAL: hugepages and runtime files are given back. Does nothing without a start. */
 void pw_eal_stop(struct pw_eal *eal);
 
-/* " (DPDK: LINE)" with the last line that EAL or a driver logged, or "". Valid until the next. */
-const char *pw_eal_last_words(struct pw_eal *eal);
+/* " (DPDK: LINE)" with the last line that EAL or a driver logged, or "". Valid until the next call. */
+const char *pw_eal_last_log(struct pw_eal *eal);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Pacing by the port; see hwrate.h. Drivers differ from DPDK's manual: the table below has the differences. */
 #include "dpdk/hwrate.h"
 
 #include <errno.h>
@@ -7,12 +8,12 @@
 
 #include "base/bytes.h"
 
-/* What drivers make of a limit where it is not what DPDK's manual says; read in those that have one
- * (ixgbe, txgbe, cnxk, and mlx5 from 26.07 on). */
+/* From the sources of the drivers that limit queues: ixgbe, txgbe, cnxk, and mlx5 from 26.07 on. */
 static const struct quirk {
 	const char *driver; /* how its name starts */
 	bool zero_stops;    /* 0 stops the queue instead of freeing it */
-	uint32_t max_share; /* the link's speed over the limit, at most: what is more wraps round */
+	uint32_t
+		max_share; /* the largest ratio of link speed to limit; beyond it the register wraps */
 } quirks[] = {
 	{"net_ixgbe", false, 1023}, /* 10 bits before the point, in RTTBCNRC */
 	{"net_cn", true, UINT32_MAX},
@@ -29,17 +30,19 @@ static const struct quirk *quirk_of(const struct pw_port *p)
 	return &none;
 }
 
-static int driver_says(const struct pw_port *p, int r, struct pw_err *err)
+static int driver_error(const struct pw_port *p, int r, struct pw_err *err)
 {
 	if (r == -ENOTSUP || r == -ENOSYS)
 		return pw_err_set(err, EINVAL,
-			"set the rate on %s in hardware: %s does not offer it; use --pacing sw",
+			"cannot set the rate on %s in hardware: %s does not offer it; use --pacing "
+			"sw",
 			p->spec.text, p->driver);
-	return pw_err_set(err, EIO, "set the rate on %s in hardware: %s says %s; use --pacing sw",
+	return pw_err_set(err, EIO,
+		"cannot set the rate on %s in hardware: %s reports %s; use --pacing sw",
 		p->spec.text, p->driver, strerror(-r));
 }
 
-static int unless_must(const struct pw_port *p, const struct pw_dpdk_config *cfg,
+static int refuse_if_required(const struct pw_port *p, const struct pw_dpdk_config *cfg,
 	const struct pw_err *why, struct pw_err *err)
 {
 	if (cfg->require_hw_pacing) {
@@ -51,7 +54,7 @@ static int unless_must(const struct pw_port *p, const struct pw_dpdk_config *cfg
 	return 0;
 }
 
-int pw_hwrate_ask(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
+int pw_hwrate_check(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
 	struct pw_err why;
 	int r;
@@ -62,11 +65,11 @@ int pw_hwrate_ask(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw
 	p->limits_queues = r == 0;
 	if (r == 0)
 		return 0;
-	driver_says(p, r, &why);
-	return unless_must(p, cfg, &why, err);
+	driver_error(p, r, &why);
+	return refuse_if_required(p, cfg, &why, err);
 }
 
-/* DPDK refuses what is above the link's speed, and does not say why. */
+/* DPDK refuses a limit above the link's speed without a reason. */
 static int check_speed(const struct pw_port *p, uint32_t mbps, struct pw_err *err)
 {
 	struct rte_eth_link link = {0};
@@ -75,13 +78,14 @@ static int check_speed(const struct pw_port *p, uint32_t mbps, struct pw_err *er
 		return 0;
 	if (mbps > link.link_speed)
 		return pw_err_set(err, EINVAL,
-			"hold each queue of %s to %u Mbit/s in hardware: its link has %u; lower "
-			"--rate, or use --pacing sw",
+			"cannot limit each queue of %s to %u Mbit/s in hardware: its link has %u; "
+			"lower --rate, or use --pacing sw",
 			p->spec.text, mbps, link.link_speed);
 	if (link.link_speed / mbps > quirk_of(p)->max_share)
 		return pw_err_set(err, EINVAL,
-			"hold each queue of %s to %u Mbit/s in hardware: %s holds %u at least; use "
-			"--pacing sw",
+			"cannot limit each queue of %s to %u Mbit/s in hardware: the lowest limit "
+			"of "
+			"%s is %u; use --pacing sw",
 			p->spec.text, mbps, p->driver,
 			link.link_speed / quirk_of(p)->max_share + 1);
 	return 0;
@@ -101,7 +105,7 @@ static int set_all(struct pw_port *p, uint32_t mbps, struct pw_err *err)
 	else if (!quirk_of(p)->zero_stops)
 		while (i-- > 0)
 			rte_eth_set_queue_rate_limit(p->id, i, 0);
-	return r ? driver_says(p, r, err) : 0;
+	return r ? driver_error(p, r, err) : 0;
 }
 
 int pw_hwrate_set(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
@@ -110,10 +114,10 @@ int pw_hwrate_set(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw
 
 	if (!p->limits_queues || set_all(p, cfg->queue_mbps, &why) == 0)
 		return 0;
-	return unless_must(p, cfg, &why, err);
+	return refuse_if_required(p, cfg, &why, err);
 }
 
-void pw_hwrate_lift(struct pw_port *p)
+void pw_hwrate_clear(struct pw_port *p)
 {
 	uint16_t i;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* CPUs and DPDK lcores of the threads behind a port's queues; see lcores.h. */
 #include "dpdk/lcores.h"
 
 #include <pthread.h>
@@ -20,8 +21,8 @@ static bool pin(const cpu_set_t *cpus, unsigned int index)
 	return pthread_setaffinity_np(pthread_self(), sizeof(one), &one) == 0;
 }
 
-/* With --core the user has given us these CPUs; else other programs run on them, too, and a thread
- * that cannot move waits for them. */
+/* With --core the user has reserved these CPUs for us. Without, other programs run on them, and a pinned thread
+ * would wait for those. */
 void pw_lcores_init(struct pw_lcores *l, uint16_t n_queues, bool ours, const struct pw_eal *eal,
 	const struct pw_log *log)
 {
@@ -41,8 +42,8 @@ void pw_lcores_init(struct pw_lcores *l, uint16_t n_queues, bool ours, const str
 		l->pinned = pin(&l->cpus, 0);
 }
 
-/* An lcore of its own gives a thread its mempool caches. Where secondary processes may attach, DPDK
- * has none to give, and each mbuf goes through the pool's ring: correct, and slower. */
+/* An lcore gives a thread its mempool caches. Where secondary processes may attach, DPDK has no lcores for
+ * threads, and each mbuf goes through the pool's ring, which is slower. */
 void pw_lcores_enter(const struct pw_lcores *l, uint16_t index)
 {
 	if (index == 0)

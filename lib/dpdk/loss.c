@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Notices that a port's device is removed or reset; see loss.h. */
 #include "dpdk/loss.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 
 #define BAR_PAGE 4096
 
-enum { THERE, REMOVED, RESET };
+enum { PRESENT, REMOVED, RESET };
 
 /* These three run in EAL's interrupt thread. */
 static void on_device(const char *name, enum rte_dev_event_type event, void *arg)
@@ -37,16 +38,16 @@ static int on_removed(uint16_t port_id, enum rte_eth_event_type event, void *arg
 static int on_reset(uint16_t port_id, enum rte_eth_event_type event, void *arg, void *ret)
 {
 	struct pw_loss *l = arg;
-	int there = THERE;
+	int present = PRESENT;
 
 	(void)port_id;
 	(void)event;
 	(void)ret;
-	atomic_compare_exchange_strong(&l->what, &there, RESET);
+	atomic_compare_exchange_strong(&l->what, &present, RESET);
 	return 0;
 }
 
-/* The device's BARs, as its uio driver has mapped them: .../0000:00:10.0/resource0 */
+/* Guards the device's BARs, which its uio driver maps from .../0000:00:10.0/resource0 */
 static void guard_bars(struct pw_loss *l)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -72,7 +73,7 @@ static void watch_device(struct pw_loss *l, const char *device, bool vfio, const
 	int r = rte_dev_event_callback_register(device, on_device, l);
 
 	if (r) {
-		pw_info(log, "the removal of %s will not be noticed: %s", device, strerror(-r));
+		pw_info(log, "cannot watch for the removal of %s: %s", device, strerror(-r));
 		return;
 	}
 	l->device = device;
@@ -80,7 +81,7 @@ static void watch_device(struct pw_loss *l, const char *device, bool vfio, const
 		return;
 	l->monitors = rte_dev_event_monitor_start() == 0;
 	if (!l->monitors)
-		pw_info(log, "the kernel's events for %s cannot be heard", device);
+		pw_info(log, "cannot receive the kernel's events for %s", device);
 	if (pw_guard_init(NULL) == 0)
 		guard_bars(l);
 }
@@ -103,7 +104,7 @@ void pw_loss_unwatch(struct pw_loss *l)
 		rte_eth_dev_callback_unregister(l->port_id, RTE_ETH_EVENT_INTR_RMV, on_removed, l);
 		rte_eth_dev_callback_unregister(l->port_id, RTE_ETH_EVENT_INTR_RESET, on_reset, l);
 	}
-	/* busy while the interrupt thread is in on_device(), which is short */
+	/* -EAGAIN while the interrupt thread is in on_device(), which is short */
 	while (l->device && rte_dev_event_callback_unregister(l->device, on_device, l) == -EAGAIN)
 		usleep(100);
 	if (l->monitors)
@@ -123,12 +124,12 @@ const char *pw_loss_text(const struct pw_loss *l)
 	int what = atomic_load_explicit(&l->what, memory_order_acquire);
 	unsigned int i;
 
-	for (i = 0; what == THERE && i < l->n_bars; i++)
+	for (i = 0; what == PRESENT && i < l->n_bars; i++)
 		if (pw_guard_lost(l->bars[i]))
 			what = REMOVED;
 	if (what == REMOVED)
-		return "its device was removed from this machine; plug it in again and start over";
+		return "its device was removed from this machine; plug it in and start again";
 	if (what == RESET)
-		return "its device was reset by the host's driver; start over";
+		return "its device was reset by the host's driver; start again";
 	return NULL;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A port that is taken away while it works. EAL's interrupt thread hears of it, the polling thread
- * asks for it: a load.
+ * Notices that a port's device is removed or reset during a transfer. EAL's interrupt thread gets the event and
+ * sets a flag; the polling thread reads it.
  *
- *   vfio-pci     the kernel asks by an eventfd and waits until we have closed the device, which
- *                works until then
- *   uio, mlx5..  the kernel tells all who listen when it is gone; the BARs of a uio device are then
- *                no more, and an access is a SIGBUS: pw_guard puts a page in its place
+ *   vfio-pci     the kernel signals an eventfd and waits until we have closed the device, which works
+ *                until then
+ *   uio, mlx5..  the kernel sends a uevent after the removal; an access to the BARs of a uio device is
+ *                then a SIGBUS, and pw_guard maps a page in their place
  *   any          the driver's own events: removed (mlx5), reset by its physical function (VFs)
  */
 #ifndef PW_DPDK_LOSS_H
@@ -30,11 +30,11 @@ struct pw_loss {
 	unsigned int n_bars;
 };
 
-/* After the port was started. Stays at its address until pw_loss_unwatch(). Watching is best effort:
- * what fails is logged. device: EAL's, of a PCI function, else NULL. vfio: bound to vfio-pci. */
+/* Call it after the port was started; l stays at its address until pw_loss_unwatch(). A failure is only
+ * logged. device: EAL's name of a PCI function, else NULL. vfio: bound to vfio-pci. */
 void pw_loss_watch(struct pw_loss *l, uint16_t port_id, const char *device, bool vfio,
 	const struct pw_log *log);
-/* Before the port is closed, which talks to the device, and after. Accept a zeroed one. */
+/* unwatch: before the port is closed, which accesses the device; unguard: after. Accept a zeroed one. */
 void pw_loss_unwatch(struct pw_loss *l);
 void pw_loss_unguard(struct pw_loss *l);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Survives rte_panic() in EAL's interrupt thread; see panic.h. */
 #include "dpdk/panic.h"
 
 #include <signal.h>
@@ -7,14 +8,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* A signal handler is given nothing else to reach its state by. */
+/* A signal handler can reach no other state. */
 static atomic_bool installed, seen;
 static struct sigaction previous;
-static _Thread_local volatile sig_atomic_t panics; /* this thread, in rte_panic() */
+static _Thread_local volatile sig_atomic_t panics; /* this thread is in rte_panic() */
 
 static bool is_interrupt_thread(void)
 {
-	char name[16] = ""; /* as the kernel has it */
+	char name[16] = "";
 
 	return prctl(PR_GET_NAME, name) == 0 && !strcmp(name, "eal-intr-thread");
 }
@@ -23,7 +24,7 @@ static void on_abort(int sig)
 {
 	(void)sig;
 	if (!panics || !is_interrupt_thread()) {
-		sigaction(SIGABRT, &previous, NULL); /* abort() raises it again */
+		sigaction(SIGABRT, &previous, NULL); /* abort() raises the signal again */
 		return;
 	}
 	atomic_store_explicit(&seen, true, memory_order_release);
@@ -40,7 +41,7 @@ void pw_panic_guard(void)
 		sigaction(SIGABRT, &sa, &previous);
 }
 
-void pw_panic_hear(const char *line)
+void pw_panic_check_log(const char *line)
 {
 	if (!strncmp(line, "PANIC in ", 9))
 		panics = 1;

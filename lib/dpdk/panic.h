@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * EAL's interrupt thread ends the process by rte_panic() when it is to watch a descriptor that is closed
- * already. A peer brings that about: the memif driver (22.11 to 26.11-rc0, by its source) greets whoever connects, and when
- * he is gone by then, closes the connection but leaves it with the interrupt thread.
+ * Lets a transfer end in order after rte_panic() in EAL's interrupt thread. A memif peer can cause that: in the
+ * driver (22.11 to 26.11-rc0, by its source) a peer that connects and leaves at once has its connection closed,
+ * but its descriptor stays with the interrupt thread, which panics over it and would end the process.
  *
- * The thread is beyond help, and it holds the lock of EAL's interrupts. But the transfer's threads do not
- * need it: they shall say what happened and keep what they have. So a SIGABRT in that thread, from
- * rte_panic() and nothing else, puts the thread to sleep for good. Any other abort() ends the process as
- * always. Afterwards nothing may be asked of DPDK that takes that lock: no port is closed, EAL is not
- * cleaned up, the process has to end.
+ * The thread cannot continue, and it holds the lock of EAL's interrupts. The transfer's threads do not need
+ * that lock: they report the fault and keep the received data. So a SIGABRT from rte_panic() in that thread
+ * makes the thread sleep for ever. Any other abort() ends the process as usual. Afterwards no DPDK function
+ * may be called that takes the lock: the port is not closed, EAL is not cleaned up, and the process must end.
  */
 #ifndef PW_DPDK_PANIC_H
 #define PW_DPDK_PANIC_H
@@ -18,10 +17,10 @@
 /* Installs the SIGABRT handler, once. Best effort. */
 void pw_panic_guard(void);
 
-/* Each line that DPDK logs, in the thread that logs it: rte_panic() logs first. */
-void pw_panic_hear(const char *line);
+/* Called with each line that DPDK logs, in the thread that logs it: rte_panic() logs before it aborts. */
+void pw_panic_check_log(const char *line);
 
-/* True when the interrupt thread sleeps for good. */
+/* True when the interrupt thread sleeps for ever. */
 bool pw_panic_seen(void);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* A mempool whose put counts the window of each mbuf down; see payload_pool.h. */
 #include "dpdk/payload_pool.h"
 
 #include <errno.h>
@@ -8,10 +9,10 @@
 
 #include "dpdk/port.h"
 
-/* Last in, first out: the mbuf that is taken next is the one the cache knows best. */
+/* Last in, first out: the mbuf that is taken next was used last, and is in the CPU's cache. */
 struct stack {
 	uint32_t n, room;
-	bool counts; /* the pool has been made, and what comes back was out */
+	bool counts; /* the pool is complete: an mbuf that is put was in use before */
 	void *v[];
 };
 
@@ -62,7 +63,7 @@ static int stack_get(struct rte_mempool *mp, void **objs, unsigned int n)
 	return 0;
 }
 
-/* Telemetry asks from a thread of its own. */
+/* Telemetry calls this from another thread. */
 static unsigned int stack_count(const struct rte_mempool *mp)
 {
 	const struct stack *s = mp->pool_data;
@@ -79,8 +80,8 @@ static const struct rte_mempool_ops stack_ops = {
 	.get_count = stack_count,
 };
 
-/* Not by RTE_MEMPOOL_REGISTER_OPS, before EAL has loaded its plugins: a pool that a secondary process
- * (dpdk-dumpcap) makes is known here by its operations' number, and theirs must be the same in both. */
+/* Called after EAL has loaded its plugins, unlike RTE_MEMPOOL_REGISTER_OPS. A secondary process (dpdk-dumpcap)
+ * and we know a pool's operations by their number, so DPDK's own must have the same numbers in both. */
 static bool register_ops(void)
 {
 	uint32_t i;
@@ -95,8 +96,8 @@ static bool register_ops(void)
 	return r >= 0;
 }
 
-/* A driver has freed an external buffer: the mbuf goes to stack_put() next. */
-static void shared_again(void *addr, void *opaque)
+/* Called when a driver frees an external buffer, before the mbuf goes to stack_put(). */
+static void reset_refcnt(void *addr, void *opaque)
 {
 	(void)addr;
 	rte_mbuf_ext_refcnt_set((struct rte_mbuf_ext_shared_info *)opaque, 1);
@@ -111,7 +112,7 @@ static void init_mbuf(struct rte_mempool *mp, void *opaque, void *obj, unsigned 
 	(void)opaque;
 	(void)i;
 	priv->n_out = NULL;
-	priv->shinfo.free_cb = shared_again;
+	priv->shinfo.free_cb = reset_refcnt;
 	priv->shinfo.fcb_opaque = &priv->shinfo;
 	rte_mbuf_ext_refcnt_set(&priv->shinfo, 1);
 	m->shinfo = &priv->shinfo;

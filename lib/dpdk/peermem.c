@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Guards the memory that a peer shares with us; see peermem.h. */
 #include "dpdk/peermem.h"
 
 #include <errno.h>
@@ -13,16 +14,21 @@
 
 #include "file/guard.h"
 
-#define MAX_VIDS   16 /* numbers that the vhost library gives to connections; the lowest free one */
+#define MAX_VIDS   16 /* the vhost library numbers connections by the lowest free number */
 #define PAGE_BYTES 4096
 
-/* These two with the lock held. */
+/* The caller holds the lock, as for unguard(). */
 static void guard(struct pw_peermem *m, const void *base, size_t len, uint64_t page_bytes)
 {
 	int slot = m->n < PW_PEERMEM_RANGES ? pw_guard_add(base, len, page_bytes) : -1;
 
 	if (slot >= 0)
 		m->slots[m->n++] = slot;
+	else
+		pw_warn(m->log,
+			"%s: its peer shares more than %d regions; if it takes one of the others "
+			"away, this process ends by SIGBUS",
+			m->socket, PW_PEERMEM_RANGES);
 }
 
 static void unguard(struct pw_peermem *m)
@@ -59,12 +65,12 @@ static bool is_up(uint16_t port_id)
 	return rte_eth_link_get_nowait(port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-/* In the vhost library's thread, which is also the one that maps and unmaps the regions. */
+/* Runs in the vhost library's thread, which also maps and unmaps the regions. */
 static int on_vhost_event(uint16_t port_id, enum rte_eth_event_type event, void *arg, void *ret)
 {
 	struct pw_peermem *m = arg;
 	struct rte_vhost_memory *mem = NULL;
-	int vid = is_up(port_id) ? find_vid(m) : -1; /* one that goes is still to be found */
+	int vid = is_up(port_id) ? find_vid(m) : -1; /* a device that leaves has its number still */
 	uint32_t i;
 
 	(void)event;
@@ -85,7 +91,7 @@ static int on_vhost_event(uint16_t port_id, enum rte_eth_event_type event, void 
 
 static bool was_before(const struct pw_peermem *m, uintptr_t start)
 {
-	unsigned int i;
+	size_t i;
 
 	for (i = 0; i < m->n_before; i++)
 		if (m->before[i] == start)
@@ -93,8 +99,18 @@ static bool was_before(const struct pw_peermem *m, uintptr_t start)
 	return false;
 }
 
-/* Shared mappings of files without a name, as memif's regions are; first: remember those that are there
- * already, else guard those that have come. */
+static void remember(struct pw_peermem *m, uintptr_t start)
+{
+	uintptr_t *v = reallocarray(m->before, m->n_before + 1, sizeof(*v));
+
+	if (!v)
+		return; /* it is guarded later although it is not the peer's, which does no harm */
+	m->before = v;
+	v[m->n_before++] = start;
+}
+
+/* Looks for shared mappings of files without a name, as memif's regions are. first: remembers those that exist;
+ * else guards the new ones. */
 static void walk_maps(struct pw_peermem *m, bool first)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -107,15 +123,15 @@ static void walk_maps(struct pw_peermem *m, bool first)
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) != 3 ||
 			mode[3] != 's' || (!strstr(line, "/memfd:") && !strstr(line, "(deleted)")))
 			continue;
-		if (first && m->n_before < PW_PEERMEM_RANGES)
-			m->before[m->n_before++] = start;
-		else if (!first && !was_before(m, start))
+		if (first)
+			remember(m, start);
+		else if (!was_before(m, start))
 			guard(m, (const void *)start, end - start, PAGE_BYTES);
 	}
 	fclose(maps);
 }
 
-/* The regions are there when the link is, and go with it. */
+/* memif maps the regions when its link comes up, and unmaps them when it goes down. */
 static void follow_memif(struct pw_peermem *m)
 {
 	bool up = is_up(m->port_id);
@@ -128,25 +144,27 @@ static void follow_memif(struct pw_peermem *m)
 		walk_maps(m, false);
 }
 
-void pw_peermem_watch(struct pw_peermem *m, const struct pw_portspec *spec, uint16_t port_id)
+void pw_peermem_watch(struct pw_peermem *m, const struct pw_portspec *spec, uint16_t port_id,
+	const struct pw_log *log)
 {
 	if ((spec->kind != PW_PORT_VHOST && spec->kind != PW_PORT_MEMIF) || pw_guard_init(NULL))
 		return;
 	m->kind = spec->kind;
 	m->port_id = port_id;
 	m->socket = spec->target;
+	m->log = log;
 	pthread_mutex_init(&m->lock, NULL);
 	m->watches = true;
 	if (spec->kind == PW_PORT_MEMIF) {
 		walk_maps(m, true);
 		return;
 	}
-	/* at a device that comes or goes; at a ring that is switched on, after memory was added */
+	/* when a device comes or goes; when a ring is enabled, after memory was added */
 	rte_eth_dev_callback_register(port_id, RTE_ETH_EVENT_INTR_LSC, on_vhost_event, m);
 	rte_eth_dev_callback_register(port_id, RTE_ETH_EVENT_QUEUE_STATE, on_vhost_event, m);
 }
 
-/* Busy while the vhost library's thread is in on_vhost_event(), which is short. */
+/* -EAGAIN while the vhost library's thread is in on_vhost_event(), which is short. */
 static void unregister(struct pw_peermem *m, enum rte_eth_event_type event)
 {
 	while (rte_eth_dev_callback_unregister(m->port_id, event, on_vhost_event, m) == -EAGAIN)
@@ -170,6 +188,8 @@ void pw_peermem_unguard(struct pw_peermem *m)
 	unguard(m);
 	pthread_mutex_unlock(&m->lock);
 	pthread_mutex_destroy(&m->lock);
+	free(m->before);
+	m->before = NULL;
 }
 
 bool pw_peermem_lost(struct pw_peermem *m)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An Ethernet port: probe, configure, start, wait for its link, stop. As many queues each way as asked
- * for: of a virtio pair, both directions exist or none does. */
+/* An Ethernet port: probe, configure, start, wait for its link, stop. It has the same number of queues each
+ * way: virtio's queues come in pairs. */
 #ifndef PW_DPDK_PORT_H
 #define PW_DPDK_PORT_H
 
@@ -20,11 +20,11 @@ struct pw_port {
 	struct pw_portspec spec;
 	const struct pw_driver_traits *traits;
 	struct rte_eth_dev_info info;
-	char driver[64];
-	char devargs[PW_PORT_MAX + 128];
+	const char *driver; /* "net_vhost"; DPDK's own text */
+	char devargs[PW_DEVARGS_MAX];
 	uint8_t mac[6];
 	bool is_pci;
-	bool listens;        /* makes the socket; else it connects */
+	bool listens;        /* makes the socket and listens; else it connects */
 	bool multi_segs;     /* chains may be sent */
 	bool csum_offload;   /* UDP checksums by the port, enabled */
 	bool tells_done;     /* pw_port_tx_done() has an answer */
@@ -44,8 +44,8 @@ struct pw_port {
  * driver takes for receiving. */
 uint16_t pw_port_frame_room(const struct pw_port *p, uint32_t mtu);
 
-/* A pool of mbufs on the port's node, or where there is memory left; ops: the mempool's operations,
- * NULL = DPDK's own. NULL: rte_errno. */
+/* A pool of mbufs on the port's node, or on any that has memory left. ops: the mempool's operations, NULL =
+ * DPDK's own. Returns NULL and sets rte_errno. */
 struct rte_mempool *pw_port_pool(const struct pw_port *p, const char *name, uint32_t n,
 	uint32_t cache, uint16_t priv, uint16_t room, const char *ops);
 
@@ -60,13 +60,13 @@ int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rt
 /* -ETIMEDOUT after cfg->set.wait_ns without a link, -ECANCELED when cfg->cancelled. */
 int pw_port_wait_link(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 bool pw_port_link_up(const struct pw_port *p);
-/* What has taken the port away for good, for an error message, or NULL. By the thread that polls the first
- * queue. */
+/* What ended the port's work for good, for an error message, or NULL. Called by the thread that polls the
+ * first queue. */
 const char *pw_port_fault(struct pw_port *p);
-/* True when the device has read all that was handed over, whether the driver has freed it or not;
- * false also where the driver cannot tell. */
+/* True when the device has read all packets, whether the driver has freed them or not; false also where the
+ * driver cannot report it. */
 bool pw_port_tx_done(const struct pw_port *p);
-/* Stops: drivers give back the mbufs they hold, here or in close. */
+/* Drivers give back the mbufs that they hold, here or in close. */
 void pw_port_stop(struct pw_port *p);
 /* Stops and closes; completed mbufs come back to their pools. Accepts a port that is not open. */
 void pw_port_close(struct pw_port *p);

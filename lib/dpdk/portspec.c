@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Parses a PORT, makes DPDK's devargs from it, and knows which pages each driver can send from. */
 #include "dpdk/portspec.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -16,44 +18,102 @@ struct short_form {
 	const char *prefix;
 	enum pw_port_kind kind;
 	const char *driver;
-	const char *target; /* what stands behind the colon */
+	const char *target; /* what follows the colon */
 };
 
 static const struct short_form short_forms[] = {
-	{"vhost:", PW_PORT_VHOST, "net_vhost", "the path of a unix socket"},
-	{"virtio-user:", PW_PORT_VIRTIO_USER, "net_virtio_user", "the path of a unix socket"},
-	{"memif:", PW_PORT_MEMIF, "net_memif", "the path of a unix socket"},
-	{"af_packet:", PW_PORT_AF_PACKET, "net_af_packet", "an interface"},
-	{"af_xdp:", PW_PORT_AF_XDP, "net_af_xdp", "an interface"},
-	{"tap:", PW_PORT_TAP, "net_tap", "an interface"},
-	{"pcap:", PW_PORT_PCAP, "net_pcap", "a file"},
+	{.prefix = "vhost:",
+		.kind = PW_PORT_VHOST,
+		.driver = "net_vhost",
+		.target = "the path of a unix socket"},
+	{.prefix = "virtio-user:",
+		.kind = PW_PORT_VIRTIO_USER,
+		.driver = "net_virtio_user",
+		.target = "the path of a unix socket"},
+	{.prefix = "memif:",
+		.kind = PW_PORT_MEMIF,
+		.driver = "net_memif",
+		.target = "the path of a unix socket"},
+	{.prefix = "af_packet:",
+		.kind = PW_PORT_AF_PACKET,
+		.driver = "net_af_packet",
+		.target = "an interface"},
+	{.prefix = "af_xdp:",
+		.kind = PW_PORT_AF_XDP,
+		.driver = "net_af_xdp",
+		.target = "an interface"},
+	{.prefix = "tap:", .kind = PW_PORT_TAP, .driver = "net_tap", .target = "an interface"},
+	{.prefix = "pcap:", .kind = PW_PORT_PCAP, .driver = "net_pcap", .target = "a file"},
 };
 
-/* `copies` is what happens to a payload byte between tx_burst and the wire (or what stands for it)
- * on this process's CPU time. */
+/* `copies` counts what happens to a payload byte between tx_burst and the wire (or what takes its place) on
+ * this process's CPU time. */
 static const struct pw_driver_traits traits_table[] = {
-	{"net_vhost", PW_REACH_ANY, 1, false, true, "vhost copies once, in place of a NIC's DMA"},
-	{"net_virtio_user", PW_REACH_EAL, 0, false, true, "the vhost backend's core copies once"},
-	{"net_memif", PW_REACH_ANY, 1, false, true, "memif copies once into the shared ring"},
-	{"net_af_packet", PW_REACH_ANY, 1, false, true,
-		"the driver copies into the PACKET_MMAP ring"},
-	{"net_af_xdp", PW_REACH_ANY, 1, false, false,
-		"AF_XDP in copy mode: the kernel copies the UMEM frame"},
-	{"net_tap", PW_REACH_ANY, 1, false, true, "the kernel copies in writev()"},
-	{"net_pcap", PW_REACH_ANY, 1, true, true, "libpcap copies into the file"},
-	{"net_null", PW_REACH_ANY, 0, true, true, "nothing takes the packets"},
-	{"net_ring", PW_REACH_ANY, 0, true, false, "mbuf pointers are passed on"},
-	{"net_virtio", PW_REACH_DMA, 0, false, true, "the device's DMA"},
-	{"net_e1000_em", PW_REACH_DMA, 0, false, true, "the device's DMA"},
-	{"net_vmxnet3", PW_REACH_DMA, 0, false, true, "the device's DMA"},
+	{.driver = "net_vhost",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.plain_free = true,
+		.copy_why = "vhost copies once, in place of a NIC's DMA"},
+	{.driver = "net_virtio_user",
+		.reach = PW_REACH_EAL,
+		.plain_free = true,
+		.copy_why = "the vhost backend's core copies once"},
+	{.driver = "net_memif",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.plain_free = true,
+		.copy_why = "memif copies once into the shared ring"},
+	{.driver = "net_af_packet",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.plain_free = true,
+		.copy_why = "the driver copies into the PACKET_MMAP ring"},
+	{.driver = "net_af_xdp",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.copy_why = "AF_XDP in copy mode: the kernel copies the UMEM frame"},
+	{.driver = "net_tap",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.plain_free = true,
+		.copy_why = "the kernel copies in writev()"},
+	{.driver = "net_pcap",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.takes_chains = true,
+		.plain_free = true,
+		.copy_why = "libpcap copies into the file"},
+	{.driver = "net_null",
+		.reach = PW_REACH_ANY,
+		.takes_chains = true,
+		.plain_free = true,
+		.copy_why = "nothing takes the packets"},
+	{.driver = "net_ring",
+		.reach = PW_REACH_ANY,
+		.takes_chains = true,
+		.copy_why = "mbuf pointers are passed on"},
+	{.driver = "net_virtio",
+		.reach = PW_REACH_DMA,
+		.plain_free = true,
+		.copy_why = "the device's DMA"},
+	{.driver = "net_e1000_em",
+		.reach = PW_REACH_DMA,
+		.plain_free = true,
+		.copy_why = "the device's DMA"},
+	{.driver = "net_vmxnet3",
+		.reach = PW_REACH_DMA,
+		.plain_free = true,
+		.copy_why = "the device's DMA"},
 };
 
-static const struct pw_driver_traits traits_memif_zc = {
-	"net_memif", PW_REACH_EAL, 0, false, true, "memif in zero-copy mode"};
+static const struct pw_driver_traits traits_memif_zc = {.driver = "net_memif",
+	.reach = PW_REACH_EAL,
+	.plain_free = true,
+	.copy_why = "memif in zero-copy mode"};
 static const struct pw_driver_traits traits_unknown_vdev = {
-	"", PW_REACH_EAL, 0, false, false, "a driver that pagewire does not know"};
+	.driver = "", .reach = PW_REACH_EAL, .copy_why = "a driver that pagewire does not know"};
 static const struct pw_driver_traits traits_pci = {
-	"", PW_REACH_DMA, 0, false, false, "the device's DMA"};
+	.driver = "", .reach = PW_REACH_DMA, .copy_why = "the device's DMA"};
 
 /* DDDD:BB:DD.F or BB:DD.F, then the end or a comma */
 static bool is_pci_address(const char *s)
@@ -70,7 +130,7 @@ static bool is_pci_address(const char *s)
 	return s[i] == '\0' || s[i] == ',';
 }
 
-/* vhost:PATH,iommu=1: the peer's virtio device is behind an IOMMU of its guest. */
+/* vhost:PATH,iommu=1: the guest has an IOMMU in front of its virtio device. */
 static void take_iommu(struct pw_portspec *spec)
 {
 	static const char option[] = ",iommu=1";
@@ -85,22 +145,59 @@ static void take_iommu(struct pw_portspec *spec)
 static int check_target(
 	const struct pw_portspec *spec, const struct short_form *form, struct pw_err *err)
 {
-	if (spec->target[0] == '\0')
-		return pw_err_set(err, EINVAL, "read --port '%s': behind '%s' belongs %s",
-			spec->text, form->prefix, form->target);
+	const size_t len = strlen(spec->target);
+
+	if (len == 0)
+		return pw_err_set(err, EINVAL, "cannot use --port '%s': %s must follow '%s'",
+			spec->text, form->target, form->prefix);
 	if (strchr(spec->target, ','))
 		return pw_err_set(err, EINVAL,
-			"read --port '%s': a comma would end the devargs; use another name%s",
+			"cannot use --port '%s': a comma would end the devargs; use another name%s",
 			spec->text,
 			spec->kind == PW_PORT_VHOST ? " (vhost:PATH,iommu=1 for a guest with an "
 						      "IOMMU)"
 						    : "");
-	if (pw_portspec_is_socket(spec) &&
-		strlen(spec->target) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (pw_portspec_is_socket(spec) && len >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return pw_err_set(err, ENAMETOOLONG,
-			"read --port '%.80s...': a socket's path has at most 107 bytes; use a "
+			"cannot use --port '%s': a socket's path has at most %zu bytes; use a "
 			"shorter one",
-			spec->text);
+			form->prefix, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	/* drivers cut a longer name silently */
+	if ((pw_portspec_is_interface(spec) || spec->kind == PW_PORT_TAP) && len >= IFNAMSIZ)
+		return pw_err_set(err, ENAMETOOLONG,
+			"cannot use --port '%s': an interface's name has at most %d bytes; use a "
+			"shorter one",
+			spec->text, IFNAMSIZ - 1);
+	return 0;
+}
+
+/* A port without a short form: a PCI address, null, or devargs. */
+static int parse_other(struct pw_portspec *spec, struct pw_err *err)
+{
+	const char *s = spec->text;
+
+	strcpy(spec->target, s);
+	if (!strcmp(s, "null")) {
+		spec->kind = PW_PORT_NULL;
+		spec->target[0] = '\0';
+		return 0;
+	}
+	if (is_pci_address(s)) {
+		spec->kind = PW_PORT_PCI;
+		return 0;
+	}
+	if (strncmp(s, "net_", 4) != 0 && strncmp(s, "eth_", 4) != 0 &&
+		strncmp(s, "virtio_user", 11) != 0)
+		return pw_err_set(err, EINVAL,
+			"cannot use --port '%.40s': it names no port; use a PCI address, "
+			"vhost:PATH, virtio-user:PATH, memif:PATH, af_packet:IF, af_xdp:IF, "
+			"tap:IF, pcap:FILE, null or devargs (net_...)",
+			s);
+	spec->kind = PW_PORT_RAW;
+	if (strcspn(s, ",") >= PW_DRIVER_NAME_MAX)
+		return pw_err_set(err, ENAMETOOLONG,
+			"cannot use --port '%.40s...': a device's name has at most %d bytes", s,
+			PW_DRIVER_NAME_MAX - 1);
 	return 0;
 }
 
@@ -110,8 +207,9 @@ int pw_portspec_parse(const char *s, struct pw_portspec *spec, struct pw_err *er
 
 	memset(spec, 0, sizeof(*spec));
 	if (strlen(s) >= sizeof(spec->text))
-		return pw_err_set(
-			err, EINVAL, "read --port: longer than %zu bytes", sizeof(spec->text) - 1);
+		return pw_err_set(err, EINVAL,
+			"cannot use --port: it has more than %zu bytes; use a shorter one",
+			sizeof(spec->text) - 1);
 	strcpy(spec->text, s);
 	for (i = 0; i < PW_ARRAY_LEN(short_forms); i++) {
 		const struct short_form *form = &short_forms[i];
@@ -123,24 +221,7 @@ int pw_portspec_parse(const char *s, struct pw_portspec *spec, struct pw_err *er
 		take_iommu(spec);
 		return check_target(spec, form, err);
 	}
-	strcpy(spec->target, s);
-	if (!strcmp(s, "null")) {
-		spec->kind = PW_PORT_NULL;
-		spec->target[0] = '\0';
-	} else if (is_pci_address(s)) {
-		spec->kind = PW_PORT_PCI;
-	} else if (!strncmp(s, "net_", 4) || !strncmp(s, "eth_", 4) ||
-		   !strncmp(s, "virtio_user", 11)) {
-		spec->kind = PW_PORT_RAW;
-	} else {
-		return pw_err_set(err, EINVAL,
-			"read --port '%s': no port; use a PCI address, vhost:PATH, "
-			"virtio-user:PATH, "
-			"memif:PATH, af_packet:IF, af_xdp:IF, tap:IF, pcap:FILE, null or devargs "
-			"(net_...)",
-			s);
-	}
-	return 0;
+	return parse_other(spec, err);
 }
 
 char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len)
@@ -175,7 +256,7 @@ uint32_t pw_portspec_af_packet_max(uint32_t slot_bytes)
 	return (uint32_t)pw_align_down(slot_bytes, 4096) - TPACKET_OVERHEAD;
 }
 
-/* af_packet wants frames that divide blocks, and drops silently what does not fit a frame. */
+/* af_packet needs frames that divide blocks, and silently drops what does not fit a frame. */
 static int af_packet_devargs(const struct pw_portspec *spec, unsigned int index,
 	uint32_t frame_bytes, unsigned int n_queues, char *buf, size_t len)
 {
@@ -230,8 +311,10 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 		break;
 	}
 	if (n < 0 || (size_t)n >= len)
-		return pw_err_set(err, ENAMETOOLONG, "read --port '%.80s...': too long for devargs",
-			spec->text);
+		return pw_err_set(err, ENAMETOOLONG,
+			"cannot use --port %.80s...: its devargs have more than %zu bytes; use a "
+			"shorter name",
+			spec->text, len - 1);
 	return 0;
 }
 

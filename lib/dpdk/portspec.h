@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * PORT, the short form of a port, and what is known of each driver's reach. Pure: no DPDK calls.
+ * PORT, the short form of a port, and the traits of each driver. Makes no DPDK calls.
  *
  *   0000:3b:00.0     a PCI function               vhost:PATH[,iommu=1]  vhost-user, our socket
  *   virtio-user:PATH connects to that socket      memif:PATH        shared memory packet interface
@@ -15,7 +15,9 @@
 
 #include "base/err.h"
 
-#define PW_PORT_MAX 256 /* bytes of a PORT, NUL included */
+#define PW_PORT_MAX        256 /* bytes of a PORT, NUL included */
+#define PW_DRIVER_NAME_MAX 64  /* bytes of a driver's or device's name, NUL included, as in DPDK */
+#define PW_DEVARGS_MAX     (PW_PORT_MAX + 128)
 
 enum pw_port_kind {
 	PW_PORT_PCI,
@@ -50,8 +52,8 @@ struct pw_driver_traits {
 	enum pw_reach reach;
 	uint8_t copies;    /* CPU copies per byte inside this process by the driver or kernel */
 	bool takes_chains; /* takes mbuf chains although it does not advertise MULTI_SEGS */
-	/* Gives each mbuf back by rte_pktmbuf_free() and the like, from the thread that transmits, and
-	 * does not care whose its buffer is. The others see RTE_MBUF_F_EXTERNAL. */
+	/* The driver frees each mbuf by rte_pktmbuf_free() and the like, in the thread that transmits, and
+	 * does not look where its buffer is. Other drivers get RTE_MBUF_F_EXTERNAL. */
 	bool plain_free;
 	const char *copy_why; /* "vhost copies once in place of the NIC's DMA" */
 };
@@ -59,7 +61,7 @@ struct pw_driver_traits {
 int pw_portspec_parse(const char *s, struct pw_portspec *spec, struct pw_err *err);
 
 /* The name of the driver behind a short form ("net_vhost"); for RAW the devargs' driver name
- * without its instance number; "" for PCI (the device decides). buf of 64 bytes. */
+ * without its instance number; "" for PCI (the device decides). buf of PW_DRIVER_NAME_MAX bytes. */
 char *pw_portspec_driver(const struct pw_portspec *spec, char *buf, size_t len);
 
 /* Devargs for rte_dev_probe(): bus-less for PCI. `index` makes names of virtual devices unique.
@@ -69,9 +71,9 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 	uint32_t frame_bytes, uint32_t queue_size, unsigned int n_queues, char *buf, size_t len,
 	struct pw_err *err);
 
-/* Size of a slot in af_packet's rings that takes a frame of so many bytes. */
+/* The size of a slot in af_packet's rings that holds a frame of this size. */
 uint32_t pw_portspec_af_packet_frame(uint32_t frame_bytes);
-/* The longest frame whose slot has at most so many bytes, 4096 or more. */
+/* The longest frame whose slot has at most slot_bytes, 4096 or more. */
 uint32_t pw_portspec_af_packet_max(uint32_t slot_bytes);
 
 /* Never NULL: an unknown virtual driver is taken to reach only EAL memory (the safe guess), an

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who has this address? Asked and answered on the port itself, by ARP or neighbour discovery. */
+/* Finds the MAC of an IP address by ARP or neighbour discovery (NDP) on the port. */
 #include <errno.h>
 #include <rte_ethdev.h>
 #include <unistd.h>
@@ -46,11 +46,11 @@ int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const s
 	uint64_t now = pw_clock_ns(), deadline = now + wait_ns, next = now;
 	char text[64];
 
-	/* answers to our own address come only to a port that takes them */
+	/* some ports deliver the answer only in promiscuous mode */
 	rte_eth_promiscuous_enable(tx->port.id);
 	for (; now < deadline; now = pw_clock_ns()) {
 		if (cancelled && cancelled())
-			return pw_err_set(err, ECANCELED, "resolve %s: interrupted",
+			return pw_err_set(err, ECANCELED, "cannot resolve %s: interrupted",
 				pw_addr_format(text, sizeof(text), addr));
 		if (now >= next) {
 			ask(tx, src, addr, vlan);
@@ -61,7 +61,8 @@ int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const s
 		usleep(POLL_US);
 	}
 	return pw_err_set(err, EHOSTUNREACH,
-		"resolve %s: no answer to %s on %s; give --to-mac, or start the receiver with "
+		"cannot resolve %s: no answer to %s on %s; give --to-mac, or start the receiver "
+		"with "
 		"--listen",
 		pw_addr_format(text, sizeof(text), addr), addr->family == 4 ? "ARP" : "NDP",
 		tx->port.spec.text);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The receiver's life: open (pool, queues, start), its ops, the sums of its counters, close. */
 #include "dpdk/rx.h"
 
 #include <errno.h>
@@ -11,8 +12,6 @@
 #include "dpdk/lcores.h"
 #include "dpdk/port.h"
 #include "dpdk/rxburst.h"
-
-#define MBUF_CACHE 256
 
 struct pw_dpdk_rx {
 	struct pw_rxq q;     /* first: the ops' path pointer is a queue */
@@ -34,17 +33,16 @@ static struct pw_rxq *queue(struct pw_dpdk_rx *rx, uint16_t i)
 static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
 	uint32_t n_rxd = pw_dpdk_descs(cfg->set.queue_size);
-	uint32_t n = rx->port.n_queues * (2 * n_rxd + 4 * PW_RX_BURST + 2 * MBUF_CACHE);
+	uint32_t n = rx->port.n_queues * (2 * n_rxd + 4 * PW_RX_BURST + 2 * PW_DPDK_MBUF_CACHE);
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = rx->port.n_queues * 8192u; /* its UMEM: both rings and what we hold */
-	rx->pool = pw_port_pool(&rx->port, "pw_rx", n, MBUF_CACHE, 0,
+	rx->pool = pw_port_pool(&rx->port, "pw_rx", n, PW_DPDK_MBUF_CACHE, 0,
 		pw_port_frame_room(&rx->port, cfg->set.mtu), NULL);
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,
-			"make the receive pool: %s; raise --memory or reserve hugepages (pagewire "
-			"doctor: "
-			"hugepages.free)",
+			"cannot make the receive pool: %s; raise --memory or reserve hugepages "
+			"(pagewire doctor: hugepages.free)",
 			strerror(rte_errno));
 	return 0;
 }
@@ -57,7 +55,8 @@ static int make_queues(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, 
 	if (more_bytes) {
 		rx->more = aligned_alloc(RTE_CACHE_LINE_SIZE, more_bytes);
 		if (!rx->more)
-			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->set.port);
+			return pw_err_set(
+				err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 		memset(rx->more, 0, more_bytes);
 	}
 	for (i = 0; i < rx->port.n_queues; i++) {
@@ -72,14 +71,15 @@ static int make_queues(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, 
 		q->mtu = cfg->set.mtu;
 		q->joined = calloc(PW_RX_BURST, PW_RX_JOINED);
 		if (!q->joined)
-			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->set.port);
+			return pw_err_set(
+				err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 		q->pool = rx->pool;
 		memcpy(q->mac, rx->port.mac, sizeof(q->mac));
 	}
 	return 0;
 }
 
-/* Ports drop what is longer than they were told to expect; some count it. */
+/* Ports drop frames that exceed their MTU; some count them. */
 static void find_oversize(struct pw_dpdk_rx *rx)
 {
 	static const char *const names[] = {
@@ -128,7 +128,7 @@ int pw_dpdk_rx_open(struct pw_dpdk_rx **out, const struct pw_dpdk_config *cfg,
 		return r;
 	rx = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*rx));
 	if (!rx)
-		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->set.port);
+		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 	memset(rx, 0, sizeof(*rx));
 	rx->port.id = RTE_MAX_ETHPORTS;
 	r = start(rx, cfg, &spec, log, err);
@@ -167,7 +167,7 @@ static const char *ops_fault(void *path)
 	return pw_port_fault(&((struct pw_dpdk_rx *)path)->port);
 }
 
-/* Adds a queue's; each word whole. */
+/* Adds a queue's counters. Another thread may write them: each word is read at once. */
 static void add_counters(struct pw_rx_counters *sum, const struct pw_rxq *q)
 {
 	sum->packets += __atomic_load_n(&q->c.packets, __ATOMIC_RELAXED);
@@ -180,7 +180,7 @@ static void add_counters(struct pw_rx_counters *sum, const struct pw_rxq *q)
 	sum->partial_checksum += __atomic_load_n(&q->c.partial_checksum, __ATOMIC_RELAXED);
 }
 
-/* What the port itself has dropped as too long: nobody else has seen it. */
+/* Frames that the port itself dropped as too long; no queue has counted them. */
 static void add_oversize(struct pw_dpdk_rx *rx)
 {
 	uint64_t n;

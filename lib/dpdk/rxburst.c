@@ -26,8 +26,8 @@ static bool for_us(const struct pw_rxq *q, const struct pw_frame_view *f, struct
 	return f->dst.port == q->listen.port && pw_addr_equal_host(&f->dst, &q->listen);
 }
 
-/* Somebody asks who has our address. One answer, dropped when the ring is full: he asks again. It goes by
- * the transmit queue of this number, which nobody else uses. */
+/* Answers an ARP or NDP request for our address. The answer is dropped when the ring is full: the sender asks
+ * again. It leaves by the transmit queue of the same number, which no other thread uses. */
 static void answer(struct pw_rxq *q, const uint8_t *frame, size_t len)
 {
 	uint8_t reply[PW_NEIGH_FRAME_MAX];
@@ -45,8 +45,8 @@ static void answer(struct pw_rxq *q, const uint8_t *frame, size_t len)
 		rte_pktmbuf_free(m);
 }
 
-/* A UDP checksum is checked here unless the port has found it right, or says that the packet never left
- * this host's memory. What a port calls bad is looked at again, to tell why. */
+/* A UDP checksum is checked here unless the port found it right, or reports that the packet never left this
+ * host's memory. If the port found it bad, it is checked again, because it may be partial. */
 static bool must_verify(const struct rte_mbuf *m)
 {
 	const uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
@@ -54,8 +54,8 @@ static bool must_verify(const struct rte_mbuf *m)
 	return csum == RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN || csum == RTE_MBUF_F_RX_L4_CKSUM_BAD;
 }
 
-/* The i-th frame of a burst in one piece. One that is longer than --mtu comes in several buffers from
- * ports that can do so: it costs a copy, not the transfer. */
+/* The i-th frame of a burst, contiguous. A frame that is longer than --mtu comes in several buffers from some
+ * ports; it is copied together. */
 static const uint8_t *whole(
 	const struct pw_rxq *q, const struct rte_mbuf *m, uint16_t i, uint32_t *len)
 {
@@ -66,29 +66,40 @@ static const uint8_t *whole(
 	return rte_pktmbuf_read(m, 0, m->pkt_len, q->joined + (size_t)i * PW_RX_JOINED);
 }
 
-/* Why a frame is no good. One that says it is longer than it is, and than --mtu, was cut on its way. */
+/* A frame whose IP length exceeds both the frame and --mtu was cut on its way. */
 static void count_bad(
 	struct pw_rxq *q, enum pw_frame_verdict v, const struct pw_frame_view *f, uint32_t len)
 {
 	q->c.malformed++;
 	if (v == PW_FRAME_CHECKSUM) {
 		q->c.bad_checksum++;
-		q->c.partial_checksum += f->checksum_partial;
 	} else if (v == PW_FRAME_LENGTH && f->ip_len > q->mtu && f->ip_len > len - PW_ETH_LEN) {
 		q->c.too_long++;
 		q->c.longest = RTE_MAX(q->c.longest, f->ip_len);
 	}
 }
 
-/* A frame that does not start as the last one for us did. */
+/* A checksum field with only the pseudo header's sum: the sender left the rest to a NIC that the frame has
+ * not passed, as over veth, a tap or in a capture made at the sender. It protects nothing, as an IPv4
+ * checksum of 0 does; the file's digest does. So such a frame is taken. */
+static enum pw_frame_verdict parse(
+	const uint8_t *bytes, uint32_t len, bool verify, struct pw_frame_view *frame)
+{
+	const enum pw_frame_verdict v = pw_frame_parse(bytes, len, verify, frame);
+
+	return v == PW_FRAME_CHECKSUM && frame->checksum_partial ? PW_FRAME_OK : v;
+}
+
+/* A frame whose headers differ from those of the last one for us. */
 static bool take_new(
 	struct pw_rxq *q, const uint8_t *bytes, uint32_t len, bool verify, struct pw_rx_view *view)
 {
 	struct pw_frame_view frame;
-	const enum pw_frame_verdict v = pw_frame_parse(bytes, len, verify, &frame);
+	const enum pw_frame_verdict v = parse(bytes, len, verify, &frame);
 	const struct pw_host_key from = pw_host_key(&frame.src);
 
 	if (v == PW_FRAME_OK && for_us(q, &frame, from)) {
+		q->c.partial_checksum += frame.checksum_partial;
 		pw_frame_remember(&q->memo, bytes, len, &frame);
 		view->data = frame.payload;
 		view->len = frame.payload_len;
@@ -142,7 +153,7 @@ int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n)
 	}
 	PW_PROBE3(rx_burst, q->port_id, q->n, n_views);
 	q->c.packets += q->n;
-	if (n_views == 0)
-		pw_rxq_release(q); /* nobody sees it, so nobody will */
+	if (n_views == 0) /* the caller releases a burst only when it got views */
+		pw_rxq_release(q);
 	return n_views;
 }

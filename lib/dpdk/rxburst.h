@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The receive queue behind rxburst.c. Owned by the one thread that polls it; its counters are read by
- * others. */
+/* The receive queue that rxburst.c works on. The thread that polls it owns it; other threads read its
+ * counters. */
 #ifndef PW_DPDK_RXBURST_H
 #define PW_DPDK_RXBURST_H
 
@@ -23,7 +23,7 @@ struct pw_rxq {
 	struct pw_host_key source; /* accept only this sender; zero = any */
 	uint32_t mtu;              /* the user's: IP bytes */
 	uint8_t mac[6];            /* ours, for ARP and NDP answers */
-	uint8_t *joined; /* PW_RX_BURST * PW_RX_JOINED bytes; touched when there is need */
+	uint8_t *joined; /* PW_RX_BURST * PW_RX_JOINED bytes, for frames of several buffers */
 	struct pw_rx_counters c;
 	struct pw_frame_memo memo; /* how the last frame for us started */
 	struct pw_host_key from;   /* who sent it */
@@ -31,8 +31,8 @@ struct pw_rxq {
 	struct pw_dpdk_rx *dev;
 };
 
-/* views[n], n <= PW_RX_BURST; they point into mbufs until pw_rxq_release(), which is due when there are
- * any. */
+/* views[n], n <= PW_RX_BURST. Returns how many were filled; if any, they point into mbufs until the caller's
+ * pw_rxq_release(). */
 int pw_rxq_burst(struct pw_rxq *q, struct pw_rx_view *views, uint16_t n);
 void pw_rxq_release(struct pw_rxq *q);
 

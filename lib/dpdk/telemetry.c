@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* DPDK's telemetry commands /pagewire/stats and /pagewire/transfers; see telemetry.h. */
 #include "dpdk/telemetry.h"
 
 #include <errno.h>
@@ -16,8 +17,8 @@
 #include "base/snapshot.h"
 
 #define N_WORDS       (sizeof(struct pw_telemetry_sample) / sizeof(uint64_t))
-#define ANSWER_NS     (PW_NS_PER_S / 2) /* a handler waits so long for the polling thread */
-#define ANSWER_GAP_NS 1000000           /* and looks so often */
+#define ANSWER_NS     (PW_NS_PER_S / 2) /* how long a handler waits for the polling thread */
+#define ANSWER_GAP_NS 1000000           /* between two checks */
 
 static_assert(sizeof(struct pw_telemetry_sample) % sizeof(uint64_t) == 0, "a sample is words");
 
@@ -38,8 +39,8 @@ struct pw_telemetry {
 	uint64_t packets_per_s_now, goodput_bps_now;
 };
 
-/* DPDK 22.11 hands its handlers no context and has no way to take a command back, so the run that
- * they answer for is found here. The polling thread takes the lock at start and stop alone. */
+/* DPDK 22.11 passes no context to its handlers, and a command cannot be unregistered. So the transfer that they
+ * report is found here. The polling thread takes the lock only at start and stop. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct pw_telemetry *current;
 
@@ -64,8 +65,8 @@ void pw_telemetry_rx_words(uint64_t *words, const struct pw_rx_counters *c)
 	memcpy(words, all, sizeof(all));
 }
 
-/* As in a URL. Not only for whoever reads: DPDK 22.11 takes bytes from 0x80 on for control characters
- * and writes what lies before its table of their names. */
+/* As in a URL. Bytes from 0x80 on must not reach DPDK 22.11: it takes them for control characters and reads
+ * memory before its table of their names. */
 void pw_telemetry_name(char *to, const char *name)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -131,7 +132,7 @@ static void add_head(
 	rte_tel_data_add_dict_string(d, "driver", t->source.driver);
 	rte_tel_data_add_dict_string(
 		d, "phase", s->now_ns ? t->source.phases[s->phase] : "starting");
-	if (s->now_ns) /* grows while the polling thread is busy elsewhere, or stuck */
+	if (s->now_ns) /* grows while the polling thread does other work, or is stuck */
 		rte_tel_data_add_dict_u64(d, "age_ms", (pw_clock_ns() - s->now_ns) / 1000000);
 }
 
@@ -175,12 +176,12 @@ static void fill_stats(struct rte_tel_data *d, const struct pw_telemetry *t)
 		rte_mempool_walk(add_pool, sub);
 }
 
-/* Has the polling thread fill t->page; false when it had no time. Under the lock. */
+/* Waits until the polling thread has filled t->page; false if it did not in time. The caller holds the lock. */
 static bool ask(struct pw_telemetry *t, uint64_t first)
 {
 	uint64_t end = pw_clock_ns() + ANSWER_NS;
 
-	/* an answer that came too late for its own handler is nobody's */
+	/* an answer that came too late for its handler is discarded */
 	if (atomic_load_explicit(&t->request, memory_order_acquire) != REQUEST_ASKED) {
 		t->page.first = first;
 		atomic_store_explicit(&t->request, REQUEST_ASKED, memory_order_release);
@@ -227,7 +228,7 @@ static void fill_transfers(struct rte_tel_data *d, struct pw_telemetry *t, uint6
 	rte_tel_data_add_dict_u64(d, "bytes_done", s->bytes_done);
 	rte_tel_data_add_dict_u64(d, "bytes_total", s->bytes_total);
 	if (!listed)
-		return; /* the sums alone: what they are worth is in age_ms */
+		return; /* only the sums, whose age is age_ms */
 	rte_tel_data_add_dict_u64(d, "first", first);
 	if (t->page.n && first + t->page.n < s->n_files)
 		rte_tel_data_add_dict_u64(d, "next", first + t->page.n);
@@ -272,7 +273,7 @@ int pw_telemetry_start(
 	int r;
 
 	if (!t)
-		return pw_err_set(err, ENOMEM, "start telemetry: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot start telemetry: out of memory");
 	t->source = *source;
 	pw_telemetry_name(t->port, source->port);
 	pthread_mutex_lock(&lock);
@@ -280,15 +281,16 @@ int pw_telemetry_start(
 	pthread_mutex_unlock(&lock);
 	*out = t;
 	r = rte_telemetry_register_cmd("/pagewire/stats", on_stats,
-		"Counters of the run, its queues and pools, rates now and over the run. No "
+		"Counters of the transfer, its queues and pools, rates now and on average. No "
 		"parameters");
 	if (r == 0)
 		r = rte_telemetry_register_cmd("/pagewire/transfers", on_transfers,
-			"Files and how far they are. Parameter: number of the first one listed, 0 "
-			"unless given");
+			"Files and their progress. Parameter: number of the first one listed, "
+			"default "
+			"0");
 	if (r == 0 || r == -EEXIST)
 		return 0;
-	return pw_err_set(err, -r, "register telemetry commands: %s", strerror(-r));
+	return pw_err_set(err, -r, "cannot register telemetry commands: %s", strerror(-r));
 }
 
 bool pw_telemetry_due(const struct pw_telemetry *t, uint64_t now_ns)
@@ -331,7 +333,7 @@ void pw_telemetry_stop(struct pw_telemetry *t)
 {
 	if (!t)
 		return;
-	atomic_store(&t->stopping, true); /* a handler that waits for a tick lets go */
+	atomic_store(&t->stopping, true); /* a handler that waits for a tick gives up */
 	pthread_mutex_lock(&lock);
 	current = NULL;
 	pthread_mutex_unlock(&lock);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a run answers on DPDK's telemetry socket, to dpdk-telemetry.py and others:
+ * Answers on DPDK's telemetry socket, to dpdk-telemetry.py and others:
  *
  *   polling thread   pw_telemetry_tick(): sums are published -> [snapshot] -> /pagewire/stats
- *                    list() if someone asks: a page of files <- [request] <- /pagewire/transfers
- *   DPDK's thread    a handler for each client: reads the snapshot; never the run's structures
+ *                    list() on request: a page of files <- [request] <- /pagewire/transfers
+ *   DPDK's thread    a handler for each client: reads the snapshot, never the transfer's structures
  *
- * The polling thread takes no lock and waits for nobody. Between two ticks nothing is touched, so
- * the fast path costs what it does without.
+ * The polling thread takes no lock and does not wait. Telemetry does nothing between two ticks, so the fast
+ * path costs the same with and without it.
  */
 #ifndef PW_DPDK_TELEMETRY_H
 #define PW_DPDK_TELEMETRY_H
@@ -19,12 +19,12 @@
 #include "path/path.h"
 
 #define PW_TELEMETRY_TICK_NS 100000000ull
-#define PW_TELEMETRY_QUEUES  16 /* what answers have room for; more are in the sums only */
+#define PW_TELEMETRY_QUEUES  16 /* the room of an answer; further queues are only in the sums */
 #define PW_TELEMETRY_COUNTS  12 /* words of a queue, or of the source's own */
 #define PW_TELEMETRY_PAGE    32 /* files in an answer: DPDK's have at most 16 KiB */
 #define PW_TELEMETRY_NAME    120
 
-/* The run's sums. All words are uint64_t: they are published one by one. */
+/* The transfer's sums. All words are uint64_t: they are published one by one. */
 struct pw_telemetry_sample {
 	uint64_t now_ns;
 	uint64_t start_ns; /* of the first payload, 0 = none yet */
@@ -44,7 +44,7 @@ struct pw_telemetry_sample {
 };
 
 struct pw_telemetry_file {
-	char name[PW_TELEMETRY_NAME]; /* longer ones: their end */
+	char name[PW_TELEMETRY_NAME]; /* of a longer one: "..." and its end */
 	uint64_t toi;
 	uint64_t len_bytes;
 	uint64_t done_bytes;
@@ -72,13 +72,13 @@ struct pw_telemetry_source {
 
 struct pw_telemetry; /* opaque */
 
-/* After EAL's start with config.telemetry. One at a time: DPDK's handlers know no context. */
+/* After EAL's start with config.telemetry. One at a time: DPDK's handlers get no context. */
 int pw_telemetry_start(
 	struct pw_telemetry **t, const struct pw_telemetry_source *source, struct pw_err *err);
-/* Is it time for the next tick? */
+/* True when the next tick is due. */
 bool pw_telemetry_due(const struct pw_telemetry *t, uint64_t now_ns);
 void pw_telemetry_tick(struct pw_telemetry *t, const struct pw_telemetry_sample *sample);
-/* No handler reads of the source, or of the mempools, afterwards. Accepts NULL. */
+/* Afterwards no handler reads the source or the mempools. Accepts NULL. */
 void pw_telemetry_stop(struct pw_telemetry *t);
 
 /* A queue's words, and their names. */
@@ -87,7 +87,7 @@ extern const char *const pw_telemetry_rx_names[];
 void pw_telemetry_tx_words(uint64_t *words, const struct pw_tx_counters *c);
 void pw_telemetry_rx_words(uint64_t *words, const struct pw_rx_counters *c);
 
-/* A name or a path in printable ASCII, the rest as %XX; the start of a long one is cut off. to has
+/* A name or a path in printable ASCII, other bytes as %XX. Of a long one "..." and its end. to has
  * PW_TELEMETRY_NAME bytes. */
 void pw_telemetry_name(char *to, const char *name);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The transmitter's life: open (pools, queues, start, link), its ops, close. */
 #include "dpdk/tx.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include "dpdk/tx_private.h"
 #include "host/pci.h"
 
-#define MBUF_CACHE  256
 #define COPY_MBUFS  1024 /* FDT packets in flight, on ports that send the rest as chains */
 #define XDP_MBUFS   8192 /* af_xdp: its UMEM, for both rings and the packets between */
 #define STAGE_ALIGN 4096 /* O_DIRECT */
@@ -23,7 +23,7 @@
 static struct rte_mempool *pool(
 	const struct pw_dpdk_tx *tx, const char *name, uint32_t n, uint16_t priv, uint32_t room)
 {
-	return pw_port_pool(&tx->port, name, n, MBUF_CACHE, priv, (uint16_t)room, NULL);
+	return pw_port_pool(&tx->port, name, n, PW_DPDK_MBUF_CACHE, priv, (uint16_t)room, NULL);
 }
 
 static const char *queue_name(
@@ -33,10 +33,10 @@ static const char *queue_name(
 	return text;
 }
 
-static int say_no_pool(struct pw_err *err)
+static int no_pool_error(struct pw_err *err)
 {
 	return pw_err_set(err, rte_errno,
-		"make mbuf pools: %s; raise --memory or reserve hugepages (pagewire doctor: "
+		"cannot make mbuf pools: %s; raise --memory or reserve hugepages (pagewire doctor: "
 		"hugepages.free)",
 		strerror(rte_errno));
 }
@@ -45,18 +45,18 @@ static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
 	const struct pw_port *port = &q->dev->port;
-	uint32_t n = 2 * pw_dpdk_descs(cfg->set.queue_size) + 8 * PW_BURST + MBUF_CACHE;
+	const uint32_t n = pw_dpdk_tx_mbufs(cfg->set.queue_size);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
 		RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
 	q->payload_pool = pw_payload_pool_create(port, queue_name(q, "pw_pay", name), n);
-	/* af_xdp sends buffers of its UMEM, which is the receive pool, without a copy of its own */
+	/* af_xdp sends buffers of its UMEM, the receive pool, without another copy */
 	q->copy_pool = xdp ? q->dev->rx_pool
 			   : pool(q->dev, queue_name(q, "pw_copy", name),
 				     port->multi_segs ? COPY_MBUFS : n, 0,
 				     pw_port_frame_room(port, cfg->set.mtu));
-	return q->hdr_pool && q->payload_pool && q->copy_pool ? 0 : say_no_pool(err);
+	return q->hdr_pool && q->payload_pool && q->copy_pool ? 0 : no_pool_error(err);
 }
 
 static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
@@ -90,14 +90,15 @@ static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, 
 		tx->more = aligned_alloc(
 			RTE_CACHE_LINE_SIZE, pw_align_up(more_bytes, RTE_CACHE_LINE_SIZE));
 		if (!tx->more)
-			return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->set.port);
+			return pw_err_set(
+				err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 		memset(tx->more, 0, more_bytes);
 	}
-	/* two rings' worth: vmxnet3 fills two for a queue, and receives nothing when none is left */
-	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + MBUF_CACHE)), 0,
+	/* two rings: vmxnet3 fills two for a queue, and receives nothing when no mbuf is left */
+	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + PW_DPDK_MBUF_CACHE)), 0,
 		pw_port_frame_room(&tx->port, cfg->set.mtu));
 	if (!tx->rx_pool)
-		return say_no_pool(err);
+		return no_pool_error(err);
 	for (i = 0; r == 0 && i < n; i++) {
 		init_queue(tx, i);
 		r = make_queue_pools(pw_dpdk_tx_queue(tx, i), cfg, xdp, err);
@@ -110,7 +111,7 @@ static int open_readonly(struct pw_dpdk_tx *tx, const struct pw_portspec *spec, 
 	char address[PW_PCI_ADDR_LEN];
 	int r = pw_pci_normalize(spec->target, address);
 
-	return r ? pw_err_set(err, -r, "use %s: no PCI address", spec->text)
+	return r ? pw_err_set(err, -r, "cannot use %s: it is no PCI address", spec->text)
 		 : pw_vfio_open(&tx->readonly, address, err);
 }
 
@@ -129,7 +130,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	if (!r)
 		r = pw_port_start(&tx->port, cfg, tx->rx_pool, true, err);
 	if (!r)
-		r = pw_hwrate_ask(&tx->port, cfg, err);
+		r = pw_hwrate_check(&tx->port, cfg, err);
 	if (!r && tx->port.traits->reach == PW_REACH_EAL)
 		r = pw_eal_freeze_memory(err);
 	if (r)
@@ -155,7 +156,7 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
 		return r;
 	tx = aligned_alloc(RTE_CACHE_LINE_SIZE, pw_align_up(sizeof(*tx), RTE_CACHE_LINE_SIZE));
 	if (!tx)
-		return pw_err_set(err, ENOMEM, "open %s: out of memory", cfg->set.port);
+		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 	memset(tx, 0, sizeof(*tx));
 	tx->log = log;
 	tx->port.id = RTE_MAX_ETHPORTS;
@@ -286,6 +287,7 @@ static uint16_t ops_send_copy(
 	q->pending[0] = m;
 	q->first_pending = 0;
 	q->n_pending = 1;
+	q->pending_hdr_len = (uint16_t)(tmpl->len + len); /* no bytes of a file */
 	q->c.packets++;
 	q->c.wire_bytes += tmpl->len + len;
 	pw_txq_flush(q);
@@ -297,7 +299,7 @@ static void ops_reap(void *path)
 	struct pw_txq *q = path;
 
 	pw_txq_flush(q);
-	/* most drivers of virtual devices answer ENOTSUP and free as they transmit */
+	/* ENOTSUP from most drivers of virtual devices, which free as they transmit */
 	rte_eth_tx_done_cleanup(q->port_id, q->queue_id, 0);
 }
 
@@ -342,28 +344,13 @@ const struct pw_tx_ops pw_dpdk_tx_ops = {
 	.thread_leave = pw_txqueues_leave,
 };
 
-/* Packets that the driver never took are not sent packets. */
-static void drop_pending(struct pw_txq *q)
-{
-	while (q->n_pending) {
-		struct rte_mbuf *m = q->pending[q->first_pending++];
-
-		q->c.packets--;
-		q->c.wire_bytes -= m->pkt_len;
-		if (m->nb_segs > 1)
-			q->c.payload_bytes -= m->pkt_len - m->data_len;
-		rte_pktmbuf_free(m);
-		q->n_pending--;
-	}
-}
-
 void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx)
 {
 	uint16_t i;
 
 	for (i = 0; i < tx->port.n_queues && (i == 0 || tx->more); i++)
-		drop_pending(pw_dpdk_tx_queue(tx, i));
-	pw_hwrate_lift(&tx->port);
+		pw_txq_drop_pending(pw_dpdk_tx_queue(tx, i));
+	pw_hwrate_clear(&tx->port);
 	pw_port_close(&tx->port);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Transmit through a poll-mode driver; implements struct pw_tx_ops. Everything cold: opening,
- * memory for the device, resolving the receiver's MAC. The packets are built in txburst.c.
+ * The transmitter on a DPDK port; implements struct pw_tx_ops. Here are opening, memory for the device, and
+ * resolving the receiver's MAC. txburst.c builds the packets.
  */
 #ifndef PW_DPDK_TX_H
 #define PW_DPDK_TX_H
@@ -26,10 +26,8 @@ struct pw_dpdk_tx_info {
 	uint32_t queue_mbps; /* the port holds each queue to this rate; 0 = it does not */
 	bool huge;
 	bool iova_va;
-	bool dma_maps; /* files in place are mapped for the device, each */
-	uint32_t
-		max_symbol; /* payload bytes a packet can carry behind a header of 0; by the port */
-	void *va_hint;      /* where file mappings should lie for the device, or NULL */
+	bool dma_maps; /* each file that is sent in place is mapped for the device */
+	void *va_hint; /* where file mappings should lie for the device, or NULL */
 };
 
 /* Starts EAL, probes and starts the port, waits for its link. */
@@ -43,39 +41,39 @@ uint16_t pw_dpdk_tx_n_queues(const struct pw_dpdk_tx *tx);
 /* Of all queues. Any thread. */
 void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum);
 
-/* Which provider fits this port: AUTO is resolved by where the file lies, a forced one that cannot
- * work is refused with the reason (-EINVAL). readonly: the device can be given the page cache, see
- * pw_dpdk_can_readonly(). Pure, usable before open. */
+/* Which provider of pages fits this port. AUTO: chosen by where the file lies; any other that cannot work is
+ * an error (-EINVAL). readonly: the device can read the page cache, see pw_dpdk_can_readonly(). Can be called
+ * before open. */
 int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages asked,
 	bool on_hugetlbfs, bool readonly, const char *path, enum pw_pages *chosen,
 	struct pw_err *err);
 
-/* May config.readonly_maps be asked for? A PCI function on vfio-pci, not by physical addresses. */
+/* True when config.readonly_maps works: a PCI function on vfio-pci, not with physical addresses. */
 bool pw_dpdk_can_readonly(const struct pw_portspec *spec, enum pw_iova iova);
 
 /* EAL memory for the stage provider. */
 struct pw_stage_mem pw_dpdk_stage_mem(struct pw_dpdk_tx *tx);
 
-/* ARP or NDP on the port: who is addr? -EHOSTUNREACH after wait_ns, -ECANCELED when cancelled()
- * (may be NULL) says so. */
+/* Finds the MAC of addr by ARP or NDP on the port. -EHOSTUNREACH after wait_ns, -ECANCELED when cancelled()
+ * (may be NULL) returns true. */
 int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const struct pw_addr *addr,
 	uint16_t vlan, uint64_t wait_ns, bool (*cancelled)(void), uint8_t mac[6],
 	struct pw_err *err);
 
-/* Who fills UDP checksums. SOFTWARE is a counted read of every payload byte; OFFLOAD needs
+/* Who computes UDP checksums. SOFTWARE reads every payload byte, which is counted; OFFLOAD needs
  * info.csum_offload and templates that hold the pseudo-header's sum. Before the first packet. */
 enum pw_csum { PW_CSUM_AUTO, PW_CSUM_NONE, PW_CSUM_OFFLOAD, PW_CSUM_SOFTWARE };
 void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6);
 
-/* Made since open: maps for the device, and runs of windows that are contiguous for it. */
+/* Made since open: maps for the device, and extents of windows. */
 uint32_t pw_dpdk_tx_n_dma_maps(const struct pw_dpdk_tx *tx);
 uint32_t pw_dpdk_tx_n_iova_extents(const struct pw_dpdk_tx *tx);
 
-/* Stops the port, which gives every mbuf back, and ends EAL. Windows may be closed once this
- * returns, or after detach. Accepts NULL. */
+/* Stops the port, which gives every mbuf back, and ends EAL. Windows may be closed after this, or after
+ * detach. Accepts NULL. */
 void pw_dpdk_tx_close(struct pw_dpdk_tx *tx);
 
-/* Two steps for windows in EAL memory (stage): stop the port, close the windows, then close. */
+/* Windows in EAL memory (stage) need two steps: stop the port, close the windows, then close. */
 void pw_dpdk_tx_stop(struct pw_dpdk_tx *tx);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The transmitter's inside, shared by tx.c (life), txmem.c (memory for the device), resolve.c. */
+/* The struct behind struct pw_dpdk_tx, for tx.c (open to close), txqueues.c (queues and their threads),
+ * txmem.c (memory for the device) and resolve.c (the receiver's MAC). */
 #ifndef PW_DPDK_TX_PRIVATE_H
 #define PW_DPDK_TX_PRIVATE_H
 
@@ -24,12 +25,16 @@ struct pw_dpdk_tx {
 	const struct pw_log *log;
 };
 
-/* Gives every run of obj->win the IOVA by which the port reaches it, splitting runs where physical
+/* Gives every extent of obj->win the IOVA by which the port reaches it, splits extents where physical
  * pages are discontiguous, and maps them for DMA where that is needed. */
 int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_err *err);
 void pw_txmem_detach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj);
 
 /* txqueues.c */
+
+/* Frees the packets that the driver has not taken, and takes them out of the counters: they were not
+ * sent. */
+void pw_txq_drop_pending(struct pw_txq *q);
 void pw_txqueues_enter(void *path);
 void pw_txqueues_leave(void *path);
 

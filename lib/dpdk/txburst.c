@@ -4,11 +4,11 @@
  *
  *   reap     the driver frees mbufs of earlier bursts: their pool counts the window down
  *   fill     header mbuf <- template + SBN, ESI;  payload mbuf -> the page; no byte is read
- *   burst    rte_eth_tx_burst(); what the ring did not take goes first next time
+ *   burst    rte_eth_tx_burst(); what the ring did not take is offered first next time
  *   account  counters, once a burst
  *
  * One thread owns the queue, its pools' caches and every window's n_out. A window may be unmapped
- * once n_out is 0: each payload mbuf in a ring or in q->pending counts as one.
+ * once n_out is 0: each payload mbuf in the ring or in q->pending counts as one.
  *
  * No system call, no lock, no log, no clock, no allocation but the mempools' bulk calls: a test
  * holds this object's undefined symbols against a list.
@@ -18,8 +18,8 @@
 #include "base/probe.h"
 #include "dpdk/txfill.h"
 
-/* Points m at bytes of the window, in stores alone; nothing is ever written into the file. What the
- * last use has left in m does not matter. The caller counts n_out. */
+/* Points m at bytes of the window. Only m is written, never the file; nothing in m is read, so the
+ * state that its last use left does not matter. The caller counts n_out. */
 static inline void attach(struct rte_mbuf *m, uint64_t flags, uint32_t *n_out, const uint8_t *va,
 	rte_iova_t iova, uint16_t len)
 {
@@ -34,44 +34,45 @@ static inline void attach(struct rte_mbuf *m, uint64_t flags, uint32_t *n_out, c
 	m->buf_len = len;
 }
 
-/* A symbol across a boundary of runs: one more segment per boundary. False when the pool is empty;
- * the segments already chained go back with the header. */
+/* A symbol that crosses extents: one more segment for each boundary. False when the pool is empty;
+ * the caller then frees the header with the segments that are already chained. */
 static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_window *win,
 	uint64_t offset, uint16_t len)
 {
 	struct rte_mbuf *tail = first, *m;
-	const struct pw_extent *run = find_run(win, offset);
+	const struct pw_extent *extent = find_extent(win, offset);
 
 	first->nb_segs = 1;
 	while (len > 0) {
-		uint64_t skip = offset - run->offset;
-		uint16_t part = (uint16_t)pw_min_u64(len, run->len_bytes - skip);
+		uint64_t skip = offset - extent->offset;
+		uint16_t part = (uint16_t)pw_min_u64(len, extent->len_bytes - skip);
 
 		if (rte_mempool_get(q->payload_pool, (void **)&m))
 			return false;
-		attach(m, q->pay_flags, &win->n_out, run->va + skip, run->iova + skip, part);
+		attach(m, q->pay_flags, &win->n_out, extent->va + skip, extent->iova + skip, part);
 		win->n_out++;
 		tail->next = m;
 		tail = m;
 		first->nb_segs++;
 		offset += part;
 		len = (uint16_t)(len - part);
-		run++;
+		extent++;
 	}
 	q->c.split_packets += first->nb_segs > 2;
 	return true;
 }
 
-/* n full symbols, all inside one run: the loop that everything else is there for. */
-static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct pw_extent *run,
-	struct rte_mbuf **hdrs, struct rte_mbuf **pays, uint16_t n)
+/* n full symbols, all inside one extent. This is the loop that decides the sender's speed. */
+static void fill_extent(struct pw_txq *q, const struct pw_tx_burst *b,
+	const struct pw_extent *extent, struct rte_mbuf **hdrs, struct rte_mbuf **pays, uint16_t n)
 {
 	const struct pw_frame_tmpl *t = &b->obj->tmpl;
-	const uint64_t skip = b->offset - run->offset;
+	const uint64_t skip = b->offset - extent->offset;
 	const uint16_t len = t->payload_len;
-	const uint8_t *va = run->va + skip;
-	rte_iova_t iova = run->iova + skip;
-	const struct pw_first first = first_of(q, t); /* stores to mbufs might alias q and t */
+	const uint8_t *va = extent->va + skip;
+	rte_iova_t iova = extent->iova + skip;
+	const struct pw_first first =
+		first_of(q->rearm_hdr, q->ol_flags, t); /* stores to mbufs might alias q and t */
 	const uint16_t hdr_len = t->len;
 	const uint64_t pay_flags = q->pay_flags;
 	uint32_t *n_out = &b->obj->win->n_out;
@@ -90,12 +91,12 @@ static void fill_run(struct pw_txq *q, const struct pw_tx_burst *b, const struct
 	}
 }
 
-/* The object's short last symbol, or one that crosses runs. */
+/* The object's short last symbol, or one that crosses extents. */
 static bool fill_one(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t i, uint16_t n_symbol)
 {
 	const uint64_t offset = b->offset + (uint64_t)i * b->obj->blocks.symbol_len;
 	const struct pw_frame_tmpl *t = tmpl_for(b->obj, n_symbol);
-	const struct pw_first first = first_of(q, t);
+	const struct pw_first first = first_of(q->rearm_hdr, q->ol_flags, t);
 	struct rte_mbuf *h;
 
 	if (rte_mempool_get(q->hdr_pool, (void **)&h))
@@ -114,14 +115,15 @@ static bool fill_one(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t i, 
 
 uint16_t pw_txq_fill_chain(struct pw_txq *q, const struct pw_tx_burst *b)
 {
-	const struct pw_extent *run = find_run(b->obj->win, b->offset);
-	const uint64_t in_run = run->len_bytes - (b->offset - run->offset);
+	const struct pw_extent *extent = find_extent(b->obj->win, b->offset);
+	const uint64_t in_extent = extent->len_bytes - (b->offset - extent->offset);
 	const uint32_t len = b->obj->blocks.symbol_len;
 	uint16_t n = b->n;
 	struct rte_mbuf *pays[PW_BURST];
 
-	if (in_run < (uint64_t)n * len)
-		n = (uint16_t)(in_run / len); /* the rest crosses, or is the short last symbol */
+	if (in_extent < (uint64_t)n * len)
+		n = (uint16_t)(in_extent /
+			       len); /* the next one crosses, or is the short last symbol */
 	if (n == 0)
 		return fill_one(q, b, 0, symbol_bytes(b, 0));
 	if (rte_mempool_get_bulk(q->hdr_pool, (void **)q->pending, n))
@@ -130,7 +132,7 @@ uint16_t pw_txq_fill_chain(struct pw_txq *q, const struct pw_tx_burst *b)
 		rte_mempool_put_bulk(q->hdr_pool, (void **)q->pending, n);
 		return 0;
 	}
-	fill_run(q, b, run, q->pending, pays, n);
+	fill_extent(q, b, extent, q->pending, pays, n);
 	return n;
 }
 
@@ -166,6 +168,7 @@ uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b)
 	PW_PROBE4(tx_symbols, b->obj->toi, b->sbn, b->esi, n);
 	q->first_pending = 0;
 	q->n_pending = n;
+	q->pending_hdr_len = b->obj->tmpl.len;
 	bytes = (uint64_t)(n - 1) * b->obj->blocks.symbol_len + symbol_bytes(b, (uint16_t)(n - 1));
 	q->c.packets += n;
 	q->c.payload_bytes += bytes;

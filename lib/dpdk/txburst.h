@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The transmit queue behind txburst.c. Owned by the one thread that transmits; nothing here is
- * shared with another lcore.
+ * The transmit queue that txburst.c works on. One thread owns it; nothing here is shared with another
+ * lcore.
  */
 #ifndef PW_DPDK_TXBURST_H
 #define PW_DPDK_TXBURST_H
@@ -20,16 +20,17 @@ struct pw_dpdk_tx;
 struct pw_txq {
 	uint16_t port_id;
 	uint16_t queue_id;
-	uint16_t n_pending;     /* built, not yet taken by the driver */
-	uint16_t first_pending; /* index of the first of them */
-	uint64_t ol_flags;      /* of every packet's first mbuf */
-	uint64_t rearm_hdr;     /* header mbuf: data_off, refcnt 1, nb_segs 2 (chains) or 1, port */
+	uint16_t n_pending;       /* built, not yet taken by the driver */
+	uint16_t first_pending;   /* index of the first of them */
+	uint16_t pending_hdr_len; /* bytes before the file's in each pending packet */
+	uint64_t ol_flags;        /* of every packet's first mbuf */
+	uint64_t rearm_hdr; /* header mbuf: data_off, refcnt 1, nb_segs 2 (chains) or 1, port */
 	struct rte_mempool *hdr_pool;     /* headers; unused with linear packets */
 	struct rte_mempool *payload_pool; /* payload mbufs: payload_pool.h */
 	uint64_t pay_flags;            /* RTE_MBUF_F_EXTERNAL, or 0: pw_driver_traits.plain_free */
 	struct rte_mempool *copy_pool; /* whole packets: linear ports, FDT */
 	uint16_t (*fill)(struct pw_txq *q, const struct pw_tx_burst *b); /* chains or linear */
-	bool sw_csum; /* UDP checksum by the CPU (IPv6 without offload): a counted read */
+	bool sw_csum; /* the CPU computes UDP checksums */
 	struct rte_mbuf *pending[PW_BURST];
 	struct pw_tx_counters c;
 	struct pw_dpdk_tx *dev;

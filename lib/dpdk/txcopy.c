@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where the CPU does touch payload: ports that take no chains, and IPv6 UDP checksums without
- * offload. Every byte is counted, so that the summary tells.
+ * Where the CPU reads or copies payload: packets for ports that take no chains, and UDP checksums that
+ * the port does not compute. The bytes are counted as cpu_copied_bytes and cpu_read_bytes.
  */
+#include "dpdk/txburst.h"
 #include "dpdk/txfill.h"
 
-/* One buffer a packet: header and payload copied. A symbol's bytes are contiguous for the CPU even
- * where they cross runs: only IOVAs are discontiguous inside a symbol. */
+/* One buffer for each packet, with copies of header and payload. A symbol's bytes are contiguous for the
+ * CPU even where they cross extents: only the IOVAs are not. */
 uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 {
-	const struct pw_extent *run = find_run(b->obj->win, b->offset);
+	const struct pw_extent *extent = find_extent(b->obj->win, b->offset);
 	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
 	uint64_t offset = b->offset;
 	uint16_t i;
@@ -20,15 +21,15 @@ uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 		struct rte_mbuf *m = q->pending[i];
 		const uint16_t len = symbol_bytes(b, i);
 		const struct pw_frame_tmpl *t = tmpl_for(b->obj, len);
-		const struct pw_first first = first_of(q, t);
+		const struct pw_first first = first_of(q->rearm_hdr, q->ol_flags, t);
 
-		while (offset >= run->offset + run->len_bytes)
-			run++;
+		while (offset >= extent->offset + extent->len_bytes)
+			extent++;
 		init_first(m, &first);
 		m->data_len = (uint16_t)(t->len + len);
 		copy_header(rte_pktmbuf_mtod(m, uint8_t *), t, t->len, fec_id);
 		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, t->len),
-			run->va + (offset - run->offset), len);
+			extent->va + (offset - extent->offset), len);
 		q->c.cpu_copied_bytes += len;
 		offset += len;
 	}
@@ -37,7 +38,7 @@ uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 
 void pw_txq_checksum(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t n)
 {
-	const struct pw_extent *run = find_run(b->obj->win, b->offset);
+	const struct pw_extent *extent = find_extent(b->obj->win, b->offset);
 	uint64_t offset = b->offset;
 	uint16_t i;
 
@@ -46,10 +47,10 @@ void pw_txq_checksum(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t n)
 		const uint16_t len = symbol_bytes(b, i);
 		const struct pw_frame_tmpl *t = tmpl_for(b->obj, len);
 
-		while (offset >= run->offset + run->len_bytes)
-			run++;
+		while (offset >= extent->offset + extent->len_bytes)
+			extent++;
 		pw_be16_store(hdr + t->alc_off - 2,
-			pw_frame_udp_csum(t, hdr, run->va + (offset - run->offset), len));
+			pw_frame_udp_csum(t, hdr, extent->va + (offset - extent->offset), len));
 		offset += len;
 		q->c.cpu_read_bytes += len;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The pieces of a packet that chains (txburst.c) and linear packets (txcopy.c) share. */
+/* How a packet is filled: the steps that chains (txburst.c) and linear packets (txcopy.c) share. */
 #ifndef PW_DPDK_TXFILL_H
 #define PW_DPDK_TXFILL_H
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "dpdk/txburst.h"
+#include "path/path.h"
 
 static_assert(PW_FRAME_HDR_MAX == 2 * 64, "copy_header() copies two cache lines at most");
 static_assert(offsetof(struct rte_mbuf, rearm_data) % 8 == 0, "the rearm word is stored at once");
@@ -29,11 +29,12 @@ struct pw_first {
 	uint32_t pkt_len;
 };
 
-static inline struct pw_first first_of(const struct pw_txq *q, const struct pw_frame_tmpl *t)
+static inline struct pw_first first_of(
+	uint64_t rearm, uint64_t ol_flags, const struct pw_frame_tmpl *t)
 {
 	return (struct pw_first){
-		.rearm = q->rearm_hdr,
-		.ol_flags = q->ol_flags,
+		.rearm = rearm,
+		.ol_flags = ol_flags,
 		.tx_offload = t->l2_len | (uint64_t)t->l3_len << RTE_MBUF_L2_LEN_BITS,
 		.pkt_len = (uint32_t)t->len + t->payload_len,
 	};
@@ -47,7 +48,7 @@ static inline void init_first(struct rte_mbuf *m, const struct pw_first *f)
 	m->pkt_len = f->pkt_len;
 }
 
-static inline const struct pw_extent *find_run(const struct pw_window *win, uint64_t offset)
+static inline const struct pw_extent *find_extent(const struct pw_window *win, uint64_t offset)
 {
 	uint32_t lo = 0, hi = win->n_extents;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How a device reaches a page window.
+ * Makes a window reachable for the port: gives its extents their IOVAs, and maps them for DMA. Also decides
+ * which providers of pages a port can send from.
  *
  *   reach ANY   the CPU copies from our address space: IOVA is the VA, nothing to do
  *   reach EAL   only the stage provider's memory, which the peer has mapped
- *   reach DMA   VFIO: one map in the default container, IOVA = VA, or per run in PA mode
+ *   reach DMA   VFIO: one map in the default container, IOVA = VA, or one for each extent in PA mode
  *               bifurcated drivers (mlx5): extmem registration and rte_dev_dma_map
  *               uio, no-IOMMU: physical addresses, no map; hugepages do not move
  */
@@ -39,13 +40,13 @@ struct dma_map {
 	bool extmem; /* else VFIO */
 };
 
-static int runs_add(struct extents *r, const struct pw_extent *run)
+static int extents_add(struct extents *r, const struct pw_extent *extent)
 {
 	struct pw_extent *last = r->n ? &r->v[r->n - 1] : NULL;
 
-	if (last && last->va + last->len_bytes == run->va &&
-		last->iova + last->len_bytes == run->iova) {
-		last->len_bytes += run->len_bytes;
+	if (last && last->va + last->len_bytes == extent->va &&
+		last->iova + last->len_bytes == extent->iova) {
+		last->len_bytes += extent->len_bytes;
 		return 0;
 	}
 	if (r->n == r->room) {
@@ -57,12 +58,12 @@ static int runs_add(struct extents *r, const struct pw_extent *run)
 		r->v = v;
 		r->room = room;
 	}
-	r->v[r->n++] = *run;
+	r->v[r->n++] = *extent;
 	return 0;
 }
 
-/* EAL knows where its own pages are; no system call. */
-static int eal_runs(const struct pw_window *win, struct extents *out)
+/* EAL has the IOVAs of its own pages; no system call. */
+static int eal_extents(const struct pw_window *win, struct extents *out)
 {
 	uint32_t i;
 
@@ -73,25 +74,25 @@ static int eal_runs(const struct pw_window *win, struct extents *out)
 		while (done < w->len_bytes) {
 			const uint8_t *va = w->va + done;
 			uint64_t in_page = win->page_bytes - (uintptr_t)va % win->page_bytes;
-			struct pw_extent run = {
+			struct pw_extent extent = {
 				.va = va,
 				.iova = rte_mem_virt2iova(va),
 				.offset = w->offset + done,
 				.len_bytes = pw_min_u64(in_page, w->len_bytes - done),
 			};
 
-			if (run.iova == RTE_BAD_IOVA)
+			if (extent.iova == RTE_BAD_IOVA)
 				return -EFAULT;
-			if (runs_add(out, &run))
+			if (extents_add(out, &extent))
 				return -ENOMEM;
-			done += run.len_bytes;
+			done += extent.len_bytes;
 		}
 	}
 	return 0;
 }
 
-/* Physical addresses of hugepages from pagemap, read in bulk: one entry per 4 KiB. */
-static int pagemap_runs(const struct pw_window *win, struct extents *out)
+/* Reads the physical addresses of huge pages from pagemap, in bulk: one entry for each 4 KiB. */
+static int pagemap_extents(const struct pw_window *win, struct extents *out)
 {
 	uint64_t *entries = malloc(PAGEMAP_BATCH * sizeof(*entries));
 	const uint8_t *base = win->extents[0].va;
@@ -108,17 +109,17 @@ static int pagemap_runs(const struct pw_window *win, struct extents *out)
 		if (n == 0)
 			r = -EIO;
 		for (i = 0; r == 0 && i < n && off < win->len_bytes; i++, off += SYS_PAGE) {
-			struct pw_extent run = {
+			struct pw_extent extent = {
 				.va = base + off,
 				.iova = (entries[i] & PAGEMAP_PFN) * SYS_PAGE,
 				.offset = off,
 				.len_bytes = pw_min_u64(SYS_PAGE, win->len_bytes - off),
 			};
 
-			if (!(entries[i] & PAGEMAP_THERE) || run.iova == 0)
+			if (!(entries[i] & PAGEMAP_THERE) || extent.iova == 0)
 				r = -EFAULT; /* not present, or PFNs hidden without CAP_SYS_ADMIN */
 			else
-				r = runs_add(out, &run);
+				r = extents_add(out, &extent);
 		}
 	}
 	if (fd >= 0)
@@ -136,14 +137,15 @@ static void va_is_iova(struct pw_window *win)
 }
 
 /*
- * An IOMMU translates each page on its own, and a segment may cross pages where IOVAs follow on each
- * other. Emulated devices do not all know: DPDK's vhost joins IOTLB entries without a look at where
- * they lead and copies the wrong bytes, QEMU's e1000e and vmxnet3 drop the packet. No other program
- * notices, because an mbuf of a mempool lies within one page. One segment more in each page is cheap.
+ * An IOMMU translates each page on its own, and a segment may cross pages whose IOVAs are consecutive. Some
+ * emulated devices do this wrong: DPDK's vhost joins IOTLB entries without checking where they lead and
+ * copies the wrong bytes; QEMU's e1000e and vmxnet3 drop the packet. Other programs do not notice, because an
+ * mbuf of a mempool lies within one page. So no segment crosses a page; one segment more for each page is
+ * cheap.
  */
 static int split_at_pages(struct pw_window *win, struct pw_err *err)
 {
-	/* a run may begin and end within a page */
+	/* an extent may begin and end within a page */
 	uint64_t n = win->len_bytes / win->page_bytes + 2ull * win->n_extents;
 	struct pw_extent *v = NULL;
 	uint32_t i, made = 0;
@@ -151,8 +153,8 @@ static int split_at_pages(struct pw_window *win, struct pw_err *err)
 	if (n <= UINT32_MAX)
 		v = calloc(n, sizeof(*v));
 	if (!v)
-		return pw_err_set(err, ENOMEM, "split %" PRIu64 " bytes at pages: out of memory",
-			win->len_bytes);
+		return pw_err_set(err, ENOMEM,
+			"cannot split %" PRIu64 " bytes at pages: out of memory", win->len_bytes);
 	for (i = 0; i < win->n_extents; i++) {
 		struct pw_extent rest = win->extents[i];
 
@@ -174,16 +176,16 @@ static int split_at_pages(struct pw_window *win, struct pw_err *err)
 	return 0;
 }
 
-static int split_runs(struct pw_window *win, struct pw_err *err)
+static int split_discontiguous(struct pw_window *win, struct pw_err *err)
 {
 	struct extents out = {0};
-	int r = pw_pages_borrowed(win->pages) ? eal_runs(win, &out) : pagemap_runs(win, &out);
+	int r = pw_pages_borrowed(win->pages) ? eal_extents(win, &out) : pagemap_extents(win, &out);
 
 	if (r) {
 		free(out.v);
 		return pw_err_set(err, -r,
-			"read the physical addresses of %" PRIu64 " bytes: %s; IOVA as PA needs "
-			"CAP_SYS_ADMIN and resident hugepages (pagewire doctor: iova.mode)",
+			"cannot read the physical addresses of %" PRIu64 " bytes: %s; IOVA as PA "
+			"needs CAP_SYS_ADMIN and resident hugepages (pagewire doctor: iova.mode)",
 			win->len_bytes, strerror(-r));
 	}
 	free(win->extents);
@@ -217,30 +219,31 @@ static void unmap(struct pw_dpdk_tx *tx, struct dma_map *map)
 	free(map);
 }
 
-static int map_one(struct pw_dpdk_tx *tx, const struct pw_extent *run, uint64_t page, bool extmem)
+static int map_one(
+	struct pw_dpdk_tx *tx, const struct pw_extent *extent, uint64_t page, bool extmem)
 {
-	void *va = (void *)(uintptr_t)run->va;
+	void *va = (void *)(uintptr_t)extent->va;
 
 	if (tx->readonly.open)
-		return pw_vfio_map(&tx->readonly, va, run->iova, run->len_bytes);
+		return pw_vfio_map(&tx->readonly, va, extent->iova, extent->len_bytes);
 	if (!extmem)
 		return rte_vfio_container_dma_map(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)va,
-			       run->iova, run->len_bytes)
+			       extent->iova, extent->len_bytes)
 			       ? -(rte_errno ? rte_errno : EIO)
 			       : 0;
-	if (rte_extmem_register(va, run->len_bytes, NULL, 0, page))
+	if (rte_extmem_register(va, extent->len_bytes, NULL, 0, page))
 		return -rte_errno;
-	if (rte_dev_dma_map(tx->port.info.device, va, run->iova, run->len_bytes)) {
+	if (rte_dev_dma_map(tx->port.info.device, va, extent->iova, extent->len_bytes)) {
 		int code = rte_errno;
 
-		rte_extmem_unregister(va, run->len_bytes);
+		rte_extmem_unregister(va, extent->len_bytes);
 		return -code;
 	}
 	return 0;
 }
 
 /* Whole pages are mapped; the extents that packets are cut from end with the file. */
-static int map_runs(
+static int map_extents(
 	struct pw_dpdk_tx *tx, struct pw_tx_object *obj, bool extmem, struct pw_err *err)
 {
 	const struct pw_window *win = obj->win;
@@ -251,21 +254,21 @@ static int map_runs(
 		map->extents = calloc(win->n_extents, sizeof(*map->extents));
 	if (!map || !map->extents) {
 		free(map);
-		return pw_err_set(err, ENOMEM, "map %s: out of memory", tx->port.spec.text);
+		return pw_err_set(
+			err, ENOMEM, "cannot map a file for %s: out of memory", tx->port.spec.text);
 	}
 	map->extmem = extmem;
 	for (; map->n < win->n_extents; map->n++) {
-		struct pw_extent *run = &map->extents[map->n];
+		struct pw_extent *extent = &map->extents[map->n];
 
-		*run = win->extents[map->n];
-		run->len_bytes = pw_align_up(run->len_bytes, win->page_bytes);
-		r = map_one(tx, run, win->page_bytes, extmem);
+		*extent = win->extents[map->n];
+		extent->len_bytes = pw_align_up(extent->len_bytes, win->page_bytes);
+		r = map_one(tx, extent, win->page_bytes, extmem);
 		if (r) {
 			pw_err_set(err, -r,
-				"map %" PRIu64 " bytes at %p for DMA by %s: %s; raise memlock, or "
-				"use --pages stage "
-				"(pagewire doctor: memlock, iommu)",
-				run->len_bytes, (const void *)run->va, tx->port.spec.text,
+				"cannot map %" PRIu64 " bytes at %p for DMA by %s: %s; raise "
+				"memlock, or use --pages stage (pagewire doctor: memlock, iommu)",
+				extent->len_bytes, (const void *)extent->va, tx->port.spec.text,
 				strerror(-r));
 			unmap(tx, map);
 			return r;
@@ -292,8 +295,7 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		va_is_iova(win);
 		return 0;
 	}
-	/* pw_dpdk_choose_pages() has refused this already; a caller of the library may not have
-	 * asked */
+	/* a caller of the library may not have called pw_dpdk_choose_pages() */
 	r = pw_dpdk_choose_pages(tx->port.traits, win->pages, win->pages == PW_PAGES_HUGEFILE,
 		tx->readonly.open, tx->port.spec.text, &(enum pw_pages){0}, err);
 	if (r)
@@ -301,9 +303,9 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 	if (tx->eal.iova_va)
 		va_is_iova(win);
 	else
-		r = split_runs(win, err);
+		r = split_discontiguous(win, err);
 	if (r == 0 && !pw_pages_borrowed(win->pages) && (tx->vfio || tx->eal.iova_va))
-		r = map_runs(tx, obj, !tx->vfio, err); /* EAL has mapped its own memory */
+		r = map_extents(tx, obj, !tx->vfio, err); /* EAL has mapped its own memory */
 	if (r == 0 && tx->eal.iova_va && tx->vfio) {
 		r = split_at_pages(win, err);
 		if (r)
@@ -336,22 +338,20 @@ int pw_dpdk_choose_pages(const struct pw_driver_traits *traits, enum pw_pages as
 	*chosen = asked == PW_PAGES_AUTO ? fit : asked;
 	if (traits->reach == PW_REACH_EAL && !pw_pages_borrowed(*chosen))
 		return pw_err_set(err, EINVAL,
-			"use --pages %s for %s: %s shares only EAL's own memory with its peer and "
-			"would report "
-			"success for packets that never arrive; use --pages stage or stream",
+			"cannot use --pages %s for %s: %s shares only EAL's own memory with its "
+			"peer, packets would be lost silently; use --pages stage or stream",
 			pw_pages_name(*chosen), path,
 			traits->driver[0] ? traits->driver : traits->copy_why);
 	if (traits->reach == PW_REACH_DMA && *chosen == PW_PAGES_PAGECACHE && !readonly)
 		return pw_err_set(err, EINVAL,
-			"use --pages pagecache for %s: a device takes it only through vfio-pci, by "
-			"virtual addresses; use --pages stage, or put the file on hugetlbfs with "
-			"`pagewire stage`",
+			"cannot use --pages pagecache for %s: a device reads it only through "
+			"vfio-pci with --iova va; use --pages stage, or put the file on hugetlbfs "
+			"with `pagewire stage`",
 			path);
 	if (*chosen == PW_PAGES_HUGEFILE && !on_hugetlbfs)
 		return pw_err_set(err, EINVAL,
-			"use --pages hugefile for %s: it is not on hugetlbfs; run `pagewire stage "
-			"%.80s`, or use "
-			"--pages pagecache",
-			path, path);
+			"cannot use --pages hugefile for %s: it is not on hugetlbfs; run `pagewire "
+			"stage` on it, or use --pages pagecache",
+			path);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The transmitter's queues, and the threads that drive those behind the first. */
+/* The transmitter's queues: their sums, packets that are dropped at the end, and the threads that drive them. */
 #include <string.h>
 
 #include "dpdk/tx_private.h"
@@ -14,7 +14,7 @@ uint16_t pw_dpdk_tx_n_queues(const struct pw_dpdk_tx *tx)
 	return tx->port.n_queues;
 }
 
-/* Each word whole; they are of one moment only while no thread sends. */
+/* Each word is read at once; all are of one moment only while no thread sends. */
 void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum)
 {
 	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
@@ -29,6 +29,23 @@ void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum)
 
 		for (w = 0; w < N_WORDS; w++)
 			to[w] += __atomic_load_n(&from[w], __ATOMIC_RELAXED);
+	}
+}
+
+void pw_txq_drop_pending(struct pw_txq *q)
+{
+	while (q->n_pending) {
+		struct rte_mbuf *m = q->pending[q->first_pending++];
+		const uint32_t payload = m->pkt_len - q->pending_hdr_len;
+
+		q->c.packets--;
+		q->c.wire_bytes -= m->pkt_len;
+		q->c.payload_bytes -= payload;
+		q->c.cpu_copied_bytes -= q->fill == pw_txq_fill_linear ? payload : 0;
+		q->c.cpu_read_bytes -= q->sw_csum ? payload : 0;
+		q->c.split_packets -= m->nb_segs > 2;
+		rte_pktmbuf_free(m);
+		q->n_pending--;
 	}
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* A VFIO container of our own; see vfio.h. */
 #include "dpdk/vfio.h"
 
 #include <errno.h>
@@ -39,26 +40,26 @@ static int map_segment(const struct rte_memseg_list *msl, const struct rte_memse
 static int fail(const char *address, const char *what, int code, struct pw_err *err)
 {
 	return pw_err_set(err, code,
-		"map the page cache for %s: %s: %s; use --pages stage (pagewire doctor: memlock, "
-		"iommu)",
+		"cannot map the page cache for %s: %s: %s; use --pages stage (pagewire doctor: "
+		"memlock, iommu)",
 		address, what, strerror(code));
 }
 
-/* EAL would attach the group and choose the IOMMU's type at its probe, too late: drivers let the
- * device use memory before their probe returns. It leaves alone what it finds done. */
+/* EAL attaches the group and sets the IOMMU's type in its probe. That is too late: drivers let the device use
+ * memory before their probe returns. EAL skips both if they are done already. */
 static int attach_group(const struct pw_vfio *v, const char *address, struct pw_err *err)
 {
 	int number, fd;
 
 	if (rte_vfio_get_group_num(PCI_DEVICES, address, &number) <= 0)
-		return fail(address, "find its IOMMU group", ENODEV, err);
+		return fail(address, "it has no IOMMU group", ENODEV, err);
 	fd = rte_vfio_container_group_bind(v->container, number);
 	if (fd < 0)
-		return fail(address, "open its IOMMU group", EBUSY, err);
+		return fail(address, "its IOMMU group does not open", EBUSY, err);
 	if (ioctl(fd, VFIO_GROUP_SET_CONTAINER, &v->container))
-		return fail(address, "put its IOMMU group into a container", errno, err);
+		return fail(address, "its IOMMU group joins no container", errno, err);
 	if (ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
-		return fail(address, "set the IOMMU's type", errno, err);
+		return fail(address, "its IOMMU takes no type 1", errno, err);
 	return 0;
 }
 
@@ -68,14 +69,14 @@ int pw_vfio_open(struct pw_vfio *v, const char *address, struct pw_err *err)
 
 	v->container = rte_vfio_container_create();
 	if (v->container < 0)
-		return fail(address, "make a container", ENODEV, err);
+		return fail(address, "no VFIO container", ENODEV, err);
 	v->open = true;
 	r = attach_group(v, address, err);
 	if (r)
 		return r;
 	r = rte_memseg_walk(map_segment, v);
 	if (r)
-		return fail(address, "map EAL's memory", -r, err);
+		return fail(address, "EAL's memory cannot be mapped", -r, err);
 	return pw_eal_freeze_memory(err);
 }
 

@@ -2,9 +2,9 @@
 /*
  * A VFIO container of our own, for maps that the device may only read.
  *
- *   EAL's default container    maps for reading and writing; its file descriptor is not told
- *   rte_vfio_container_create  gives the descriptor away, and the maps in it are its owner's care:
- *                              EAL's memory, read-write, and the files' pages, read-only
+ *   EAL's default container    maps for reading and writing; its file descriptor is private to EAL
+ *   rte_vfio_container_create  returns the descriptor; the caller makes all maps in it: EAL's memory,
+ *                              read-write, and the files' pages, read-only
  *
  * VFIO pins what it maps. Pages of the page cache can be pinned for reading, not for writing.
  */
@@ -21,7 +21,7 @@ struct pw_vfio {
 	int container;
 };
 
-/* After EAL's start and before its probe of the device at this PCI address: takes the device's group
+/* Call it after EAL's start and before the probe of the device at this PCI address. Takes the device's group
  * and maps EAL's memory, which may not grow from now on. */
 int pw_vfio_open(struct pw_vfio *v, const char *address, struct pw_err *err);
 
@@ -29,7 +29,7 @@ int pw_vfio_open(struct pw_vfio *v, const char *address, struct pw_err *err);
 int pw_vfio_map(const struct pw_vfio *v, const void *va, uint64_t iova, uint64_t len_bytes);
 void pw_vfio_unmap(const struct pw_vfio *v, uint64_t iova, uint64_t len_bytes);
 
-/* After EAL has let go of the device. Accepts a zeroed struct. */
+/* Call it after EAL has closed the device. Accepts a zeroed struct. */
 void pw_vfio_close(struct pw_vfio *v);
 
 #endif

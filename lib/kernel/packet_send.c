@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * AF_PACKET, one sendmsg() a frame: the header from this stack, the payload from the file's page.
- * The kernel copies both into an skb.
+ * The frame way packet_send: AF_PACKET, one sendmsg() for each frame, with the header from the stack and
+ * the payload from the file's page. The kernel copies both into an skb.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "kernel/rawtx.h"
 #include "kernel/ways.h"
 
 struct packet_send {
 	struct pw_rawtx t;
-	uint8_t *scratch; /* symbols that cross runs, whole */
+	uint8_t *scratch; /* for symbols that cross extents: the whole symbol */
 };
 
 static bool send_frame(struct pw_rawtx *t, uint8_t *hdr, const struct pw_frame_tmpl *tmpl,
@@ -22,46 +23,45 @@ static bool send_frame(struct pw_rawtx *t, uint8_t *hdr, const struct pw_frame_t
 	const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 
 	if (pw_rawtx_needs_csum(tmpl))
-		pw_be16_store(hdr + tmpl->alc_off - 2, pw_frame_udp_csum(tmpl, hdr, payload, len));
-	if (sendmsg(t->fd, &msg, 0) >= 0)
+		pw_rawtx_store_csum(tmpl, hdr, payload, len);
+	if (sendmsg(t->s.fd, &msg, 0) >= 0)
 		return true;
 	if (pw_rawtx_survives(t, errno) && errno == ENOBUFS)
-		pw_rawtx_nap();
+		pw_sock_nap();
 	return false;
 }
 
-/* Headers live on the stack: the object's templates stay as they are. */
-static bool send_symbol(struct packet_send *p, const struct pw_symbol *sym)
+/* The header is copied to the stack: the object's templates do not change. */
+static bool send_symbol(struct packet_send *p, struct pw_symbols *walk)
 {
 	uint8_t hdr[PW_FRAME_HDR_MAX];
-	const uint8_t *payload = sym->va;
+	struct pw_symbol sym;
+	const uint8_t *payload;
 
-	if (sym->split) {
-		pw_symbol_copy(p->scratch, sym);
+	pw_symbols_next(walk, &sym);
+	payload = sym.va;
+	if (sym.split) {
+		pw_symbol_copy(p->scratch, &sym);
 		payload = p->scratch;
-		p->t.c.cpu_copied_bytes += sym->len;
+		p->t.s.c.cpu_copied_bytes += sym.len;
 	}
-	memcpy(hdr, sym->tmpl->bytes, sizeof(hdr));
-	pw_be32_store(hdr + sym->tmpl->len - 4, sym->fec_id);
-	if (pw_rawtx_needs_csum(sym->tmpl))
-		p->t.c.cpu_read_bytes += sym->len;
-	return send_frame(&p->t, hdr, sym->tmpl, payload, sym->len);
+	memcpy(hdr, sym.tmpl->bytes, sizeof(hdr));
+	pw_be32_store(hdr + sym.tmpl->len - 4, sym.fec_id);
+	if (pw_rawtx_needs_csum(sym.tmpl))
+		p->t.s.c.cpu_read_bytes += sym.len;
+	return send_frame(&p->t, hdr, sym.tmpl, payload, sym.len);
 }
 
 static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 {
 	struct packet_send *p = path;
 	struct pw_symbols walk;
-	struct pw_symbol sym;
-	uint16_t n;
+	uint16_t n = 0;
 
 	pw_symbols_init(&walk, b, 0);
-	for (n = 0; n < b->n && !p->t.fault[0]; n++) {
-		pw_symbols_next(&walk, &sym);
-		if (!send_symbol(p, &sym))
-			break;
-	}
-	pw_rawtx_account(&p->t, b, n);
+	while (n < b->n && !p->t.s.fault[0] && send_symbol(p, &walk))
+		n++;
+	pw_sock_account(&p->t.s, b, n);
 	return n;
 }
 
@@ -70,73 +70,40 @@ static uint16_t ops_send_copy(
 {
 	struct packet_send *p = path;
 	uint8_t hdr[PW_FRAME_HDR_MAX];
+	bool sent;
 
 	memcpy(hdr, tmpl->bytes, sizeof(hdr));
-	if (p->t.fault[0] || !send_frame(&p->t, hdr, tmpl, payload, len)) {
-		p->t.c.full_polls++;
-		return 0;
-	}
-	pw_rawtx_account_copy(&p->t, tmpl, len);
-	return 1;
+	sent = !p->t.s.fault[0] && send_frame(&p->t, hdr, tmpl, payload, len);
+	return pw_sock_account_copy(&p->t.s, sent, tmpl, len);
 }
 
-static void ops_reap(void *path)
-{
-	(void)path;
-}
-
-static const struct pw_tx_ops ops = {
-	.name = "packet_send",
-	.attach = pw_rawtx_attach,
-	.detach = pw_rawtx_detach,
-	.send = ops_send,
-	.send_copy = ops_send_copy,
-	.reap = ops_reap,
-	.alive = pw_rawtx_alive,
-	.fault = pw_rawtx_fault,
-	.outstanding = pw_rawtx_outstanding,
-	.counters = pw_rawtx_counters,
-};
-
-static void way_close(void *path)
+static int packet_send_init(void *path, struct pw_err *err)
 {
 	struct packet_send *p = path;
 
-	if (!p)
-		return;
-	pw_rawtx_finish(&p->t);
-	free(p->scratch);
-	free(p);
+	p->scratch = malloc(UINT16_MAX);
+	return p->scratch ? 0 : pw_err_sys(err, ENOMEM, "cannot open packet_send");
 }
 
-static int way_open(void **path, const struct pw_way_config *cfg, struct pw_err *err)
+static void packet_send_finish(void *path)
 {
-	struct packet_send *p = calloc(1, sizeof(*p));
-	int ret;
+	struct packet_send *p = path;
 
-	*path = NULL;
-	if (!p)
-		return pw_err_sys(err, ENOMEM, "open packet_send");
-	ret = pw_rawtx_init(&p->t, cfg, err);
-	if (ret == 0)
-		ret = pw_rawtx_packet_socket(&p->t, cfg, err);
-	if (ret == 0) {
-		p->scratch = malloc(UINT16_MAX);
-		if (!p->scratch)
-			ret = pw_err_sys(err, ENOMEM, "open packet_send");
-	}
-	if (ret < 0)
-		way_close(p);
-	else
-		*path = p;
-	return ret;
+	free(p->scratch);
+	pw_rawtx_finish(&p->t);
 }
 
 const struct pw_way pw_way_packet_send = {
 	.name = "packet_send",
 	.summary = "AF_PACKET: sendmsg() of header and page, a frame a call",
 	.kind = PW_WAY_FRAME,
-	.open = way_open,
-	.close = way_close,
-	.packets = &ops,
+	.path_bytes = sizeof(struct packet_send),
+	.socket = pw_rawtx_packet_socket,
+	.init = packet_send_init,
+	.finish = packet_send_finish,
+	.packets = &(const struct pw_tx_ops){.name = "packet_send",
+		.send = ops_send,
+		.send_copy = ops_send_copy,
+		.reap = pw_sock_reap,
+		PW_RAWTX_OPS},
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/kernel: an address as the socket calls want it. */
+/* Internal to lib/kernel: converts addresses for socket calls, and binds a socket to one. */
 #ifndef PW_KERNEL_SOCKADDR_H
 #define PW_KERNEL_SOCKADDR_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -16,9 +17,14 @@ socklen_t pw_sockaddr_make(
 /* The address that a datagram came from. All zero: ss is of another family. */
 struct pw_host_key pw_sockaddr_key(const struct sockaddr_storage *ss);
 
-/* The index of the interface that is named (NULL: none), or else the zone of `a`; 0: neither. verb: what is
- * to happen there, for the error. */
-int pw_sockaddr_scope(const char *verb, const char *interface, const struct pw_addr *a,
+/* Sets *scope to the index of the named interface (NULL: none), or else to the zone of `a`; 0: neither.
+ * action is for the error: "send". */
+int pw_sockaddr_scope(const char *action, const char *interface, const struct pw_addr *a,
 	unsigned int *scope, struct pw_err *err);
+
+/* Binds fd to the source address src, so that a host with several addresses sends from the named one.
+ * any_port: the kernel chooses the port. Nothing to do when src names no address. */
+int pw_sockaddr_bind(
+	int fd, const struct pw_addr *src, unsigned int scope, bool any_port, struct pw_err *err);
 
 #endif

@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Internal to lib/kernel: a walk over a burst's symbols, from the window to where each one's bytes
- * lie. The kernel and the CPU see virtual addresses only, so a symbol is split where runs are.
+ * Internal to lib/kernel: walks over the symbols of a burst and finds the bytes of each in the window.
+ * The kernel's ways use virtual addresses only, so a symbol is split where it crosses extents.
  */
 #ifndef PW_KERNEL_SYMBOLS_H
 #define PW_KERNEL_SYMBOLS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "path/path.h"
 
 struct pw_symbols {
 	const struct pw_tx_burst *b;
-	const struct pw_extent *run; /* where the next symbol begins */
+	const struct pw_extent *extent; /* where the next symbol begins */
 	uint64_t offset;
 	uint32_t fec_id;
 };
 
 struct pw_symbol {
 	const struct pw_frame_tmpl *tmpl;
-	const struct pw_extent *run;
-	const uint8_t *va; /* its first byte, in run */
-	uint32_t fec_id;   /* SBN and ESI: the header's last four bytes */
+	const struct pw_extent *extent;
+	const uint8_t *va; /* its first byte, in extent */
+	uint32_t fec_id;   /* SBN and ESI: the last four bytes of its header */
 	uint16_t len;
-	bool split; /* it goes on in the run after */
+	bool split; /* it continues in the next extent */
 };
 
-/* From the burst's i-th symbol on; i < b->n. */
+/* Starts at the burst's i-th symbol; i < b->n. */
 static inline void pw_symbols_init(struct pw_symbols *s, const struct pw_tx_burst *b, uint16_t i)
 {
 	const struct pw_window *win = b->obj->win;
@@ -45,29 +46,29 @@ static inline void pw_symbols_init(struct pw_symbols *s, const struct pw_tx_burs
 		else
 			hi = mid;
 	}
-	s->run = &win->extents[lo];
+	s->extent = &win->extents[lo];
 }
 
-/* The caller counts: there are b->n - i of them. */
+/* The caller counts: the walk has b->n - i symbols. */
 static inline void pw_symbols_next(struct pw_symbols *s, struct pw_symbol *sym)
 {
 	const struct pw_tx_object *obj = s->b->obj;
 	uint64_t skip;
 
-	while (s->offset - s->run->offset >= s->run->len_bytes)
-		s->run++;
-	skip = s->offset - s->run->offset;
+	while (s->offset - s->extent->offset >= s->extent->len_bytes)
+		s->extent++;
+	skip = s->offset - s->extent->offset;
 	sym->len =
 		(uint16_t)pw_min_u64(obj->blocks.symbol_len, obj->blocks.transfer_len - s->offset);
 	sym->tmpl = sym->len == obj->tmpl.payload_len ? &obj->tmpl : &obj->tmpl_last;
-	sym->run = s->run;
-	sym->va = s->run->va + skip;
-	sym->split = sym->len > s->run->len_bytes - skip;
+	sym->extent = s->extent;
+	sym->va = s->extent->va + skip;
+	sym->split = sym->len > s->extent->len_bytes - skip;
 	sym->fec_id = s->fec_id++;
 	s->offset += sym->len;
 }
 
-/* File bytes of the burst's first n symbols; n > 0. */
+/* The number of file bytes in the burst's first n symbols; n > 0. */
 static inline uint64_t pw_symbols_bytes(const struct pw_tx_burst *b, uint16_t n)
 {
 	const struct pw_blocks *blocks = &b->obj->blocks;
@@ -75,18 +76,18 @@ static inline uint64_t pw_symbols_bytes(const struct pw_tx_burst *b, uint16_t n)
 	return pw_min_u64((uint64_t)n * blocks->symbol_len, blocks->transfer_len - b->offset);
 }
 
-/* Copies a symbol's bytes, from however many runs. */
+/* Copies a symbol's bytes, from all extents that it crosses. */
 static inline void pw_symbol_copy(uint8_t *dst, const struct pw_symbol *sym)
 {
-	const struct pw_extent *run = sym->run;
+	const struct pw_extent *extent = sym->extent;
 	const uint8_t *va = sym->va;
 	uint64_t left = sym->len, part;
 
-	while (sym->split && left > (part = run->len_bytes - (uint64_t)(va - run->va))) {
+	while (sym->split && left > (part = extent->len_bytes - (uint64_t)(va - extent->va))) {
 		memcpy(dst, va, part);
 		dst += part;
 		left -= part;
-		va = (++run)->va;
+		va = (++extent)->va;
 	}
 	memcpy(dst, va, left);
 }

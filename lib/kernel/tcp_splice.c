@@ -1,29 +1,66 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two splice() calls: page cache pages into a pipe, from there into the socket's queue; the CPU
- * touches no byte.
+ * The stream ways that link page cache pages into the socket's queue, so that the CPU touches no byte:
  *
- *   file  --splice-->  pipe | piped_offset, piped_len |  --splice-->  socket
+ *   sendfile   sendfile(), up to 16 MiB in a call
+ *   splice     file --splice()--> pipe --splice()--> socket
  *
- * Whoever takes splice() for large files enlarges the pipe and moves what it holds, so this does,
- * and does not stop at chunk_bytes. The pipe is filled only when it is empty: the call that fills
- * it never sleeps for room, and bytes of a short call are next in line.
+ * Large calls are what these ways are for, so they do not stop at chunk_bytes. A signal ends a call early.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <limits.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "kernel/tcpsock.h"
+#include "kernel/tcp.h"
 #include "kernel/ways.h"
 
-#define PIPE_BYTES (1 << 20) /* fs.pipe-max-size as it is everywhere: no privilege needed */
+#define SENDFILE_BYTES (16u << 20) /* what Apache's server requests in a call */
+#define PIPE_BYTES     (1 << 20)   /* the default fs.pipe-max-size: needs no privilege */
 
+static int64_t sendfile_send(void *path, uint64_t offset, uint64_t len, struct pw_err *err)
+{
+	struct pw_tcp *t = path;
+	uint64_t ask = pw_min_u64(len, pw_max_u64(t->chunk_bytes, SENDFILE_BYTES));
+	off_t at = (off_t)offset;
+	ssize_t n = sendfile(t->s.fd, t->win->fd, &at, ask);
+
+	if (n == 0)
+		return pw_tcp_ended(t, offset, err);
+	if (n < 0)
+		return pw_tcp_file_error(t, "sendfile", errno, err);
+	return pw_tcp_outcome(t, n, 0, err);
+}
+
+static int sendfile_init(void *path, struct pw_err *err)
+{
+	(void)err;
+	pw_tcp_hold_sigpipe(path);
+	return 0;
+}
+
+const struct pw_way pw_way_sendfile = {
+	.name = "sendfile",
+	.summary = "sendfile(), up to 16 MiB in a call",
+	.kind = PW_WAY_STREAM,
+	.needs_page_cache = true,
+	.path_bytes = sizeof(struct pw_tcp),
+	.socket = pw_tcp_socket,
+	.init = sendfile_init,
+	.finish = pw_tcp_release_sigpipe,
+	.stream = &(const struct pw_stream_ops){.send = sendfile_send,
+		.drain = pw_tcp_no_drain,
+		.counters = pw_sock_counters},
+};
+
+/* The pipe holds bytes piped_offset.. of the file. It is filled only when it is empty: then the filling
+ * call never sleeps for room, and what a short call leaves is sent next. */
 struct splice {
 	struct pw_tcp tcp;
 	int pipe[2];
-	uint64_t pipe_bytes;
+	uint64_t pipe_bytes; /* 0: there is no pipe */
 	uint64_t piped_offset, piped_len;
 };
 
@@ -31,31 +68,29 @@ static int open_pipe(struct splice *p, struct pw_err *err)
 {
 	int size;
 
-	if (pipe2(p->pipe, O_CLOEXEC) < 0) {
-		p->pipe[0] = p->pipe[1] = -1;
-		return pw_err_sys(err, errno, "open a pipe");
-	}
-	/* Refused above a user's quota of pipe pages: then it is a smaller one, 64 KiB or less. */
+	if (pipe2(p->pipe, O_CLOEXEC) < 0)
+		return pw_err_sys(err, errno, "cannot open a pipe");
+	/* Refused above a user's quota of pipe pages: then the pipe stays at 64 KiB or less. */
 	(void)fcntl(p->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
 	size = fcntl(p->pipe[1], F_GETPIPE_SZ);
 	if (size <= 0)
-		return pw_err_sys(err, errno, "ask for a pipe's size");
+		size = PIPE_BUF;
 	if (size < PIPE_BYTES)
-		pw_warn(p->tcp.log,
-			"the pipe takes %d bytes, not %d; raise fs.pipe-user-pages-soft", size,
+		pw_warn(p->tcp.s.cfg.log,
+			"the pipe holds %d bytes, not %d; raise fs.pipe-user-pages-soft", size,
 			PIPE_BYTES);
 	p->pipe_bytes = (uint64_t)size;
-	p->piped_len = 0;
 	return 0;
 }
 
 static void close_pipe(struct splice *p)
 {
-	if (p->pipe[0] >= 0) {
+	if (p->pipe_bytes) {
 		close(p->pipe[0]);
 		close(p->pipe[1]);
 	}
 	p->pipe[0] = p->pipe[1] = -1;
+	p->pipe_bytes = p->piped_len = 0;
 }
 
 static int fill(struct splice *p, uint64_t offset, uint64_t len, struct pw_err *err)
@@ -64,7 +99,7 @@ static int fill(struct splice *p, uint64_t offset, uint64_t len, struct pw_err *
 	ssize_t n;
 	int ret;
 
-	/* Asked for other bytes than those that wait: a new pipe is the way to lose them. */
+	/* The pipe holds bytes that are not wanted: replace it to drop them. */
 	if (p->piped_len) {
 		close_pipe(p);
 		ret = open_pipe(p, err);
@@ -93,9 +128,9 @@ static int64_t splice_send(void *path, uint64_t offset, uint64_t len, struct pw_
 		if (ret < 0)
 			return ret;
 	}
-	/* As MSG_MORE: the segment at the pipe's end is filled up from the next pipeful. */
+	/* As MSG_MORE: the last segment waits for the pipe's next bytes, so that it is full. */
 	more = len > p->piped_len ? SPLICE_F_MORE : 0;
-	n = splice(p->pipe[0], NULL, p->tcp.fd, NULL, pw_min_u64(len, p->piped_len), more);
+	n = splice(p->pipe[0], NULL, p->tcp.s.fd, NULL, pw_min_u64(len, p->piped_len), more);
 	ret = pw_tcp_outcome(&p->tcp, n, errno, err);
 	if (ret > 0) {
 		p->piped_offset += (uint64_t)ret;
@@ -104,50 +139,32 @@ static int64_t splice_send(void *path, uint64_t offset, uint64_t len, struct pw_
 	return ret;
 }
 
-static void splice_close(void *path)
+static int splice_init(void *path, struct pw_err *err)
 {
 	struct splice *p = path;
+	int ret = open_pipe(p, err);
 
-	if (!p)
-		return;
-	close_pipe(p);
-	pw_tcp_close(&p->tcp);
-	free(p);
-}
-
-static int splice_open(void **path, const struct pw_way_config *cfg, struct pw_err *err)
-{
-	struct splice *p = calloc(1, sizeof(*p));
-	int ret;
-
-	*path = NULL;
-	if (!p)
-		return pw_err_sys(err, ENOMEM, "open a TCP socket");
-	p->pipe[0] = p->pipe[1] = -1;
-	ret = pw_tcp_open(&p->tcp, cfg, err);
 	if (ret == 0)
-		ret = open_pipe(p, err);
-	if (ret < 0) {
-		splice_close(p);
-		return ret;
-	}
-	pw_tcp_hold_sigpipe(&p->tcp);
-	*path = p;
-	return 0;
+		pw_tcp_hold_sigpipe(&p->tcp);
+	return ret;
 }
 
-static const struct pw_stream_ops ops = {
-	.send = splice_send,
-	.drain = pw_tcp_no_drain,
-	.counters = pw_tcp_counters,
-};
+static void splice_finish(void *path)
+{
+	close_pipe(path);
+	pw_tcp_release_sigpipe(path);
+}
 
 const struct pw_way pw_way_splice = {
 	.name = "splice",
 	.summary = "splice() into a pipe of 1 MiB, splice() into the socket",
 	.kind = PW_WAY_STREAM,
 	.needs_page_cache = true,
-	.open = splice_open,
-	.close = splice_close,
-	.stream = &ops,
+	.path_bytes = sizeof(struct splice),
+	.socket = pw_tcp_socket,
+	.init = splice_init,
+	.finish = splice_finish,
+	.stream = &(const struct pw_stream_ops){.send = splice_send,
+		.drain = pw_tcp_no_drain,
+		.counters = pw_sock_counters},
 };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * UDP, read() and send(): a piece of the file is read into a buffer, 64 KiB at a time and whole
- * symbols, then each packet goes by a sendmsg() of header and slice of the buffer. The kernel copies
- * twice: out of the page cache, and into the skb.
+ * The datagram way udp_read_send: reads the file into a buffer, 64 KiB of whole symbols at a time, and
+ * sends each packet with a sendmsg() of header and slice of the buffer. The kernel copies twice: out of
+ * the page cache, and into the skb.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
 
 #include "kernel/udptx.h"
 #include "kernel/ways.h"
@@ -17,11 +19,12 @@ struct read_send {
 	struct pw_udptx t;
 	uint8_t *buf; /* chunk_bytes */
 	uint64_t chunk_bytes;
-	const struct pw_tx_object *obj; /* of whose file the buffer holds */
-	uint64_t offset, len;           /* these bytes */
+	/* The buffer has len bytes of this object's file, from offset on. */
+	const struct pw_tx_object *obj;
+	uint64_t offset, len;
 };
 
-/* The buffer's bytes from offset on; len of them are there. NULL: not now, or never (a fault). */
+/* Returns where the buffer has len bytes from offset on; NULL: it does not have them. */
 static const uint8_t *find(struct read_send *p, uint64_t offset, uint32_t len)
 {
 	if (offset < p->offset || offset + len > p->offset + p->len)
@@ -42,14 +45,14 @@ static bool fill(struct read_send *p, const struct pw_tx_object *obj, uint64_t o
 	while (p->len < want) {
 		n = pread(obj->win->fd, p->buf + p->len, want - p->len, (off_t)(offset + p->len));
 		if (n == 0)
-			return pw_udptx_break(&p->t,
+			return pw_sock_break(&p->t.s,
 				"the file ends at %llu bytes: it was truncated while it was being "
 				"sent; send it again",
 				(unsigned long long)(offset + p->len));
 		if (n < 0 && errno == EINTR)
 			return false;
 		if (n < 0)
-			return pw_udptx_break(&p->t,
+			return pw_sock_break(&p->t.s,
 				"the file cannot be read at byte %llu: %s; send a copy of it",
 				(unsigned long long)(offset + p->len), strerrordesc_np(errno));
 		p->len += (uint64_t)n;
@@ -57,25 +60,26 @@ static bool fill(struct read_send *p, const struct pw_tx_object *obj, uint64_t o
 	return true;
 }
 
-static bool send_symbol(
-	struct read_send *p, const struct pw_tx_object *obj, uint64_t offset, uint32_t fec_id)
+static bool send_symbol(struct read_send *p, struct pw_symbols *walk)
 {
-	const uint16_t len =
-		(uint16_t)pw_min_u64(obj->blocks.symbol_len, obj->blocks.transfer_len - offset);
-	const uint8_t *slice = p->obj == obj ? find(p, offset, len) : NULL;
+	const struct pw_tx_object *obj = walk->b->obj;
+	const uint64_t offset = walk->offset;
 	uint8_t header[PW_ALC_HDR_MAX];
-	struct iovec iov[2] = {{.iov_base = header}, {.iov_len = len}};
+	struct iovec iov[2] = {{.iov_base = header}};
 	const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	const uint8_t *slice;
+	struct pw_symbol sym;
 
+	pw_symbols_next(walk, &sym);
+	slice = p->obj == obj ? find(p, offset, sym.len) : NULL;
 	if (!slice) {
 		if (!fill(p, obj, offset))
 			return false;
 		slice = p->buf;
 	}
-	iov[0].iov_len = pw_udpmsg_header(
-		header, len == obj->tmpl.payload_len ? &obj->tmpl : &obj->tmpl_last, fec_id);
-	iov[1].iov_base = (void *)(uintptr_t)slice;
-	if (sendmsg(p->t.fd, &msg, 0) >= 0)
+	iov[0].iov_len = pw_udpmsg_header(header, sym.tmpl, sym.fec_id);
+	iov[1] = (struct iovec){(void *)(uintptr_t)slice, sym.len};
+	if (sendmsg(p->t.s.fd, &msg, 0) >= 0)
 		return true;
 	pw_udptx_survives(&p->t, errno);
 	return false;
@@ -83,15 +87,14 @@ static bool send_symbol(
 
 static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 {
-	const uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
 	struct read_send *p = path;
-	uint16_t n;
+	struct pw_symbols walk;
+	uint16_t n = 0;
 
-	for (n = 0; n < b->n && !p->t.fault[0]; n++)
-		if (!send_symbol(p, b->obj, b->offset + (uint64_t)n * b->obj->blocks.symbol_len,
-			    fec_id + n))
-			break;
-	pw_udptx_account(&p->t, b, n);
+	pw_symbols_init(&walk, b, 0);
+	while (n < b->n && !p->t.s.fault[0] && send_symbol(p, &walk))
+		n++;
+	pw_sock_account(&p->t.s, b, n);
 	return n;
 }
 
@@ -99,12 +102,12 @@ static int ops_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 {
 	if (pw_pages_borrowed(obj->win->pages))
 		return pw_err_set(err, EINVAL,
-			"send by udp_read_send: it reads the file itself, which is staged; use "
-			"--pages pagecache");
+			"cannot send by udp_read_send: it reads the file itself, and the pages are "
+			"staged; use --pages pagecache");
 	return pw_udptx_attach(path, obj, err);
 }
 
-/* The next object may have the same address. */
+/* The next object may have the same address: forget this one. */
 static int ops_detach(void *path, struct pw_tx_object *obj)
 {
 	struct read_send *p = path;
@@ -114,59 +117,38 @@ static int ops_detach(void *path, struct pw_tx_object *obj)
 	return 0;
 }
 
-static const struct pw_tx_ops ops = {
-	.name = "udp_read_send",
-	.attach = ops_attach,
-	.detach = ops_detach,
-	.send = ops_send,
-	.send_copy = pw_udptx_send_copy,
-	.reap = pw_udptx_reap,
-	.alive = pw_udptx_alive,
-	.fault = pw_udptx_fault,
-	.outstanding = pw_udptx_outstanding,
-	.counters = pw_udptx_counters,
-};
-
-static void way_close(void *path)
+static int read_send_init(void *path, struct pw_err *err)
 {
 	struct read_send *p = path;
+	const uint32_t asked = p->t.s.cfg.chunk_bytes;
 
-	if (!p)
-		return;
-	pw_udptx_close(&p->t);
-	free(p->buf);
-	free(p);
+	/* at least one symbol of any length */
+	p->chunk_bytes = pw_max_u64(asked ? asked : CHUNK_DEFAULT, UINT16_MAX);
+	p->buf = malloc(p->chunk_bytes);
+	return p->buf ? 0 : pw_err_sys(err, ENOMEM, "cannot open udp_read_send");
 }
 
-static int way_open(void **path, const struct pw_way_config *cfg, struct pw_err *err)
+static void read_send_finish(void *path)
 {
-	struct read_send *p = calloc(1, sizeof(*p));
-	int ret;
-
-	*path = NULL;
-	if (!p)
-		return pw_err_sys(err, ENOMEM, "open udp_read_send");
-	ret = pw_udptx_open(&p->t, cfg, err);
-	if (ret == 0) {
-		/* room for any symbol */
-		p->chunk_bytes =
-			pw_max_u64(cfg->chunk_bytes ? cfg->chunk_bytes : CHUNK_DEFAULT, UINT16_MAX);
-		p->buf = malloc(p->chunk_bytes);
-		if (!p->buf)
-			ret = pw_err_sys(err, ENOMEM, "open udp_read_send");
-	}
-	if (ret < 0)
-		way_close(p);
-	else
-		*path = p;
-	return ret;
+	free(((struct read_send *)path)->buf);
 }
 
 const struct pw_way pw_way_udp_read_send = {
 	.name = "udp_read_send",
 	.summary = "read() of 64 KiB, then a sendmsg() of header and slice a packet",
 	.kind = PW_WAY_DATAGRAM,
-	.open = way_open,
-	.close = way_close,
-	.packets = &ops,
+	.path_bytes = sizeof(struct read_send),
+	.socket = pw_udptx_socket,
+	.init = read_send_init,
+	.finish = read_send_finish,
+	.packets = &(const struct pw_tx_ops){.name = "udp_read_send",
+		.attach = ops_attach,
+		.detach = ops_detach,
+		.send = ops_send,
+		.send_copy = pw_udptx_send_copy,
+		.reap = pw_sock_reap,
+		.alive = pw_sock_alive,
+		.fault = pw_sock_fault,
+		.outstanding = pw_sock_outstanding,
+		.counters = pw_sock_counters},
 };

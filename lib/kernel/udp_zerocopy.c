@@ -1,38 +1,106 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * UDP with MSG_ZEROCOPY: the skb refers to headers and pages where they lie, until the socket's error
- * queue tells that it is gone.
+ * The datagram way udp_zerocopy, and the slots that it shares with uring_udp_zc. MSG_ZEROCOPY: the skb
+ * refers to headers and pages in place, until the socket's error queue reports that they are free.
  *
- * With UDP_SEGMENT, too: pinning pages, an entry in the error queue and the way down the stack are
- * paid once a train, and whoever sends without copies would not pay them once a packet. A train is
- * short, though: an skb refers to 17 pieces of pages, and each packet needs one for its header and one
- * or two for its symbol.
+ * It also uses UDP_SEGMENT: a train pays once for pinning pages, for an entry in the error queue and for
+ * the way down the stack, and a program that sends without copies would not pay that for each packet. A
+ * train is short, though: an skb can refer to 17 pieces of pages, and each packet needs one for its
+ * header and one or two for its symbol.
  *
- * No IP_RECVERR: with it a full queueing discipline answers ENOBUFS after the kernel has counted the
- * message, without it ENOBUFS always comes before, and numbers of messages stay ours to count.
+ * It does not use IP_RECVERR: with it, a full queueing discipline returns ENOBUFS after the kernel has
+ * counted the message. Without it ENOBUFS always comes before, so the numbers of messages stay in step
+ * with the kernel's.
  */
+#include "kernel/udp_zerocopy.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
-#include "kernel/udpzc.h"
 #include "kernel/ways.h"
 #include "kernel/zcqueue.h"
 
+#define HEADERS_SLOT ((size_t)PW_UDPZC_DATAGRAMS * PW_ALC_HDR_MAX)
+#define HEADERS_ALL  (PW_UDPZC_SLOTS * HEADERS_SLOT)
 #define REAP_EVERY   16 /* messages */
-#define CLOSE_MAX_NS PW_NS_PER_S
 
-static void note_range(void *ctx, uint32_t first, uint32_t last)
+int pw_udpzc_init(void *path, struct pw_err *err)
+{
+	struct pw_udpzc *z = path;
+	size_t i;
+
+	z->slots = calloc(PW_UDPZC_SLOTS, sizeof(*z->slots));
+	if (!z->slots)
+		return pw_err_sys(err, ENOMEM, "cannot allocate slots for zero-copy sends");
+	z->headers = mmap(NULL, HEADERS_ALL, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (z->headers == MAP_FAILED) {
+		z->headers = NULL;
+		return pw_err_sys(err, errno, "cannot allocate headers for zero-copy sends");
+	}
+	for (i = 0; i < PW_UDPZC_SLOTS; i++) {
+		pw_udpmsg_init(&z->slots[i].m, z->slots[i].iov, z->headers + i * HEADERS_SLOT);
+		z->slots[i].done = true;
+	}
+	z->room = (struct pw_udpmsg_room){
+		.datagrams = z->t.s.way->gso
+				     ? (uint16_t)pw_min_u64(z->t.s.cfg.batch, PW_UDPZC_DATAGRAMS)
+				     : 1,
+		.iovs = PW_UDPZC_IOVS,
+		.pieces = PW_UDPZC_PIECES,
+	};
+	return 0;
+}
+
+void pw_udpzc_finish(struct pw_udpzc *z)
+{
+	if (z->headers)
+		munmap(z->headers, HEADERS_ALL);
+	free(z->slots);
+}
+
+void pw_udpzc_take(struct pw_udpzc *z, struct pw_window *win)
+{
+	struct pw_udpzc_slot *s = pw_udpzc_slot(z, z->head++);
+
+	s->done = false;
+	s->win = win;
+	win->n_out += s->m.n;
+	z->n_out += s->m.n;
+}
+
+void pw_udpzc_done(struct pw_udpzc *z, uint32_t number)
+{
+	struct pw_udpzc_slot *s = pw_udpzc_slot(z, number);
+
+	if (number - z->tail >= z->head - z->tail || s->done)
+		return;
+	s->done = true;
+	s->win->n_out -= s->m.n;
+	z->n_out -= s->m.n;
+	while (z->tail != z->head && pw_udpzc_slot(z, z->tail)->done)
+		z->tail++;
+}
+
+uint32_t pw_udpzc_outstanding(void *path)
+{
+	return ((struct pw_udpzc *)path)->n_out;
+}
+
+static void note_range(void *path, uint32_t first, uint32_t last)
 {
 	uint32_t n = last - first + 1;
 
 	for (; n; n--)
-		pw_udpzc_done(ctx, first++);
+		pw_udpzc_done(path, first++);
 }
 
 static uint64_t reap(struct pw_udpzc *z)
 {
-	return pw_zcqueue_each(z->t.fd, &z->t.c, note_range, z);
+	return pw_zcqueue_each(&z->t.s, note_range);
 }
 
 /* Waits for a completion, PW_SEND_SLEEP_NS at most. */
@@ -40,39 +108,39 @@ static void wait_completion(struct pw_udpzc *z)
 {
 	if (reap(z))
 		return;
-	pw_zcqueue_wait(z->t.fd, PW_SEND_SLEEP_NS);
+	pw_zcqueue_wait(z->t.s.fd, PW_SEND_SLEEP_NS);
 	reap(z);
 }
 
-/* Completions not yet read use up net.core.optmem_max, pages in flight RLIMIT_MEMLOCK; both come
- * back with the completions. */
+/* Completions that are not read yet use up net.core.optmem_max, pages in flight RLIMIT_MEMLOCK; both
+ * become free with the completions. */
 static void no_buffers(struct pw_udpzc *z)
 {
 	if (z->head != z->tail)
 		wait_completion(z);
 	else
-		pw_udptx_break(&z->t,
-			"no room for one zero-copy call to %s; raise net.core.optmem_max or the "
+		pw_sock_break(&z->t.s,
+			"no memory for one zero-copy call to %s; raise net.core.optmem_max or the "
 			"memlock limit (ulimit -l)",
-			z->t.peer);
+			z->t.s.peer);
 }
 
-/* The head slot's message; false when it did not go. */
+/* Sends the head slot's message; false: it was not sent. */
 static bool send_message(struct pw_udpzc *z, struct pw_window *win)
 {
 	const struct pw_udpmsg *m = &pw_udpzc_slot(z, z->head)->m;
 	bool too_many = m->pieces > PW_UDPZC_PIECES;
 
 	if (!too_many) {
-		if (sendmsg(z->t.fd, &m->msg, MSG_ZEROCOPY) >= 0) {
+		if (sendmsg(z->t.s.fd, &m->msg, MSG_ZEROCOPY) >= 0) {
 			pw_udpzc_take(z, win);
 			return true;
 		}
-		/* Kernels before 5.10 count the small pages of a huge one. */
+		/* Kernels before 5.10 count the small pages of a huge page. */
 		too_many = errno == EMSGSIZE;
 	}
-	/* Then it is copied, and has no number. */
-	if (too_many && sendmsg(z->t.fd, &m->msg, 0) >= 0)
+	/* Send it with a copy: it gets no number then. */
+	if (too_many && sendmsg(z->t.s.fd, &m->msg, 0) >= 0)
 		return true;
 	if (errno == ENOBUFS)
 		no_buffers(z);
@@ -88,7 +156,7 @@ static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 	uint16_t n = 0;
 
 	pw_symbols_init(&walk, b, 0);
-	while (n < b->n && !z->t.fault[0]) {
+	while (n < b->n && !z->t.s.fault[0]) {
 		struct pw_udpmsg *m = &pw_udpzc_slot(z, z->head)->m;
 
 		if (z->head % REAP_EVERY == 0)
@@ -101,11 +169,11 @@ static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 		if (!send_message(z, b->obj->win))
 			break;
 		n = (uint16_t)(n + m->n);
-		/* What is left is offered again with more behind it: trains stay long. */
+		/* The caller offers the rest again, with more behind it, so that trains stay long. */
 		if (b->n - n < m->n)
 			break;
 	}
-	pw_udptx_account(&z->t, b, n);
+	pw_sock_account(&z->t.s, b, n);
 	return n;
 }
 
@@ -113,7 +181,7 @@ static int ops_detach(void *path, struct pw_tx_object *obj)
 {
 	if (obj->win->n_out)
 		reap(path);
-	return pw_udpzc_detach(path, obj);
+	return obj->win->n_out ? -EBUSY : 0;
 }
 
 static void ops_reap(void *path)
@@ -121,51 +189,21 @@ static void ops_reap(void *path)
 	reap(path);
 }
 
-static const struct pw_tx_ops ops = {
-	.name = "udp_zerocopy",
-	.attach = pw_udptx_attach,
-	.detach = ops_detach,
-	.send = ops_send,
-	.send_copy = pw_udptx_send_copy,
-	.reap = ops_reap,
-	.alive = pw_udptx_alive,
-	.fault = pw_udptx_fault,
-	.outstanding = pw_udpzc_outstanding,
-	.counters = pw_udptx_counters,
-};
-
-static void way_close(void *path)
+static int zerocopy_init(void *path, struct pw_err *err)
 {
-	const uint64_t end = pw_clock_ns() + CLOSE_MAX_NS;
-	struct pw_udpzc *z = path;
+	int ret = pw_udpzc_init(path, err);
 
-	if (!z)
-		return;
-	while (z->n_out && !z->t.fault[0] && pw_clock_ns() < end)
-		wait_completion(z);
-	pw_udpzc_close(z);
-	free(z);
+	return ret < 0 ? ret : pw_zcqueue_enable(path, err);
 }
 
-static int way_open(void **path, const struct pw_way_config *cfg, struct pw_err *err)
+static void zerocopy_finish(void *path)
 {
-	struct pw_udpzc *z = calloc(1, sizeof(*z));
-	int ret;
+	const uint64_t end = pw_clock_ns() + PW_UDPZC_CLOSE_NS;
+	struct pw_udpzc *z = path;
 
-	*path = NULL;
-	if (!z)
-		return pw_err_sys(err, ENOMEM, "open udp_zerocopy");
-	ret = pw_udpzc_open(z, cfg, err);
-	if (ret == 0)
-		ret = pw_udptx_need_gso(&z->t, err);
-	if (ret == 0)
-		ret = pw_zcqueue_enable(z->t.fd, err);
-	if (ret < 0) {
-		way_close(z);
-		return ret;
-	}
-	*path = z;
-	return 0;
+	while (z->n_out && !z->t.s.fault[0] && pw_clock_ns() < end)
+		wait_completion(z);
+	pw_udpzc_finish(z);
 }
 
 const struct pw_way pw_way_udp_zerocopy = {
@@ -173,7 +211,17 @@ const struct pw_way pw_way_udp_zerocopy = {
 	.summary = "sendmsg() with MSG_ZEROCOPY and UDP_SEGMENT of headers and pages, 17 pieces a "
 		   "call",
 	.kind = PW_WAY_DATAGRAM,
-	.open = way_open,
-	.close = way_close,
-	.packets = &ops,
+	.zerocopy = true,
+	.gso = true,
+	.path_bytes = sizeof(struct pw_udpzc),
+	.socket = pw_udptx_socket,
+	.init = zerocopy_init,
+	.finish = zerocopy_finish,
+	.packets = &(const struct pw_tx_ops){.name = "udp_zerocopy",
+		.detach = ops_detach,
+		.send = ops_send,
+		.send_copy = pw_udptx_send_copy,
+		.reap = ops_reap,
+		.outstanding = pw_udpzc_outstanding,
+		PW_UDPTX_OPS},
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Builds the msghdr of a datagram, or of a train of them, from the symbols of a burst. */
 #include "kernel/udpmsg.h"
 
 #include <assert.h>
@@ -10,26 +11,26 @@ void pw_udpmsg_init(struct pw_udpmsg *m, struct iovec *iov, uint8_t *headers)
 	*m = (struct pw_udpmsg){.msg = {.msg_iov = iov}, .headers = headers};
 }
 
-/* A symbol's bytes, run by run; returns how many iovecs they took, 0 when that is more than room. */
+/* Adds a symbol's bytes, extent by extent. Returns the number of iovecs; 0: more than room. */
 static uint16_t put_symbol(struct iovec *iov, uint16_t room, const struct pw_symbol *sym)
 {
-	const struct pw_extent *run = sym->run;
+	const struct pw_extent *extent = sym->extent;
 	const uint8_t *va = sym->va;
 	uint64_t left = sym->len, part;
 	uint16_t n;
 
 	for (n = 0; n < room; n++) {
-		part = pw_min_u64(left, run->len_bytes - (uint64_t)(va - run->va));
+		part = pw_min_u64(left, extent->len_bytes - (uint64_t)(va - extent->va));
 		iov[n] = (struct iovec){(void *)(uintptr_t)va, part};
 		left -= part;
 		if (left == 0)
 			return (uint16_t)(n + 1);
-		va = (++run)->va;
+		va = (++extent)->va;
 	}
 	return 0;
 }
 
-/* Neighbours in a compound page make one piece. */
+/* An skb counts adjacent bytes of a (compound) page as one piece. */
 static uint32_t count_pieces(const struct iovec *iov, uint16_t n, uint64_t page_bytes)
 {
 	uint32_t pieces = 0;

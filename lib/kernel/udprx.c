@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One recvmmsg(2) fills up to N_MSGS buffers, each with a datagram or with a GRO train of them:
+ * The kernel's UDP receiver. One recvmmsg(2) fills up to N_MSGS buffers, each with one datagram or with a
+ * train of them that the kernel has merged (GRO):
  *
  *   buffer 0 | seg | seg | seg | short |     segment size in the UDP_GRO control message
  *   buffer 1 | datagram |
  *
- * Views are handed out train by train; the next recvmmsg() comes when all are out, so what a burst
- * handed out stays valid until the burst after its release.
+ * Views are handed out train by train, and the next recvmmsg() is called when all have been handed out.
+ * So the views of a burst stay valid until the next burst.
  */
 #include "kernel/udprx.h"
 
@@ -37,11 +38,11 @@ struct pw_udprx {
 	int fd;
 	uint8_t *bufs; /* N_MSGS * BUF_BYTES */
 	uint32_t drops;
-	struct pw_host_key source; /* the only sender to hear; zero: all */
+	struct pw_host_key source; /* the only sender to receive from; zero: all */
 	struct pw_rx_counters c;
 	struct train trains[N_MSGS];
-	unsigned int n_trains, cur; /* trains[cur] is handed out next, */
-	uint32_t off;               /* from here */
+	unsigned int n_trains, cur; /* trains[cur] is the next to hand out, */
+	uint32_t off;               /* from this byte on */
 	struct mmsghdr msgs[N_MSGS];
 	struct iovec iov[N_MSGS];
 	union {
@@ -65,7 +66,7 @@ static uint32_t gro_segment(struct msghdr *m)
 	return 0;
 }
 
-/* All of a train come from one socket. */
+/* All datagrams of a train come from one socket. */
 static bool is_foreign(const struct pw_udprx *rx, const struct train *t)
 {
 	static const struct pw_host_key any;
@@ -93,11 +94,11 @@ static void note_train(struct pw_udprx *rx, unsigned int i)
 		rx->c.foreign += n;
 		t->len = 0;
 	} else if (t->len == 0) {
-		rx->c.packets++; /* an empty datagram is one, though it makes no view */
+		rx->c.packets++; /* an empty datagram counts, but makes no view */
 	}
 }
 
-/* Messages received, 0 when none waits, -errno. */
+/* Returns the number of messages received, 0 when none waits, or -errno. */
 static int receive(struct pw_udprx *rx)
 {
 	int i, n;
@@ -172,7 +173,7 @@ static int udprx_burst(void *path, struct pw_rx_view *views, uint16_t n, uint64_
 	return ret < 0 ? ret : hand_out(rx, views, n);
 }
 
-/* Buffers are taken again only when all that they hold was handed out and released. */
+/* Nothing to do: receive() reuses the buffers only after all their views are handed out and released. */
 static void udprx_release(void *path)
 {
 	(void)path;
@@ -224,13 +225,13 @@ int pw_udprx_open(struct pw_udprx **out_rx, const struct pw_udprx_config *cfg,
 
 	*out_rx = NULL;
 	if (!rx)
-		return pw_err_sys(err, ENOMEM, "open a UDP socket");
+		return pw_err_sys(err, ENOMEM, "cannot open a UDP socket");
 	rx->fd = -1;
 	rx->bufs = mmap(NULL, (size_t)N_MSGS * BUF_BYTES, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (rx->bufs == MAP_FAILED) {
 		rx->bufs = NULL;
-		ret = pw_err_sys(err, errno, "open a UDP socket: allocate buffers");
+		ret = pw_err_sys(err, errno, "cannot allocate the buffers of a UDP socket");
 		goto close_rx;
 	}
 	link_messages(rx);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Opens the socket of the kernel's UDP receiver: bound, joined to its group, with a large buffer. */
 #include "kernel/udpsock.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/units.h"
+#include "kernel/sock.h"
 #include "kernel/sockaddr.h"
 
 #define RCVBUF_DEFAULT (64u << 20)
@@ -28,13 +29,14 @@ static int find_interface(
 	pw_addr_format(name, sizeof(name), a);
 	if (a->scope && a->scope != *index)
 		return pw_err_set(err, EINVAL,
-			"listen on %s: --interface %s is another one than the address names; leave "
-			"one of them out",
+			"cannot listen on %s: --interface %s differs from the address's interface; "
+			"omit one of them",
 			name, cfg->interface);
 	if (pw_addr_is_linklocal(a) && !*index)
 		return pw_err_set(err, EINVAL,
-			"listen on %s: a link-local address needs its interface; write it behind a "
-			"%%, as in [fe80::1%%eth0]:4001, or give --interface",
+			"cannot listen on %s: a link-local address needs its interface; write it "
+			"after "
+			"a %%, as in [fe80::1%%eth0]:4001, or use --interface",
 			name);
 	return 0;
 }
@@ -48,11 +50,13 @@ static int check_source(const struct pw_udprx_config *cfg, struct pw_err *err)
 	pw_addr_format(name, sizeof(name), &cfg->source);
 	if (pw_addr_is_multicast(&cfg->source))
 		return pw_err_set(err, EINVAL,
-			"listen to --source %s: a group sends nothing; name the sender's address",
+			"cannot receive from --source %s: a group sends nothing; name the sender's "
+			"address",
 			name);
 	if (cfg->source.family != cfg->listen.family)
 		return pw_err_set(err, EINVAL,
-			"listen to --source %s: the address to listen on is IPv%u; name the "
+			"cannot receive from --source %s: the address to listen on is IPv%u; name "
+			"the "
 			"sender's IPv%u address",
 			name, cfg->listen.family, cfg->listen.family);
 	return 0;
@@ -62,40 +66,43 @@ static int bind_error(const struct pw_addr *a, const char *name, int code, struc
 {
 	if (code == EADDRNOTAVAIL && pw_addr_is_linklocal(a))
 		return pw_err_set(err, code,
-			"listen on %s: that interface does not have the address; `ip -6 -br addr` "
-			"tells which one does; name it behind the %% or by --interface",
+			"cannot listen on %s: that interface does not have the address; `ip -6 -br "
+			"addr` shows which one does; name it after the %% or with --interface",
 			name);
 	if (code == EADDRNOTAVAIL)
 		return pw_err_set(err, code,
-			"listen on %s: no interface of this host has the address; `ip -br addr` "
-			"lists those there are",
+			"cannot listen on %s: no interface of this host has the address; `ip -br "
+			"addr` lists them",
 			name);
 	if (code == EADDRINUSE)
 		return pw_err_set(err, code,
-			"listen on %s: another program has that port; `ss -lunp` names it", name);
+			"cannot listen on %s: another program uses the port; `ss -lunp` names it",
+			name);
 	if (code == EACCES)
 		return pw_err_set(err, code,
-			"listen on %s: ports below 1024 need root; take one above", name);
+			"cannot listen on %s: ports below 1024 need root; use a higher one", name);
 	if (code == EINVAL && a->family == 6)
 		return pw_err_set(err, code,
-			"listen on %s: this address needs an interface; give --interface", name);
-	return pw_err_sys(err, code, "listen on %s", name);
+			"cannot listen on %s: this address needs an interface; use --interface",
+			name);
+	return pw_err_sys(err, code, "cannot listen on %s", name);
 }
 
 /* named: the user has named an interface. */
 static int join_error(const char *name, bool named, int code, struct pw_err *err)
 {
 	if (code == ENODEV || code == EADDRNOTAVAIL)
-		return pw_err_set(err, code, "join %s: %s; %s", name,
-			named ? "the interface cannot" : "no route says on which interface",
-			named ? "choose another with --interface" : "give --interface");
+		return pw_err_set(err, code, "cannot join %s: %s; %s", name,
+			named ? "the interface has no multicast" : "no route leads to an interface",
+			named ? "name another with --interface" : "use --interface");
 	if (code == ENOBUFS)
 		return pw_err_set(err, code,
-			"join %s: too many groups; raise net.ipv4.igmp_max_memberships", name);
-	return pw_err_sys(err, code, "join %s", name);
+			"cannot join %s: too many groups; raise net.ipv4.igmp_max_memberships",
+			name);
+	return pw_err_sys(err, code, "cannot join %s", name);
 }
 
-/* RFC 3678: the routers on the way need bring nobody else's packets. */
+/* RFC 3678: routers need not forward other hosts' packets. */
 static int join_source(
 	int fd, int level, const struct pw_udprx_config *cfg, const struct group_req *group)
 {
@@ -113,35 +120,17 @@ static int join(int fd, const struct pw_udprx_config *cfg, unsigned int index, c
 	int level = cfg->listen.family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
 	int off = 0, ret;
 
-	/* Else the socket also gets what other programs' sockets have joined. */
+	/* Otherwise the socket also receives the groups that other programs have joined. */
 	if (setsockopt(fd, level, level == IPPROTO_IP ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, &off,
 		    sizeof(off)) < 0 &&
 		errno != ENOPROTOOPT)
-		return pw_err_sys(err, errno, "join %s", name);
+		return pw_err_sys(err, errno, "cannot join %s", name);
 	pw_sockaddr_make(&cfg->listen, index, &group.gr_group);
 	if (cfg->source.family)
 		ret = join_source(fd, level, cfg, &group);
 	else
 		ret = setsockopt(fd, level, MCAST_JOIN_GROUP, &group, sizeof(group));
 	return ret < 0 ? join_error(name, index != 0, errno, err) : 0;
-}
-
-/* The kernel doubles what is asked for, for its own bookkeeping, and tells the double. */
-static void size_buffer(int fd, uint64_t bytes, const struct pw_log *log)
-{
-	int want = (int)pw_min_u64(bytes ? bytes : RCVBUF_DEFAULT, INT_MAX / 2), got = 0;
-	socklen_t len = sizeof(got);
-	char asked[32], given[32];
-
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
-	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &len) < 0 || got / 2 >= want)
-		return;
-	pw_warn(log,
-		"receive buffer is %s, not %s, so bursts may be lost; sysctl -w "
-		"net.core.rmem_max=%d",
-		pw_units_size(given, sizeof(given), (uint64_t)got / 2),
-		pw_units_size(asked, sizeof(asked), (uint64_t)want), want);
 }
 
 static int set_up(int fd, const struct pw_udprx_config *cfg, unsigned int index,
@@ -154,13 +143,16 @@ static int set_up(int fd, const struct pw_udprx_config *cfg, unsigned int index,
 	int on = 1, ret;
 
 	pw_addr_format(name, sizeof(name), &cfg->listen);
-	/* Several receivers on a host may hear a group. A unicast port has one owner: two would
-	 * take each other's packets and say nothing. */
+	/* Several receivers on a host may share a group. A unicast port has one owner: two receivers
+	 * would take each other's packets without an error. */
 	if (multicast && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return pw_err_sys(err, errno, "listen on %s", name);
+		return pw_err_sys(err, errno, "cannot listen on %s", name);
 	if (cfg->listen.family == 6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	size_buffer(fd, cfg->rcvbuf_bytes, log);
+	pw_sock_size_buffer(fd, SO_RCVBUF,
+		(int)pw_min_u64(
+			cfg->rcvbuf_bytes ? cfg->rcvbuf_bytes : RCVBUF_DEFAULT, INT_MAX / 2),
+		log);
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
 		return bind_error(&cfg->listen, name, errno, err);
 	if (multicast) {
@@ -168,7 +160,7 @@ static int set_up(int fd, const struct pw_udprx_config *cfg, unsigned int index,
 		if (ret < 0)
 			return ret;
 	}
-	/* An older kernel without it hands every datagram up by itself. */
+	/* An older kernel without it delivers every datagram separately. */
 	setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
 	return 0;
 }
@@ -180,7 +172,7 @@ int pw_udpsock_open(const struct pw_udprx_config *cfg, const struct pw_log *log,
 
 	if ((cfg->listen.family != 4 && cfg->listen.family != 6) || !cfg->listen.port)
 		return pw_err_set(
-			err, EINVAL, "listen: no address and port; give --listen ADDR:PORT");
+			err, EINVAL, "cannot listen: no address and port; use --listen ADDR:PORT");
 	ret = find_interface(cfg, &index, err);
 	if (ret == 0)
 		ret = check_source(cfg, err);
@@ -189,7 +181,7 @@ int pw_udpsock_open(const struct pw_udprx_config *cfg, const struct pw_log *log,
 	fd = socket(cfg->listen.family == 4 ? AF_INET : AF_INET6,
 		SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return pw_err_sys(err, errno, "open a UDP socket");
+		return pw_err_sys(err, errno, "cannot open a UDP socket");
 	ret = set_up(fd, cfg, index, log, err);
 	if (ret < 0) {
 		close(fd);

@@ -1,122 +1,178 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Opens the socket of the datagram ways, and decides what a failed call means for the path. */
 #include "kernel/udptx.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "kernel/udptx_sock.h"
+#include "kernel/sockaddr.h"
 
-#define NOBUFS_NAP_NS  (50 * 1000)
-#define REFUSED_NAP_NS (1000 * 1000)
-/* A refusal tells of a datagram sent earlier, and one says little: a receiver that has all that it
- * wants is gone before the session's last packets. It is believed when refusals go on for so long.
- * Hosts limit the ICMP messages that carry them to one a second or so: a pause between two of them
- * is no sign that they have ended unless it is longer than that. */
+/* The kernel grants twice as much: about 900 datagrams of 1500 bytes, fewer than a queueing discipline
+ * usually holds. With a larger buffer the queueing discipline would drop datagrams without an error,
+ * instead of the socket sleeping. */
+#define SNDBUF_BYTES (1 << 20)
+
+/* A refusal (ICMP) is about a datagram sent earlier, and a single one means little: a receiver that has
+ * all its files ends before the session's last packets. The path is broken when refusals go on for
+ * REFUSED_FOR_NS. Hosts limit the ICMP messages to about one a second, so only a pause longer than
+ * REFUSED_GAP_NS shows that the refusals have ended. */
 #define REFUSED_FOR_NS PW_NS_PER_S
 #define REFUSED_GAP_NS (3 * PW_NS_PER_S)
+#define REFUSED_NAP_NS (1000 * 1000)
 
-int pw_udptx_open(struct pw_udptx *t, const struct pw_way_config *cfg, struct pw_err *err)
+static int set_options(struct pw_udptx *t, unsigned int scope, struct pw_err *err)
 {
-	const struct pw_addr *dst = &cfg->flow.dst;
-	int ret;
+	const struct pw_flow *flow = &t->s.cfg.flow;
+	const bool v6 = t->family == 6, group = pw_addr_is_multicast(&flow->dst);
+	const int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	const int discover = v6 ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO;
+	const int dscp = flow->dscp << 2, hops = flow->ttl, index = (int)scope;
+	const struct ip_mreqn via = {.imr_ifindex = (int)scope};
+	const int hops_v4 = group ? IP_MULTICAST_TTL : IP_TTL;
+	const int hops_v6 = group ? IPV6_MULTICAST_HOPS : IPV6_UNICAST_HOPS;
+	const struct {
+		const char *name;
+		bool wanted;
+		int id;
+		const void *value;
+		socklen_t len;
+	} options[] = {
+		{"path MTU discovery", true, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &discover,
+			sizeof(discover)},
+		{"the DSCP", true, v6 ? IPV6_TCLASS : IP_TOS, &dscp, sizeof(dscp)},
+		{"the hop limit", hops != 0, v6 ? hops_v6 : hops_v4, &hops, sizeof(hops)},
+		{"the group's interface", group && scope, v6 ? IPV6_MULTICAST_IF : IP_MULTICAST_IF,
+			v6 ? (const void *)&index : &via, v6 ? sizeof(index) : sizeof(via)},
+	};
+	size_t i;
 
-	*t = (struct pw_udptx){.fd = -1, .family = dst->family, .log = cfg->log};
-	t->batch = (uint32_t)pw_max_u64(1, pw_min_u64(cfg->batch, PW_BURST));
-	if ((dst->family != 4 && dst->family != 6) || !dst->port)
-		return pw_err_set(err, EINVAL, "send by UDP: no address and port to send to");
-	pw_addr_format(t->peer, sizeof(t->peer), dst);
-	ret = pw_udptx_socket(cfg, t->peer, err);
-	if (ret < 0)
-		return ret;
-	t->fd = ret;
+	for (i = 0; i < PW_ARRAY_LEN(options); i++)
+		if (options[i].wanted && setsockopt(t->s.fd, level, options[i].id, options[i].value,
+						 options[i].len) < 0)
+			return pw_err_sys(err, errno, "cannot send to %s: cannot set %s", t->s.peer,
+				options[i].name);
 	return 0;
 }
 
-void pw_udptx_close(struct pw_udptx *t)
+static int connect_peer(struct pw_udptx *t, unsigned int scope, struct pw_err *err)
 {
-	if (t->fd >= 0)
-		close(t->fd);
-	t->fd = -1;
+	struct sockaddr_storage ss;
+	socklen_t len = pw_sockaddr_make(&t->s.cfg.flow.dst, scope, &ss);
+
+	if (connect(t->s.fd, (struct sockaddr *)&ss, len) == 0)
+		return 0;
+	if (errno == ENETUNREACH || errno == EHOSTUNREACH)
+		return pw_err_set(err, errno,
+			"cannot send to %s: no route; `ip route get` shows what is missing",
+			t->s.peer);
+	if (errno == EINVAL && t->family == 6 && !scope)
+		return pw_err_set(err, EINVAL,
+			"cannot send to %s: a link-local address needs its interface; write it "
+			"after "
+			"a %%, as in [fe80::1%%eth0]:4001",
+			t->s.peer);
+	return pw_err_sys(err, errno, "cannot send to %s", t->s.peer);
 }
 
-int pw_udptx_need_gso(const struct pw_udptx *t, struct pw_err *err)
+static int check_gso(const struct pw_udptx *t, struct pw_err *err)
 {
 	int bytes = 0;
 	socklen_t len = sizeof(bytes);
 
-	if (getsockopt(t->fd, SOL_UDP, UDP_SEGMENT, &bytes, &len) == 0)
+	if (!t->s.way->gso || getsockopt(t->s.fd, SOL_UDP, UDP_SEGMENT, &bytes, &len) == 0)
 		return 0;
 	return pw_err_set(err, EOPNOTSUPP,
-		"send trains by UDP: this kernel has no UDP_SEGMENT; Linux 4.18 brought it");
+		"cannot send by %s: this kernel has no UDP_SEGMENT; use Linux 4.18 or newer",
+		t->s.way->name);
 }
 
-bool pw_udptx_break(struct pw_udptx *t, const char *fmt, ...)
+/* The socket is connected: the route is looked up once, and refusals reach this socket. */
+int pw_udptx_socket(void *path, struct pw_err *err)
 {
-	va_list ap;
+	struct pw_udptx *t = path;
+	const struct pw_way_config *cfg = &t->s.cfg;
+	const struct pw_addr *dst = &cfg->flow.dst;
+	unsigned int scope;
+	int ret;
 
-	if (t->fault[0]) /* the first one is the cause */
-		return false;
-	va_start(ap, fmt);
-	vsnprintf(t->fault, sizeof(t->fault), fmt, ap);
-	va_end(ap);
-	return false;
+	t->family = dst->family;
+	if ((dst->family != 4 && dst->family != 6) || !dst->port)
+		return pw_err_set(
+			err, EINVAL, "cannot send by UDP: no address and port to send to");
+	pw_addr_format(t->s.peer, sizeof(t->s.peer), dst);
+	ret = pw_sockaddr_scope("send", cfg->interface, dst, &scope, err);
+	if (ret < 0)
+		return ret;
+	t->s.fd = socket(dst->family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (t->s.fd < 0 && errno == EAFNOSUPPORT)
+		return pw_err_set(err, EOPNOTSUPP, "cannot send to %s: this kernel has no IPv%u",
+			t->s.peer, dst->family);
+	if (t->s.fd < 0)
+		return pw_err_sys(err, errno, "cannot open a UDP socket");
+	ret = pw_sock_bound_sleep(&t->s, err);
+	if (ret == 0)
+		ret = set_options(t, scope, err);
+	if (ret == 0)
+		ret = pw_sockaddr_bind(t->s.fd, &cfg->flow.src, scope, false, err);
+	if (ret == 0)
+		ret = connect_peer(t, scope, err);
+	if (ret < 0)
+		return ret;
+	pw_sock_size_buffer(t->s.fd, SO_SNDBUF, SNDBUF_BYTES, cfg->log);
+	return check_gso(t, err);
 }
 
-static void nap(long ns)
+/* The MTU of the route to the peer, as the kernel knows it now; 0: there is no route. */
+static uint32_t path_mtu(const struct pw_udptx *t)
 {
-	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+	const bool v6 = t->family == 6;
+	int mtu = 0;
+	socklen_t len = sizeof(mtu);
+
+	if (getsockopt(t->s.fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MTU : IP_MTU, &mtu,
+		    &len) < 0)
+		return 0;
+	return (uint32_t)mtu;
 }
 
 static bool break_by(struct pw_udptx *t, int code)
 {
-	struct pw_err err = {0};
-	uint32_t mtu = pw_udptx_path_mtu(t->fd, t->family);
+	uint32_t mtu = path_mtu(t);
 
-	/* Older kernels call a train of datagrams that are too long invalid. */
+	/* Older kernels report EINVAL for a train of datagrams that are too long. */
 	if (code == EINVAL && mtu && t->longest > mtu)
 		code = EMSGSIZE;
 	switch (code) {
 	case ECONNREFUSED:
-		return pw_udptx_break(t,
+		return pw_sock_break(&t->s,
 			"connection refused: nobody listens on %s; start the receiver first",
-			t->peer);
+			t->s.peer);
 	case ENETUNREACH:
 	case EHOSTUNREACH:
-		return pw_udptx_break(t,
-			"no way to %s (any more); `ip route get` tells what is missing", t->peer);
-	case EMSGSIZE:
-		return pw_udptx_break(t,
-			"a packet is longer than the MTU of %u on the way to %s; raise that, or "
-			"send with a smaller --mtu",
-			mtu, t->peer);
+		return pw_sock_break(&t->s,
+			"no route to %s (any more); `ip route get` shows what is missing",
+			t->s.peer);
 	case EPERM:
 	case EACCES:
-		return pw_udptx_break(t,
+		return pw_sock_break(&t->s,
 			"this host's firewall stops packets to %s; `nft list ruleset` shows its "
 			"rules",
-			t->peer);
-	case EFAULT:
-		return pw_udptx_break(t,
-			"the file's pages cannot be read: it was truncated while it was being "
-			"sent; send it again");
+			t->s.peer);
 	case EIO:
-		return pw_udptx_break(t,
+		return pw_sock_break(&t->s,
 			"the kernel cuts no trains for a device that computes no checksums (Linux "
 			"6.11 does); ethtool -K IF tx on, or send by udp_sendmmsg");
 	default:
-		pw_err_sys(&err, code, "the kernel takes no packets to %s", t->peer);
-		return pw_udptx_break(t, "%s", err.msg);
+		return pw_sock_break_by(&t->s, code, mtu);
 	}
 }
 
-/* True until they have gone on for REFUSED_FOR_NS. */
-static bool bear_refusal(struct pw_udptx *t, int code)
+/* Returns true until refusals have gone on for REFUSED_FOR_NS. */
+static bool survives_refusal(struct pw_udptx *t, int code)
 {
 	uint64_t now = pw_clock_ns();
 
@@ -125,7 +181,7 @@ static bool bear_refusal(struct pw_udptx *t, int code)
 	t->refused_last_ns = now;
 	if (now - t->refused_since_ns >= REFUSED_FOR_NS)
 		return break_by(t, code);
-	nap(REFUSED_NAP_NS);
+	nanosleep(&(struct timespec){.tv_nsec = REFUSED_NAP_NS}, NULL);
 	return true;
 }
 
@@ -137,58 +193,21 @@ bool pw_udptx_survives(struct pw_udptx *t, int code)
 		return true;
 	case ENOBUFS:
 	case ENOMEM:
-		nap(NOBUFS_NAP_NS);
+		pw_sock_nap();
 		return true;
 	case ECONNREFUSED:
-	case ENETUNREACH: /* routes may flap */
+	case ENETUNREACH: /* a route may be missing for a moment */
 	case EHOSTUNREACH:
-		return bear_refusal(t, code);
+		return survives_refusal(t, code);
 	default:
 		return break_by(t, code);
 	}
 }
 
-uint16_t pw_udptx_send_msgs(struct pw_udptx *t, struct pw_udpmsg *m,
-	const struct pw_udpmsg_room *room, const struct pw_tx_burst *b)
-{
-	struct pw_symbols walk;
-	uint16_t n = 0;
-
-	pw_symbols_init(&walk, b, 0);
-	while (n < b->n && !t->fault[0]) {
-		pw_udpmsg_fill(m, room, &walk, (uint16_t)(b->n - n));
-		/* A datagram, or a train of them, goes whole or not at all. */
-		if (sendmsg(t->fd, &m->msg, 0) < 0) {
-			pw_udptx_survives(t, errno);
-			break;
-		}
-		n = (uint16_t)(n + m->n);
-		/* What is left is offered again with more behind it: trains stay long. */
-		if (b->n - n < m->n)
-			break;
-	}
-	pw_udptx_account(t, b, n);
-	return n;
-}
-
-void pw_udptx_account(struct pw_udptx *t, const struct pw_tx_burst *b, uint16_t n)
-{
-	uint64_t bytes;
-
-	if (n == 0) {
-		t->c.full_polls++;
-		return;
-	}
-	bytes = pw_symbols_bytes(b, n);
-	t->c.packets += n;
-	t->c.payload_bytes += bytes;
-	t->c.wire_bytes += bytes + (uint64_t)n * b->obj->tmpl.len;
-}
-
 int pw_udptx_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 {
 	struct pw_udptx *t = path;
-	uint32_t mtu = pw_udptx_path_mtu(t->fd, t->family), longest;
+	uint32_t mtu = path_mtu(t), longest;
 
 	if (obj->blocks.transfer_len == 0)
 		return 0;
@@ -196,17 +215,10 @@ int pw_udptx_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 			     pw_min_u64(obj->blocks.symbol_len, obj->blocks.transfer_len));
 	if (mtu && longest > mtu)
 		return pw_err_set(err, EMSGSIZE,
-			"send to %s: packets of %u bytes do not fit the MTU of %u on the way; "
+			"cannot send to %s: packets of %u bytes exceed the MTU of %u on the way; "
 			"raise that, or send with a smaller --mtu",
-			t->peer, longest, mtu);
+			t->s.peer, longest, mtu);
 	t->longest = (uint32_t)pw_max_u64(t->longest, longest);
-	return 0;
-}
-
-int pw_udptx_detach(void *path, struct pw_tx_object *obj)
-{
-	(void)path;
-	(void)obj;
 	return 0;
 }
 
@@ -218,42 +230,9 @@ uint16_t pw_udptx_send_copy(
 		{(void *)(uintptr_t)(tmpl->bytes + tmpl->alc_off), tmpl->len - tmpl->alc_off},
 		{(void *)(uintptr_t)payload, len}};
 	const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	bool sent = !t->s.fault[0] && sendmsg(t->s.fd, &msg, 0) >= 0;
 
-	if (t->fault[0] || sendmsg(t->fd, &msg, 0) < 0) {
-		if (!t->fault[0])
-			pw_udptx_survives(t, errno);
-		t->c.full_polls++;
-		return 0;
-	}
-	t->c.packets++;
-	t->c.wire_bytes += tmpl->len + len;
-	return 1;
-}
-
-void pw_udptx_reap(void *path)
-{
-	(void)path;
-}
-
-bool pw_udptx_alive(void *path)
-{
-	return !pw_udptx_fault(path);
-}
-
-const char *pw_udptx_fault(void *path)
-{
-	struct pw_udptx *t = path;
-
-	return t->fault[0] ? t->fault : NULL;
-}
-
-uint32_t pw_udptx_outstanding(void *path)
-{
-	(void)path;
-	return 0;
-}
-
-const struct pw_tx_counters *pw_udptx_counters(void *path)
-{
-	return &((struct pw_udptx *)path)->c;
+	if (!sent && !t->s.fault[0])
+		pw_udptx_survives(t, errno);
+	return pw_sock_account_copy(&t->s, sent, tmpl, len);
 }

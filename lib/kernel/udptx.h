@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Internal to lib/kernel: what the datagram ways share. A connected UDP socket, the counters, and
- * what a failed call means. Each way's own struct begins with a struct pw_udptx, so a path's address
- * is also its address.
+ * Internal to lib/kernel: what the datagram ways share: a connected UDP socket, and the meaning of a
+ * failed call. A way's own struct begins with a struct pw_udptx.
  *
- *   udp_read_send     | read 64 KiB of the file | then sendmsg {header, slice} a packet
- *   udp_mmap_sendmsg  | sendmsg {header, page}                a packet
- *   udp_sendmmsg      | {header, page} {header, page} ...     64 packets a call, each its own skb
- *   udp_gso           | {header, page, header, page ...}      the kernel cuts it: UDP_SEGMENT
- *   udp_zerocopy      | the same, MSG_ZEROCOPY                the skb points at headers and pages
- *   uring_udp_zc      | {header, page} {header, page} ...     SENDMSG_ZC, a batch a submission
+ *   udp_read_send     | read 64 KiB of the file | then sendmsg {header, slice} for each packet
+ *   udp_mmap_sendmsg  | sendmsg {header, page}                for each packet
+ *   udp_sendmmsg      | {header, page} {header, page} ...     64 packets in a call, an skb each
+ *   udp_gso           | {header, page, header, page ...}      the kernel cuts the train: UDP_SEGMENT
+ *   udp_zerocopy      | the same, MSG_ZEROCOPY                the skb points to headers and pages
+ *   uring_udp_zc      | {header, page} {header, page} ...     SENDMSG_ZC, a batch in a submission
  *
- * Addresses and ports, IP and UDP headers are the socket's business, and checksums are computed as
- * the kernel does by default: by the device where it can, else in software. (pagewire's own frames
- * over IPv4 have none unless the port computes it.)
+ * The socket has addresses and ports, and the kernel writes IP and UDP headers. Checksums are computed
+ * as the kernel does by default: by the device where it can, else in software. (pagewire's own frames
+ * over IPv4 have no checksum unless the port computes it.)
  */
 #ifndef PW_KERNEL_UDPTX_H
 #define PW_KERNEL_UDPTX_H
@@ -21,51 +20,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/sock.h"
 #include "kernel/udpmsg.h"
-#include "kernel/way.h"
 
 struct pw_udptx {
-	struct pw_tx_counters c;
-	int fd;                    /* -1: none */
+	struct pw_sock s;
 	uint8_t family;            /* 4 or 6 */
-	uint32_t batch;            /* datagrams in a call: 1..PW_BURST */
-	uint32_t longest;          /* IP packet of any object that was attached */
+	uint32_t longest;          /* IP packet of all objects that were attached */
 	uint64_t refused_since_ns; /* 0: never */
 	uint64_t refused_last_ns;
-	const struct pw_log *log;
-	char peer[64];
-	char fault[PW_ERR_MAX]; /* "" = none */
 };
 
-/* Opens and connects; sends then sleep PW_SEND_SLEEP_NS at most. On failure t is to be closed, too. */
-int pw_udptx_open(struct pw_udptx *t, const struct pw_way_config *cfg, struct pw_err *err);
-void pw_udptx_close(struct pw_udptx *t);
+/* pw_way's socket: opens and connects; sends then sleep PW_SEND_SLEEP_NS at most. -EOPNOTSUPP for a way
+ * with .gso where the kernel has no UDP_SEGMENT. */
+int pw_udptx_socket(void *path, struct pw_err *err);
 
-/* -EOPNOTSUPP where the kernel has no UDP_SEGMENT. */
-int pw_udptx_need_gso(const struct pw_udptx *t, struct pw_err *err);
-
-/* After a call that sends failed with code: true when another try may succeed (it may have slept
- * for a moment); false when the path is broken for good, and t->fault says how. */
+/* After a call that sends has failed with code: true when another try may succeed (it may have slept
+ * for a moment); false when the path is broken for good, with a fault. */
 bool pw_udptx_survives(struct pw_udptx *t, int code);
-/* Breaks the path for good. Returns false. */
-bool pw_udptx_break(struct pw_udptx *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Sends b's symbols by m, one sendmsg() each time that it is full; returns how many. */
-uint16_t pw_udptx_send_msgs(struct pw_udptx *t, struct pw_udpmsg *m,
-	const struct pw_udpmsg_room *room, const struct pw_tx_burst *b);
-
-void pw_udptx_account(struct pw_udptx *t, const struct pw_tx_burst *b, uint16_t n);
-
-/* pw_tx_ops' calls for ways that have nothing to add. Their pages are not read after send() has
- * returned, so nothing is outstanding. */
+/* Members of pw_tx_ops that the ways share. */
 int pw_udptx_attach(void *path, struct pw_tx_object *obj, struct pw_err *err);
-int pw_udptx_detach(void *path, struct pw_tx_object *obj);
 uint16_t pw_udptx_send_copy(
 	void *path, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len);
-void pw_udptx_reap(void *path);
-bool pw_udptx_alive(void *path);
-const char *pw_udptx_fault(void *path);
-uint32_t pw_udptx_outstanding(void *path);
-const struct pw_tx_counters *pw_udptx_counters(void *path);
+#define PW_UDPTX_OPS                                                               \
+	.attach = pw_udptx_attach, .alive = pw_sock_alive, .fault = pw_sock_fault, \
+	.counters = pw_sock_counters
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kernel's ways out of this host: one small file each, all behind lib/path's tables.
+ * The kernel's ways: the methods to send a file through the kernel that the bench compares. Each is a
+ * descriptor (struct pw_way) in pw_ways[], and they share opening and closing.
  *
- *   stream     TCP    the file's bytes                  pw_stream_ops
- *   datagram   UDP    pagewire's packets: ALC + symbol  pw_tx_ops
- *   frame      AF_*   the same with Ethernet and IP     pw_tx_ops
+ *   stream     TCP    the file's bytes                          pw_stream_ops
+ *   datagram   UDP    pagewire's packets: ALC header + symbol   pw_tx_ops
+ *   frame      AF_*   the same with Ethernet and IP headers     pw_tx_ops
  *
- * A way is what a careful user of that system call would write: blocking calls, one buffer, batches
- * where the API has them. Nothing of a way is visible but its entry in pw_ways[].
+ * A way does what a careful user of its system call would write: blocking calls, one buffer, batches
+ * where the API has them.
  */
 #ifndef PW_KERNEL_WAY_H
 #define PW_KERNEL_WAY_H
@@ -27,8 +28,8 @@ enum pw_way_kind { PW_WAY_STREAM, PW_WAY_DATAGRAM, PW_WAY_FRAME };
 struct pw_way_config {
 	struct pw_flow flow;         /* complete: addresses, ports; MACs for frame ways */
 	const char *interface;       /* frame ways: where the frames go; others: NULL */
-	const struct pw_window *win; /* stream ways: the file; open while the path is */
-	uint32_t mtu;                /* IP MTU */
+	const struct pw_window *win; /* stream ways: the file; open as long as the path */
+	uint32_t mtu;                /* of IP */
 	uint32_t frame_bytes;        /* the longest frame: header and symbol */
 	uint32_t batch;              /* packets in one call where the API has one: 1..PW_BURST */
 	uint32_t chunk_bytes;        /* stream ways: bytes in one call, 64 KiB is usual */
@@ -42,18 +43,30 @@ struct pw_way {
 	const char *summary; /* one line: the calls it makes */
 	enum pw_way_kind kind;
 	bool needs_page_cache; /* its call refuses a file on hugetlbfs (EINVAL) */
-	/* Stream ways connect here (blocking, 10 s at most). -EOPNOTSUPP, -EPERM, -ENOSYS and
-	 * -ENODEV: this host lacks what the way needs, err says what: the way is skipped. Other errors
-	 * are failures. */
-	int (*open)(void **path, const struct pw_way_config *cfg, struct pw_err *err);
-	void (*close)(void *path);          /* accepts NULL; takes at most a second */
+	/* Options, for ways that share an implementation. */
+	bool zerocopy; /* the kernel sends the pages themselves */
+	bool gso;      /* one message carries several datagrams (UDP_SEGMENT) */
+	/* A path is the way's own struct, which begins with a struct pw_sock. pw_way_open() allocates
+	 * it zeroed, then calls socket (connects) and init (the rest; may be NULL). pw_way_close()
+	 * calls finish (may be NULL) even when one of them has failed, then closes the socket. */
+	size_t path_bytes;
+	int (*socket)(void *path, struct pw_err *err);
+	int (*init)(void *path, struct pw_err *err);
+	void (*finish)(void *path);
+	/* How it sends: one of the two. */
 	const struct pw_tx_ops *packets;    /* datagram and frame ways */
 	const struct pw_stream_ops *stream; /* stream ways */
 };
 
-/* Every way, in the order of tables and help; ends with a NULL pointer. */
+/* All ways, in the order of tables and help; ends with a NULL pointer. */
 extern const struct pw_way *const pw_ways[];
 
-const struct pw_way *pw_way_find(const char *name); /* NULL: there is none */
+const struct pw_way *pw_way_find(const char *name); /* NULL: there is no way of that name */
+
+/* Stream ways connect here: blocking, 10 s at most. -EOPNOTSUPP, -EPERM, -ENOSYS and -ENODEV: this host
+ * lacks what the way needs, err names it, and the caller skips the way. Other errors are failures. */
+int pw_way_open(
+	const struct pw_way *way, void **path, const struct pw_way_config *cfg, struct pw_err *err);
+void pw_way_close(void *path); /* accepts NULL; takes a second at most */
 
 #endif

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of ways, and how a path of any of them is opened and closed. */
 #include "kernel/ways.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "kernel/sock.h"
 
 const struct pw_way *const pw_ways[] = {
 	&pw_way_read_write,
@@ -33,4 +40,41 @@ const struct pw_way *pw_way_find(const char *name)
 			return *w;
 	}
 	return NULL;
+}
+
+int pw_way_open(
+	const struct pw_way *way, void **path, const struct pw_way_config *cfg, struct pw_err *err)
+{
+	struct pw_sock *s = calloc(1, way->path_bytes);
+	int ret;
+
+	*path = NULL;
+	if (!s)
+		return pw_err_sys(err, ENOMEM, "cannot open %s", way->name);
+	s->way = way;
+	s->cfg = *cfg;
+	s->fd = -1;
+	s->cfg.batch = (uint32_t)pw_max_u64(1, pw_min_u64(cfg->batch, PW_BURST));
+	ret = way->socket(s, err);
+	if (ret == 0 && way->init)
+		ret = way->init(s, err);
+	if (ret < 0) {
+		pw_way_close(s);
+		return ret;
+	}
+	*path = s;
+	return 0;
+}
+
+void pw_way_close(void *path)
+{
+	struct pw_sock *s = path;
+
+	if (!s)
+		return;
+	if (s->way->finish)
+		s->way->finish(s);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
 }

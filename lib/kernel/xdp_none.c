@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* In the place of xdp.c where libxdp is missing. */
+/* Takes the place of xdp.c in a build without libxdp: the ways exist, and opening them fails. */
 #include <errno.h>
 
+#include "kernel/sock.h"
 #include "kernel/ways.h"
 
-static int way_open(void **path, const struct pw_way_config *cfg, struct pw_err *err)
+static int refuse(void *path, struct pw_err *err)
 {
-	(void)cfg;
-	*path = NULL;
+	(void)path;
 	return pw_err_set(err, EOPNOTSUPP,
-		"open an AF_XDP socket: pagewire was built without libxdp; install libxdp-dev and "
-		"build it again");
+		"cannot open an AF_XDP socket: pagewire was built without libxdp; install "
+		"libxdp-dev and build it again");
 }
 
-static void way_close(void *path)
-{
-	(void)path; /* open never gave one */
-}
-
-/* Nobody gets a path to call them with. */
+/* No path is ever opened to call them with. */
 static const struct pw_tx_ops ops = {.name = "xdp"};
 
 const struct pw_way pw_way_xdp_copy = {
 	.name = "xdp_copy",
 	.summary = "AF_XDP copy mode (not in this build)",
 	.kind = PW_WAY_FRAME,
-	.open = way_open,
-	.close = way_close,
+	.path_bytes = sizeof(struct pw_sock),
+	.socket = refuse,
 	.packets = &ops,
 };
 
@@ -34,7 +29,8 @@ const struct pw_way pw_way_xdp_zerocopy = {
 	.name = "xdp_zerocopy",
 	.summary = "AF_XDP zero-copy (not in this build)",
 	.kind = PW_WAY_FRAME,
-	.open = way_open,
-	.close = way_close,
+	.zerocopy = true,
+	.path_bytes = sizeof(struct pw_sock),
+	.socket = refuse,
 	.packets = &ops,
 };

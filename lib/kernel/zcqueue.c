@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the completions of MSG_ZEROCOPY from a socket's error queue. */
 #include "kernel/zcqueue.h"
 
 #include <errno.h>
@@ -12,22 +13,25 @@
 
 #include "base/clock.h"
 
-/* Ends the loop below though completions come as fast as they are read. */
+/* Limits the loop below: completions may come as fast as they are read. */
 #define REAP_MAX 1024
 
-int pw_zcqueue_enable(int fd, struct pw_err *err)
+int pw_zcqueue_enable(void *path, struct pw_err *err)
 {
+	const struct pw_sock *s = path;
 	int on = 1;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0)
+	if (setsockopt(s->fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0)
 		return 0;
 	if (errno == ENOPROTOOPT || errno == EOPNOTSUPP || errno == EINVAL)
 		return pw_err_set(err, EOPNOTSUPP,
-			"set SO_ZEROCOPY: this kernel has none (Linux 4.14 has TCP's, 5.0 UDP's)");
-	return pw_err_sys(err, errno, "set SO_ZEROCOPY");
+			"cannot set SO_ZEROCOPY: this kernel does not have it; use Linux 4.14 or "
+			"newer for "
+			"TCP, 5.0 for UDP");
+	return pw_err_sys(err, errno, "cannot set SO_ZEROCOPY");
 }
 
-static uint64_t note(struct msghdr *m, struct pw_tx_counters *c, pw_zcqueue_fn *done, void *ctx)
+static uint64_t note(struct pw_sock *s, struct msghdr *m, pw_zcqueue_fn *done)
 {
 	struct sock_extended_err e;
 	struct cmsghdr *cm;
@@ -44,15 +48,15 @@ static uint64_t note(struct msghdr *m, struct pw_tx_counters *c, pw_zcqueue_fn *
 		range = e.ee_data - e.ee_info + 1; /* numbers wrap at 2^32 */
 		n += range;
 		if (e.ee_code & SO_EE_CODE_ZEROCOPY_COPIED)
-			c->zc_copied += range;
+			s->c.zc_copied += range;
 		if (done)
-			done(ctx, e.ee_info, e.ee_data);
+			done(s, e.ee_info, e.ee_data);
 	}
-	c->zc_done += n;
+	s->c.zc_done += n;
 	return n;
 }
 
-uint64_t pw_zcqueue_each(int fd, struct pw_tx_counters *c, pw_zcqueue_fn *done, void *ctx)
+uint64_t pw_zcqueue_each(struct pw_sock *s, pw_zcqueue_fn *done)
 {
 	union {
 		struct cmsghdr align;
@@ -68,16 +72,16 @@ uint64_t pw_zcqueue_each(int fd, struct pw_tx_counters *c, pw_zcqueue_fn *done, 
 		};
 
 		/* Never sleeps, O_NONBLOCK or not. */
-		if (recvmsg(fd, &m, MSG_ERRQUEUE) < 0)
+		if (recvmsg(s->fd, &m, MSG_ERRQUEUE) < 0)
 			break;
-		n += note(&m, c, done, ctx);
+		n += note(s, &m, done);
 	}
 	return n;
 }
 
-uint64_t pw_zcqueue_reap(int fd, struct pw_tx_counters *c)
+uint64_t pw_zcqueue_reap(struct pw_sock *s)
 {
-	return pw_zcqueue_each(fd, c, NULL, NULL);
+	return pw_zcqueue_each(s, NULL);
 }
 
 void pw_zcqueue_wait(int fd, uint64_t timeout_ns)
@@ -86,8 +90,8 @@ void pw_zcqueue_wait(int fd, uint64_t timeout_ns)
 	struct timespec ts = {.tv_sec = (time_t)(timeout_ns / PW_NS_PER_S),
 		.tv_nsec = (long)(timeout_ns % PW_NS_PER_S)};
 
-	/* POLLERR comes without being asked for. POLLHUP too, and for good, when the connection
-	 * has ended: then look a hundred times a second. */
+	/* poll() always reports POLLERR. It also reports POLLHUP, permanently, when the connection
+	 * has ended: then sleep here, so that the caller looks 100 times a second. */
 	if (ppoll(&p, 1, &ts, NULL) > 0 && (p.revents & (POLLERR | POLLHUP)) == POLLHUP)
 		ppoll(NULL, 0, &(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
 }

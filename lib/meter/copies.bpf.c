@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
 /*
- * Counts the bytes that the CPU copies in the kernel for one process, at the functions that move them.
- * Leaves only: whatever calls one of these (copy_page_to_iter, skb_copy_datagram_from_iter, skb_copy,
- * __pskb_pull_tail, skb_copy_expand, copy_from_iter_full ...) would be counted twice.
+ * Counts the bytes that the CPU copies in the kernel for one process, at the functions that copy them.
+ * Only the innermost functions have a probe. Their callers (copy_page_to_iter, skb_copy,
+ * skb_copy_datagram_from_iter, __pskb_pull_tail, skb_copy_expand, copy_from_iter_full ...) have none:
+ * the bytes would be counted twice.
  *
  *   file -> user    _copy_to_iter
  *   user -> skb     _copy_from_iter(_nocache), csum_and_copy_from_iter(_full)
  *   skb -> skb      skb_copy_bits, skb_copy_and_csum_bits, pskb_expand_head, __pskb_copy_fclone
  *   ring -> skb     skb_store_bits
- *   user pages -> kernel pages, when zero-copy gives up    skb_copy_ubufs
+ *   user pages -> kernel pages, when zero-copy is not possible    skb_copy_ubufs
  *
- * Every byte counts, those of headers too: a threshold would have to guess what a header is. What has
- * no function of its own is not seen: skb_segment() copies headers, and the little payload that lies
- * beside them, with memcpy; AF_XDP copies the fragments after the first of a packet so (since 6.6); a
- * driver's own bounce buffer; reads of persistent memory (_copy_mc_to_iter).
+ * Bytes of headers count, too: a threshold would have to guess what a header is. Copies without a
+ * function of their own are not counted: skb_segment() copies headers, and the little payload next to
+ * them, with memcpy; AF_XDP does so with the fragments after a packet's first (since 6.6); drivers with
+ * a bounce buffer; reads of persistent memory (_copy_mc_to_iter).
  *
- * Whose copy it is: the process's that runs, in a system call, in a kernel thread of io_uring (same
- * tgid), or in a softirq on top of it: on loopback and veth that is where the receiver's half of the
- * kernel works on the sender's packets. Only skb_copy_ubufs may come much later, on any CPU; it is
- * counted whoever runs, in a slot of its own, since nothing but a zero-copy sender can cause it.
+ * A copy is attributed to the process that runs: in a system call, in a kernel thread of io_uring (same
+ * tgid), or in a softirq that interrupts it. On loopback and veth the kernel processes the sender's
+ * packets for the receiver in such a softirq. Only skb_copy_ubufs may run much later, on any CPU. It is
+ * counted for every process, in a slot of its own, because only a zero-copy sender can cause it.
  *
- * The signatures differ between kernels: copies.c loads what fits the running one.
+ * Signatures differ between kernels: copies.c loads the programs that fit the running kernel.
  */
 #include "meter/slot.h"
 
@@ -33,7 +34,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The process, as its own pid namespace numbers it. */
+/* The process to count for: its PID in its own PID namespace. */
 const volatile __u64 pidns_device = 0;
 const volatile __u64 pidns_inode = 0;
 const volatile __u32 process = 0;
@@ -45,7 +46,7 @@ struct {
 	__type(value, struct pw_slot);
 } slots SEC(".maps");
 
-/* What is read of the kernel's structures; their offsets are those of the running kernel. */
+/* Only the fields that are read here; the loader replaces their offsets by the running kernel's. */
 struct sk_buff {
 	unsigned int len;
 	unsigned int data_len;
@@ -73,7 +74,7 @@ static __always_inline int add(__u32 index, __u64 bytes)
 {
 	struct pw_slot *slot = bpf_map_lookup_elem(&slots, &index);
 
-	if (slot) { /* of this CPU, and a program does not interrupt itself */
+	if (slot) { /* of this CPU; a program does not interrupt itself */
 		slot->calls++;
 		slot->bytes += bytes;
 	}
@@ -86,9 +87,9 @@ static __always_inline int add_ours(__u32 index, __u64 bytes)
 }
 
 /* The kernel's lib/ is built without the stubs at function entry that fexit and kprobe events need
- * (lib/Makefile removes them), so the CPU's own breakpoints stop there: of our threads alone, and at
- * the entry. The function moves what is asked for, as far as the iterator goes; less only when a page
- * of the user's is not there, which is EFAULT to the user. */
+ * (lib/Makefile removes them). The CPU's breakpoints take their place: for the threads of this process
+ * only, and at the function's entry. The function copies what the caller requests, at most what the
+ * iterator has left; less only when a user page is missing, and then the user gets EFAULT. */
 static __always_inline int add_iter(__u32 index, __u64 bytes, const struct iov_iter *iter)
 {
 	__u64 count = BPF_CORE_READ(iter, count);
@@ -117,7 +118,7 @@ int from_iter_nocache(struct bpf_perf_event_data *ctx)
 		(void *)PT_REGS_PARM3(&ctx->regs));
 }
 
-/* Until 6.6; _full is then an inline function that calls it. */
+/* Up to Linux 6.6, where _full is an inline function that calls it. */
 SEC("perf_event")
 int csum_from_iter(struct bpf_perf_event_data *ctx)
 {
@@ -125,7 +126,8 @@ int csum_from_iter(struct bpf_perf_event_data *ctx)
 		(void *)PT_REGS_PARM4(&ctx->regs));
 }
 
-/* Since 6.7, which has no other, in net/. A bool: the register's upper bits are anything. */
+/* Since Linux 6.7, in net/, and the only one there. `all` is a bool: the register's upper bits are
+ * undefined. */
 SEC("fexit/csum_and_copy_from_iter_full")
 int BPF_PROG(csum_from_iter_full, void *to, __u64 bytes, void *sum, void *iter, __u64 all)
 {
@@ -137,9 +139,9 @@ static __always_inline __u64 head_bytes(const struct sk_buff *skb)
 	return skb->len - skb->data_len;
 }
 
-/* These call themselves for each skb of a fragment list, so the outer call counts the part before the
- * list: the linear one. (Page fragments and a list together are made by receiving only.) A negative
- * offset is head room, which holds nothing. */
+/* The functions below call themselves for each skb of a fragment list, so the outer call counts only
+ * the part before the list, the linear one. (Only receiving makes skbs that have both page fragments and
+ * a list.) A negative offset refers to head room, which has no data. */
 static __always_inline __u64 own_bytes(const struct sk_buff *skb, int offset, int len)
 {
 	const struct skb_shared_info *info = (void *)(skb->head + skb->end);
@@ -188,7 +190,7 @@ int BPF_PROG(copy_head, struct sk_buff *skb, int room, unsigned int gfp, __u64 f
 	return add_ours(PW_SLOT_COPY_HEAD, copy ? head_bytes(skb) : 0);
 }
 
-/* The copies of the fragments are as long as they were. */
+/* The copies of the fragments are as long as the originals. */
 SEC("fexit/skb_copy_ubufs")
 int BPF_PROG(copy_ubufs, struct sk_buff *skb, unsigned int gfp, int failed)
 {

@@ -23,13 +23,14 @@ _Static_assert(PW_N_SLOTS <= PW_METER_PROBES, "a reading holds every slot");
 
 enum how {
 	HOW_FEXIT,
-	HOW_BREAKPOINT, /* in the kernel's lib/, see copies.bpf.c; x86 has four */
+	HOW_BREAKPOINT, /* for functions in the kernel's lib/, see copies.bpf.c; x86 has four */
 };
 
 struct probe {
 	const char *function;
-	const char *program;   /* of copies.bpf.c; NULL: shares the one before */
-	unsigned int n_params; /* as copies.bpf.c has them; another number is another function */
+	const char *program; /* in copies.bpf.c; NULL: the program of the slot before fills it */
+	unsigned int
+		n_params; /* that copies.bpf.c expects; a kernel with another number has no probe */
 	enum how how;
 };
 
@@ -50,7 +51,7 @@ static const struct probe probes[PW_N_SLOTS] = {
 	[PW_SLOT_COPY_UBUFS_LATER] = {"skb_copy_ubufs, later", NULL, 0, HOW_FEXIT},
 };
 
-/* Without these the sum would miss payload, on any kernel. */
+/* Without these the sum would miss payload on every kernel. */
 static const enum pw_slot_index needed[] = {PW_SLOT_TO_ITER, PW_SLOT_FROM_ITER, PW_SLOT_COPY_UBUFS};
 
 struct pw_copies {
@@ -63,7 +64,7 @@ struct pw_copies {
 };
 
 /* step is "load", "fexit at FUNCTION". */
-static void say_why(char *why, const char *step, int code)
+static void set_why(char *why, const char *step, int code)
 {
 	bool refusal = code == EPERM || code == EACCES;
 	char lockdown[32];
@@ -75,7 +76,8 @@ static void say_why(char *why, const char *step, int code)
 	pw_kernfs_lockdown(lockdown, sizeof(lockdown));
 	if (refusal && *lockdown && strcmp(lockdown, "none") != 0)
 		snprintf(why, PW_ERR_MAX,
-			"BPF: %s: %s, to root: this kernel is locked down (%s); run in a guest "
+			"BPF: %s: %s, even for root: this kernel is locked down (%s); run in a "
+			"guest "
 			"(scripts/vm)",
 			step, strerror(code), lockdown);
 	else
@@ -97,7 +99,7 @@ static struct bpf_program *find_program(const struct pw_copies *c, const struct 
 	return bpf_object__find_program_by_name(c->skeleton->obj, p->program);
 }
 
-/* What the running kernel has not is not loaded. */
+/* Loads only the programs whose functions the running kernel has. */
 static int choose(struct pw_copies *c, char *why)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -131,7 +133,7 @@ static int choose(struct pw_copies *c, char *why)
 	return 0;
 }
 
-static int name_ourselves(struct pw_copies *c, char *why)
+static int set_own_process(struct pw_copies *c, char *why)
 {
 	struct stat pidns;
 
@@ -159,7 +161,7 @@ static int find_address(const struct probe *p, uint64_t *address)
 		if (sscanf(line, "%llx %*c %63s", &at, name) == 2 && strcmp(name, p->function) == 0)
 			*address = at;
 	fclose(f);
-	return *address ? 0 : -EPERM; /* shown as zeros to who may not know */
+	return *address ? 0 : -EPERM; /* without privilege, addresses read as zeros */
 }
 
 static struct bpf_link *attach_breakpoint(const struct probe *p, const struct bpf_program *program)
@@ -168,7 +170,7 @@ static struct bpf_link *attach_breakpoint(const struct probe *p, const struct bp
 		.type = PERF_TYPE_BREAKPOINT,
 		.size = sizeof(attr),
 		.bp_type = HW_BREAKPOINT_X,
-		.bp_len = sizeof(long), /* the only length that kernels take for instructions */
+		.bp_len = sizeof(long), /* the only length that kernels accept for instructions */
 		.sample_period = 1,
 		.inherit = 1,
 		.inherit_thread = 1,
@@ -216,7 +218,7 @@ static int attach(struct pw_copies *c, char *why)
 			snprintf(step, sizeof(step), "%s at %s",
 				probes[i].how == HOW_FEXIT ? "fexit" : "breakpoint",
 				probes[i].function);
-			say_why(why, step, code);
+			set_why(why, step, code);
 			return -code;
 		}
 	}
@@ -230,17 +232,17 @@ static int load(struct pw_copies *c, char *why)
 	c->skeleton = copies_bpf__open();
 	if (!c->skeleton) {
 		r = -errno;
-		say_why(why, "open", -r);
+		set_why(why, "open", -r);
 		return r;
 	}
 	r = choose(c, why);
 	if (r == 0)
-		r = name_ourselves(c, why);
+		r = set_own_process(c, why);
 	if (r)
 		return r;
 	r = copies_bpf__load(c->skeleton);
 	if (r) {
-		say_why(why, "load", -r);
+		set_why(why, "load", -r);
 		return r;
 	}
 	c->slots = bpf_map__fd(c->skeleton->maps.slots);

@@ -9,7 +9,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* A mount that is attached nowhere: it lives as long as its descriptor. */
+/* Mounts without a mount point: the mount ends when its descriptor is closed. */
 static int mount_detached(const char *type)
 {
 	int context = fsopen(type, FSOPEN_CLOEXEC), mount, code;
@@ -57,7 +57,7 @@ int pw_kernfs_read(
 		if (r >= 0)
 			return r;
 	}
-	/* The mount point is there without the mount: ENOENT says nothing yet. */
+	/* ENOENT is not final: an empty mount point gives it, too. */
 	dir = mount_detached(type);
 	if (dir < 0)
 		return r == -ENOENT ? dir : r;

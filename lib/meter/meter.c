@@ -26,9 +26,9 @@ struct pw_meter {
 	struct snapshot from;
 };
 
-/* The first stretch of a process touches code and stack for the first time: page faults of the meter's,
- * not of the work's. */
-static void rehearse(struct pw_meter *m)
+/* The first measurement touches the meter's own code and stack for the first time. Do one here, so that
+ * these page faults are not counted as the work's. */
+static void warm_up(struct pw_meter *m)
 {
 	struct pw_reading r;
 
@@ -54,7 +54,7 @@ int pw_meter_open(
 	for (i = 0; i < PW_METER_N_SOURCES; i++)
 		if (pw_meter_why(m, (enum pw_meter_source)i))
 			pw_debug(log, "not measured: %s", pw_meter_why(m, (enum pw_meter_source)i));
-	rehearse(m);
+	warm_up(m);
 	*meter = m;
 	return 0;
 }
@@ -73,8 +73,8 @@ static void read_copies(const struct pw_meter *m, struct pw_copies_sums *s)
 		pw_copies_read(m->copies, s);
 }
 
-/* What costs most is read first, and last in pw_meter_stop(): /proc/stat, whose reading is a counted
- * copy besides. System calls are counted from the last call to the first. */
+/* The source that costs most, /proc/stat, is read first here and last in pw_meter_stop(); reading it is
+ * also a copy that the probes count. Counting system calls starts last and stops first. */
 void pw_meter_start(struct pw_meter *m)
 {
 	struct snapshot *from = &m->from;

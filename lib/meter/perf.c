@@ -14,14 +14,14 @@
 
 #define N_HARDWARE (PW_PERF_N_EVENTS - PW_PERF_CYCLES)
 
-/* What io_uring's kernel threads (SQPOLL, io-wq) count as: they are made with CLONE_THREAD by a thread
- * of ours, so they inherit the events and share its CPU clock. They burn cycles and take kernel
- * faults, but enter no system call. */
+/* io_uring's kernel threads (SQPOLL, io-wq) are included: a thread of this process creates them with
+ * CLONE_THREAD, so they inherit the events and their CPU time is the process's. They use cycles and take
+ * kernel faults, but make no system call. */
 static int open_event(struct perf_event_attr *attr, int group)
 {
 	attr->size = sizeof(*attr);
 	attr->inherit = 1;
-	attr->inherit_thread = 1; /* programs that we start are not our work */
+	attr->inherit_thread = 1; /* not the programs that this process starts */
 	return (int)syscall(SYS_perf_event_open, attr, 0, -1, group, PERF_FLAG_FD_CLOEXEC);
 }
 
@@ -30,22 +30,22 @@ static bool is_refusal(int code)
 	return code == EPERM || code == EACCES;
 }
 
-/* perf_event_open()'s, or that of tracefs. */
-static void say_why(char *why, const char *what, int code)
+/* code: the error of perf_event_open(), or of reading tracefs. */
+static void set_why(char *why, const char *what, int code)
 {
-	const char *mend = "";
+	const char *fix = "";
 
 	if (*why)
-		return; /* the first reason stands for both kinds of faults */
+		return; /* both kinds of faults share a reason: keep the first */
 	if (is_refusal(code))
-		mend = "; run as root, or with CAP_PERFMON (counters: sysctl "
-		       "kernel.perf_event_paranoid=1 is enough)";
+		fix = "; run as root, or with CAP_PERFMON (counters: sysctl "
+		      "kernel.perf_event_paranoid=1 is enough)";
 	else if (code == ENOENT)
-		mend = ": this kernel has no such event; use one that has";
+		fix = ": this kernel has no such event; use one that has";
 	if (code == ENOENT)
-		snprintf(why, PW_ERR_MAX, "perf %s%s", what, mend);
+		snprintf(why, PW_ERR_MAX, "perf %s%s", what, fix);
 	else
-		snprintf(why, PW_ERR_MAX, "perf %s: %s%s", what, strerror(code), mend);
+		snprintf(why, PW_ERR_MAX, "perf %s: %s%s", what, strerror(code), fix);
 }
 
 static int open_tracepoint(const char *system, const char *name, char *why)
@@ -56,22 +56,22 @@ static int open_tracepoint(const char *system, const char *name, char *why)
 
 	snprintf(what, sizeof(what), "%s:%s", system, name);
 	if (id < 0) {
-		say_why(why, what, -id);
+		set_why(why, what, -id);
 		return -1;
 	}
 	attr.config = (uint64_t)id;
 	fd = open_event(&attr, -1);
 	if (fd < 0)
-		say_why(why, what, errno);
+		set_why(why, what, errno);
 	return fd;
 }
 
-static void say_why_hardware(char *why, const char *what, int code)
+static void set_why_hardware(char *why, const char *what, int code)
 {
 	if (*why)
 		return;
 	if (is_refusal(code))
-		say_why(why, what, code);
+		set_why(why, what, code);
 	else
 		snprintf(why, PW_ERR_MAX,
 			"perf %s: the CPU shows no such counter (%s), as in most virtual machines; "
@@ -80,7 +80,7 @@ static void say_why_hardware(char *why, const char *what, int code)
 			what, strerror(code));
 }
 
-/* One group, so that all are counted over the same time. */
+/* One group, so that all count over the same time. */
 static void open_hardware(struct pw_perf *p)
 {
 	static const struct {
@@ -105,7 +105,7 @@ static void open_hardware(struct pw_perf *p)
 
 		*fd = open_event(&attr, i ? p->fd[PW_PERF_CYCLES] : -1);
 		if (*fd < 0)
-			say_why_hardware(p->why[PW_METER_HARDWARE], counters[i].name, errno);
+			set_why_hardware(p->why[PW_METER_HARDWARE], counters[i].name, errno);
 		if (p->fd[PW_PERF_CYCLES] < 0)
 			return;
 	}
@@ -122,7 +122,8 @@ void pw_perf_open(struct pw_perf *p, unsigned int want)
 	if (want & 1u << PW_METER_SYSCALLS)
 		p->fd[PW_PERF_SYSCALLS] =
 			open_tracepoint("raw_syscalls", "sys_enter", p->why[PW_METER_SYSCALLS]);
-	/* The software event of page faults, which needs no privilege, cannot tell the two apart. */
+	/* The software event of page faults needs no privilege, but does not tell user faults from
+	 * kernel faults. */
 	if (want & 1u << PW_METER_FAULTS) {
 		p->fd[PW_PERF_USER_FAULTS] = open_tracepoint("exceptions", "page_fault_user", why);
 		p->fd[PW_PERF_KERNEL_FAULTS] =
@@ -141,8 +142,8 @@ void pw_perf_close(struct pw_perf *p)
 			close(p->fd[i]);
 }
 
-/* Of the threads' events, too. */
-static void turn(const struct pw_perf *p, enum pw_perf_event event, bool on)
+/* Also switches the events that threads have inherited. */
+static void switch_event(const struct pw_perf *p, enum pw_perf_event event, bool on)
 {
 	if (p->fd[event] >= 0)
 		ioctl(p->fd[event], on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
@@ -150,26 +151,26 @@ static void turn(const struct pw_perf *p, enum pw_perf_event event, bool on)
 
 void pw_perf_prepare(struct pw_perf *p)
 {
-	turn(p, PW_PERF_CYCLES, true);
-	turn(p, PW_PERF_USER_FAULTS, true);
-	turn(p, PW_PERF_KERNEL_FAULTS, true);
+	switch_event(p, PW_PERF_CYCLES, true);
+	switch_event(p, PW_PERF_USER_FAULTS, true);
+	switch_event(p, PW_PERF_KERNEL_FAULTS, true);
 }
 
 void pw_perf_start(struct pw_perf *p)
 {
-	turn(p, PW_PERF_SYSCALLS, true);
+	switch_event(p, PW_PERF_SYSCALLS, true);
 }
 
 void pw_perf_stop(struct pw_perf *p)
 {
-	turn(p, PW_PERF_SYSCALLS, false);
+	switch_event(p, PW_PERF_SYSCALLS, false);
 }
 
 void pw_perf_end(struct pw_perf *p)
 {
-	turn(p, PW_PERF_USER_FAULTS, false);
-	turn(p, PW_PERF_KERNEL_FAULTS, false);
-	turn(p, PW_PERF_CYCLES, false);
+	switch_event(p, PW_PERF_USER_FAULTS, false);
+	switch_event(p, PW_PERF_KERNEL_FAULTS, false);
+	switch_event(p, PW_PERF_CYCLES, false);
 }
 
 static uint64_t read_tracepoint(int fd)
@@ -185,7 +186,7 @@ static uint64_t read_counter(int fd, struct pw_perf_sums *s)
 
 	if (fd < 0 || read(fd, v, sizeof(v)) != sizeof(v))
 		return PW_UNMEASURED;
-	s->enabled_ns = v[1]; /* the whole group's */
+	s->enabled_ns = v[1]; /* of the whole group */
 	s->running_ns = v[2];
 	return v[0];
 }
@@ -209,7 +210,7 @@ static uint64_t difference(
 	return to->value[event] - from->value[event];
 }
 
-/* Counters that others wanted, too, ran part of the time. */
+/* A counter that the kernel shares with other programs runs only part of the time: extrapolate. */
 static uint64_t scaled(
 	const struct pw_perf_sums *from, const struct pw_perf_sums *to, enum pw_perf_event event)
 {
@@ -227,8 +228,8 @@ void pw_perf_difference(
 	const struct pw_perf_sums *from, const struct pw_perf_sums *to, struct pw_reading *r)
 {
 	r->syscalls = difference(from, to, PW_PERF_SYSCALLS);
-	/* The call that turned it off was entered while it was on; the one that turned it on was
-	 * not. Nothing of the meter's runs between. */
+	/* Take out the ioctl() that switched the event off, which it counted. It did not count the
+	 * ioctl() that switched it on, and the meter makes no other calls in between. */
 	if (r->syscalls != PW_UNMEASURED)
 		r->syscalls = r->syscalls ? r->syscalls - 1 : PW_UNMEASURED;
 	r->user_faults = difference(from, to, PW_PERF_USER_FAULTS);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kernel's perf events of this process: system calls and page faults by tracepoint, cycles by the
- * CPU's own counters. Threads made after open inherit them; processes do not.
+ * Counts with the kernel's perf events: system calls and page faults of this process by tracepoint,
+ * cycles by the CPU's own counters. Threads created after open inherit the events; processes do not.
  */
 #ifndef PW_METER_PERF_H
 #define PW_METER_PERF_H
 
 #include <stdint.h>
 
-#include "meter/meter.h"
+#include "base/err.h"
+#include "meter/reading.h"
 
 enum pw_perf_event {
 	PW_PERF_SYSCALLS,
@@ -31,20 +32,22 @@ struct pw_perf {
 	char why[PW_METER_COPIES][PW_ERR_MAX]; /* by enum pw_meter_source; "" = it works */
 };
 
-/* want: 1 << enum pw_meter_source. Never fails; what is refused says why. All events are off. */
+/* want: sources as bits, 1 << enum pw_meter_source. Never fails: p->why has the reason for what is
+ * refused. All events are off. */
 void pw_perf_open(struct pw_perf *p, unsigned int want);
 void pw_perf_close(struct pw_perf *p);
 
-/* System calls apart, because each of these functions makes some: pw_perf_start() makes one last call,
- * which is not counted, pw_perf_stop() a first one, which is. */
+/* prepare and end switch all events but that of system calls; start and stop switch that one, because
+ * each of these functions makes system calls. The call of pw_perf_start() is not counted, the call of
+ * pw_perf_stop() is. */
 void pw_perf_prepare(struct pw_perf *p);
 void pw_perf_start(struct pw_perf *p);
 void pw_perf_stop(struct pw_perf *p);
 void pw_perf_end(struct pw_perf *p);
 
-/* With the counts of threads, alive or gone. */
+/* Includes the counts of threads, running or ended. */
 void pw_perf_read(const struct pw_perf *p, struct pw_perf_sums *s);
-/* Fills the fields of r that perf tells. */
+/* Fills the fields of r that perf measures. */
 void pw_perf_difference(
 	const struct pw_perf_sums *from, const struct pw_perf_sums *to, struct pw_reading *r);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What copies.bpf.c and copies.c share: one slot of the map per probe. */
+/* The map that copies.bpf.c fills and copies.c reads: one slot for each probe. */
 #ifndef PW_METER_SLOT_H
 #define PW_METER_SLOT_H
 

@@ -39,8 +39,8 @@ void pw_usage_difference(
 	uint64_t both_us = user_us + system_us;
 
 	r->cpu_ns = to->cpu_ns - from->cpu_ns;
-	/* A stretch of less than a microsecond has no proportion: user time, as the kernel itself
-	 * says of a process that no tick has seen in system mode. */
+	/* Less than a microsecond has no proportion. Count it as user time, as the kernel does for a
+	 * process that no tick has found in system mode. */
 	r->system_ns =
 		both_us ? (uint64_t)((double)r->cpu_ns * (double)system_us / (double)both_us) : 0;
 	r->user_ns = r->cpu_ns - r->system_ns;
@@ -65,8 +65,8 @@ void pw_ticks_read(int fd, struct pw_ticks *t)
 	if (n <= 0)
 		return;
 	line[n] = '\0';
-	/* After these comes what a hypervisor took away, in which this machine did nothing, and the
-	 * time of guests, which is in user and nice already. */
+	/* The next fields are not read: stolen time, in which this machine did nothing, and the time
+	 * of guests, which user and nice include. */
 	if (sscanf(line,
 		    "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		    " %" SCNu64,

@@ -216,59 +216,6 @@ static bool has_late_digests(const struct pw_send *s)
 	return false;
 }
 
-static int send_group(struct pw_send *s, struct pw_err *err)
-{
-	bool reads;
-	uint32_t i;
-	int r = pw_session_look(&s->lanes.v[0], pw_clock_ns(), 0, err);
-
-	for (i = 0; i < s->lanes.n; i++)
-		s->lanes.v[i].work_item = 0;
-	s->n_repeats = 0;
-	s->group_from = pw_send_lanes_bytes(&s->lanes);
-	if (r == 0)
-		r = pw_send_group_plan(&s->group, s->lanes.n, &reads, err);
-	if (r == 0 && (reads || has_late_digests(s)))
-		r = pw_send_reader_start(s->reader, err);
-	if (r == 0)
-		r = announce(s, err);
-	if (r == 0 && !s->streaming)
-		r = start_clock(s, err);
-	if (r == 0)
-		r = pw_send_lanes_run(&s->lanes, &s->group.source, err);
-	if (r == 0)
-		r = await_reader(s, err);
-	pw_send_reader_stop(s->reader);
-	return r ? r : send_last_table(s, err);
-}
-
-static int send_pass(struct pw_send *s, struct pw_err *err)
-{
-	const uint64_t sent = pw_send_lanes_bytes(&s->lanes);
-	const size_t n = s->cfg.files->n;
-	size_t first;
-	int r = 0;
-
-	for (first = 0; r == 0 && first < n; first += PW_SEND_GROUP) {
-		/* a single group stays open over all passes */
-		if (n > PW_SEND_GROUP || s->group.n == 0) {
-			r = pw_session_retire_group(s, err);
-			if (r == 0)
-				r = pw_session_open_group(s, first, err);
-		}
-		if (r == 0)
-			r = send_group(s, err);
-	}
-	/* a pass over nothing but empty files would only be a flood of file tables */
-	if (r == 0 && pw_send_lanes_bytes(&s->lanes) == sent && s->pass != s->cfg.set.loops) {
-		const uint64_t start = pw_cycles();
-
-		r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.fdt_interval_ns, err);
-		s->lanes.v[0].pace_cycles += pw_cycles() - start;
-	}
-	return r;
-}
-
 /* Until the last packets have had their time of the rate. A path that holds the rate itself has up to a ring
  * of them still to send; not all drivers give the last ones back by themselves, so this takes drain_ns at
  * most. */
@@ -290,14 +237,73 @@ static int await_rate(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
+/* Once, when the last symbol has gone: digests and tables that follow are not in data_ns. */
 static void stop_clock(struct pw_send *s)
 {
-	if (!s->streaming)
+	if (!s->streaming || s->res->data_ns)
 		return;
 	s->res->data_ns = pw_clock_ns() - s->start_ns;
 	pw_send_lanes_account(&s->lanes, s->res);
 	if (s->cfg.stretch)
 		s->cfg.stretch(s->cfg.stretch_ctx, false);
+}
+
+static int send_group(struct pw_send *s, bool last, struct pw_err *err)
+{
+	bool reads;
+	uint32_t i;
+	int r = pw_session_look(&s->lanes.v[0], pw_clock_ns(), 0, err);
+
+	for (i = 0; i < s->lanes.n; i++)
+		s->lanes.v[i].work_item = 0;
+	s->n_repeats = 0;
+	s->group_from = pw_send_lanes_bytes(&s->lanes);
+	if (r == 0)
+		r = pw_send_group_plan(&s->group, s->lanes.n, &reads, err);
+	if (r == 0 && (reads || has_late_digests(s)))
+		r = pw_send_reader_start(s->reader, err);
+	if (r == 0)
+		r = announce(s, err);
+	if (r == 0 && !s->streaming)
+		r = start_clock(s, err);
+	if (r == 0)
+		r = pw_send_lanes_run(&s->lanes, &s->group.source, err);
+	if (r == 0 && last) {
+		r = await_rate(s, err);
+		stop_clock(s);
+	}
+	if (r == 0)
+		r = await_reader(s, err);
+	pw_send_reader_stop(s->reader);
+	return r ? r : send_last_table(s, err);
+}
+
+static int send_pass(struct pw_send *s, struct pw_err *err)
+{
+	const uint64_t sent = pw_send_lanes_bytes(&s->lanes);
+	const size_t n = s->cfg.files->n;
+	size_t first;
+	int r = 0;
+
+	for (first = 0; r == 0 && first < n; first += PW_SEND_GROUP) {
+		/* a single group stays open over all passes */
+		if (n > PW_SEND_GROUP || s->group.n == 0) {
+			r = pw_session_retire_group(s, err);
+			if (r == 0)
+				r = pw_session_open_group(s, first, err);
+		}
+		if (r == 0)
+			r = send_group(
+				s, s->pass == s->cfg.set.loops && first + PW_SEND_GROUP >= n, err);
+	}
+	/* a pass over nothing but empty files would only be a flood of file tables */
+	if (r == 0 && pw_send_lanes_bytes(&s->lanes) == sent && s->pass != s->cfg.set.loops) {
+		const uint64_t start = pw_cycles();
+
+		r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.fdt_interval_ns, err);
+		s->lanes.v[0].pace_cycles += pw_cycles() - start;
+	}
+	return r;
 }
 
 int pw_send_create(struct pw_send **out, const struct pw_send_config *cfg, struct pw_err *err)
@@ -336,8 +342,6 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 		r = send_pass(s, err);
 		result->passes += r == 0;
 	}
-	if (r == 0)
-		r = await_rate(s, err);
 	s->cfg.ops->reap(s->cfg.paths[0]);
 	stop_clock(s);
 	if (s->group.ring)

@@ -38,7 +38,7 @@ struct fixture {
 	struct pagewire_recv *pw;
 };
 
-/* A port that nobody has just now. */
+/* A UDP port that is free now. */
 static void find_port(struct fixture *f, struct sockaddr_in *to)
 {
 	socklen_t len = sizeof(*to);

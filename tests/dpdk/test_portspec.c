@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a PORT becomes. */
+/* How a PORT is parsed, and the devargs that DPDK gets for it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@ static void check_devargs(const char *port, const char *devargs)
 {
 	struct pw_portspec spec;
 	struct pw_err err = {0};
-	char buf[PW_PORT_MAX + 128];
+	char buf[PW_DEVARGS_MAX];
 
 	assert_int_equal(pw_portspec_parse(port, &spec, &err), 0);
 	assert_int_equal(
@@ -44,7 +44,7 @@ static void test_queues_are_asked_of_the_driver(void **state)
 				"qpairs=4"},
 	};
 	struct pw_portspec spec;
-	char buf[PW_PORT_MAX + 128];
+	char buf[PW_DEVARGS_MAX];
 	size_t i;
 
 	(void)state;
@@ -73,11 +73,52 @@ static void test_other_options_behind_a_path_are_refused(void **state)
 	}
 }
 
+/* Drivers cut longer names silently. */
+static void test_names_that_a_driver_would_cut_are_refused(void **state)
+{
+	static const struct {
+		const char *prefix;
+		size_t max; /* bytes that may follow */
+		const char *limit;
+	} cases[] = {
+		{.prefix = "tap:", .max = 15, .limit = "at most 15 bytes"},
+		{.prefix = "af_packet:", .max = 15, .limit = "at most 15 bytes"},
+		{.prefix = "af_xdp:", .max = 15, .limit = "at most 15 bytes"},
+		{.prefix = "vhost:", .max = 107, .limit = "at most 107 bytes"},
+		{.prefix = "memif:", .max = 107, .limit = "at most 107 bytes"},
+		{.prefix = "net_", .max = 59, .limit = "at most 63 bytes"},
+		{.prefix = "pcap:", .max = 250, .limit = "more than 255 bytes"},
+		{.prefix = "net_null0,", .max = 245, .limit = "more than 255 bytes"},
+	};
+	char port[2 * PW_PORT_MAX], buf[PW_DEVARGS_MAX];
+	struct pw_portspec spec;
+	struct pw_err err;
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		len = strlen(cases[i].prefix) + cases[i].max;
+		strcpy(port, cases[i].prefix);
+		memset(port + strlen(port), 'x', sizeof(port) - strlen(port));
+		port[len] = '\0';
+		assert_int_equal(pw_portspec_parse(port, &spec, &err), 0);
+		assert_int_equal(
+			pw_portspec_devargs(&spec, 0, true, 1518, 0, 1, buf, sizeof(buf), &err), 0);
+		assert_non_null(strstr(buf, spec.target));
+		port[len] = 'x';
+		port[len + 1] = '\0';
+		memset(&err, 0, sizeof(err));
+		assert_true(pw_portspec_parse(port, &spec, &err) < 0);
+		assert_non_null(strstr(err.msg, cases[i].limit));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vhost_of_a_guest_with_an_iommu),
 		cmocka_unit_test(test_queues_are_asked_of_the_driver),
+		cmocka_unit_test(test_names_that_a_driver_would_cut_are_refused),
 		cmocka_unit_test(test_other_options_behind_a_path_are_refused),
 	};
 

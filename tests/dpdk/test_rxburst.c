@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The receiver over net_ring, which hands it the very mbufs that a test has made:
+ * The receiver over net_ring, which delivers the same mbufs that a test has made:
  *
  *   frame -> mbuf, or a chain of them -> net_ring0 -> pw_dpdk_rx_ops.burst() -> views, counters
  */
@@ -133,7 +133,7 @@ static void another_source_is_foreign(void **state)
 	assert_int_equal(counted(f).malformed, 0);
 }
 
-/* It comes in several buffers where the driver can chain them, and is taken all the same. */
+/* Some drivers deliver such a frame in several buffers. */
 static void a_frame_beyond_the_mtu_in_several_buffers_is_joined(void **state)
 {
 	struct fixture *f = *state;
@@ -178,17 +178,39 @@ static void checksums_are_counted_by_what_is_wrong_with_them(void **state)
 	uint8_t buf[4096];
 
 	arrive(f, buf, make_frame(buf, SENDER, 100, 1, 2), 0);
-	arrive(f, buf, make_frame(buf, SENDER, 100, 1, 3), 0);
-	arrive(f, buf, make_frame(buf, SENDER, 100, 1, 3), RTE_MBUF_F_RX_L4_CKSUM_BAD);
-	/* from a peer in memory, which says so */
+	arrive(f, buf, make_frame(buf, SENDER, 100, 2, 3), 0);
+	arrive(f, buf, make_frame(buf, SENDER, 100, 3, 3), RTE_MBUF_F_RX_L4_CKSUM_BAD);
+	/* from a peer in memory, whose driver reports that there is none to check */
 	arrive(f, buf, make_frame(buf, SENDER, 100, 4, 2), RTE_MBUF_F_RX_L4_CKSUM_NONE);
-	assert_int_equal(take(f, views), 1);
-	assert_int_equal(views[0].data[0], 4);
+	/* a port that computes checksums finds the partial one bad */
+	arrive(f, buf, make_frame(buf, SENDER, 100, 5, 2), RTE_MBUF_F_RX_L4_CKSUM_BAD);
+	assert_int_equal(take(f, views), 3);
+	assert_int_equal(views[0].data[0], 1);
+	assert_int_equal(views[1].data[0], 4);
+	assert_int_equal(views[2].data[0], 5);
 	pw_dpdk_rx_ops.release(f->rx);
-	assert_int_equal(counted(f).packets, 4);
-	assert_int_equal(counted(f).malformed, 3);
-	assert_int_equal(counted(f).bad_checksum, 3);
-	assert_int_equal(counted(f).partial_checksum, 1);
+	assert_int_equal(counted(f).packets, 5);
+	assert_int_equal(counted(f).malformed, 2);
+	assert_int_equal(counted(f).bad_checksum, 2);
+	assert_int_equal(counted(f).partial_checksum, 2); /* the driver's word is not looked into */
+}
+
+/* One that is nearly the pseudo header's sum is wrong. */
+static void a_damaged_partial_checksum_is_bad(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_rx_view views[PW_BURST];
+	uint8_t buf[4096];
+	size_t len = make_frame(buf, SENDER, 100, 1, 2);
+
+	buf[14 + 20 + 6] ^= 1;
+	arrive(f, buf, len, 0);
+	len = make_frame(buf, "10.0.0.8", 100, 1, 2); /* not for us: neither taken nor counted */
+	arrive(f, buf, len, 0);
+	assert_int_equal(take(f, views), 0);
+	assert_int_equal(counted(f).bad_checksum, 1);
+	assert_int_equal(counted(f).partial_checksum, 0);
+	assert_int_equal(counted(f).foreign, 1);
 }
 
 static int begin(void **state)
@@ -236,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup(a_frame_beyond_the_mtu_in_several_buffers_is_joined, begin),
 		cmocka_unit_test_setup(a_frame_that_was_cut_is_too_long, begin),
 		cmocka_unit_test_setup(checksums_are_counted_by_what_is_wrong_with_them, begin),
+		cmocka_unit_test_setup(a_damaged_partial_checksum_is_bad, begin),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

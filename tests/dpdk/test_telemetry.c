@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What crosses from the polling thread to DPDK's: whole samples, and names in plain ASCII. */
+/* The polling thread publishes whole samples; names are in plain ASCII. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

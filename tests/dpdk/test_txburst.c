@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The transmitter over net_ring, which gives us back the very mbufs that it was given:
+ * The transmitter over net_ring, which returns the same mbufs that it was given:
  *
  *   file on tmpfs -> window -> pw_txq_send() -> net_ring0 -> rte_eth_rx_burst() -> asserts
  */
@@ -157,7 +157,7 @@ static void every_payload_lies_in_the_file_and_comes_back_once(void **state)
 	assert_int_equal(f->tx->q.c.packets, f->obj.blocks.n_symbols);
 }
 
-/* net_ring's are external buffers to the driver; those of drivers that only free are not. */
+/* A payload mbuf is marked as an external buffer or not, depending on the driver. */
 static void mbufs_of_either_kind_count_their_window_down(void **state)
 {
 	struct fixture *f = *state;
@@ -178,7 +178,7 @@ static void mbufs_of_either_kind_count_their_window_down(void **state)
 	f->tx->q.pay_flags = flags;
 }
 
-/* What the driver still holds keeps the window, of each window its own. */
+/* A window is in flight until the driver has freed its last mbuf. Each window has a count of its own. */
 static void a_window_is_busy_until_the_last_of_its_mbufs_is_back(void **state)
 {
 	struct fixture *f = *state;
@@ -252,7 +252,7 @@ static void ipv6_checksums_are_right_and_counted_as_reads(void **state)
 	assert_int_equal(f->tx->q.c.cpu_copied_bytes, 0);
 }
 
-/* Runs cut at odd places, with IOVAs far apart: as physical memory is. */
+/* Extents that end at odd places, with IOVAs far apart, as in physical memory. */
 static void a_symbol_across_discontiguous_pages_gets_one_more_segment(void **state)
 {
 	struct fixture *f = *state;
@@ -281,29 +281,33 @@ static void a_symbol_across_discontiguous_pages_gets_one_more_segment(void **sta
 	assert_int_equal(f->tx->q.c.split_packets - splits, 5);
 }
 
+static void make_linear(struct pw_txq *q, bool linear)
+{
+	struct rte_mbuf m;
+
+	memcpy(&m.rearm_data, &q->rearm_hdr, sizeof(q->rearm_hdr));
+	m.nb_segs = linear ? 1 : 2;
+	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(q->rearm_hdr));
+	q->fill = linear ? pw_txq_fill_linear : pw_txq_fill_chain;
+}
+
 static void linear_packets_are_right_and_counted_as_copies(void **state)
 {
 	struct fixture *f = *state;
 	struct pw_err err = {0};
 	struct pw_txq *q = &f->tx->q;
 	uint64_t copied = q->c.cpu_copied_bytes;
-	uint64_t rearm = q->rearm_hdr;
-	struct rte_mbuf m;
 
 	fill_object(f, 4, false, PW_VLAN_NONE);
 	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
-	memcpy(&m.rearm_data, &rearm, sizeof(rearm));
-	m.nb_segs = 1;
-	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(rearm));
-	q->fill = pw_txq_fill_linear;
+	make_linear(q, true);
 	pump(f, PW_BURST, true);
-	q->fill = pw_txq_fill_chain;
-	q->rearm_hdr = rearm;
+	make_linear(q, false);
 	assert_each_once(f);
 	assert_int_equal(q->c.cpu_copied_bytes - copied, FILE_BYTES);
 }
 
-/* The ring holds fewer packets than we send: what it did not take goes first next time. */
+/* The ring holds fewer packets than we send. What it did not take is offered first next time. */
 static void a_full_ring_loses_and_reorders_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -344,6 +348,90 @@ static void a_full_ring_loses_and_reorders_nothing(void **state)
 	assert_true(zeros > 0 && f->tx->q.c.full_polls > full);
 	assert_each_once(f);
 	assert_int_equal(f->win.n_out, 0);
+}
+
+/* Sends until the ring is full and packets are pending. */
+static void fill_ring(struct fixture *f)
+{
+	struct pw_tx_burst b = {.obj = &f->obj, .n = 32};
+
+	while (pw_txq_send(&f->tx->q, &b) > 0)
+		b.offset += 32 * SYMBOL;
+	assert_in_range(f->tx->q.n_pending, 1, 32);
+}
+
+/* As after an interrupt: the counters are those of the packets that the driver took. */
+static void dropped_packets_are_not_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_txq *q = &f->tx->q;
+	struct pw_err err = {0};
+	int linear;
+
+	for (linear = 0; linear < 2; linear++) {
+		const struct pw_tx_counters before = q->c;
+		uint64_t n = 0, wire = 0;
+		struct rte_mbuf *pkts[PW_BURST];
+		uint16_t i, got;
+
+		fill_object(f, 4, false, PW_VLAN_NONE);
+		assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+		make_linear(q, linear);
+		q->sw_csum = true;
+		fill_ring(f);
+		pw_txq_drop_pending(q);
+		q->sw_csum = false;
+		make_linear(q, false);
+		assert_int_equal(q->n_pending, 0);
+		while ((got = rte_eth_rx_burst(f->tx->port.id, 0, pkts, PW_BURST)) > 0) {
+			for (i = 0; i < got; i++)
+				wire += pkts[i]->pkt_len;
+			n += got;
+			rte_pktmbuf_free_bulk(pkts, got);
+		}
+		assert_int_equal(q->c.packets - before.packets, n);
+		assert_int_equal(q->c.wire_bytes - before.wire_bytes, wire);
+		assert_int_equal(q->c.payload_bytes - before.payload_bytes, n * SYMBOL);
+		assert_int_equal(
+			q->c.cpu_copied_bytes - before.cpu_copied_bytes, linear ? n * SYMBOL : 0);
+		assert_int_equal(q->c.cpu_read_bytes - before.cpu_read_bytes, n * SYMBOL);
+		assert_int_equal(f->win.n_out, 0);
+	}
+}
+
+/* A stream's ring is planned before the port is open; it must hold what the driver can keep. */
+static void the_plan_knows_the_size_of_the_payload_pool(void **state)
+{
+	const struct fixture *f = *state;
+
+	assert_int_equal(f->tx->q.payload_pool->size, pw_dpdk_tx_mbufs(0));
+}
+
+/* A file table carries no bytes of a file, whether it is sent or dropped. */
+static void a_dropped_table_takes_no_payload_from_the_counters(void **state)
+{
+	struct fixture *f = *state;
+	struct pw_txq *q = &f->tx->q;
+	struct pw_tx_burst b = {.obj = &f->obj, .n = 1};
+	struct pw_err err = {0};
+	struct pw_tx_counters before;
+	struct rte_mbuf *pkts[PW_BURST];
+
+	fill_object(f, 4, false, PW_VLAN_NONE);
+	assert_int_equal(pw_dpdk_tx_ops.attach(f->tx, &f->obj, &err), 0);
+	while (pw_txq_flush(q)) /* until the ring has no room for one more */
+		assert_int_equal(pw_txq_send(q, &b), 1);
+	assert_int_equal(rte_eth_rx_burst(f->tx->port.id, 0, pkts, 1), 1);
+	rte_pktmbuf_free(pkts[0]);
+	assert_true(pw_txq_flush(q));
+	before = q->c;
+	assert_int_equal(pw_dpdk_tx_ops.send_copy(q, &f->obj.tmpl, "table", 5), 1);
+	assert_int_equal(q->n_pending, 1);
+	pw_txq_drop_pending(q);
+	before.full_polls = q->c.full_polls;
+	assert_memory_equal(&q->c, &before, sizeof(before));
+	while (receive(f, false))
+		;
 }
 
 static void a_port_that_reaches_only_eal_memory_refuses_mapped_files(void **state)
@@ -423,6 +511,9 @@ int main(void)
 		cmocka_unit_test(a_symbol_across_discontiguous_pages_gets_one_more_segment),
 		cmocka_unit_test(linear_packets_are_right_and_counted_as_copies),
 		cmocka_unit_test(a_full_ring_loses_and_reorders_nothing),
+		cmocka_unit_test(dropped_packets_are_not_counted),
+		cmocka_unit_test(a_dropped_table_takes_no_payload_from_the_counters),
+		cmocka_unit_test(the_plan_knows_the_size_of_the_payload_pool),
 		cmocka_unit_test(a_port_that_reaches_only_eal_memory_refuses_mapped_files),
 	};
 

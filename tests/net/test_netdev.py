@@ -2,7 +2,7 @@
 """The kernel's interfaces: af_packet and af_xdp over a veth, a tap; and memif, which has none."""
 import os
 
-from harness import Failed, check, equal, poll_until
+from harness import HERE, Failed, check, equal, poll_until
 
 GROUP = "239.77.0.1:4001"
 
@@ -75,6 +75,86 @@ def test_af_packet_receives_by_poll_mode_driver_too(t):
     tx.ends_with(0)
     rx.ends_with(0)
     t.same(original, t.path("in", "a.bin"))
+
+
+def between_ports(t, to, name, *args):
+    """af_packet at both ends of a veth; the receiver's result."""
+    original, out = t.file(name, 300001), t.mkdir("in")
+    listen = ("--listen", to) if to[0] != "2" else ()
+    rx = t.recv("--port", "af_packet:va1", "--out", out, "--timeout", "10s", *listen, ns="b")
+    poll_until(lambda: "receiving on" in rx.err, 20, "the receiver's port")
+    tx = t.send("--port", "af_packet:va0", "--to", to, "--rate", "300Mbit/s", *args, original,
+                ns="a")
+    tx.ends_with(0)
+    rx.ends_with(0)
+    t.same(original, t.path("in", name))
+    return rx.json["loss"], rx.json["port_counters"]
+
+
+def test_af_packet_sends_checksums_that_every_receiver_takes(t):
+    """No port of these computes checksums: they are absent or complete, never partial."""
+    t.veth()
+    for i, (to, *args) in enumerate(((GROUP,), (GROUP, "--udp-checksum", "none"),
+                                     (GROUP, "--udp-checksum", "software"), ("[ff15::77]:4001",),
+                                     ("[ff15::77]:4001", "--udp-checksum", "software"))):
+        files = [t.file(f"kernel{i}", 300001)]
+        _, rx = over_veth(t, "af_packet:va0", to, to, files, *args)
+        equal(rx["loss"], 0.0, f"{to} {args}: loss at a socket")
+        loss, c = between_ports(t, to, f"port{i}", *args)
+        equal((loss, c["bad_checksum"], c["partial_checksum"]), (0.0, 0, 0),
+              f"{to} {args}: loss and checksums at a port")
+    refused = t.run("send", "--port", "af_packet:va0", "--to", GROUP, "--udp-checksum", "offload",
+                    files[0], ns="a")
+    check("use --udp-checksum offload" in refused.err, refused.describe())
+
+
+def local_sender(t, to, name, data):
+    """Sends a file from a socket of namespace a, whose kernel leaves checksums to the veth."""
+    program = f"""
+import socket, sys, time
+sys.path.insert(0, {HERE!r})
+import flute
+data = open({data!r}, "rb").read()
+host, port = {to!r}
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+with socket.socket(family, socket.SOCK_DGRAM) as s:
+    xml = flute.fdt_xml([flute.file_entry({name!r}, 1, len(data))], complete=True)
+    packets = flute.fdt_packets(xml) + flute.data_packets(1, data) + [flute.close_packet()] * 3
+    for p in packets:
+        s.sendto(p, (host, port))
+        time.sleep(0.0005)
+"""
+    t.tool("python3", "-c", program, ns="a")
+
+
+def test_af_packet_takes_what_a_local_kernel_sends_with_partial_checksums(t):
+    t.veth()
+    t.need_tool("python3")
+    for host in ("10.77.0.2", "fd77::2"):
+        to = f"[{host}]:4001" if ":" in host else f"{host}:4001"
+        name = f"v{6 if ':' in host else 4}.bin"
+        original, out = t.file(name, 50001), t.mkdir("in")
+        rx = t.recv("--port", "af_packet:va1", "--listen", to, "--out", out, "--timeout", "10s",
+                    ns="b")
+        poll_until(lambda: "receiving on" in rx.err, 20, "the receiver's port")
+        local_sender(t, (host, 4001), name, original)
+        rx.ends_with(0)
+        t.same(original, t.path("in", name))
+        c = rx.json["port_counters"]
+        check(c["partial_checksum"] > 50, f"the sender's checksums were complete: {c}")
+        equal((c["bad_checksum"], c["malformed"]), (0, 0), "dropped")
+
+
+def test_a_port_that_lacks_a_capability_names_it(t):
+    t.veth()
+    t.need_tool("setpriv")
+    for port, caps in (("af_packet:va0", "cap_net_raw"), ("tap:pwt1", "cap_net_admin"),
+                       ("af_xdp:va0", "cap_net_raw,cap_net_admin,cap_bpf")):
+        drop = ",".join("-" + cap[4:] for cap in caps.split(","))
+        p = t.spawn("setpriv", "--bounding-set", drop, t.binary, "recv", "--port", port,
+                    "--discard", "--no-huge", ns="a").wait()
+        check(p.code != 0, f"{port} opened without {caps}")
+        check(f"{port}: no permission, it needs {caps}; run as root" in p.err, p.describe())
 
 
 def test_af_xdp_reaches_a_kernel_socket_over_veth(t):

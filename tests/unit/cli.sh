@@ -80,7 +80,7 @@ else
 		--to 127.0.0.1 --from 127.0.0.1 --to-mac 02:00:00:00:00:01 --no-huge
 	expect 77 err 'cannot open af_packet:lo: it needs CAP_NET_RAW' recv --port af_packet:lo --out "$dir" --no-huge
 	pagewire=$privileged
-	expect 2 err "read --port 'bad:'" recv --port bad: --out "$dir"
+	expect 2 err "cannot use --port 'bad:'" recv --port bad: --out "$dir"
 fi
 
 # Silence: exit code 3, and a document whose every key is described.

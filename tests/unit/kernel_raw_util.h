@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the frame ways' tests share: a veth pair in a network of the test's own, objects in memory,
- * and a socket at the far end that sees every frame.
+ * For the tests of the frame ways: a veth pair in a network namespace, objects in memory, and a socket at
+ * the far end that receives every frame.
  *
  *   way --> pwtx ======== pwrx --> AF_PACKET socket
  */
@@ -37,7 +37,7 @@
 #define TX_MAC "02:00:00:00:00:01"
 #define RX_MAC "02:00:00:00:00:02"
 
-/* NULL, or why there is no network of our own */
+/* NULL, or why this test has no network namespace */
 static const char *no_net = "not asked";
 
 __attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...)
@@ -52,8 +52,8 @@ __attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...
 		fail_msg("%s", cmd);
 }
 
-/* veth hands frames to the CPU that sent them. On two, which a queue's timer and its sender may be, they
- * overtake each other. */
+/* veth delivers frames on the CPU that sent them. A queue's timer may send on another CPU than the
+ * sender, and then frames overtake each other: use one CPU. */
 static inline void stay_on_one_cpu(void)
 {
 	int cpu = sched_getcpu();
@@ -71,14 +71,14 @@ static inline void make_net(void)
 		no_net = "no network namespace of our own (not root)";
 	else if (system("ip link add " TX " type veth peer name " RX " && ip link del " TX) != 0)
 		no_net = "no veth pair (needs ip)";
-	/* No neighbour discovery between our frames */
+	/* No frames of neighbour discovery */
 	else if (system("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6") != 0)
 		no_net = "cannot write /proc/sys";
 	else
 		no_net = NULL;
 }
 
-/* Up and with a carrier, as a sender sees it: the kernel says so a little after it is. */
+/* Waits until the interface is up and has a carrier for a sender, which the kernel reports with a delay. */
 static inline bool is_running(const char *name)
 {
 	struct ifreq req = {0};
@@ -91,9 +91,9 @@ static inline bool is_running(const char *name)
 	return running;
 }
 
-/* A fresh pair; what was set or added to the one before is gone. The receiving end comes up first: the
- * other one then has a carrier while it is opened, and its queue at once. An end that waits for its
- * carrier gets the queue later, from a work item, and drops frames without a word until then. */
+/* Makes a new pair, without the settings of the one before. The receiving end is set up first: then the
+ * other end has a carrier when it is opened, and has its queue at once. An end that waits for its carrier
+ * gets the queue later, from a work item, and drops frames without an error until then. */
 static inline void need_link(unsigned int mtu)
 {
 	const uint64_t until = pw_clock_ns() + 20 * PW_NS_PER_S;
@@ -142,7 +142,7 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 {
 	struct pw_err err = {0};
 	void *path;
-	int r = way->open(&path, cfg, &err);
+	int r = pw_way_open(way, &path, cfg, &err);
 
 	if (r == -EOPNOTSUPP || r == -EPERM) {
 		print_message("# skipped: %s\n", err.msg);
@@ -153,12 +153,12 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 	return path;
 }
 
-/* An object whose window consists of several runs, none of them next to another. */
+/* An object whose window has several extents, which are not adjacent. */
 struct object {
 	struct pw_tx_object o;
 	struct pw_window win;
 	struct pw_extent extents[3];
-	uint8_t *data; /* all of it, as it has to arrive */
+	uint8_t *data; /* the whole object, as it must arrive */
 };
 
 static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
@@ -167,14 +167,14 @@ static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
 
 	if (from >= to)
 		return;
-	part = malloc(to - from); /* exact: one byte beyond is an error that ASan sees */
+	part = malloc(to - from); /* exact, so that ASan detects a read beyond it */
 	assert_non_null(part);
 	memcpy(part, ob->data + from, to - from);
 	ob->extents[ob->win.n_extents++] = (struct pw_extent){
 		.va = part, .iova = PW_IOVA_NONE, .offset = from, .len_bytes = to - from};
 }
 
-/* Runs end at cut[0] and cut[1] as far as the object reaches. */
+/* Extents end at cut[0] and cut[1], if the object is that long. */
 static inline void object_make(struct object *ob, const struct pw_flow *flow, uint64_t len,
 	uint32_t symbol_len, const uint64_t cut[2])
 {
@@ -212,7 +212,7 @@ static inline void object_drop(struct object *ob)
 	free(ob->data);
 }
 
-/* Every frame that reaches the far end */
+/* Opens a socket for all frames that reach the far end. */
 static inline int open_sink(void)
 {
 	const struct sockaddr_ll ll = {.sll_family = AF_PACKET,
@@ -230,7 +230,7 @@ static inline int open_sink(void)
 	return fd;
 }
 
-/* The kernel takes a VLAN tag out of the frame; it is put back. -1: none came. */
+/* Receives a frame, and restores the VLAN tag that the kernel has removed. -1: none arrived. */
 static inline ssize_t take_frame(int fd, uint8_t *buf, size_t room, int flags)
 {
 	union {
@@ -261,7 +261,7 @@ static inline ssize_t take_frame(int fd, uint8_t *buf, size_t room, int flags)
 	return n + PW_VLAN_LEN;
 }
 
-/* buf[len] is the template with this FEC payload ID, and the payload behind it. */
+/* Checks that buf[len] is the template with this FEC payload ID, followed by the payload. */
 static inline void assert_frame(uint8_t *buf, ssize_t len, const struct pw_frame_tmpl *t,
 	uint32_t fec_id, const uint8_t *payload, size_t payload_len)
 {
@@ -275,13 +275,13 @@ static inline void assert_frame(uint8_t *buf, ssize_t len, const struct pw_frame
 	assert_int_equal(v.checksum_present, v.dst.family == 6);
 	memcpy(want, t->bytes, t->len);
 	pw_be32_store(want + t->len - 4, fec_id);
-	memset(buf + t->alc_off - 2, 0, 2); /* the checksum, which was verified above */
+	memset(buf + t->alc_off - 2, 0, 2); /* the checksum, which is verified above */
 	assert_memory_equal(buf, want, t->len);
-	if (payload_len) /* a NULL payload is none */
+	if (payload_len) /* payload may be NULL */
 		assert_memory_equal(buf + t->len, payload, payload_len);
 }
 
-/* Takes the burst's first n frames off the wire. */
+/* Receives and checks the burst's first n frames. */
 static inline void take_burst(
 	int fd, const struct object *ob, const struct pw_tx_burst *b, uint16_t n)
 {
@@ -307,7 +307,7 @@ static inline void assert_quiet(int fd)
 	assert_int_equal(take_frame(fd, buf, sizeof(buf), MSG_DONTWAIT), -1);
 }
 
-/* The burst that begins with symbol `index`, of n at most. */
+/* A burst of n symbols at most that begins with symbol `index`. */
 static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uint16_t n)
 {
 	const struct pw_blocks *bl = &ob->o.blocks;
@@ -367,7 +367,7 @@ static inline struct CMUnitTest row(const char *name, CMUnitTestFunction f, cons
 }
 
 #define ROW(f, way) row(#f ": " way, f, way)
-/* Those that obey the MTU and the qdisc; AF_XDP goes past both. */
+/* Ways that obey the MTU and the qdisc; AF_XDP bypasses both. */
 #define EACH_PACKET_WAY(f) ROW(f, "packet_send"), ROW(f, "packet_tx_ring")
 #define EACH_WAY(f)        EACH_PACKET_WAY(f), ROW(f, "xdp_copy")
 

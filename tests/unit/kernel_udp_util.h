@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the datagram ways' tests share: a loopback of the test's own, objects whose windows consist of
- * several runs, and a plain UDP socket that looks at each datagram.
+ * For the tests of the datagram ways: a network namespace with a loopback, objects whose windows have
+ * several extents, and a plain UDP socket that checks each datagram.
  */
 #ifndef PW_TESTS_KERNEL_UDP_UTIL_H
 #define PW_TESTS_KERNEL_UDP_UTIL_H
@@ -34,7 +34,7 @@
 
 #define PORT 4001
 
-/* NULL, or why there is no network of our own */
+/* NULL, or why this test has no network namespace */
 static const char *no_net;
 
 __attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...)
@@ -70,7 +70,7 @@ static inline void set_lo_mtu(int mtu)
 	close(fd);
 }
 
-/* A fresh one; what a test before has left open is in another. */
+/* A new network namespace: sockets that an earlier test left open are in another one. */
 static inline void need_net(void)
 {
 	no_net = unshare(CLONE_NEWNET) < 0 ? "no network namespace of our own (not root)" : NULL;
@@ -112,7 +112,7 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 {
 	struct pw_err err = {0};
 	void *path;
-	int r = way->open(&path, cfg, &err);
+	int r = pw_way_open(way, &path, cfg, &err);
 
 	if (r == -EOPNOTSUPP || r == -EPERM || r == -ENOSYS) {
 		print_message("# skipped: %s\n", err.msg);
@@ -123,18 +123,13 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 	return path;
 }
 
-static inline bool is_zerocopy(const struct pw_way *way)
-{
-	return strstr(way->name, "zc") || strstr(way->name, "zerocopy");
-}
-
-/* An object in memory, and in a file that has no name. Its runs do not lie next to each other. */
+/* An object in memory, and in a file without a name. Its extents are not adjacent. */
 struct object {
 	struct pw_tx_object o;
 	struct pw_window win;
 	struct pw_extent extents[3];
-	uint8_t *data; /* all of it, as it has to arrive */
-	uint8_t *seen; /* how often each symbol came */
+	uint8_t *data; /* the whole object, as it must arrive */
+	uint8_t *seen; /* how often each symbol has arrived */
 };
 
 static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
@@ -143,7 +138,7 @@ static inline void object_run(struct object *ob, uint64_t from, uint64_t to)
 
 	if (from >= to)
 		return;
-	part = malloc(to - from); /* exact: one byte beyond is an error that ASan sees */
+	part = malloc(to - from); /* exact, so that ASan detects a read beyond it */
 	assert_non_null(part);
 	memcpy(part, ob->data + from, to - from);
 	ob->extents[ob->win.n_extents++] = (struct pw_extent){
@@ -163,7 +158,7 @@ static inline void object_headers(struct object *ob, const struct pw_flow *flow)
 		(uint16_t)(len ? (len - 1) % symbol_len + 1 : symbol_len), false);
 }
 
-/* Runs end at cut[0] and cut[1] as far as the object reaches. */
+/* Extents end at cut[0] and cut[1], if the object is that long. */
 static inline void object_make(struct object *ob, const struct pw_flow *flow, uint64_t len,
 	uint32_t symbol_len, const uint64_t cut[2])
 {
@@ -224,7 +219,7 @@ static inline int open_sink(const struct pw_flow *flow)
 	return fd;
 }
 
-/* A datagram of the object: header as the template says, payload as the file has it. */
+/* Checks a datagram of the object: the header against the template, the payload against the file. */
 static inline void take_symbol(int fd, struct object *ob)
 {
 	static uint8_t buf[70000];
@@ -235,7 +230,7 @@ static inline void take_symbol(int fd, struct object *ob)
 	uint64_t index = 0;
 	ssize_t n;
 
-	/* io_uring's completions interrupt a sleep, and one with SO_RCVTIMEO is not taken up again. */
+	/* io_uring's completions interrupt a sleep, and a call with SO_RCVTIMEO is not restarted. */
 	do
 		n = recv(fd, buf, sizeof(buf), 0);
 	while (n < 0 && errno == EINTR);
@@ -261,7 +256,7 @@ static inline void assert_quiet(int fd)
 	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
 }
 
-/* The burst that begins with symbol `index`, of n at most. */
+/* A burst of n symbols at most that begins with symbol `index`. */
 static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uint16_t n)
 {
 	const struct pw_blocks *bl = &ob->o.blocks;
@@ -277,7 +272,7 @@ static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uin
 	};
 }
 
-/* Until the kernel has let go of all pages. */
+/* Waits until the kernel has released all pages. */
 static inline void let_go(const struct pw_way *way, void *path)
 {
 	uint64_t end = pw_clock_ns() + 5 * PW_NS_PER_S;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the meter's tests share. */
+/* Opens the meter for its tests, and skips what this host refuses. */
 #ifndef METER_UTIL_H
 #define METER_UTIL_H
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ static inline struct pw_meter *open_meter(bool want_copies)
 	return m;
 }
 
-/* Ends the test when the source is refused, with the reason; false then. */
+/* False, and the reason is printed, when this host refuses the source. */
 static inline bool has_source(const struct pw_meter *m, enum pw_meter_source source)
 {
 	const char *why = pw_meter_why(m, source);

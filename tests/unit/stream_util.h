@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the tests of the stream ways share: a receiver on loopback in a thread of this process, and
- * the loop that sends a window through a way. Every wait is bounded.
+ * For the tests of the stream ways: a receiver on loopback in a thread of this process, and the loop
+ * that sends a window through a way. Every wait is bounded.
  */
 #ifndef PW_TESTS_STREAM_UTIL_H
 #define PW_TESTS_STREAM_UTIL_H
@@ -27,16 +27,16 @@
 
 struct server {
 	/* how it behaves; set before server_start() */
-	int rcvbuf;           /* SO_RCVBUF, 0: the kernel's choice */
+	int rcvbuf;           /* SO_RCVBUF; 0: the kernel chooses */
 	unsigned int wait_ms; /* before the first byte is read */
 	uint64_t
-		close_after; /* bytes, then it closes with data unread: 0: at the end of the file */
+		close_after; /* it closes after so many bytes, with data unread; 0: at the end of the file */
 	bool hold;           /* reads nothing until server_stop() */
 	bool v6;
-	/* what came */
+	/* what arrived */
 	uint8_t *bytes;
 	uint64_t n_bytes, room;
-	bool ended; /* the sender closed its side */
+	bool ended; /* the sender has closed the connection */
 	struct pw_addr addr;
 	int fd;
 	sem_t let_go;
@@ -80,7 +80,7 @@ static inline void *server_main(void *arg)
 	return NULL;
 }
 
-/* room: one byte more than the file, so that a byte too many is seen */
+/* room: one byte more than the file, so that an extra byte is detected */
 static inline void server_start(struct server *s, uint64_t file_bytes)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -106,7 +106,7 @@ static inline void server_start(struct server *s, uint64_t file_bytes)
 	else
 		memcpy(s->addr.bytes, &v4.sin_addr, 4);
 	sem_init(&s->let_go, 0, 0);
-	sigfillset(&all); /* signals are the sender's to take */
+	sigfillset(&all); /* the sender's thread receives the signals */
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -138,12 +138,12 @@ static inline struct pw_way_config stream_config(
 	};
 }
 
-/* Opens, or skips the test with the way's own reason. */
+/* Opens a path, or skips the test with the reason that the way reports. */
 static inline void *open_way(const struct pw_way *way, const struct pw_way_config *cfg)
 {
 	struct pw_err err = {0};
 	void *path = NULL;
-	int ret = way->open(&path, cfg, &err);
+	int ret = pw_way_open(way, &path, cfg, &err);
 
 	if (ret == -EOPNOTSUPP || ret == -EPERM || ret == -ENOSYS) {
 		print_message("# skipped: %s\n", err.msg);
@@ -157,12 +157,12 @@ static inline void *open_way(const struct pw_way *way, const struct pw_way_confi
 struct sent {
 	uint64_t bytes;
 	unsigned int n_again; /* calls that gave -EAGAIN */
-	unsigned int n_short; /* calls that stopped inside a chunk, but for the last */
-	int ret;              /* 0, or the error that ended it; -ETIMEDOUT is the test's own */
+	unsigned int n_short; /* calls that stopped inside a chunk, without the last call */
+	int ret;              /* 0, or the error that ended it; -ETIMEDOUT is from this loop */
 	struct pw_err err;
 };
 
-/* Sends [offset, end) and waits for the kernel to let go of it. */
+/* Sends [offset, end) and waits until the kernel has released the pages. */
 static inline void send_range(const struct pw_way *way, void *path, uint64_t offset, uint64_t end,
 	uint64_t chunk, struct sent *out)
 {
@@ -191,7 +191,7 @@ static inline void send_range(const struct pw_way *way, void *path, uint64_t off
 		out->ret = -ETIMEDOUT;
 }
 
-/* The tests of a list, once for each stream way, whose entry is their state. */
+/* Runs the tests of a list once for each stream way. Their state is the way. */
 struct stream_test {
 	const char *name;
 	CMUnitTestFunction run;

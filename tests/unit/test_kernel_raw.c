@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the frame ways put on the wire, frame by frame. */
+/* Checks each frame that the frame ways send. */
 #include "kernel_raw_util.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ static void assert_counts(const struct pw_way *way, void *path, const struct obj
 	assert_int_equal(c->cpu_read_bytes - before->cpu_read_bytes, ipv6 ? bytes : 0);
 }
 
-/* Bytes of those symbols that a cut goes through */
+/* Bytes of the symbols that cross extents */
 static uint64_t split_bytes(const struct object *ob)
 {
 	const struct pw_blocks *b = &ob->o.blocks;
@@ -35,7 +35,7 @@ static uint64_t split_bytes(const struct object *ob)
 	return sum;
 }
 
-/* An open way and the far end of its wire */
+/* An open path, and the socket at the far end of its wire */
 struct line {
 	const struct pw_way *way;
 	struct pw_flow flow;
@@ -59,7 +59,7 @@ static struct line line_open(
 
 static void line_close(struct line *l)
 {
-	l->way->close(l->path);
+	pw_way_close(l->path);
 	assert_quiet(l->fd);
 	close(l->fd);
 }
@@ -124,7 +124,7 @@ static void jumbo_frames_arrive(void **state)
 	need_link(9000);
 	l = line_open(way, 0, 9000, PW_BURST, false);
 	one_object(&l, 8928, 700 * 8928 + 1, cut, 0);
-	/* 58 bytes of header: frames of a page, of a byte more, and of two pages */
+	/* with 58 bytes of header: frames of a page, of a byte more, and of two pages */
 	one_object(&l, 4096 - 58, 100 * 4038, cut, 0);
 	one_object(&l, 4097 - 58, 100 * 4039, cut, 0);
 	one_object(&l, 8192 - 58, 100 * 8134, cut, 0);
@@ -181,12 +181,12 @@ static void control_packets_arrive(void **state)
 		assert_int_equal(way->packets->counters(path)->packets, 4);
 		assert_int_equal(way->packets->counters(path)->wire_bytes, wire);
 		assert_int_equal(way->packets->counters(path)->payload_bytes, 0);
-		way->close(path);
+		pw_way_close(path);
 		close(fd);
 	}
 }
 
-/* /proc/net/dev shows the namespace that we are in. */
+/* /proc/net/dev shows this process's network namespace. */
 static void read_received(const char *name, uint64_t *bytes, uint64_t *packets)
 {
 	FILE *f = fopen("/proc/net/dev", "re");
@@ -203,7 +203,7 @@ static void read_received(const char *name, uint64_t *bytes, uint64_t *packets)
 	assert_true(found);
 }
 
-/* The comparison's sink: an ifb counts what it is sent as received, and drops it. */
+/* The bench's sink: an ifb counts frames that are sent to it as received, and drops them. */
 static void a_sink_counts_every_frame(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -230,7 +230,7 @@ static void a_sink_counts_every_frame(void **state)
 	}
 	c = *way->packets->counters(path);
 	assert_true(way->packets->alive(path));
-	way->close(path);
+	pw_way_close(path);
 	read_received("pwifb", &bytes, &packets);
 	assert_int_equal(c.packets, 3001);
 	assert_int_equal(packets, 3001);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The frame ways when the wire, the host or the file is not as it should be. */
+/* The frame ways' faults and errors: caused by the wire, the host, or the file. */
 #include "kernel_raw_util.h"
 
 #include <sys/mman.h>
@@ -10,15 +10,15 @@ static bool is_missing(const struct pw_way *way)
 	struct pw_way_config cfg = make_config(&flow, 1500);
 	struct pw_err err = {0};
 	void *path;
-	int r = way->open(&path, &cfg, &err);
+	int r = pw_way_open(way, &path, &cfg, &err);
 
-	way->close(path);
+	pw_way_close(path);
 	if (r == -EOPNOTSUPP)
 		print_message("# skipped for %s: %s\n", way->name, err.msg);
 	return r == -EOPNOTSUPP;
 }
 
-/* Sends until the path says what is wrong, a few seconds at most. */
+/* Sends until the path has a fault, a few seconds at most. */
 static const char *send_until_fault(const struct pw_way *way, void *path, struct object *ob)
 {
 	uint64_t start = pw_clock_ns();
@@ -34,7 +34,7 @@ static const char *send_until_fault(const struct pw_way *way, void *path, struct
 	return way->packets->fault(path);
 }
 
-/* With a fault, sends end at once with nothing; closing does too. */
+/* With a fault, sends return 0 at once, and closing does not wait. */
 static void assert_broken(const struct pw_way *way, void *path, struct object *ob, const char *why)
 {
 	const char *fault = send_until_fault(way, path, ob);
@@ -49,7 +49,7 @@ static void assert_broken(const struct pw_way *way, void *path, struct object *o
 	assert_int_equal(way->packets->send_copy(path, &ob->o.tmpl, "", 0), 0);
 	assert_int_equal(way->packets->counters(path)->full_polls, polls + 2);
 	way->packets->reap(path);
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < PW_NS_PER_S);
 }
 
@@ -89,7 +89,7 @@ static void a_smaller_mtu_is_a_fault(void **state)
 	broken_in_the_middle(find(*state), "ip link set " TX " mtu 1300", "MTU of " TX);
 }
 
-/* Where the kernel reads the page, there is no SIGBUS that the session could see. */
+/* When the kernel reads the page, this process gets no SIGBUS: the call fails instead. */
 static void a_truncated_file_is_a_fault(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -118,7 +118,7 @@ static void a_truncated_file_is_a_fault(void **state)
 	close(fd);
 }
 
-/* The interface is up, the cable is not. */
+/* The interface is up, but has no carrier. */
 static void a_lost_carrier_is_seen(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -148,7 +148,7 @@ static void a_lost_carrier_is_seen(void **state)
 		for (start = pw_clock_ns(); !way->packets->alive(path);)
 			assert_true(pw_clock_ns() - start < 5 * PW_NS_PER_S);
 		start = pw_clock_ns();
-		way->close(path);
+		pw_way_close(path);
 		assert_true(pw_clock_ns() - start < 2 * PW_NS_PER_S);
 		object_drop(&ob);
 	}
@@ -166,19 +166,18 @@ static void packets_beyond_the_mtu_are_refused(void **state)
 
 	need_link(1500);
 	path = open_way(way, &cfg);
-	object_make(&ob, &flow, 20000, 1457, whole); /* 20 + 8 + 16 in front: 1501 */
+	object_make(&ob, &flow, 20000, 1457, whole); /* with headers of 20 + 8 + 16 bytes: 1501 */
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), -EMSGSIZE);
 	assert_non_null(strstr(err.msg, "1501"));
 	assert_non_null(strstr(err.msg, "--mtu"));
 	object_drop(&ob);
-	object_make(&ob, &flow, 1456, 1457, whole); /* its one symbol is short */
+	object_make(&ob, &flow, 1456, 1457, whole); /* its only symbol is short enough */
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), 0);
 	object_drop(&ob);
-	way->close(path);
+	pw_way_close(path);
 }
 
-/* A shaper with a queue of `limit` bytes in front of the wire: what it refuses has to be sent
- * again, and in order. */
+/* A shaper with a queue of `limit` bytes before the wire: what it refuses must be sent again, in order. */
 static void shaped(const struct pw_way *way, const char *rate, unsigned int limit, uint64_t len)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -206,7 +205,7 @@ static void shaped(const struct pw_way *way, const char *rate, unsigned int limi
 	}
 	assert_int_equal(at, ob.o.blocks.n_symbols);
 	assert_null(way->packets->fault(path));
-	way->close(path);
+	pw_way_close(path);
 	while (seen < at) {
 		struct pw_tx_burst b = burst_at(&ob, seen, PW_BURST);
 
@@ -232,13 +231,13 @@ static void expect_refusal(
 	struct pw_err err = {0};
 	void *path = &err;
 
-	assert_int_equal(way->open(&path, cfg, &err), -code);
+	assert_int_equal(pw_way_open(way, &path, cfg, &err), -code);
 	assert_null(path);
 	if (!strstr(err.msg, hint))
 		fail_msg("%s", err.msg);
 }
 
-static void errors_name_their_mend(void **state)
+static void errors_name_their_fix(void **state)
 {
 	const struct pw_way *way = find(*state);
 	struct pw_flow flow = make_flow(0);
@@ -247,7 +246,7 @@ static void errors_name_their_mend(void **state)
 	need_link(1500);
 	if (is_missing(way))
 		skip();
-	way->close(NULL);
+	pw_way_close(NULL);
 	cfg.interface = "nosuch0";
 	expect_refusal(way, &cfg, ENODEV, "ip -br link");
 	cfg.interface = NULL;
@@ -269,12 +268,12 @@ static void a_queue_has_one_af_xdp_socket(void **state)
 	need_link(1500);
 	path = open_way(way, &cfg);
 	expect_refusal(way, &cfg, EBUSY, "stop the program");
-	way->close(path);
+	pw_way_close(path);
 	path = open_way(way, &cfg);
-	way->close(path);
+	pw_way_close(path);
 }
 
-/* veth has none; the libraries' own complaints stay off stderr. */
+/* veth has none; the libraries' own messages do not reach stderr. */
 static void zero_copy_is_skipped_where_the_driver_has_none(void **state)
 {
 	const struct pw_way *way = find("xdp_zerocopy");
@@ -298,7 +297,7 @@ static void zero_copy_is_skipped_where_the_driver_has_none(void **state)
 	fclose(said);
 }
 
-/* A tap that nobody reads drops; no call may wait for it. */
+/* A tap without a reader drops frames; no call may wait for it. */
 static void a_device_that_takes_nothing_is_survived(void **state)
 {
 	static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
@@ -325,7 +324,7 @@ static void a_device_that_takes_nothing_is_survived(void **state)
 		way->packets->send(path, &b);
 	}
 	assert_null(way->packets->fault(path));
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 8 * PW_NS_PER_S);
 	object_drop(&ob);
 	sh("ip link del pwtap");
@@ -342,7 +341,7 @@ int main(void)
 		EACH_WAY(packets_beyond_the_mtu_are_refused),
 		EACH_PACKET_WAY(a_full_queue_loses_nothing),
 		EACH_WAY(a_device_that_takes_nothing_is_survived),
-		EACH_WAY(errors_name_their_mend),
+		EACH_WAY(errors_name_their_fix),
 		cmocka_unit_test(a_queue_has_one_af_xdp_socket),
 		cmocka_unit_test(zero_copy_is_skipped_where_the_driver_has_none),
 	};

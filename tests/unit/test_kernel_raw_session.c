@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Whole sessions over the frame ways, into a UDP socket of the kernel at the far end of the veth
- * pair: what the ways put on the wire has to pass its IP and UDP. */
+/* Whole sessions over the frame ways to a UDP socket at the far end of a veth pair: the kernel's IP and
+ * UDP must accept the frames. */
 #include "kernel_raw_util.h"
 #include "recv_util.h"
 
@@ -9,7 +9,7 @@
 #include "send/send.h"
 
 static char dir[64];
-static unsigned int ticks_left; /* until the interface goes; 0: it stays */
+static unsigned int ticks_left; /* until the interface is deleted; 0: it is not */
 
 static void tick(void *ctx, const struct pw_send_status *st)
 {
@@ -33,7 +33,7 @@ static void link_with_addresses(unsigned int mtu)
 	   "ip addr add 10.9.0.2/24 dev " RX " && ip addr add fd00::2/64 dev " RX " nodad");
 }
 
-/* in_dir("src/N"): bytes of their own for each N */
+/* Writes in_dir("src/N"), with different bytes for each N. */
 static void write_file(unsigned int n, uint64_t len)
 {
 	FILE *f = fopen(in_dir(dir, "src/x"), "we");
@@ -85,7 +85,7 @@ static int send_all(const struct pw_way *way, void *path, const struct pw_flow *
 	return r;
 }
 
-/* Everything that the socket has got, as files below out/ */
+/* Receives everything that the socket has, as files below out/. */
 static void receive_all(struct pw_udprx *rx, uint64_t n_files)
 {
 	struct pw_recv_config cfg = {.out_dir = in_dir(dir, "out"), .force = true};
@@ -137,12 +137,12 @@ static void session(const struct pw_way *way, unsigned int kind, uint32_t mtu)
 	if (send_all(way, path, &flow, mtu, 1, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal(way->packets->counters(path)->payload_bytes, bytes);
-	way->close(path); /* what is queued still goes out */
+	pw_way_close(path); /* what is queued is still sent */
 	receive_all(rx, PW_ARRAY_LEN(sizes));
 	pw_udprx_close(rx);
 }
 
-/* Digests are checked by the receiver. */
+/* The receiver verifies the digests. */
 static void files_arrive_verified(void **state)
 {
 	const struct pw_way *way = pw_way_find(*state);
@@ -152,7 +152,7 @@ static void files_arrive_verified(void **state)
 	session(way, 0, 9000);
 }
 
-/* A carousel without end; the interface goes while it turns. */
+/* An endless carousel; the interface is deleted meanwhile. */
 static void a_session_ends_when_its_interface_goes(void **state)
 {
 	const struct pw_way *way = pw_way_find(*state);
@@ -169,7 +169,7 @@ static void a_session_ends_when_its_interface_goes(void **state)
 	assert_int_equal(send_all(way, path, &flow, 1500, 0, &err), -ECONNABORTED);
 	if (!strstr(err.msg, TX " is gone"))
 		fail_msg("%s", err.msg);
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 5 * PW_NS_PER_S);
 }
 

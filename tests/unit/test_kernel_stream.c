@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the stream ways deliver: every byte, from every kind of file, and what they count. */
+/* Checks that the stream ways deliver every byte, from every kind of file, and what they count. */
 #include "stream_util.h"
 
 #include <sys/mman.h>
@@ -38,7 +38,7 @@ static void open_huge(struct pw_window *win, uint64_t len)
 
 static void assert_counters(const struct pw_way *way, const struct pw_tx_counters *c, uint64_t len)
 {
-	bool zero_copy = strstr(way->name, "zerocopy") || strstr(way->name, "_zc");
+	bool zero_copy = way->zerocopy;
 
 	assert_int_equal(c->payload_bytes, len);
 	assert_int_equal(c->cpu_copied_bytes, 0);
@@ -46,12 +46,12 @@ static void assert_counters(const struct pw_way *way, const struct pw_tx_counter
 		assert_in_range(c->packets, 1, len);
 	else
 		assert_int_equal(c->packets, 0);
-	/* drain() has waited for all of them; loopback cannot do without a copy */
+	/* drain() has waited for all of them; loopback always copies */
 	assert_int_equal(c->zc_done, zero_copy ? c->packets : 0);
 	assert_int_equal(c->zc_copied, c->zc_done);
 }
 
-/* Sends the window from offset on, and finds what came to be the same. */
+/* Sends the window from offset on, and compares what arrives. */
 static void deliver(const struct pw_way *way, const struct pw_window *win, uint64_t offset,
 	struct pw_way_config *cfg, struct server *s, struct sent *sent)
 {
@@ -64,7 +64,7 @@ static void deliver(const struct pw_way *way, const struct pw_window *win, uint6
 	if (sent->ret)
 		fail_msg("%s: %s (%d)", way->name, sent->err.msg, sent->ret);
 	assert_counters(way, way->stream->counters(path), win->len_bytes - offset);
-	way->close(path);
+	pw_way_close(path);
 	server_stop(s);
 	assert_true(s->ended);
 	assert_int_equal(s->n_bytes, win->len_bytes - offset);
@@ -141,14 +141,14 @@ static void a_file_on_hugetlbfs_arrives_or_is_refused(void **state)
 	send_range(way, path, 0, win.len_bytes, CHUNK, &sent);
 	assert_int_equal(sent.ret, -EINVAL);
 	assert_non_null(strstr(sent.err.msg, "hugetlbfs"));
-	way->close(path);
+	pw_way_close(path);
 	server_stop(&s);
 	server_free(&s);
 	pw_window_close(&win);
 }
 
 /* Three extents of odd lengths, each in memory of its own, the later ones at lower addresses. */
-static void a_window_of_several_runs_arrives_in_order(void **state)
+static void a_window_of_several_extents_arrives_in_order(void **state)
 {
 	static const uint64_t lens[] = {100001, 1, 400000};
 	struct pw_extent extents[3];
@@ -188,10 +188,10 @@ static void a_slow_reader_gets_everything(void **state)
 	open_file(&win, (8 << 20) + 13);
 	cfg = stream_config(&s, &win, 1 << 20);
 	deliver(way, &win, 0, &cfg, &s, &sent);
-	/* nothing fits for 700 ms, and no call sleeps as long as that */
+	/* there is no room for 700 ms, and no call sleeps that long */
 	assert_true(sent.n_again > 0);
 	assert_true(sent.n_again < 1000);
-	/* an io_uring's MSG_WAITALL hides them */
+	/* io_uring's MSG_WAITALL hides short sends */
 	assert_int_equal(sent.n_short > 0, way->name[0] != 'u');
 	pw_window_close(&win);
 }
@@ -221,10 +221,10 @@ static void signals_do_no_harm(void **state)
 	send_range(way, path, 0, win.len_bytes, CHUNK, &sent);
 	setitimer(ITIMER_REAL, &off, NULL);
 	sigaction(SIGALRM, &old, NULL);
-	way->close(path);
+	pw_way_close(path);
 	server_stop(&s);
 	assert_int_equal(sent.ret, 0);
-	assert_true(sent.n_again > 0); /* they did interrupt it */
+	assert_true(sent.n_again > 0); /* signals have interrupted it */
 	assert_int_equal(s.n_bytes, win.len_bytes);
 	assert_pattern(s.bytes, 0, s.n_bytes);
 	server_free(&s);
@@ -272,7 +272,7 @@ int main(void)
 		{"a file on hugetlbfs arrives, or is refused",
 			a_file_on_hugetlbfs_arrives_or_is_refused},
 		{"a window of several extents arrives in order",
-			a_window_of_several_runs_arrives_in_order},
+			a_window_of_several_extents_arrives_in_order},
 		{"a slow reader gets everything", a_slow_reader_gets_everything},
 		{"signals do no harm", signals_do_no_harm},
 		{"IPv6 arrives, too", ipv6_arrives_too},

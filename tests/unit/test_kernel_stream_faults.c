@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What goes wrong on the way of a stream: a clear error, in bounded time, and nothing left behind. */
+/* The stream ways' failures: each is a clear error, in bounded time, and leaves nothing behind. */
 #include "stream_util.h"
 
 #define FILE_BYTES ((8u << 20) + 13)
@@ -15,11 +15,11 @@ static void open_file(struct pw_window *win, char *path, size_t path_len)
 		fail_msg("%s", err.msg);
 }
 
-static void close_in_a_second(const struct pw_way *way, void *path)
+static void close_in_a_second(void *path)
 {
 	uint64_t start = pw_clock_ns();
 
-	way->close(path);
+	pw_way_close(path);
 	assert_in_range(pw_clock_ns() - start, 0, PW_NS_PER_S + PW_NS_PER_S / 2);
 }
 
@@ -33,7 +33,7 @@ static void assert_sigpipe_untouched(void)
 	assert_false(sigismember(&pending, SIGPIPE));
 }
 
-/* The default action of SIGPIPE stands: one that came would end this program. */
+/* SIGPIPE has its default action: it would end this program. */
 static void a_reader_that_goes_away_is_an_error(void **state)
 {
 	const struct pw_way *way = *state;
@@ -58,16 +58,16 @@ static void a_reader_that_goes_away_is_an_error(void **state)
 	assert_true(sent.ret == -ECONNRESET || sent.ret == -EPIPE);
 	assert_non_null(strstr(sent.err.msg, "the receiver went away"));
 	assert_int_equal(sent.err.code, -sent.ret);
-	/* and stays one, however often it is tried */
+	/* the error stays, however often the call is repeated */
 	for (i = 0; i < 3; i++) {
 		n = way->stream->send(p, sent.bytes, CHUNK, &err);
 		assert_true(n == -EPIPE || n == -ECONNRESET || n == -EAGAIN);
 	}
-	/* nothing that the kernel holds back keeps drain() for ever */
+	/* pages that the kernel still has do not make drain() wait forever */
 	for (i = 0, n = -EAGAIN; n == -EAGAIN && i < 20; i++)
 		n = way->stream->drain(p, &err);
 	assert_int_not_equal(n, -EAGAIN);
-	close_in_a_second(way, p);
+	close_in_a_second(p);
 	assert_sigpipe_untouched();
 	server_stop(&s);
 	server_free(&s);
@@ -102,15 +102,15 @@ static void a_reader_that_stands_still_does_not_hold_close(void **state)
 	}
 	assert_int_equal(n_again, 3);
 	assert_true(offset < win.len_bytes);
-	close_in_a_second(way, p);
-	/* pages that are still queued are the kernel's: the mapping may go */
+	close_in_a_second(p);
+	/* the kernel keeps the pages that are still queued: the mapping may be removed */
 	pw_window_close(&win);
 	server_stop(&s);
 	server_free(&s);
 	assert_sigpipe_untouched();
 }
 
-static void where_nobody_listens_it_says_so(void **state)
+static void an_address_where_nobody_listens_is_a_clear_error(void **state)
 {
 	const struct pw_way *way = *state;
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -123,14 +123,14 @@ static void where_nobody_listens_it_says_so(void **state)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int ret;
 
-	/* bound and not listening: nobody else can take the port meanwhile */
+	/* bound and not listening: no other program can take the port meanwhile */
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
 	open_file(&win, path, sizeof(path));
 	cfg.win = &win;
 	cfg.flow.dst =
 		(struct pw_addr){.family = 4, .bytes = {127, 0, 0, 1}, .port = ntohs(a.sin_port)};
-	ret = way->open(&p, &cfg, &err);
+	ret = pw_way_open(way, &p, &cfg, &err);
 	if (ret == -EPERM || ret == -ENOSYS || ret == -EOPNOTSUPP) {
 		print_message("# skipped: %s\n", err.msg);
 		skip();
@@ -139,7 +139,7 @@ static void where_nobody_listens_it_says_so(void **state)
 	assert_null(p);
 	assert_non_null(strstr(err.msg, "start the receiver first"));
 	assert_sigpipe_untouched();
-	way->close(NULL);
+	pw_way_close(NULL);
 	close(fd);
 	pw_window_close(&win);
 }
@@ -163,7 +163,7 @@ static void a_file_that_is_truncated_is_an_error(void **state)
 	assert_true(sent.ret == -ESTALE || sent.ret == -EFAULT);
 	assert_non_null(strstr(sent.err.msg, "truncated meanwhile"));
 	assert_in_range(sent.bytes, 1, 1 << 20);
-	close_in_a_second(way, p);
+	close_in_a_second(p);
 	server_stop(&s);
 	assert_in_range(s.n_bytes, sent.bytes, 1 << 20);
 	assert_pattern(s.bytes, 0, sent.bytes);
@@ -184,7 +184,8 @@ int main(void)
 		{"a reader that goes away is an error", a_reader_that_goes_away_is_an_error},
 		{"a reader that stands still does not hold close",
 			a_reader_that_stands_still_does_not_hold_close},
-		{"where nobody listens it says so", where_nobody_listens_it_says_so},
+		{"an address where nobody listens is a clear error",
+			an_address_where_nobody_listens_is_a_clear_error},
 		{"a file that is truncated is an error", a_file_that_is_truncated_is_an_error},
 	};
 

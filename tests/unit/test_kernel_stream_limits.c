@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The stream ways where the host is mean: no io_uring, little memory to lock, a kernel thread that
- * submits. What changes the process happens in a child, which exits with what it saw.
+ * The stream ways on restricted hosts: without io_uring, with little memory to lock; and with a kernel
+ * thread that submits. Tests that change the process run in a child, which reports what it saw.
  */
 #include "stream_util.h"
 
@@ -61,7 +61,7 @@ static void keep_line(void *ctx, enum pw_log_level level, const char *line)
 	snprintf(ctx, 256, "%s", line);
 }
 
-/* What a child saw, in memory that it shares with its parent. */
+/* A child's results, in memory that it shares with its parent. */
 struct seen {
 	int ret;
 	uint64_t bytes, zc_done, zc_copied;
@@ -77,7 +77,7 @@ static void send_file(const struct pw_way *way, struct pw_way_config *cfg, struc
 	void *path;
 
 	cfg->log = &log;
-	seen->ret = way->open(&path, cfg, &seen->err);
+	seen->ret = pw_way_open(way, &path, cfg, &seen->err);
 	if (seen->ret < 0)
 		return;
 	send_range(way, path, 0, cfg->win->len_bytes, cfg->chunk_bytes, &sent);
@@ -88,7 +88,7 @@ static void send_file(const struct pw_way *way, struct pw_way_config *cfg, struc
 	seen->bytes = c->payload_bytes;
 	seen->zc_done = c->zc_done;
 	seen->zc_copied = c->zc_copied;
-	way->close(path);
+	pw_way_close(path);
 }
 
 static void in_child(bool (*prepare)(const void *), const void *how, const struct pw_way *way,
@@ -161,7 +161,7 @@ static void a_kernel_thread_may_submit(void **state)
 	pw_window_close(&win);
 }
 
-/* io_uring_setup() fails with the errno, as under a container's filter. */
+/* Makes io_uring_setup() fail with the errno value, as a container's filter does. */
 static bool forbid_io_uring(const void *how)
 {
 	unsigned int code = *(const unsigned int *)how;
@@ -192,7 +192,7 @@ static void without_io_uring_its_ways_name_the_reason(void **state)
 	(void)state;
 	open_file(&win);
 	cfg.win = &win;
-	/* a port that nobody listens on: it does not come to that */
+	/* nobody listens on the port: the way must fail before it connects */
 	cfg.flow.dst = (struct pw_addr){.family = 4, .bytes = {127, 0, 0, 1}, .port = 1};
 	for (i = 0; i < PW_ARRAY_LEN(names); i++) {
 		for (k = 0; k < PW_ARRAY_LEN(refusals); k++) {
@@ -205,7 +205,7 @@ static void without_io_uring_its_ways_name_the_reason(void **state)
 	pw_window_close(&win);
 }
 
-/* Only a user without CAP_IPC_LOCK feels it. */
+/* The limit applies only to a user without CAP_IPC_LOCK. */
 static bool limit_memlock(const void *how)
 {
 	const struct rlimit limit = {*(const rlim_t *)how, *(const rlim_t *)how};
@@ -237,7 +237,7 @@ static void little_memory_to_lock_slows_zero_copy_and_stops_nothing(void **state
 	(void)state;
 	open_file(&win);
 	for (i = 0; i < PW_ARRAY_LEN(names); i++) {
-		/* room for three chunks, and a reader that makes more than that wait */
+		/* memory for three chunks, and a slow reader */
 		struct server s = {.rcvbuf = 8192, .wait_ms = 100};
 
 		send_limited(names[i], &win, 3 * CHUNK + 4096, &s, &seen);
@@ -260,7 +260,7 @@ static void no_memory_to_lock_is_a_clear_error(void **state)
 	for (i = 0; i < PW_ARRAY_LEN(names); i++) {
 		struct server s = {0};
 
-		/* the rings fit, a chunk does not */
+		/* enough memory for the rings, not for a chunk */
 		send_limited(names[i], &win, CHUNK / 2, &s, &seen);
 		assert_true(seen.ret == -ENOBUFS || seen.ret == -ENOMEM);
 		assert_non_null(strstr(seen.err.msg, "memlock limit"));
@@ -300,7 +300,7 @@ static void send_zc_registers_huge_pages_and_says_where_it_cannot(void **state)
 	assert_arrived(&s, &seen);
 	assert_string_equal(seen.log, "");
 
-	/* where too little may be locked it does without */
+	/* with too little memory to lock it sends without registering */
 	s = (struct server){0};
 	send_limited("uring_send_zc", &win, 4 * CHUNK, &s, &seen);
 	assert_arrived(&s, &seen);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel's UDP receiver: trains, sources, groups, drops, waiting, and errors. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -28,8 +29,8 @@
 #define GROUPS6 "pwgroups" /* an interface */
 #define SECOND6 "fd77::1"  /* on lo */
 
-static bool have_net;     /* a network of our own, with multicast on lo */
-static bool have_groups6; /* of IPv6 too */
+static bool have_net;     /* a network namespace, with multicast on lo */
+static bool have_groups6; /* also for IPv6 */
 static bool have_second6;
 
 static struct pw_udprx_config config(const char *listen)
@@ -72,7 +73,7 @@ static void bind_to(int fd, const char *host)
 		fail_msg("bind %s: %s", host, strerror(errno));
 }
 
-/* A socket that sends to host:PORT, from the address `from`; NULL: the kernel's choice. */
+/* A socket that sends to host:PORT from the address `from`; NULL: the kernel chooses. */
 static int sender_from(const char *from, const char *host, const char *interface)
 {
 	bool v6 = strchr(host, ':') != NULL;
@@ -119,7 +120,7 @@ static void send_numbered(int fd, uint32_t first, uint32_t n, size_t len)
 	}
 }
 
-/* Takes datagrams numbered from 0 on until n came or none comes for 200 ms; returns how many. */
+/* Receives datagrams, numbered from 0, until n have arrived or none arrives for 200 ms; returns how many. */
 static uint32_t take_numbered(struct pw_udprx *rx, uint32_t n, size_t len, uint16_t burst)
 {
 	struct pw_rx_view views[PW_BURST * 2];
@@ -171,7 +172,7 @@ static void datagrams_of_ipv6_arrive(void **state)
 	datagrams_arrive_in_order_and_are_counted("::1");
 }
 
-/* The sender hands the kernel trains; the receiver gets trains and must cut them again. */
+/* The sender sends trains; the receiver gets trains and must cut them. */
 static void trains_are_cut_into_their_datagrams(void **state)
 {
 	static const uint16_t bursts[] = {1, 7, PW_BURST, PW_BURST * 2};
@@ -236,7 +237,7 @@ static void a_short_end_of_a_train_keeps_its_length(void **state)
 	pw_udprx_close(rx);
 }
 
-static void empty_datagrams_are_counted_but_not_handed_up(void **state)
+static void empty_datagrams_are_counted_but_not_returned(void **state)
 {
 	struct pw_udprx_config cfg = config("127.0.0.1");
 	struct pw_rx_view views[PW_BURST];
@@ -266,7 +267,7 @@ static struct pw_host_key key_of(const char *host)
 	return pw_host_key(&a);
 }
 
-/* Two hosts take turns, by single datagrams and by trains. */
+/* Two hosts send alternately, single datagrams and trains. */
 static void two_senders_are_told_apart(const char *listen, const char *one, const char *other)
 {
 	const struct pw_host_key from[2] = {key_of(one), key_of(other)};
@@ -297,7 +298,7 @@ static void two_senders_are_told_apart(const char *listen, const char *one, cons
 	pw_udprx_close(rx);
 }
 
-static void each_datagram_says_who_sent_it(void **state)
+static void each_datagram_has_its_sender(void **state)
 {
 	(void)state;
 	need_net();
@@ -306,7 +307,7 @@ static void each_datagram_says_who_sent_it(void **state)
 		two_senders_are_told_apart("::1", "::1", SECOND6);
 }
 
-/* What `other` sends to `listen` is not handed up when `one` is the source that was named. */
+/* What `other` sends to `listen` is not returned when `one` is the named source. */
 static void one_source(
 	const char *listen, const char *interface, const char *one, const char *other, bool foreign)
 {
@@ -327,7 +328,7 @@ static void one_source(
 		;
 	assert_int_equal(take_numbered(rx, 1, 100, PW_BURST), 0);
 	c = pw_udprx_ops.counters(rx);
-	/* the kernel itself keeps a group's other sources away */
+	/* the kernel itself drops a group's other sources */
 	assert_int_equal(c->foreign, foreign ? 20 : 0);
 	assert_int_equal(c->packets, 10 + c->foreign);
 	assert_int_equal(c->bytes, 1000);
@@ -336,7 +337,7 @@ static void one_source(
 	pw_udprx_close(rx);
 }
 
-static void only_the_source_that_is_named_is_heard(void **state)
+static void only_the_named_source_is_received(void **state)
 {
 	(void)state;
 	need_net();
@@ -356,7 +357,7 @@ static void multicast(const char *group, const char *interface)
 
 	cfg.interface = interface;
 	rx = open_rx(&cfg);
-	second = open_rx(&cfg); /* a second listener on this host is welcome */
+	second = open_rx(&cfg); /* a second receiver on this host is allowed */
 	fd = sender(group, interface);
 	send_numbered(fd, 0, 10, 100);
 	assert_int_equal(take_numbered(rx, 10, 100, PW_BURST), 10);
@@ -378,7 +379,7 @@ static void a_group_is_joined_on_the_interface_named(void **state)
 }
 
 /* A link-local address with its zone, at the sender and at the receiver. */
-static void a_zone_is_where_the_address_is(void **state)
+static void the_zone_of_an_address_is_its_interface(void **state)
 {
 	struct pw_udprx_config cfg;
 	struct pw_rx_view view;
@@ -472,7 +473,7 @@ static void assert_refused(struct pw_udprx_config *cfg, int code, const char *hi
 		fail_msg("%s", err.msg);
 }
 
-static void errors_name_their_mend(void **state)
+static void errors_name_their_fix(void **state)
 {
 	struct pw_udprx_config cfg = config("192.0.2.77");
 	struct pw_udprx *rx;
@@ -496,7 +497,7 @@ static void errors_name_their_mend(void **state)
 	assert_refused(&cfg, EADDRNOTAVAIL, "--interface");
 	if (have_groups6) {
 		cfg.interface = GROUPS6;
-		assert_refused(&cfg, EINVAL, "another one");
+		assert_refused(&cfg, EINVAL, "differs");
 	}
 	cfg = config("127.0.0.1");
 	cfg.source = (struct pw_addr){.family = 6, .bytes = {[15] = 1}};
@@ -533,7 +534,7 @@ static void a_small_receive_buffer_is_a_warning(void **state)
 	assert_non_null(strstr(line, "net.core.rmem_max=1073741823"));
 }
 
-/* The loopback of a network of our own: nobody else's ports and routes. */
+/* Makes a network namespace with a loopback, so that other programs' ports and routes do not matter. */
 static void make_net(void)
 {
 	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_MULTICAST};
@@ -545,7 +546,7 @@ static void make_net(void)
 	have_net = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
 	if (fd >= 0)
 		close(fd);
-	/* lo takes no route for IPv6 groups. Without duplicate detection an address is usable at
+	/* lo accepts no route for IPv6 groups. Without duplicate detection an address is usable at
 	 * once. */
 	have_groups6 = have_net && system("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad && "
 					  "ip link add " GROUPS6 " type veth peer name pwpeer && "
@@ -562,14 +563,14 @@ int main(void)
 		cmocka_unit_test(datagrams_of_ipv6_arrive),
 		cmocka_unit_test(trains_are_cut_into_their_datagrams),
 		cmocka_unit_test(a_short_end_of_a_train_keeps_its_length),
-		cmocka_unit_test(empty_datagrams_are_counted_but_not_handed_up),
-		cmocka_unit_test(each_datagram_says_who_sent_it),
-		cmocka_unit_test(only_the_source_that_is_named_is_heard),
-		cmocka_unit_test(a_zone_is_where_the_address_is),
+		cmocka_unit_test(empty_datagrams_are_counted_but_not_returned),
+		cmocka_unit_test(each_datagram_has_its_sender),
+		cmocka_unit_test(only_the_named_source_is_received),
+		cmocka_unit_test(the_zone_of_an_address_is_its_interface),
 		cmocka_unit_test(a_group_is_joined_on_the_interface_named),
 		cmocka_unit_test(drops_of_the_socket_are_counted),
 		cmocka_unit_test(waiting_ends_at_its_timeout_or_at_a_signal),
-		cmocka_unit_test(errors_name_their_mend),
+		cmocka_unit_test(errors_name_their_fix),
 		cmocka_unit_test(a_small_receive_buffer_is_a_warning),
 	};
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the datagram ways send, datagram by datagram. */
+/* Checks each datagram that the datagram ways send. */
 #include "kernel_udp_util.h"
 
 #include <inttypes.h>
 
 static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
 
-/* An open way and the socket at its other end */
+/* An open path, and the socket at its other end */
 struct line {
 	const struct pw_way *way;
 	struct pw_flow flow;
@@ -29,7 +29,7 @@ static struct line line_open(const struct pw_way *way, bool v6, uint16_t batch, 
 
 static void line_close(struct line *l)
 {
-	l->way->close(l->path);
+	pw_way_close(l->path);
 	assert_quiet(l->fd);
 	close(l->fd);
 }
@@ -45,11 +45,11 @@ static void assert_counts(
 	assert_int_equal(c->wire_bytes - before->wire_bytes, bytes + n * ob->o.tmpl.len);
 	assert_int_equal(c->cpu_copied_bytes, 0);
 	assert_int_equal(c->cpu_read_bytes, 0);
-	if (!is_zerocopy(l->way))
+	if (!l->way->zerocopy)
 		assert_int_equal(c->zc_done, 0);
 	else if (n)
 		assert_true(c->zc_done > before->zc_done);
-	assert_int_equal(c->zc_copied, c->zc_done); /* loopback */
+	assert_int_equal(c->zc_copied, c->zc_done); /* loopback always copies */
 }
 
 static void one_object(
@@ -100,8 +100,8 @@ static void bursts_of_any_length_arrive(void **state)
 	}
 }
 
-/* Symbols of a jumbo frame, of a page and about, and of the longest datagram there is: an skb cannot
- * refer to all the pages of that one. */
+/* Symbols of a jumbo frame, of about a page, and of the longest possible datagram: an skb cannot refer to
+ * all the pages of that one. */
 static void long_symbols_arrive(void **state)
 {
 	static const uint64_t cut[2] = {100001, 100002};
@@ -122,7 +122,7 @@ static void a_kernel_thread_may_submit(void **state)
 	line_close(&l);
 }
 
-/* One of 1400 bytes, longer than a symbol: it must not be cut like a train. */
+/* One has 1400 bytes, more than a symbol: it must not be cut like a train. */
 static void control_packets_arrive_whole(void **state)
 {
 	static const size_t lens[] = {0, 1, 777, 1400};
@@ -174,7 +174,7 @@ static int value_of(struct msghdr *m, int level, int type)
 	return -1;
 }
 
-static void the_flow_is_obeyed(void **state)
+static void dscp_and_ttl_of_the_flow_are_set(void **state)
 {
 	struct sockaddr_storage from;
 	struct line l;
@@ -213,7 +213,7 @@ static void the_flow_is_obeyed(void **state)
 	}
 }
 
-/* The receiver here has the very address and port that the flow names as its source. */
+/* The receiver has the same address and port that the flow names as its source. */
 static void a_source_port_that_is_taken_is_no_obstacle(void **state)
 {
 	const struct pw_way *way = find_way(*state);
@@ -230,12 +230,12 @@ static void a_source_port_that_is_taken_is_no_obstacle(void **state)
 	path = open_way(way, &cfg);
 	object_make(&ob, &flow, 5000, 1440, whole);
 	deliver(way, path, fd, &ob, 0);
-	way->close(path);
+	pw_way_close(path);
 	object_drop(&ob);
 	close(fd);
 }
 
-static void groups_are_sent_to_on_the_interface_named(void **state)
+static void groups_are_sent_to_on_the_named_interface(void **state)
 {
 	const struct pw_way *way = find_way(*state);
 	struct pw_flow flow = make_flow(false);
@@ -257,12 +257,12 @@ static void groups_are_sent_to_on_the_interface_named(void **state)
 	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
 	object_make(&ob, &flow, 100000, 1440, whole);
 	deliver(way, path, fd, &ob, 0);
-	way->close(path);
+	pw_way_close(path);
 	object_drop(&ob);
 	close(fd);
 }
 
-/* /proc/net/dev shows the namespace that we are in. */
+/* /proc/net/dev shows this process's network namespace. */
 static void read_received(const char *name, uint64_t *bytes, uint64_t *packets)
 {
 	FILE *f = fopen("/proc/net/dev", "re");
@@ -279,7 +279,7 @@ static void read_received(const char *name, uint64_t *bytes, uint64_t *packets)
 	assert_true(found);
 }
 
-/* The comparison's sink: an ifb drops what it is sent, and nobody has to copy. */
+/* The bench's sink: an ifb drops what is sent to it, so the kernel has no reason to copy. */
 static void a_sink_gets_the_pages_themselves(void **state)
 {
 	const struct pw_way *way = find_way(*state);
@@ -313,12 +313,12 @@ static void a_sink_gets_the_pages_themselves(void **state)
 	}
 	detach(way, path, &ob);
 	c = *way->packets->counters(path);
-	way->close(path);
+	pw_way_close(path);
 	assert_int_equal(c.packets, 3001);
-	assert_int_equal(c.zc_done > 0, is_zerocopy(way));
+	assert_int_equal(c.zc_done > 0, way->zerocopy);
 	assert_int_equal(c.zc_copied, 0);
 	read_received("pwifb", &bytes, &packets);
-	/* a train passes uncut, with one header of Ethernet, IP and UDP */
+	/* a train passes uncut, with one Ethernet, IP and UDP header */
 	assert_int_equal(bytes, ob.win.len_bytes + 3001u * (ob.o.tmpl.len - ob.o.tmpl.alc_off) +
 					packets * ob.o.tmpl.alc_off);
 	if (strcmp(way->name, "udp_gso") == 0)
@@ -338,10 +338,10 @@ int main(void)
 		EACH_WAY(long_symbols_arrive),
 		ROW(a_kernel_thread_may_submit, "uring_udp_zc"),
 		EACH_WAY(control_packets_arrive_whole),
-		EACH_WAY(the_flow_is_obeyed),
+		EACH_WAY(dscp_and_ttl_of_the_flow_are_set),
 		EACH_WAY(a_source_port_that_is_taken_is_no_obstacle),
 		EACH_WAY(a_sink_gets_the_pages_themselves),
-		EACH_WAY(groups_are_sent_to_on_the_interface_named),
+		EACH_WAY(groups_are_sent_to_on_the_named_interface),
 	};
 
 	return cmocka_run_group_tests_name("kernel_udptx", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The datagram ways when the receiver, the host or the file is not as it should be. */
+/* The datagram ways' faults and errors: caused by the receiver, the host, or the file. */
 #include "kernel_udp_util.h"
 
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 
 static const uint64_t whole[2] = {UINT64_MAX, UINT64_MAX};
 
-/* Sends until the path says what is wrong, a few seconds at most. */
+/* Sends until the path has a fault, a few seconds at most. */
 static const char *send_until_fault(const struct pw_way *way, void *path, struct object *ob)
 {
 	uint64_t start = pw_clock_ns();
@@ -23,7 +23,7 @@ static const char *send_until_fault(const struct pw_way *way, void *path, struct
 	return way->packets->fault(path);
 }
 
-/* With a fault, sends end at once with nothing, and no page is kept. */
+/* With a fault, sends return 0 at once, and the kernel keeps no page. */
 static void assert_broken(const struct pw_way *way, void *path, struct object *ob, const char *why)
 {
 	const char *fault = send_until_fault(way, path, ob);
@@ -39,7 +39,7 @@ static void assert_broken(const struct pw_way *way, void *path, struct object *o
 	assert_int_equal(way->packets->counters(path)->full_polls, polls + 2);
 	assert_ptr_equal(way->packets->fault(path), fault);
 	detach(way, path, ob);
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < PW_NS_PER_S);
 }
 
@@ -67,7 +67,7 @@ static void a_receiver_that_closes_is_a_fault(void **state)
 	}
 }
 
-/* Who has all that it wants goes before the last packets; so does one that restarts. */
+/* A receiver that has all its files ends before the last packets; another one restarts. */
 static void a_receiver_that_is_away_for_a_moment_is_none(void **state)
 {
 	const struct pw_way *way = find_way(*state);
@@ -99,7 +99,7 @@ static void a_receiver_that_is_away_for_a_moment_is_none(void **state)
 	while (recv(fd, &i, sizeof(i), MSG_DONTWAIT) >= 0)
 		;
 	deliver(way, path, fd, &ob, 0);
-	way->close(path);
+	pw_way_close(path);
 	object_drop(&ob);
 	close(fd);
 }
@@ -145,10 +145,10 @@ static void packets_longer_than_the_mtu_are_refused(void **state)
 	assert_int_equal(way->packets->attach(path, &ob.o, &err), -EMSGSIZE);
 	assert_non_null(strstr(err.msg, "--mtu"));
 	object_drop(&ob);
-	way->close(path);
+	pw_way_close(path);
 }
 
-/* Where the kernel reads the page, there is no SIGBUS that the session could see. */
+/* When the kernel reads the page, this process gets no SIGBUS: the call fails instead. */
 static void a_truncated_file_is_a_fault(void **state)
 {
 	const struct pw_way *way = find_way(*state);
@@ -176,7 +176,7 @@ static void a_truncated_file_is_a_fault(void **state)
 	close(fd);
 }
 
-static void errors_name_their_mend(void **state)
+static void errors_name_their_fix(void **state)
 {
 	const struct pw_way *way = find_way(*state);
 	struct pw_flow flow = make_flow(false);
@@ -186,24 +186,24 @@ static void errors_name_their_mend(void **state)
 
 	need_net();
 	cfg.interface = "nosuch0";
-	assert_int_equal(way->open(&path, &cfg, &err), -ENODEV);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -ENODEV);
 	assert_null(path);
 	assert_non_null(strstr(err.msg, "ip -br link"));
 	cfg.interface = NULL;
 	assert_int_equal(pw_addr_parse("dst", "192.0.2.1", PORT, &cfg.flow.dst, NULL), 0);
-	assert_int_equal(way->open(&path, &cfg, &err), -ENETUNREACH);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -ENETUNREACH);
 	assert_non_null(strstr(err.msg, "ip route get"));
 	cfg = make_config(&flow);
 	assert_int_equal(pw_addr_parse("src", "192.0.2.1", PORT, &cfg.flow.src, NULL), 0);
-	assert_int_equal(way->open(&path, &cfg, &err), -EADDRNOTAVAIL);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -EADDRNOTAVAIL);
 	assert_non_null(strstr(err.msg, "ip -br addr"));
 	cfg.flow.dst.port = 0;
-	assert_int_equal(way->open(&path, &cfg, &err), -EINVAL);
+	assert_int_equal(pw_way_open(way, &path, &cfg, &err), -EINVAL);
 	assert_null(path);
-	way->close(NULL);
+	pw_way_close(NULL);
 }
 
-/* veth into a namespace where nobody reads: the queue of the interface holds what is sent. */
+/* A veth pair into a namespace where nobody receives: the interface's queue holds what is sent. */
 static void slow_down_pwtx(void)
 {
 	if (system("ip link add pwtx type veth peer name pwrx 2>/dev/null && "
@@ -217,8 +217,8 @@ static void slow_down_pwtx(void)
 	}
 }
 
-/* The socket's buffer fills: calls sleep, 100 ms at most, and say that they took nothing. Pages stay
- * the kernel's meanwhile, and so does the file. */
+/* The socket's buffer fills up: calls sleep, 100 ms at most, and return 0. Meanwhile the kernel keeps the
+ * pages, and the file cannot be detached. */
 static void a_full_queue_is_waited_for(void **state)
 {
 	const struct pw_way *way = find_way(*state);
@@ -249,25 +249,25 @@ static void a_full_queue_is_waited_for(void **state)
 	assert_int_equal(way->packets->counters(path)->packets, n);
 	assert_null(way->packets->fault(path));
 	assert_true(way->packets->alive(path));
-	if (is_zerocopy(way)) {
+	if (way->zerocopy) {
 		assert_true(way->packets->outstanding(path) > 0);
 		assert_int_equal(way->packets->outstanding(path), ob.win.n_out);
 		assert_int_equal(way->packets->detach(path, &ob.o), -EBUSY);
-		/* the interface goes, and its queue */
+		/* delete the interface, and so its queue */
 		sh("ip link del pwtx");
 		let_go(way, path);
-		/* veth copies; what was dropped unsent was never copied */
+		/* veth copies; packets that were dropped unsent were not copied */
 		assert_true(way->packets->counters(path)->zc_copied <
 			    way->packets->counters(path)->zc_done);
 	}
 	detach(way, path, &ob);
 	start = pw_clock_ns();
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 2 * PW_NS_PER_S);
 	object_drop(&ob);
 }
 
-/* Closed while the kernel still holds pages: in bounded time, and the headers' memory may go. */
+/* Closing while the kernel still has pages takes a bounded time, and may unmap the headers. */
 static void closing_with_pages_out_is_bounded(void **state)
 {
 	const struct pw_way *way = find_way(*state);
@@ -290,12 +290,12 @@ static void closing_with_pages_out_is_bounded(void **state)
 	for (n = 0; n < 60; n = (uint16_t)(n + way->packets->send(path, &b)))
 		b = burst_at(&ob, n, PW_BURST);
 	start = pw_clock_ns();
-	way->close(path);
+	pw_way_close(path);
 	assert_true(pw_clock_ns() - start < 3 * PW_NS_PER_S / 2);
 	object_drop(&ob);
 }
 
-/* As nobody, with a single page to lock. */
+/* As user nobody, with a limit of one locked page. */
 static int without_memory(const struct pw_way *way)
 {
 	const struct rlimit one_page = {4096, 4096};
@@ -309,14 +309,14 @@ static int without_memory(const struct pw_way *way)
 	if (setrlimit(RLIMIT_MEMLOCK, &one_page) < 0 || setresgid(65534, 65534, 65534) < 0 ||
 		setresuid(65534, 65534, 65534) < 0)
 		return 77;
-	if (way->open(&path, &cfg, &err) < 0)
+	if (pw_way_open(way, &path, &cfg, &err) < 0)
 		return strstr(err.msg, "memlock") ? 0 : 1;
 	object_make(&ob, &flow, 100 * 1440, 1440, whole);
 	fault = send_until_fault(way, path, &ob);
 	return fault && strstr(fault, "memlock") ? 0 : 2;
 }
 
-static void no_memory_to_lock_is_a_fault_with_its_mend(void **state)
+static void no_memory_to_lock_is_a_fault_that_names_its_fix(void **state)
 {
 	const struct pw_way *way = find_way(*state);
 	struct pw_flow flow = make_flow(false);
@@ -345,10 +345,10 @@ int main(void)
 		EACH_WAY(a_smaller_mtu_is_a_fault),
 		EACH_WAY(packets_longer_than_the_mtu_are_refused),
 		EACH_WAY(a_truncated_file_is_a_fault),
-		EACH_WAY(errors_name_their_mend),
+		EACH_WAY(errors_name_their_fix),
 		EACH_WAY(a_full_queue_is_waited_for),
 		EACH_ZEROCOPY_WAY(closing_with_pages_out_is_bounded),
-		EACH_ZEROCOPY_WAY(no_memory_to_lock_is_a_fault_with_its_mend),
+		EACH_ZEROCOPY_WAY(no_memory_to_lock_is_a_fault_that_names_its_fix),
 	};
 
 	return cmocka_run_group_tests_name("kernel_udptx_faults", tests, NULL, NULL);

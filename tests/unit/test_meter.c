@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The meter without privileges: CPU time, faults, switches, ticks, and reasons for what is refused. */
 #include "meter_util.h"
 
 #include <dirent.h>
@@ -73,12 +74,12 @@ static void a_busy_process_makes_the_machine_busy(void **state)
 	pw_meter_start(m);
 	spin(200 * 1000000);
 	pw_meter_stop(m, &r);
-	/* Ticks of 10 ms. What a hypervisor took away is nobody's. */
+	/* Ticks of 10 ms. Stolen time is not the machine's work. */
 	assert_true(r.machine_ns >= 10 * 1000000);
 	pw_meter_close(m);
 }
 
-/* Who is preempted on the way to bed may find that the night is over. */
+/* A thread that is preempted before it sleeps may find that its wake-up time has passed. */
 static void assert_slept(const struct pw_reading *r, uint64_t times)
 {
 	assert_in_range(r->voluntary + r->involuntary, times, times + 1000);
@@ -113,7 +114,7 @@ static void *spin_until_told(void *arg)
 	return NULL;
 }
 
-/* Two threads that want the same CPU take turns; when the first turn ends is the scheduler's choice. */
+/* Two threads on one CPU alternate; the scheduler decides when the first of them is preempted. */
 static void a_busy_neighbour_is_an_involuntary_switch(void **state)
 {
 	struct pw_meter *m = open_meter(false);
@@ -141,7 +142,7 @@ static void a_busy_neighbour_is_an_involuntary_switch(void **state)
 	assert_true(r.involuntary > 0);
 }
 
-/* The sanitizer's own shadow of these pages would be touched, too. */
+/* AddressSanitizer would also touch its shadow of these pages. */
 __attribute__((no_sanitize("address"))) static void touch(volatile char *p, size_t n_pages)
 {
 	size_t i;
@@ -181,7 +182,7 @@ static void each_reading_stands_alone(void **state)
 		pw_meter_stop(m, &r);
 		assert_slept(&r, 3);
 		assert_true(r.wall_ns >= 3000000 && r.wall_ns < 3 * PW_NS_PER_S);
-		spin(1000000); /* between: nobody's */
+		spin(1000000); /* between two measurements: not counted */
 	}
 	pw_meter_close(m);
 }
@@ -211,7 +212,7 @@ static void cpu_time_is_split_by_proportion(void **state)
 	assert_in_range(r.system_ns, 8996000ull * 2 / 3 - 1, 8996000ull * 2 / 3 + 1);
 }
 
-/* In a file, as /proc/stat has it: what the hypervisor stole and iowait are not work. */
+/* A file in the format of /proc/stat: stolen time and iowait are not work. */
 static void idle_and_stolen_ticks_are_not_work(void **state)
 {
 	static const char text[] = "cpu  100 20 300 4000 500 6 70 8000 90 9\ncpu0 1 1 1 1 1 1 1\n";
@@ -282,7 +283,7 @@ static void what_is_not_measured_says_why(void **state)
 		print_message("# not measured: %s\n", why[i]);
 		assert_null(strchr(why[i], '\n'));
 		assert_true(strlen(why[i]) < PW_ERR_MAX - 1);
-		assert_non_null(strchr(why[i], ';')); /* a mend */
+		assert_non_null(strchr(why[i], ';')); /* the fix */
 	}
 	assert_int_equal(r.syscalls == PW_UNMEASURED, why[PW_METER_SYSCALLS] != NULL);
 	assert_int_equal(r.user_faults == PW_UNMEASURED || r.kernel_faults == PW_UNMEASURED,
@@ -309,7 +310,7 @@ static void copies_that_nobody_wants_need_no_reason(void **state)
 	pw_meter_close(m);
 }
 
-/* Everything that needs privilege, in a child that has none. */
+/* Opens everything that needs privilege, in a child that has none. */
 static int measure_unprivileged(void)
 {
 	struct pw_meter *m;

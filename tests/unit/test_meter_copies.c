@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control rows of the meter: what is known to be copied once, twice, or not at all. */
+/* Checks the meter with work that is known to copy once, twice, or not at all. */
 #include "meter_util.h"
 
 #include <time.h>
@@ -125,7 +125,7 @@ static const struct pw_meter_probe *probe(const struct pw_reading *r, const char
 	return NULL;
 }
 
-/* n copies of a MiB, and headers. */
+/* Expects n copies of 1 MiB, and headers. */
 static void assert_copies(const struct pw_reading *r, uint64_t n)
 {
 	uint64_t sum = 0;
@@ -253,7 +253,7 @@ static void datagrams_copy_once(void **state)
 	assert_copies(&r, 1);
 }
 
-/* 22 trains of 32 datagrams, cut up where the socket receives them. */
+/* 22 trains of 32 datagrams, which the kernel cuts when the socket receives them. */
 static void udp_gso_copies_once(void **state)
 {
 	struct rig *rig = rig_or_skip(state);
@@ -289,7 +289,7 @@ static bool completed_copied(int fd)
 	return e->ee_code == SO_EE_CODE_ZEROCOPY_COPIED;
 }
 
-/* Loopback makes the copy that zero-copy saved; the completion says so and the meter sees it. */
+/* Loopback makes the copy that zero-copy avoided; the completion reports it and the meter counts it. */
 static void zerocopy_to_loopback_copies_once_after_all(void **state)
 {
 	struct rig *rig = rig_or_skip(state);
@@ -314,7 +314,7 @@ static void zerocopy_to_loopback_copies_once_after_all(void **state)
 		MIB);
 }
 
-/* What the other process copies out is its own. */
+/* What the other process receives is not counted. */
 static void the_receivers_process_is_not_counted(void **state)
 {
 	struct rig *rig = rig_or_skip(state);
@@ -373,7 +373,7 @@ static void each_stretch_counts_its_own_copies(void **state)
 		(void)!pread(rig->file, rig->buf, (size_t)i * 1000, 0);
 		pw_meter_stop(rig->m, &r);
 		assert_int_equal(r.copied_bytes, i * 1000);
-		(void)!pread(rig->file, rig->buf, MIB, 0); /* between stretches */
+		(void)!pread(rig->file, rig->buf, MIB, 0); /* between two measurements */
 	}
 }
 

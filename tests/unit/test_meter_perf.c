@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The meter's perf events: system calls, page faults and cycles, of all threads, and nothing else. */
 #include "meter_util.h"
 
 #include <fcntl.h>
@@ -30,7 +31,7 @@ static struct pw_meter *open_or_skip(enum pw_meter_source source)
 static void call(int times)
 {
 	while (times-- > 0)
-		syscall(SYS_getppid); /* no C library keeps it from the kernel */
+		syscall(SYS_getppid); /* the C library always makes this call */
 }
 
 static void the_meters_own_calls_are_not_counted(void **state)
@@ -45,7 +46,7 @@ static void the_meters_own_calls_are_not_counted(void **state)
 		pw_meter_stop(m, &r);
 		assert_int_equal(r.syscalls, 0);
 		assert_int_equal(r.user_faults, 0);
-		call(3); /* between stretches */
+		call(3); /* between two measurements */
 	}
 	pw_meter_close(m);
 }
@@ -67,7 +68,7 @@ static void system_calls_are_counted_one_by_one(void **state)
 	pw_meter_close(m);
 }
 
-/* A thread that calls when told, by words in memory: no other system call disturbs the count. */
+/* A thread that makes calls on request. Requests are words in memory: a system call would be counted. */
 struct caller {
 	int turn;  /* raised by the test */
 	int done;  /* follows turn */
@@ -76,7 +77,7 @@ struct caller {
 	volatile char *pages;
 };
 
-/* The sanitizer's own shadow of these pages would be touched, too. */
+/* AddressSanitizer would also touch its shadow of these pages. */
 __attribute__((no_sanitize("address"))) static void touch(volatile char *p, size_t n_pages)
 {
 	size_t i;
@@ -125,7 +126,7 @@ static void threads_made_after_open_are_counted(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, calls_when_told, &c), 0);
-	tell(&c, 1); /* it runs: what making it costs is over */
+	tell(&c, 1); /* the thread runs: its creation is over */
 	await(&c);
 	for (i = 0; i < 3; i++) {
 		pw_meter_start(m);
@@ -134,7 +135,7 @@ static void threads_made_after_open_are_counted(void **state)
 		await(&c);
 		pw_meter_stop(m, &r);
 		assert_int_equal(r.syscalls, 570);
-		tell(&c, 11); /* between stretches */
+		tell(&c, 11); /* between two measurements */
 		await(&c);
 	}
 	tell(&c, 0);
@@ -149,7 +150,7 @@ static void *calls_and_ends(void *arg)
 	return NULL;
 }
 
-/* Its making and its end make calls of their own, fewer than a hundred. */
+/* Creating and ending a thread makes fewer than 100 calls. */
 static void threads_that_ended_are_counted(void **state)
 {
 	struct pw_meter *m = open_or_skip(PW_METER_SYSCALLS);
@@ -184,8 +185,8 @@ static void another_process_is_not_counted(void **state)
 	pw_meter_close(m);
 }
 
-/* With SQPOLL a kernel thread of this process polls: it burns CPU time that counts, and enters no system
- * call. How much of a sleep it gets is the scheduler's choice. */
+/* With SQPOLL a kernel thread of this process polls: it uses CPU time, which counts, and makes no system
+ * call. The scheduler decides how much of a sleep it uses. */
 static void an_sqpoll_thread_costs_cpu_time_and_no_calls(void **state)
 {
 	struct pw_meter *m = open_or_skip(PW_METER_SYSCALLS);
@@ -236,14 +237,14 @@ static void first_touches_are_user_faults(void **state)
 	struct pw_reading r;
 
 	(void)state;
-	touch(warm, N_PAGES); /* the loop's own code */
+	touch(warm, N_PAGES); /* the pages of the loop's code */
 	pw_meter_start(m);
 	touch(p, N_PAGES);
 	pw_meter_stop(m, &r);
 	assert_int_equal(r.user_faults, N_PAGES);
 	assert_int_equal(r.kernel_faults, 0);
 	pw_meter_start(m);
-	touch(p, N_PAGES); /* again: they are there */
+	touch(p, N_PAGES); /* again: the pages are present */
 	pw_meter_stop(m, &r);
 	assert_int_equal(r.user_faults, 0);
 	drop_pages(warm);
@@ -276,7 +277,7 @@ static void a_threads_touches_are_user_faults(void **state)
 	pw_meter_close(m);
 }
 
-/* read() into pages that nobody has touched: the kernel's copy faults, no mode is switched. */
+/* read() into untouched pages: the kernel's copy faults, without a mode switch. */
 static void the_kernels_first_touches_are_kernel_faults(void **state)
 {
 	struct pw_meter *m = open_or_skip(PW_METER_FAULTS);
@@ -286,7 +287,7 @@ static void the_kernels_first_touches_are_kernel_faults(void **state)
 
 	(void)state;
 	assert_true(zero >= 0);
-	/* Not read(): the sanitizer's would touch the shadow. */
+	/* Not read(): AddressSanitizer's wrapper would touch the shadow. */
 	assert_int_equal(syscall(SYS_read, zero, warm, N_PAGES * PAGE), N_PAGES * PAGE);
 	pw_meter_start(m);
 	syscall(SYS_read, zero, p, N_PAGES * PAGE);
@@ -301,7 +302,7 @@ static void the_kernels_first_touches_are_kernel_faults(void **state)
 	pw_meter_close(m);
 }
 
-/* As mmap + write does: a mapped file whose pages this process has not seen, into a pipe. */
+/* As mmap + write does: writes a mapped file, untouched by this process, into a pipe. */
 static void a_write_from_a_fresh_mapping_faults_in_the_kernel(void **state)
 {
 	struct pw_meter *m = open_or_skip(PW_METER_FAULTS);
@@ -321,7 +322,7 @@ static void a_write_from_a_fresh_mapping_faults_in_the_kernel(void **state)
 	pw_meter_stop(m, &r);
 	assert_int_equal(n, 8 * PAGE);
 	assert_int_equal(r.user_faults, 0);
-	assert_in_range(r.kernel_faults, 1, 8); /* the kernel maps neighbours along */
+	assert_in_range(r.kernel_faults, 1, 8); /* the kernel also maps neighbouring pages */
 	munmap(map, 8 * PAGE);
 	close(fds[0]);
 	close(fds[1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire bench [FILE] */
+/* pagewire bench [FILE]: its options, and the run of the comparison. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,75 +13,76 @@
 #include "base/clock.h"
 #include "bench/report.h"
 
-#define O(field) offsetof(struct pw_bench_cli, field)
-#define B(field) offsetof(struct pw_bench_cli, bench.field)
+#define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct pw_bench_cli, field)
 
 static const struct pw_opt options[] = {
-	{"quick", 'q', PW_OPT_FLAG, O(quick), NULL,
-		"a choice of ways, 32 MiB, 5 rounds: under two minutes; the default", 0, 0, NULL},
-	{"full", 0, PW_OPT_FLAG, O(full), NULL,
-		"every way and wire, 4 KiB to 1 GiB, MTU 1500 and 9000, 10 rounds: hours", 0, 0,
-		NULL},
-	{"classic", 0, PW_OPT_FLAG, O(classic), NULL,
-		"the textbook's table: one buffer, one pass; copies and mode switches counted", 0,
-		0, NULL},
-	{"profile", 0, PW_OPT_STRING, O(profile), "NAME",
-		"pagewire against what it is to reach: --list names the profiles", 0, 0, NULL},
-	{"list", 0, PW_OPT_FLAG, O(list), NULL,
-		"name the ways and the wires each runs on, and the profiles", 0, 0, NULL},
-	{"wires", 'w', PW_OPT_STRING, B(wires), "LIST",
-		"of loopback, veth, sink, tap, vhost, null, nic:IF; without --ways all ways on "
-		"them",
-		0, 0, NULL},
-	{"ways", 0, PW_OPT_STRING, B(ways), "LIST",
-		"names as --list has them; NAME@WIRE: only on that wire", 0, 0, NULL},
-	{"sizes", 0, PW_OPT_STRING, B(sizes), "LIST", "of the files that are made: 4KiB,64MiB", 0,
-		0, NULL},
-	{"mtu", 0, PW_OPT_STRING, B(mtus), "LIST",
-		"of the wires; all but the first with the largest file only", 0, 0, NULL},
-	{"rounds", 0, PW_OPT_U64, B(rounds), "N", "after the warm-up", 1, 1000, NULL},
-	{"stretch", 0, PW_OPT_DURATION, B(stretch_ns), "DURATION",
-		"how long each run sends: the file goes as often as that takes, once at least", 0,
-		0, NULL},
-	{"baseline", 0, PW_OPT_STRING, B(baseline), "WAY",
-		"ratios are to this way on the same wire, round by round", 0, 0, NULL},
-	{"cold", 0, PW_OPT_FLAG, O(cold), NULL,
-		"measure also with the file on a disk (--dir) and dropped from the page cache", 0,
-		0, NULL},
-	{"dir", 0, PW_OPT_STRING, O(dir), "DIR", "where cold files lie", 0, 0, NULL},
-	{"to", 't', PW_OPT_STRING, B(to), "ADDR[:PORT]",
-		"nic: where a remote pagewire recv listens", 0, 0, NULL},
-	{"rebind", 0, PW_OPT_FLAG, B(rebind), NULL,
-		"nic: let dpdk_pci take the interface's device from the kernel for each of its "
-		"runs; it is given back with its addresses and routes",
-		0, 0, NULL},
-	{"core", 0, PW_OPT_STRING, B(cores), "LIST",
-		"the sender's CPU and the receiver's; default: the first two allowed", 0, 0, NULL},
-	{"rate", 'r', PW_OPT_RATE, B(rate), "RATE", "packet ways send no faster than this", 0, 0,
-		NULL},
-	{"batch", 0, PW_OPT_U64, B(batch), "N",
-		"packets in one call of the kernel ways that take several; the bypass has 64", 1,
-		64, NULL},
-	{"chunk", 0, PW_OPT_SIZE, B(chunk_bytes), "SIZE", "bytes in one call of stream ways", 1,
-		1u << 30, NULL},
-	{"sqpoll", 0, PW_OPT_FLAG, B(sqpoll), NULL, "io_uring ways: a kernel thread submits", 0, 0,
-		NULL},
-	{"qdisc-bypass", 0, PW_OPT_FLAG, B(qdisc_bypass), NULL,
-		"AF_PACKET ways: past the queueing discipline", 0, 0, NULL},
-	{"no-huge", 0, PW_OPT_FLAG, B(no_huge), NULL, "EAL memory on ordinary pages", 0, 0, NULL},
-	{"no-evidence", 0, PW_OPT_FLAG, B(no_evidence), NULL,
-		"leave out the runs that count system calls, faults and copies", 0, 0, NULL},
-	{"seed", 0, PW_OPT_U64, B(seed), "N", "of the orders and the bootstrap", 0, UINT32_MAX,
-		NULL},
-	{"include-setup", 0, PW_OPT_FLAG, O(setup), NULL,
-		"columns with what it takes before the first packet: EAL, mapping, staging", 0, 0,
-		NULL},
-	{"report", 0, PW_OPT_STRING, O(report), "DIR",
-		"write report.html with plots, result.json and samples.csv there", 0, 0, NULL},
-	{"json", 0, PW_OPT_FLAG, O(json), NULL, "print the result as JSON", 0, 0, NULL},
-	{"csv", 0, PW_OPT_FLAG, O(csv), NULL, "print every sample as CSV", 0, 0, NULL},
-	{"progress", 0, PW_OPT_FLAG, O(progress), NULL,
-		"report progress even when standard error is no terminal", 0, 0, NULL},
+	{ROW("quick", FLAG, MAIN, quick), .basic = true,
+		.help = "a choice of ways, 32 MiB, 5 rounds: less than two minutes; the default"},
+	{ROW("full", FLAG, MAIN, full), .basic = true,
+		.help = "every way and wire, 4 KiB to 1 GiB, MTU 1500 and 9000, 10 rounds: hours"},
+	{ROW("classic", FLAG, MAIN, classic), .basic = true,
+		.help = "the textbook's table: one buffer, one pass; copies and mode switches "
+			"counted"},
+	{ROW("profile", STRING, MAIN, profile), .basic = true, .arg = "NAME",
+		.help = "one question about pagewire, measured against a target: --list names the "
+			"profiles"},
+	{ROW("list", FLAG, MAIN, list), .basic = true,
+		.help = "list the ways and the wires of each, and the profiles"},
+	{ROW("wires", STRING, MEASURE, bench.wires), .letter = 'w', .basic = true, .arg = "LIST",
+		.help = "of loopback, veth, sink, tap, vhost, null, nic:IF; without --ways all "
+			"ways on them"},
+	{ROW("ways", STRING, MEASURE, bench.ways), .basic = true, .arg = "LIST",
+		.help = "names that --list prints; NAME@WIRE: only on that wire"},
+	{ROW("sizes", STRING, MEASURE, bench.sizes), .arg = "LIST",
+		.help = "sizes of the files that are made: 4K,64M"},
+	{ROW("mtu", STRING, MEASURE, bench.mtus), .arg = "LIST",
+		.help = "MTUs of the wires; all but the first with the largest file only"},
+	{ROW("rounds", UINT, MEASURE, bench.rounds), .arg = "N", .help = "rounds after the warm-up",
+		.min = 1, .max = 1000},
+	{ROW("stretch", DURATION, MEASURE, bench.stretch_ns), .arg = "DURATION",
+		.help = "how long each run sends: the file is sent again until then, at least "
+			"once"},
+	{ROW("baseline", STRING, MEASURE, bench.baseline), .arg = "WAY",
+		.help = "ratios are to this way on the same wire, round by round"},
+	{ROW("cold", FLAG, MEASURE, cold),
+		.help = "measure also with the file on a disk (--dir) and dropped from the page "
+			"cache"},
+	{ROW("dir", STRING, MEASURE, dir), .arg = "DIR", .help = "directory for cold files"},
+	{ROW("to", STRING, MEASURE, bench.to), .letter = 't', .arg = "ADDR[:PORT]",
+		.help = "nic: address or host name where a remote pagewire recv listens"},
+	{ROW("rebind", FLAG, MEASURE, bench.rebind),
+		.help = "nic: let dpdk_pci take the interface's device from the kernel for each "
+			"of its runs; it is given back with its addresses and routes"},
+	{ROW("core", STRING, MEASURE, bench.cores), .arg = "LIST",
+		.help = "the sender's CPU and the receiver's; default: the first two allowed"},
+	{ROW("rate", RATE, MEASURE, bench.rate), .letter = 'r', .arg = "RATE",
+		.help = "packet ways send at most this: 10G or 10Gbit/s, or 2Mpps"},
+	{ROW("batch", UINT, MEASURE, bench.batch), .arg = "N",
+		.help = "packets in one call of the kernel ways that take several; the bypass has "
+			"64",
+		.min = 1, .max = 64},
+	{ROW("chunk", SIZE, MEASURE, bench.chunk_bytes), .arg = "SIZE",
+		.help = "bytes in one call of stream ways"},
+	{ROW("sqpoll", FLAG, MEASURE, bench.sqpoll),
+		.help = "io_uring ways: a kernel thread submits"},
+	{ROW("qdisc-bypass", FLAG, MEASURE, bench.qdisc_bypass),
+		.help = "AF_PACKET ways: without the queueing discipline"},
+	{ROW("no-evidence", FLAG, MEASURE, bench.no_evidence),
+		.help = "leave out the runs that count system calls, faults and copies"},
+	{ROW("seed", UINT, MEASURE, bench.seed), .arg = "N",
+		.help = "seed of the orders and of the bootstrap", .max = UINT32_MAX},
+	{ROW("include-setup", FLAG, OUTPUT, setup),
+		.help = "add columns with the time before the first packet: EAL, mapping, staging"},
+	{ROW("report", STRING, OUTPUT, report), .basic = true, .arg = "DIR",
+		.help = "write report.html with plots, result.json and samples.csv there"},
+	{ROW("csv", FLAG, OUTPUT, csv), .help = "print every sample as CSV"},
+};
+
+static const struct pw_opt_table shared[] = {
+	{.opts = &pw_opt_no_huge_row,
+		.n = 1,
+		.offset = offsetof(struct pw_bench_cli, bench.no_huge)},
+	PW_OPT_OUTPUT_TABLE(struct pw_bench_cli, output),
 };
 
 static const struct pw_bench_cli defaults = {
@@ -89,7 +90,7 @@ static const struct pw_bench_cli defaults = {
 	.bench = {.baseline = "udp_read_send", .batch = 64, .chunk_bytes = 65536, .seed = 1},
 };
 
-/* The command line, quoted for a shell, so that a user can measure again. NULL when it cannot be read; to be freed. */
+/* The command line, quoted for a shell, for the record. NULL when it cannot be read; the caller frees it. */
 static char *command_line(void)
 {
 	FILE *f = fopen("/proc/self/cmdline", "re"), *out;
@@ -112,7 +113,7 @@ static char *command_line(void)
 	return line;
 }
 
-/* What the textbook's table has no use for. */
+/* Options that --classic does not use. */
 static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands *ops)
 {
 	const struct pw_bench_options *b = &o->bench;
@@ -121,7 +122,7 @@ static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands
 	       b->to || b->cores || o->cold || o->setup || o->report || o->csv;
 }
 
-/* What belongs to the table of ways alone. */
+/* Options that --profile does not use. */
 static bool asks_for_ways(const struct pw_bench_cli *o, const struct pw_operands *ops)
 {
 	const struct pw_bench_options *b = &o->bench;
@@ -133,23 +134,27 @@ static bool asks_for_ways(const struct pw_bench_cli *o, const struct pw_operands
 static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, struct pw_err *err)
 {
 	if (o->quick + o->full + o->classic + (o->profile != NULL) > 1)
-		return pw_err_set(
-			err, EINVAL, "use one of --quick, --full, --classic and --profile");
+		return pw_err_set(err, EINVAL,
+			"cannot use --quick, --full, --classic and --profile together; use one of "
+			"them");
 	if (o->profile && asks_for_ways(o, ops))
 		return pw_err_set(err, EINVAL,
-			"--profile knows what it measures; of the other options it takes --rounds, "
-			"--seed, --core, --dir and --json");
+			"cannot use other options with --profile than --rounds, --seed, --core, "
+			"--dir and "
+			"--json: a profile is a fixed set of cells; leave the others out");
 	if (o->classic && asks_for_rows(o, ops))
 		return pw_err_set(err, EINVAL,
-			"--classic measures one thing; of the other options it takes --json");
-	if (o->json && o->csv)
-		return pw_err_set(err, EINVAL, "use --json or --csv, not both");
+			"cannot use other options with --classic than --json; leave them out");
+	if (o->output.json && o->csv)
+		return pw_err_set(
+			err, EINVAL, "cannot use --json and --csv together; use one of them");
 	if (ops->n > 1)
-		return pw_err_set(err, EINVAL, "measure one FILE at a time");
+		return pw_err_set(err, EINVAL, "cannot measure more than one FILE; name one");
 	if (ops->n && o->bench.sizes)
-		return pw_err_set(err, EINVAL, "a FILE has its size; leave out --sizes");
+		return pw_err_set(err, EINVAL,
+			"cannot use --sizes with a FILE, which has its own size; leave it out");
 	if (o->cold && access(o->dir, W_OK))
-		return pw_err_sys(err, errno, "use --dir %s", o->dir);
+		return pw_err_sys(err, errno, "cannot use --dir %s", o->dir);
 	return 0;
 }
 
@@ -157,7 +162,7 @@ void pw_bench_tick(void *ctx, uint64_t done, uint64_t total, const char *what)
 {
 	struct pw_progress *p = ctx;
 	uint64_t now = pw_clock_ns();
-	char line[192], left[32] = "";
+	char left[32] = "", *line;
 
 	if (!pw_progress_due(p, now))
 		return;
@@ -165,9 +170,12 @@ void pw_bench_tick(void *ctx, uint64_t done, uint64_t total, const char *what)
 		pw_units_duration(left, sizeof(left),
 			(uint64_t)((double)(now - p->start_ns) * (double)(total - done) /
 				   (double)done));
-	snprintf(line, sizeof(line), "bench %llu of %llu: %s%s%s%s", (unsigned long long)done + 1,
-		(unsigned long long)total, what, left[0] ? ", " : "", left, left[0] ? " left" : "");
+	if (asprintf(&line, "bench %llu of %llu: %s%s%s%s", (unsigned long long)done + 1,
+		    (unsigned long long)total, what, left[0] ? ", " : "", left,
+		    left[0] ? " left" : "") < 0)
+		return;
 	pw_progress_say(p, now, line);
+	free(line);
 }
 
 static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, int code)
@@ -175,7 +183,7 @@ static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, 
 	struct pw_err err = {0};
 	json_t *doc;
 
-	if (o->json) {
+	if (o->output.json) {
 		doc = pw_result_json(r);
 		json_object_set_new(doc, "exit_code", json_integer(code));
 		pw_cli_print_json(doc);
@@ -186,12 +194,12 @@ static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, 
 	}
 	if (o->report && pw_report_write(r, o->report, &err))
 		return pw_cli_fail(&err);
-	if (o->report && !o->json && !o->csv)
+	if (o->report && !o->output.json && !o->csv)
 		printf("report: %s/report.html\n", o->report);
 	return code;
 }
 
-/* 3 when a row has brought wrong bytes or none at all: a result nobody should cite. */
+/* 3 when a row has received wrong bytes or none: do not cite such a result. */
 static int judge(const struct pw_bench_result *r)
 {
 	size_t i, k;
@@ -199,7 +207,7 @@ static int judge(const struct pw_bench_result *r)
 	for (i = 0; i < r->n_rows; i++)
 		for (k = 0; k < r->rows[i].n_samples; k++)
 			if (r->rows[i].samples[k].void_why[0])
-				return PW_EXIT_MISMATCH;
+				return PW_EXIT_INCOMPLETE;
 	return PW_EXIT_OK;
 }
 
@@ -217,13 +225,13 @@ static int run_bench(
 		r = pw_bench_create(&b, opt, &usage, &err);
 	if (r)
 		return usage ? pw_cli_usage("bench", &err) : pw_cli_fail_open(&err);
-	pw_progress_init(&progress, ctx->is_tty, o->progress);
+	pw_progress_init(&progress, ctx->is_tty, o->output.progress);
 	fprintf(stderr, "pagewire: bench: %zu rows, about %s\n", pw_bench_result(b)->n_rows,
 		pw_units_duration(duration, sizeof(duration), pw_bench_estimate_ns(b)));
 	pw_bench_set_tick(b, pw_bench_tick, &progress);
 	r = pw_bench_run(b, &err);
 	pw_progress_end(&progress);
-	code = r == -ECANCELED ? PW_EXIT_MISMATCH
+	code = r == -ECANCELED ? PW_EXIT_INCOMPLETE
 	       : r             ? pw_cli_fail(&err)
 			       : judge(pw_bench_result(b));
 	if (r == -ECANCELED)
@@ -269,6 +277,8 @@ const struct pw_command pw_cmd_bench = {
 	.operands = "[FILE]",
 	.opts = options,
 	.n_opts = PW_ARRAY_LEN(options),
+	.shared = shared,
+	.n_shared = PW_ARRAY_LEN(shared),
 	.config_size = sizeof(struct pw_bench_cli),
 	.defaults = &defaults,
 	.run = run,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire bench --classic */
+/* pagewire bench --classic: measures and prints the textbook's table. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -13,19 +13,19 @@
 #define DISK      "/var/tmp"
 #define EAL_BYTES (2 * (96ull << 20))
 
-/* 3 when one of the textbook's own ways did not run: the table would not be the textbook's. */
+/* 3 when one of the textbook's own ways did not run: the table is not complete. */
 static int judge(const struct pw_classic_row *rows, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (rows[i].way != PW_CLASSIC_BYPASS && rows[i].skipped[0])
-			return PW_EXIT_MISMATCH;
+			return PW_EXIT_INCOMPLETE;
 	return PW_EXIT_OK;
 }
 
-/* A copy on a disk, too, for what is staged by DMA; without it where there is none: what lies on DISK
- * may be memory. */
+/* Makes the file, and a copy on a disk for the way that stages by DMA. DISK may be in memory: then
+ * there is no copy on a disk. */
 static int make_store(struct pw_store *store, struct pw_err *err)
 {
 	const uint64_t size = PW_TEXTBOOK_BYTES;
@@ -56,7 +56,7 @@ int pw_bench_classic(const struct pw_bench_cli *o, const struct pw_context *ctx)
 	n = pw_textbook_rows(&store, rows);
 	pw_store_remove(&store);
 	code = judge(rows, n);
-	if (!o->json) {
+	if (!o->output.json) {
 		pw_classic_print(stdout, rows, n, TITLE);
 		return code;
 	}

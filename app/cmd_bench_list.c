@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* pagewire bench --list: the ways, the wires of each, and the profiles. */
 #include <stdio.h>
 
 #include "app/cmd_bench.h"

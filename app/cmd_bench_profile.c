@@ -1,32 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire bench --profile NAME */
+/* pagewire bench --profile NAME: runs a profile and prints its figures. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "app/cli/cli.h"
 #include "app/cmd_bench.h"
 #include "bench/cell.h"
 #include "bench/profile.h"
 
-static int no_such(const char *name, struct pw_err *err)
+static int refuse(const char *name, struct pw_err *err)
 {
-	char names[160] = "";
-	size_t i, at = 0;
+	char *names = NULL;
+	size_t len, i;
+	FILE *f = open_memstream(&names, &len);
+	int r;
 
-	for (i = 0; pw_profiles[i] && at < sizeof(names); i++)
-		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i ? ", " : "",
-			pw_profiles[i]->name);
-	return pw_err_set(err, EINVAL, "--profile %.40s: there is none of that name; use one of %s",
-		name, names);
+	for (i = 0; f && pw_profiles[i]; i++)
+		fprintf(f, "%s%s", i ? ", " : "", pw_profiles[i]->name);
+	if (f)
+		fclose(f);
+	r = pw_err_set(err, EINVAL, "cannot run --profile %s: it does not exist; use one of %s",
+		name, names ? names : "those of --list");
+	free(names);
+	return r;
 }
 
-/* 3 when a contender has failed: ratios of what is left, nobody should cite. */
+/* 3 when a contender has failed: do not cite ratios of the others. */
 static int report(const struct pw_bench_cli *o, const struct pw_profile_run *run, int code)
 {
 	json_t *doc;
 
 	if (code == PW_EXIT_OK && pw_profile_any_void(run))
-		code = PW_EXIT_MISMATCH;
-	if (!o->json) {
+		code = PW_EXIT_INCOMPLETE;
+	if (!o->output.json) {
 		pw_profile_print(stdout, run);
 		return code;
 	}
@@ -51,15 +58,15 @@ int pw_bench_profile(const struct pw_bench_cli *o, const struct pw_context *ctx)
 	int r, code;
 
 	if (!profile) {
-		no_such(o->profile, &err);
+		refuse(o->profile, &err);
 		return pw_cli_usage("bench", &err);
 	}
 	if (pw_cell_cpus(o->bench.cores, &ctx->log, &opt.source_cpu, &opt.sink_cpu, &err))
 		return pw_cli_usage("bench", &err);
-	pw_progress_init(&progress, ctx->is_tty, o->progress);
+	pw_progress_init(&progress, ctx->is_tty, o->output.progress);
 	r = pw_profile_measure(&run, profile, &opt, pw_bench_tick, &progress, &err);
 	pw_progress_end(&progress);
-	code = r == 0 ? PW_EXIT_OK : r == -ECANCELED ? PW_EXIT_MISMATCH : pw_cli_fail_open(&err);
+	code = r == 0 ? PW_EXIT_OK : r == -ECANCELED ? PW_EXIT_INCOMPLETE : pw_cli_fail_open(&err);
 	if (r == -ECANCELED)
 		pw_warn(&ctx->log, "interrupted: what was measured so far follows");
 	if (r == 0 || (r == -ECANCELED && run.rounds))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opens the path of `pagewire recv`: a kernel UDP socket here, a DPDK port in cmd_recv_pmd.c. */
+/* Opens the path of `pagewire recv`: a kernel UDP socket, or a port. */
 #include "app/cmd_recv.h"
-#include "kernel/udprx.h"
 
 static void close_udp(struct pw_recv_path *path)
 {
@@ -10,15 +9,9 @@ static void close_udp(struct pw_recv_path *path)
 
 static int open_udp(struct pw_recv_run *run, struct pw_err *err)
 {
-	const struct pw_udprx_config cfg = {
-		.listen = run->listen,
-		.source = run->source,
-		.interface = run->opt->interface,
-		.rcvbuf_bytes = run->opt->rcvbuf,
-	};
 	struct pw_udprx *rx;
 	char where[64];
-	int result = pw_udprx_open(&rx, &cfg, &run->ctx->log, err);
+	int result = pw_udprx_open(&rx, &run->opt->udp, &run->ctx->log, err);
 
 	if (result)
 		return result;
@@ -27,12 +20,12 @@ static int open_udp(struct pw_recv_run *run, struct pw_err *err)
 		.close = close_udp,
 		.sleeps = true,
 		.name = "udp"};
-	pw_addr_format(where, sizeof(where), &run->listen);
-	pw_info(&run->ctx->log, "listening on %s with a kernel UDP socket", where);
+	pw_addr_format(where, sizeof(where), &run->opt->udp.listen);
+	pw_info(&run->ctx->log, "listening on %s, a kernel UDP socket", where);
 	return 0;
 }
 
 int pw_recv_path_open(struct pw_recv_run *run, struct pw_err *err)
 {
-	return run->opt->port ? pw_recv_pmd_open(run, err) : open_udp(run, err);
+	return run->opt->port.port ? pw_recv_pmd_open(run, err) : open_udp(run, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What `pagewire recv --port` reports on DPDK's telemetry socket; see dpdk/telemetry.h. */
+/* Answers DPDK's telemetry socket for `pagewire recv --port`; see dpdk/telemetry.h. */
 #include <string.h>
 
 #include "app/cmd_recv.h"
@@ -58,14 +58,15 @@ static void list(void *ctx, struct pw_telemetry_page *page)
 	}
 }
 
-/* A port counts its dropped packets once for all queues: with several queues, none of them has the count. */
+/* Drops are counted for the port: with several queues, no queue reports them. */
 static void fill_queues(struct pw_telemetry_sample *s, const struct pw_recv_run *run)
 {
 	const struct pw_rx_ops *ops = run->path.ops;
 	struct pw_rx_counters c;
 	uint32_t i;
 
-	s->n_queues = run->n_queues < PW_TELEMETRY_QUEUES ? run->n_queues : PW_TELEMETRY_QUEUES;
+	s->n_queues = run->opt->set.n_lanes < PW_TELEMETRY_QUEUES ? run->opt->set.n_lanes
+								  : PW_TELEMETRY_QUEUES;
 	for (i = 0; s->n_queues > 1 && i < s->n_queues; i++) {
 		ops->lane_counters(ops->lane(run->path.path, (uint16_t)i), &c);
 		pw_telemetry_rx_words(s->queues[i], &c);
@@ -103,7 +104,7 @@ int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err)
 {
 	const struct pw_telemetry_source source = {
 		.role = "recv",
-		.port = run->opt->port,
+		.port = run->opt->port.port,
 		.driver = run->path.name,
 		.phases = phases,
 		.counts = counts,
@@ -112,7 +113,7 @@ int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err)
 		.ctx = run,
 	};
 
-	if (!run->opt->telemetry)
+	if (!run->opt->port.telemetry)
 		return 0;
 	run->path.tick = tick;
 	return pw_telemetry_start(&run->path.telemetry, &source, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stands in for cmd_send.c in a build without DPDK. */
+/* Replaces cmd_send.c in a build without DPDK. */
 #include "app/commands.h"
 
 const struct pw_command pw_cmd_send = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire stage: files onto hugetlbfs, where `send` takes them in place; what is there; off it. */
+/* pagewire stage: copies files to hugetlbfs, where `send` sends them in place; lists and removes them. */
 #include <errno.h>
 #include <fts.h>
 #include <limits.h>
@@ -31,35 +31,23 @@ struct stage_config {
 };
 
 static const struct pw_opt options[] = {
-	{.name = "to",
-		.type = PW_OPT_STRING,
-		.offset = offsetof(struct stage_config, to),
-		.arg = "DIR",
-		.help = "directory on hugetlbfs (default: the first hugetlbfs mount, one with 2 "
+	{PW_OPT_ROW("to", STRING, MAIN, struct stage_config, to), .arg = "DIR",
+		.help = "directory on hugetlbfs; default: the first hugetlbfs mount, one with 2 "
 			"MiB "
-			"pages if there is any)"},
-	{.name = "list",
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, list),
+			"pages if there is any"},
+	{PW_OPT_ROW("list", FLAG, MAIN, struct stage_config, list),
 		.help = "list the files on hugetlbfs with their sizes and the pages they hold"},
-	{.name = "drop",
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, drop),
+	{PW_OPT_ROW("drop", FLAG, MAIN, struct stage_config, drop),
 		.help = "remove the named files from hugetlbfs, which frees their pages"},
-	{.name = "force",
-		.letter = 'f',
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, force),
+	{PW_OPT_ROW("force", FLAG, MAIN, struct stage_config, force), .letter = 'f',
 		.help = "replace a file of the same name; until then both hold pages"},
-	{.name = "json",
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct stage_config, json),
+	{PW_OPT_ROW("json", FLAG, MAIN, struct stage_config, json),
 		.help = "print the result as JSON"},
 };
 
 static const struct stage_config defaults = {0};
 
-/* A run of the command: what it has done so far, for the result. */
+/* One run of the command, and its result so far. */
 struct stage {
 	const struct stage_config *config;
 	const struct pw_context *ctx;
@@ -83,7 +71,7 @@ static void add_mount(struct huge_mounts *m, const char *dir)
 	uint64_t page_bytes;
 	size_t i;
 
-	/* Something else may be mounted over it, and one file system in several places. */
+	/* Another mount may hide it, and one file system may be mounted in several places. */
 	if (m->n == MAX_MOUNTS || stat(dir, &st) < 0 ||
 		pw_hugefile_probe(dir, &huge, &page_bytes, NULL) < 0 || !huge)
 		return;
@@ -120,8 +108,8 @@ static void free_mounts(struct huge_mounts *m)
 		free(m->dirs[i]);
 }
 
-/* The mount to stage to: one that can be written beats one that cannot, then 2 MiB pages, then the
- * order of mounting. NULL when there is none. */
+/* The mount to stage to: a writable one first, then one with 2 MiB pages, then in the order of mounting.
+ * NULL when there is none. */
 static const char *choose_mount(const struct huge_mounts *m)
 {
 	const char *best = NULL;
@@ -140,29 +128,10 @@ static const char *choose_mount(const struct huge_mounts *m)
 	return best;
 }
 
-/* Names are bytes, JSON is UTF-8: what does not fit is shown as '?'. */
-static json_t *json_path(const char *path)
-{
-	json_t *s = json_string(path);
-	char *plain;
-
-	if (s)
-		return s;
-	plain = strdup(path);
-	if (!plain)
-		return json_null();
-	for (char *p = plain; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	s = json_string(plain);
-	free(plain);
-	return s;
-}
-
 static void add_file(struct stage *s, const char *path, uint64_t bytes, uint64_t pages,
 	uint64_t page_bytes, json_t *more)
 {
-	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", json_path(path), "bytes",
+	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", pw_cli_json_text(path), "bytes",
 		(json_int_t)bytes, "pages", (json_int_t)pages, "page_bytes",
 		(json_int_t)page_bytes);
 
@@ -181,8 +150,8 @@ static bool tick(void *arg, uint64_t done, uint64_t total)
 	struct stage *s = arg;
 	uint64_t now = pw_clock_ns();
 
-	if (s->progress.enabled && pw_progress_due(&s->progress, now))
-		pw_progress_draw(&s->progress, now, "staged", done, total, 0, -1);
+	if (pw_progress_due(&s->progress, now))
+		pw_progress_draw(&s->progress, now, done, total, 0, -1);
 	return !pw_stop_requested();
 }
 
@@ -199,8 +168,11 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 	int ret;
 
 	if (!*name || snprintf(to, sizeof(to), "%s/%s", dir, name) >= (int)sizeof(to))
-		return pw_err_set(err, EINVAL, "stage %s: no usable file name", from);
+		return pw_err_set(err, EINVAL,
+			"cannot stage %s: it has no file name, or a too long one; name a file",
+			from);
 	pw_progress_init(&s->progress, s->ctx->is_tty, false);
+	pw_progress_phase(&s->progress, start, "staged", 0);
 	ret = pw_hugecopy_run(&copy, err);
 	pw_progress_end(&s->progress);
 	if (ret < 0)
@@ -213,7 +185,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 			pw_units_duration(took, sizeof(took), pw_clock_ns() - start),
 			copy.cpu_copies);
 	add_file(s, to, copy.len_bytes, copy.n_pages, copy.page_bytes,
-		json_pack("{s:o, s:i, s:f}", "from", json_path(from), "cpu_copies",
+		json_pack("{s:o, s:i, s:f}", "from", pw_cli_json_text(from), "cpu_copies",
 			(int)copy.cpu_copies, "seconds",
 			(double)(pw_clock_ns() - start) / (double)PW_NS_PER_S));
 	return 0;
@@ -239,9 +211,9 @@ static int check_names(const struct pw_operands *ops, struct pw_err *err)
 		for (k = 0; k < i; k++)
 			if (strcmp(basename(ops->argv[i]), basename(ops->argv[k])) == 0)
 				return pw_err_set(err, EINVAL,
-					"%s and %s would get the same name; stage them to "
-					"different "
-					"directories",
+					"cannot stage %s and %s: they would get the same name; "
+					"stage "
+					"them to different directories",
 					ops->argv[k], ops->argv[i]);
 	return 0;
 }
@@ -256,7 +228,8 @@ static int do_stage(struct stage *s, const struct huge_mounts *mounts,
 
 	if (!dir)
 		return pw_err_set(err, ENODEV,
-			"stage: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
+			"cannot stage: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t "
+			"hugetlbfs "
 			"none /mnt/huge, then sysctl -w vm.nr_hugepages=%llu (pagewire doctor)",
 			(unsigned long long)pages_wanted(ops));
 	ret = pw_hugefile_probe(dir, &huge, &page_bytes, err);
@@ -264,7 +237,8 @@ static int do_stage(struct stage *s, const struct huge_mounts *mounts,
 		return ret;
 	if (!huge)
 		return pw_err_set(err, EINVAL,
-			"stage to %s: not on hugetlbfs; mount one there: mount -t hugetlbfs none "
+			"cannot stage to %s: it is not on hugetlbfs; mount one there: mount -t "
+			"hugetlbfs none "
 			"%s",
 			dir, dir);
 	pw_stop_install();
@@ -306,15 +280,17 @@ static int list_tree(struct stage *s, char *dir, struct pw_err *err)
 	if (ret < 0)
 		return ret;
 	if (!huge)
-		return pw_err_set(err, EINVAL, "list %s: not on hugetlbfs", dir);
+		return pw_err_set(err, EINVAL,
+			"cannot list %s: it is not on hugetlbfs; see pagewire stage --list", dir);
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, by_name);
 	if (!tree)
-		return pw_err_sys(err, errno, "list %s", dir);
+		return pw_err_sys(err, errno, "cannot list %s", dir);
 	while ((e = fts_read(tree))) {
 		if (e->fts_info == FTS_F)
 			list_file(s, e->fts_path, e->fts_statp, page_bytes);
 		else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
-			pw_warn(&s->ctx->log, "list %s: %s", e->fts_path, strerror(e->fts_errno));
+			pw_warn(&s->ctx->log, "cannot list %s: %s", e->fts_path,
+				strerror(e->fts_errno));
 	}
 	fts_close(tree);
 	return 0;
@@ -329,11 +305,12 @@ static int do_list(struct stage *s, const struct huge_mounts *mounts, struct pw_
 	if (s->config->to) {
 		char *dir = strdup(s->config->to);
 
-		ret = dir ? list_tree(s, dir, err) : pw_err_sys(err, ENOMEM, "list");
+		ret = dir ? list_tree(s, dir, err) : pw_err_sys(err, ENOMEM, "cannot list");
 		free(dir);
 	} else if (mounts->n == 0) {
 		return pw_err_set(err, ENODEV,
-			"list: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
+			"cannot list: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t "
+			"hugetlbfs "
 			"none /mnt/huge");
 	}
 	for (i = 0; !s->config->to && i < mounts->n && ret == 0; i++)
@@ -353,19 +330,18 @@ static int drop_one(struct stage *s, const char *path, struct pw_err *err)
 	int ret;
 
 	if (lstat(path, &st) < 0)
-		return pw_err_sys(err, errno, "drop %s", path);
+		return pw_err_sys(err, errno, "cannot drop %s", path);
 	if (!S_ISREG(st.st_mode))
-		return pw_err_set(err, EINVAL, "drop %s: not an ordinary file", path);
+		return pw_err_set(err, EINVAL,
+			"cannot drop %s: it is not an ordinary file; name a file", path);
 	ret = pw_hugefile_probe(path, &huge, &page_bytes, err);
 	if (ret < 0)
 		return ret;
 	if (!huge)
 		return pw_err_set(err, EINVAL,
-			"drop %s: not on hugetlbfs, so it is left alone (`pagewire stage --list` "
-			"shows what is)",
-			path);
+			"cannot drop %s: it is not on hugetlbfs; see pagewire stage --list", path);
 	if (unlink(path) < 0)
-		return pw_err_sys(err, errno, "drop %s", path);
+		return pw_err_sys(err, errno, "cannot drop %s", path);
 	add_file(s, path, (uint64_t)st.st_size, (uint64_t)st.st_blocks * 512 / page_bytes,
 		page_bytes, NULL);
 	if (!s->config->json)
@@ -390,26 +366,27 @@ static int check_usage(
 	const struct stage_config *c, const struct pw_operands *ops, struct pw_err *err)
 {
 	if (c->list && c->drop)
-		return pw_err_set(err, EINVAL, "--list and --drop exclude each other");
+		return pw_err_set(
+			err, EINVAL, "cannot use --list and --drop together; use one of them");
 	if (c->list && (ops->n > 0 || c->force))
-		return pw_err_set(err, EINVAL, "--list takes neither files nor --force");
+		return pw_err_set(
+			err, EINVAL, "cannot use --list with files or --force; leave them out");
 	if (c->drop && (c->to || c->force))
 		return pw_err_set(err, EINVAL,
-			"--drop takes neither --to nor --force: name the files with their paths");
+			"cannot use --drop with --to or --force; name the files with their paths");
 	if (!c->list && ops->n == 0)
-		return pw_err_set(err, EINVAL, "no file is named; stage FILE..., or --list");
+		return pw_err_set(
+			err, EINVAL, "cannot stage: no file is named; name a FILE, or use --list");
 	return c->drop || c->list ? 0 : check_names(ops, err);
 }
 
-/* Too few pages and no place for them are the environment's, all else is this run's. */
 static int finish(struct stage *s, int ret, const struct pw_err *err)
 {
 	int code = PW_EXIT_OK;
 	json_t *result;
 
 	if (ret < 0) {
-		pw_cli_fail(err);
-		code = ret == -ENOSPC || ret == -ENODEV ? PW_EXIT_NOENV : PW_EXIT_RUNTIME;
+		code = pw_cli_fail_as(PW_WHEN_STAGING, err);
 	}
 	if (!s->config->json) {
 		json_decref(s->files);
@@ -419,7 +396,7 @@ static int finish(struct stage *s, int ret, const struct pw_err *err)
 		"version", PW_VERSION, "exit_code", code, "action", s->action, "bytes",
 		(json_int_t)s->n_bytes, "pages", (json_int_t)s->n_pages, "files", s->files);
 	if (ret < 0)
-		json_object_set_new(result, "error", json_path(err->msg));
+		json_object_set_new(result, "error", pw_cli_json_text(err->msg));
 	pw_cli_print_json(result);
 	return code;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The program: finds the command, parses its options, runs it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/cli/cli.h"
-#include "app/cli/opt_private.h"
+#include "app/cli/nearest.h"
 #include "app/commands.h"
 #if PW_HAVE_DPDK
 #include "dpdk/eal.h"
@@ -22,8 +23,9 @@ static void print_help(FILE *out)
 	for (const struct pw_command *const *c = pw_commands; *c; c++)
 		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	fputs("\n"
-	      "pagewire COMMAND --help   what a command does and its options\n"
-	      "pagewire --version        the versions of pagewire and of DPDK\n"
+	      "pagewire COMMAND --help       what a command does and its basic options\n"
+	      "pagewire COMMAND --help all   all of its options\n"
+	      "pagewire --version            the versions of pagewire and of DPDK\n"
 	      "\n"
 	      "Exit status: 0 ok, 1 runtime error, 2 wrong usage, 3 data missing or different,\n"
 	      "77 this host lacks something.\n",
@@ -48,11 +50,13 @@ static int unknown_command(const char *name)
 		pw_nearest_try(&near, name, (*c)->name);
 	if (near.best)
 		pw_err_set(&err, EINVAL,
-			"command %.60s is unknown; did you mean %s? See pagewire --help", name,
-			near.best);
+			"cannot run %s: no such command; did you mean %s? See pagewire --help",
+			name, near.best);
 	else
-		pw_err_set(&err, EINVAL, "command %.60s is unknown; see pagewire --help", name);
-	return pw_cli_fail(&err), PW_EXIT_USAGE;
+		pw_err_set(
+			&err, EINVAL, "cannot run %s: no such command; see pagewire --help", name);
+	pw_cli_fail(&err);
+	return PW_EXIT_USAGE;
 }
 
 static const struct pw_command *find_command(const char *name)
@@ -63,13 +67,13 @@ static const struct pw_command *find_command(const char *name)
 	return NULL;
 }
 
-static int help_on(const char *name)
+static int help_on(const char *name, const char *how)
 {
 	const struct pw_command *cmd = find_command(name);
 
 	if (!cmd)
 		return unknown_command(name);
-	pw_opt_help(cmd, stdout);
+	pw_opt_help(cmd, how && !strcmp(how, "all"), stdout);
 	return PW_EXIT_OK;
 }
 
@@ -87,7 +91,7 @@ static int run_command(const struct pw_command *cmd, int argc, char **argv)
 	int result;
 
 	if (cmd->missing && asks_help(argc, argv)) {
-		pw_opt_help(cmd, stdout);
+		pw_opt_help(cmd, false, stdout);
 		return PW_EXIT_OK;
 	}
 	if (cmd->missing) {
@@ -96,7 +100,7 @@ static int run_command(const struct pw_command *cmd, int argc, char **argv)
 	}
 	config = calloc(1, cmd->config_size + 1);
 	if (!config) {
-		pw_err_set(&err, ENOMEM, "start pagewire %s: out of memory", cmd->name);
+		pw_err_set(&err, ENOMEM, "cannot start pagewire %s: out of memory", cmd->name);
 		return pw_cli_fail(&err);
 	}
 	result = pw_opt_parse(cmd, argc, argv, config, &ops, &ctx, &storage, &err);
@@ -121,7 +125,7 @@ static int dispatch(int argc, char **argv)
 		return PW_EXIT_USAGE;
 	}
 	if (!strcmp(word, "help") && argc > 2)
-		return help_on(argv[2]);
+		return help_on(argv[2], argc > 3 ? argv[3] : NULL);
 	if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
 		print_help(stdout);
 		return PW_EXIT_OK;
@@ -138,9 +142,10 @@ int main(int argc, char **argv)
 {
 	int result = dispatch(argc, argv);
 
-	/* A result that could not be written was not delivered. */
+	/* A result that was not written is an error. */
 	if ((fflush(stdout) || ferror(stdout)) && result == PW_EXIT_OK) {
-		fprintf(stderr, "pagewire: error: write standard output: %s\n", strerror(errno));
+		fprintf(stderr, "pagewire: error: cannot write standard output: %s\n",
+			strerror(errno));
 		result = PW_EXIT_RUNTIME;
 	}
 	return result;

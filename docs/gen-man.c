@@ -9,6 +9,7 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/cli/opt_private.h"
@@ -36,21 +37,21 @@ static void print_sentence(const char *s)
 	fputs(".\n", stdout);
 }
 
-static void print_option(const struct pw_opt *o, const void *defaults)
+static void print_option(const struct pw_opt_item *it, const void *defaults)
 {
-	const char *arg = pw_opt_arg(o);
-	char value[128] = "";
+	const struct pw_opt *o = it->opt;
+	char arg[PW_OPT_ARG_MAX], value[PW_OPT_ARG_MAX] = "";
 
 	fputs(".It ", stdout);
 	if (o->letter)
 		printf("Fl %c , ", o->letter);
 	printf("Fl Fl %s", o->name);
-	if (arg)
+	if (pw_opt_arg(o, arg)[0])
 		printf(" Ar %s", arg);
 	putchar('\n');
 	print_sentence(o->help);
-	if (defaults && !strstr(o->help, "default"))
-		pw_opt_show(o, defaults, value, sizeof(value));
+	if (defaults && !it->common && !strstr(o->help, "default"))
+		pw_opt_show(o, (const char *)defaults + it->offset, value, sizeof(value));
 	if (value[0]) {
 		fputs("The default is ", stdout);
 		print_text(value);
@@ -58,14 +59,27 @@ static void print_option(const struct pw_opt *o, const void *defaults)
 	}
 }
 
+static void print_group(const struct pw_command *cmd, enum pw_opt_group group)
+{
+	struct pw_opt_item it = {0};
+	const struct pw_opt *o;
+	size_t n = 0;
+
+	for (size_t i = 0; (o = pw_opt_at(cmd, i, &it)); i++) {
+		if (o->group != group)
+			continue;
+		if (n++ == 0)
+			printf(".Ss %s\n.Bl -tag -width Ds\n", pw_opt_group_title(group));
+		print_option(&it, cmd->defaults);
+	}
+	if (n)
+		puts(".El");
+}
+
 static void print_options(const struct pw_command *cmd)
 {
-	puts(".Bl -tag -width Ds");
-	for (size_t i = 0; i < cmd->n_opts; i++)
-		print_option(&cmd->opts[i], cmd->defaults);
-	for (size_t i = 0; i < PW_OPT_N_COMMON; i++)
-		print_option(&pw_opt_common_opts[i], NULL);
-	puts(".El");
+	for (enum pw_opt_group g = 0; g < PW_OPT_N_GROUPS; g++)
+		print_group(cmd, g);
 }
 
 static void print_examples(const struct pw_command *cmd)
@@ -74,11 +88,12 @@ static void print_examples(const struct pw_command *cmd)
 
 	puts(".Bd -literal -offset indent");
 	while (*s) {
-		char line[256];
 		size_t n = strcspn(s, "\n"), skip = strspn(s, " ");
+		char *line = strndup(s + skip, n - skip);
 
-		snprintf(line, sizeof(line), "%.*s", (int)(n - skip), s + skip);
-		print_text(line);
+		if (line)
+			print_text(line);
+		free(line);
 		putchar('\n');
 		s += n + (s[n] == '\n');
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * libpagewire: put the zero-copy transmitter, or the receiver, into a program of your own.
+ * libpagewire: the zero-copy sender and the receiver, for a program of your own.
  *
  *   pagewire_open()      plan the files, start the port, map the pages
  *   pagewire_announce()  send the file table (FDT), so that receivers know the files
@@ -11,15 +11,19 @@
  *   pagewire_recv_poll()   receive for a while; hands out each file as it ends
  *   pagewire_recv_close()  list what is missing in the gap manifest, close
  *
- * One port a process (DPDK's EAL starts once), to send or to receive; a receiver on a kernel socket
- * needs none. One thread for all calls of a handle; opening a port binds it to config.core. Functions
- * return 0 or more, or a negative errno value; then pagewire_error() and pagewire_recv_error() say in
- * one sentence what went wrong and how to fix it.
+ * One port a process (DPDK's EAL starts once), to send or to receive; a receiver on a kernel socket needs
+ * none. An open that failed can be repeated in the same thread, after the close of its handle, where EAL
+ * would start with the same arguments (core, no_huge, PCI device; no more memory); else the second open
+ * fails with -EALREADY. One thread for all calls of a handle; opening a port binds it to config.core.
+ * Functions return 0 or more, or a negative errno value; then pagewire_error() and pagewire_recv_error()
+ * return one sentence with the reason and the fix.
  *
- * Opening installs a handler of SIGBUS for the whole process, once: a mapped file that somebody
- * truncates ends in an error then, and not in a crash. A SIGBUS of another cause gets the action that
- * was set before: install a handler of your own before the first open, or not at all. No other signal is
- * touched: with a vhost or virtio-user port, ignore SIGPIPE, which a peer that leaves may raise.
+ * Opening installs a handler of SIGBUS for the whole process, once: when somebody truncates a mapped file,
+ * pagewire_burst() returns -EIO and the process does not crash. A SIGBUS of another cause gets the action
+ * that was set before: install a handler of your own before the first open, or not at all. The library
+ * changes no other signal: with a vhost or virtio-user port, ignore SIGPIPE, which a peer that leaves may
+ * raise. Each file holds a descriptor while it is open: DPDK's EAL raises the soft RLIMIT_NOFILE of the
+ * process to the hard limit, and pagewire_open() fails with -EMFILE where that is too low.
  */
 #ifndef PAGEWIRE_H
 #define PAGEWIRE_H
@@ -39,7 +43,7 @@ struct pagewire; /* opaque */
  * them until pagewire_open() returns. The same holds for struct pagewire_recv_config. */
 struct pagewire_config {
 	const char *port;      /* "vhost:PATH", "0000:3b:00.0", ...; see pagewire-send(1), PORTS */
-	const char *to;        /* "239.77.0.1:4001", "[ff15::1]:4001" */
+	const char *to;        /* "239.77.0.1:4001", "[ff15::1]:4001", "host:4001" */
 	const char *from;      /* source address; default: the interface's, or a link-local one */
 	const char *core;      /* CPU list; default: any of the port's NUMA node */
 	const char *pages;     /* "hugefile", "pagecache", "stage"; default: by port and file */
@@ -70,13 +74,13 @@ uint64_t pagewire_symbols(const struct pagewire *pw, unsigned int i);
 uint64_t pagewire_bytes(const struct pagewire *pw, unsigned int i);
 const void *pagewire_pages(const struct pagewire *pw, unsigned int i);
 
-/* Sends the FDT instance that describes all files. Repeat it every second or so. May wait for a
- * full ring. */
+/* Sends the FDT instance that describes all files; repeat it about every second. May wait for the ring. */
 int pagewire_announce(struct pagewire *pw);
 
 /* Sends symbols [first, first + n) of file i, n <= PAGEWIRE_BURST; returns how many were taken,
  * from the front: 0 when the ring is full, fewer than n at the end of a source block. -EINVAL when
- * the range is not in the file. */
+ * the range is not in the file. -EIO when the file was truncated after the open, or the peer's memory is
+ * gone: the last packets may carry zeros. */
 int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned int n);
 
 void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out);
@@ -102,19 +106,19 @@ struct pagewire_recv_config {
 	const char *core;      /* of a port: CPU list; default: any of the port's NUMA node */
 	uint32_t mtu;          /* of a port: IP MTU in bytes; default 1500 */
 	uint32_t tsi;          /* take only this session; default: all */
-	unsigned int queues;   /* of a port: 1..64, each a thread; default 1: yours */
+	unsigned int queues;   /* of a port: 1..64, each with a thread; default 1, the caller's */
 	uint32_t timeout_ms;   /* silence that ends it; default 30000, UINT32_MAX: none does */
 	uint32_t wait_ms;      /* for socket, peer and link; default 30000 */
 	int resume, force, discard, require_digest;
 	int no_huge;               /* EAL memory on ordinary pages */
-	unsigned long long expect; /* over after so many files; default: when the sessions are */
+	unsigned long long expect; /* ends after so many files; default: when the sessions end */
 };
 
 struct pagewire_recv_file {
 	const char *name;   /* as received, control characters escaped */
 	uint64_t bytes;     /* of the whole file */
 	uint64_t have;      /* of them, received */
-	int good;           /* verified, on the disk, and has its name (state tells what is less) */
+	int good;           /* verified, on the disk, and has its name; else see state */
 	const char *state;  /* "complete", "unverified" (no digest was named), "refused",
 			     * "superseded"; at the end also "partial", "mismatch", "known" */
 	const char *reason; /* why it is not good: one sentence; or NULL */
@@ -124,12 +128,12 @@ struct pagewire_recv_file {
 /* As pagewire_open(): *r is set even on failure. The directory is locked until the close. */
 int pagewire_recv_open(struct pagewire_recv **r, const struct pagewire_recv_config *config);
 
-/* Receives for timeout_ms, or a few hundredths of a second more. Packets are taken in this call alone
+/* Receives for timeout_ms, or a few hundredths of a second more. Packets are received in this call only
  * (and by the threads of further queues): call it again soon.
  *   1: a file has ended, and is in *file, once each, until the next call
  *   0: none has
- *   PAGEWIRE_RECV_END: all is over, and no file is left to hand out. Those that never ended were handed
- *      out last; pagewire_recv_error() says why they did not, or "".
+ *   PAGEWIRE_RECV_END: the session is over, and every file was handed out; those that never ended
+ *      came last. pagewire_recv_error() has the reason, or "".
  *   -errno: the same, by a failure of the port or the disk */
 int pagewire_recv_poll(
 	struct pagewire_recv *r, unsigned int timeout_ms, struct pagewire_recv_file *file);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Stop signals, errors and exit codes, JSON output. */
 #include "app/cli/cli.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/utf8.h"
 
-/* The only writable global of the program: a signal handler reaches nothing else. */
+/* A global, because a signal handler has no other way to store it. */
 static volatile sig_atomic_t stop_signal;
 
 static void on_stop(int sig)
@@ -19,21 +20,21 @@ static void on_stop(int sig)
 
 void pw_stop_install(void)
 {
-	/* RESETHAND: whoever presses ^C twice means it. No RESTART: sleeping calls shall return. */
+	/* RESETHAND: a second ^C kills. No RESTART: sleeping calls return. */
 	struct sigaction sa = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND}, old;
 
 	stop_signal = 0;
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	/* A terminal that goes away; nohup wants it ignored, and keeps it so. */
+	/* The terminal was closed; nohup ignores this signal, and it stays ignored. */
 	if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &sa, NULL);
-	/* Drivers write to sockets whose peer may be gone. */
+	/* Drivers write to sockets whose peer may have left. */
 	sa.sa_handler = SIG_IGN;
 	sa.sa_flags = 0;
 	sigaction(SIGPIPE, &sa, NULL);
-	/* A file beyond `ulimit -f`: EFBIG has a sentence, a signal has none. */
+	/* A file beyond `ulimit -f`: with the signal ignored, write() fails with EFBIG. */
 	sigaction(SIGXFSZ, &sa, NULL);
 }
 
@@ -47,7 +48,7 @@ int pw_stop_signal(void)
 	return stop_signal;
 }
 
-/* Errors quote what came from files and arguments; a terminal shall not obey any of it. */
+/* Errors quote text from files and arguments: control characters must not reach the terminal. */
 static void print_plain(FILE *out, const char *s)
 {
 	for (; *s; s++)
@@ -55,41 +56,21 @@ static void print_plain(FILE *out, const char *s)
 	fputc('\n', out);
 }
 
-void pw_cli_print_word(FILE *out, const char *s)
+int pw_cli_fail_as(enum pw_exit_when when, const struct pw_err *err)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=.,:/@%";
-
-	if (*s && s[strspn(s, plain)] == '\0') {
-		fputs(s, out);
-		return;
-	}
-	fputc('\'', out);
-	for (; *s; s++) {
-		if (*s == '\'')
-			fputs("'\\''", out);
-		else
-			fputc((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s, out);
-	}
-	fputc('\'', out);
+	fputs("pagewire: error: ", stderr);
+	print_plain(stderr, err->msg);
+	return pw_exit_code(when, err->code ? err->code : EIO);
 }
 
 int pw_cli_fail(const struct pw_err *err)
 {
-	fputs("pagewire: error: ", stderr);
-	print_plain(stderr, err->msg);
-	return PW_EXIT_RUNTIME;
+	return pw_cli_fail_as(PW_WHEN_RUNNING, err);
 }
 
 int pw_cli_fail_open(const struct pw_err *err)
 {
-	static const int lacking[] = {ENODEV, ENOMEM, EPERM, EACCES, ENOSPC, ENOTSUP, ENOSYS};
-
-	pw_cli_fail(err);
-	for (size_t i = 0; i < PW_ARRAY_LEN(lacking); i++)
-		if (err->code == lacking[i])
-			return PW_EXIT_NOENV;
-	return PW_EXIT_RUNTIME;
+	return pw_cli_fail_as(PW_WHEN_OPENING, err);
 }
 
 int pw_cli_usage(const char *command, const struct pw_err *err)
@@ -99,14 +80,37 @@ int pw_cli_usage(const char *command, const struct pw_err *err)
 	return PW_EXIT_USAGE;
 }
 
+void pw_cli_print_word(FILE *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=.,:/@%";
+
+	if (*word && word[strspn(word, plain)] == '\0') {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\''", out);
+		else
+			fputc((unsigned char)*word < ' ' || *word == 0x7f ? '?' : *word, out);
+	}
+	fputc('\'', out);
+}
+
 json_t *pw_cli_json_text(const char *s)
 {
-	char out[4096];
+	json_t *text;
+	char *out;
 	size_t n = 0;
 
 	if (!s)
 		return json_null();
-	while (*s && n + 4 < sizeof(out)) {
+	out = malloc(strlen(s) + 1);
+	if (!out)
+		return NULL;
+	while (*s) {
 		size_t step = pw_utf8_len(s);
 
 		if (!step) {
@@ -118,7 +122,9 @@ json_t *pw_cli_json_text(const char *s)
 		n += step;
 		s += step;
 	}
-	return json_stringn(out, n);
+	text = json_stringn(out, n);
+	free(out);
+	return text;
 }
 
 json_t *pw_cli_json_result(const char *schema, int exit_code)
@@ -130,7 +136,7 @@ json_t *pw_cli_json_result(const char *schema, int exit_code)
 void pw_cli_print_json(json_t *result)
 {
 	if (!result) {
-		fputs("pagewire: error: write the result: out of memory\n", stderr);
+		fputs("pagewire: error: cannot write the result: out of memory\n", stderr);
 		return;
 	}
 	json_dumpf(result, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));

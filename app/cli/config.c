@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads an INI file: bounds its size, refuses control characters, hands its lines to libinih. */
 #include "app/cli/config.h"
 
 #include <errno.h>
@@ -13,10 +14,10 @@ struct reader {
 	const char *text;
 	size_t len;
 	size_t pos;
-	unsigned int line; /* of what the reader gave last; the handler is called before the next */
+	unsigned int line; /* the last one read; libinih calls on_entry() before it reads another */
 	pw_config_fn fn;
 	void *ctx;
-	int result; /* the first error: from then on the reader says "end of file" */
+	int result; /* the first error; then the reader reports the end of the file */
 	struct pw_err *err;
 };
 
@@ -26,19 +27,19 @@ int pw_config_load(const char *path, char **text, size_t *len, struct pw_err *er
 	int result = 0;
 
 	if (!f)
-		return pw_err_sys(err, errno, "read --config %.120s", path);
+		return pw_err_sys(err, errno, "cannot read --config %s", path);
 	*text = malloc(PW_CONFIG_MAX_BYTES + 1);
 	if (!*text) {
-		result = pw_err_set(err, ENOMEM, "read --config %.120s: out of memory", path);
+		result = pw_err_set(err, ENOMEM, "cannot read --config %s: out of memory", path);
 		goto close_file;
 	}
 	errno = 0;
 	*len = fread(*text, 1, PW_CONFIG_MAX_BYTES + 1, f);
 	if (ferror(f))
-		result = pw_err_sys(err, errno ? errno : EIO, "read --config %.120s", path);
+		result = pw_err_sys(err, errno ? errno : EIO, "cannot read --config %s", path);
 	else if (*len > PW_CONFIG_MAX_BYTES)
 		result = pw_err_set(err, EFBIG,
-			"read --config %.120s: longer than %u bytes; is it an INI file?", path,
+			"cannot read --config %s: longer than %u bytes; is it an INI file?", path,
 			PW_CONFIG_MAX_BYTES);
 	if (result) {
 		free(*text);
@@ -57,8 +58,8 @@ static bool has_control(const char *s, size_t len)
 	return false;
 }
 
-/* The fgets() of libinih. Indentation goes: libinih would take an indented line for a continuation
- * of the value above it, and users just mean to indent. */
+/* Takes the place of fgets() for libinih. Removes indentation: libinih takes an indented line as a
+ * continuation of the value above it, which users do not mean. */
 static char *next_line(char *buf, int size, void *stream)
 {
 	struct reader *r = stream;
@@ -79,13 +80,13 @@ static char *next_line(char *buf, int size, void *stream)
 		n = 0;
 	if (has_control(s, n)) {
 		r->result = pw_err_set(r->err, EINVAL,
-			"read %.120s:%u: a control character; is it an INI file?", r->path,
+			"cannot read %s:%u: a control character; is it an INI file?", r->path,
 			r->line);
 		return NULL;
 	}
-	/* 1 for NUL, and libinih wants room for the line's end, which we do not give it. */
+	/* One byte for NUL and two for the line's end, which libinih expects and does not get. */
 	if (n + 3 > (size_t)size) {
-		r->result = pw_err_set(r->err, EINVAL, "read %.120s:%u: longer than %d bytes",
+		r->result = pw_err_set(r->err, EINVAL, "cannot read %s:%u: longer than %d bytes",
 			r->path, r->line, size - 3);
 		return NULL;
 	}
@@ -103,7 +104,8 @@ static int on_entry(void *user, const char *section, const char *name, const cha
 		return 0;
 	if (strstr(e.value, " #") || strstr(e.value, "\t#"))
 		r->result = pw_err_set(r->err, EINVAL,
-			"read %.120s:%u: %.40s: a comment behind a value begins with ';', not '#'",
+			"cannot read %s:%u: %.40s: a comment behind a value begins with ';', not "
+			"'#'",
 			r->path, r->line, name);
 	else
 		r->result = r->fn(r->ctx, &e, r->err);
@@ -117,12 +119,12 @@ int pw_config_parse(const char *path, const char *text, size_t len, pw_config_fn
 		.path = path, .text = text, .len = len, .fn = fn, .ctx = ctx, .err = err};
 	int line = ini_parse_stream(next_line, &r, on_entry, &r);
 
-	/* A line without '=' is libinih's own error, and it reads on behind it: an entry further
-	 * down may have been refused since, but this one comes first. */
+	/* libinih reports a line without '=' and reads on. An entry below that line may have been
+	 * refused since; report the line that comes first. */
 	if (line > 0 && (!r.result || (unsigned int)line < r.line))
-		return pw_err_set(err, EINVAL, "read %.120s:%d: neither [SECTION] nor NAME = VALUE",
-			path, line);
+		return pw_err_set(err, EINVAL,
+			"cannot read %s:%d: neither [SECTION] nor NAME = VALUE", path, line);
 	if (line < 0 && !r.result)
-		return pw_err_set(err, ENOMEM, "read --config %.120s: out of memory", path);
+		return pw_err_set(err, ENOMEM, "cannot read --config %s: out of memory", path);
 	return r.result;
 }

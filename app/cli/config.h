@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * INI files for --config, read by libinih but as possibly hostile text: size and line length are
- * bounded, control characters and lines that run on are errors, and every error names its line.
+ * Reads INI files for --config with libinih. The text may be hostile: size and line length are
+ * bounded, control characters and continued lines are errors, and every error names its line.
  */
 #ifndef PW_APP_CLI_CONFIG_H
 #define PW_APP_CLI_CONFIG_H
@@ -19,10 +19,10 @@ struct pw_config_entry {
 	unsigned int line;
 };
 
-/* Non-zero ends the reading and is handed on. */
+/* A result other than 0 ends the reading and is returned to the caller of pw_config_parse(). */
 typedef int (*pw_config_fn)(void *ctx, const struct pw_config_entry *e, struct pw_err *err);
 
-/* Reads path whole; *text is for free(). */
+/* Reads the whole file; the caller frees *text. */
 int pw_config_load(const char *path, char **text, size_t *len, struct pw_err *err);
 
 /* Calls fn for each entry of text; path is for error messages. */

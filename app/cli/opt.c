@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* pw_opt_parse(): collects the items of the command line and the file, then applies them by rank. */
 #include "app/cli/opt.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@ int pw_opt_push(struct pw_opt_storage *st, const struct pw_opt_item *it, struct 
 		struct pw_opt_item *grown = realloc(st->items, room * sizeof(*grown));
 
 		if (!grown)
-			return pw_err_set(err, ENOMEM, "read options: out of memory");
+			return pw_err_set(err, ENOMEM, "cannot read options: out of memory");
 		st->items = grown;
 		st->n_room = room;
 	}
@@ -24,39 +25,113 @@ int pw_opt_push(struct pw_opt_storage *st, const struct pw_opt_item *it, struct 
 	return 0;
 }
 
-static int apply(const struct pw_opt_parse *p, void *config, struct pw_opt_common *common,
-	struct pw_err *err)
+/* How errors name an option: "--mtu", "FILE:3: mtu". */
+static char *name_of(const struct pw_opt_parse *p, const struct pw_opt_item *it)
 {
-	char what[192];
+	char *what = NULL;
+	int n = it->line ? asprintf(&what, "%s:%u: %s", p->config_path, it->line, it->opt->name)
+			 : asprintf(&what, "--%s", it->opt->name);
+
+	return n < 0 ? NULL : what;
+}
+
+static int refuse_empty(
+	const struct pw_opt_parse *p, const struct pw_opt_item *it, struct pw_err *err)
+{
+	char *what = name_of(p, it);
+	int result = pw_err_set(
+		err, EINVAL, "cannot read %s: the value is empty", what ? what : it->opt->name);
+
+	free(what);
+	return result;
+}
+
+/* All values of the highest rank at which the list was given. */
+static int apply_list(
+	struct pw_opt_parse *p, const struct pw_opt_item *first, void *config, struct pw_err *err)
+{
+	struct pw_opt_storage *st = p->st;
+	struct pw_strings list = {.v = st->words + st->n_words};
+	unsigned int rank = 0;
+	size_t i;
+
+	for (i = 0; i < st->n_items; i++)
+		if (st->items[i].opt == first->opt && st->items[i].rank > rank)
+			rank = st->items[i].rank;
+	for (i = 0; i < st->n_items; i++) {
+		const struct pw_opt_item *it = &st->items[i];
+
+		if (it->opt != first->opt || it->rank != rank)
+			continue;
+		if (!*it->value)
+			return refuse_empty(p, it, err);
+		st->words[st->n_words++] = it->value;
+		list.n++;
+	}
+	memcpy((char *)config + first->offset + first->opt->offset, &list, sizeof(list));
+	return 0;
+}
+
+static int apply_lists(struct pw_opt_parse *p, void *config, struct pw_err *err)
+{
+	struct pw_opt_storage *st = p->st;
+	int result = 0;
+
+	for (size_t i = 0; i < st->n_items && !result; i++) {
+		const struct pw_opt *o = st->items[i].opt;
+		size_t k = 0;
+
+		while (st->items[k].opt != o)
+			k++;
+		if (o->type == PW_OPT_LIST && k == i)
+			result = apply_list(p, &st->items[i], config, err);
+	}
+	return result;
+}
+
+static int apply_item(const struct pw_opt_parse *p, const struct pw_opt_item *it, void *config,
+	struct pw_opt_common *common, struct pw_err *err)
+{
+	char *what = name_of(p, it);
+	int result;
+
+	if (!what)
+		return pw_err_set(err, ENOMEM, "cannot read options: out of memory");
+	result = pw_opt_set(it->opt, what, it->value, it->off,
+		it->common ? (char *)common : (char *)config + it->offset, err);
+	free(what);
+	return result;
+}
+
+static int apply(
+	struct pw_opt_parse *p, void *config, struct pw_opt_common *common, struct pw_err *err)
+{
+	struct pw_opt_storage *st = p->st;
 
 	for (unsigned int rank = 0; rank < PW_N_RANKS; rank++) {
-		for (size_t i = 0; i < p->st->n_items; i++) {
-			const struct pw_opt_item *it = &p->st->items[i];
-			int result;
+		for (size_t i = 0; i < st->n_items; i++) {
+			const struct pw_opt_item *it = &st->items[i];
+			int result = 0;
 
-			if (it->rank != rank)
-				continue;
-			if (it->line)
-				snprintf(what, sizeof(what), "%.120s:%u: %s", p->config_path,
-					it->line, it->opt->name);
-			else
-				snprintf(what, sizeof(what), "--%s", it->opt->name);
-			result = pw_opt_set(it->opt, what, it->value, it->off,
-				it->common ? (void *)common : config, err);
+			if (it->rank == rank && it->opt->type != PW_OPT_LIST)
+				result = apply_item(p, it, config, common, err);
 			if (result)
 				return result;
 		}
 	}
-	return 0;
+	st->words = calloc(st->n_items + 1, sizeof(*st->words));
+	if (!st->words)
+		return pw_err_set(err, ENOMEM, "cannot read options: out of memory");
+	return apply_lists(p, config, err);
 }
 
-/* The live line may stand there: wipe it first, its next drawing is a fifth of a second away. */
+/* The live line may be on the terminal: wipe it before the log line. */
 static void log_over_line(void *ctx, enum pw_log_level level, const char *line)
 {
 	static const char wipe[] = "\r\033[K";
 
 	if (write(STDERR_FILENO, wipe, sizeof(wipe) - 1) < 0)
-		return; /* nor would the line itself get there */
+		return; /* the log line would fail, too */
 	pw_log_stderr(ctx, level, line);
 }
 
@@ -79,7 +154,7 @@ static int parse_all(
 	if (result)
 		return result;
 	if (p->help) {
-		pw_opt_help(p->cmd, stdout);
+		pw_opt_help(p->cmd, p->help_all, stdout);
 		return 1;
 	}
 	if (p->config_path)
@@ -104,11 +179,11 @@ int pw_opt_parse(const struct pw_command *cmd, int argc, char **argv, void *conf
 		memcpy(config, cmd->defaults, cmd->config_size);
 	p.st = calloc(1, sizeof(*p.st));
 	if (!p.st)
-		return pw_err_set(err, ENOMEM, "read options: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot read options: out of memory");
 	p.st->operands = calloc((size_t)(argc > 0 ? argc : 0) + 1, sizeof(*p.st->operands));
 	if (!p.st->operands) {
 		pw_opt_free(p.st);
-		return pw_err_set(err, ENOMEM, "read options: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot read options: out of memory");
 	}
 	ops->argv = p.st->operands;
 	result = parse_all(&p, config, ctx, err);
@@ -129,6 +204,7 @@ void pw_opt_free(void *storage)
 		return;
 	free(st->items);
 	free(st->operands);
+	free(st->words);
 	free(st->arena);
 	free(st);
 }

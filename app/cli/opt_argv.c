@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Splits the command line into items, operands and EAL arguments. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,21 +32,37 @@ static bool looks_like_option(const struct pw_command *cmd, const char *word)
 static int take_value(
 	struct pw_opt_parse *p, const char *shown, struct pw_opt_item *it, struct pw_err *err)
 {
+	char arg[PW_OPT_ARG_MAX];
+
 	if (p->next >= p->argc || looks_like_option(p->cmd, p->argv[p->next]))
 		return pw_err_set(err, EINVAL,
 			"option %.60s needs a value: --%s=%s; see pagewire %s --help", shown,
-			it->opt->name, pw_opt_arg(it->opt), p->cmd->name);
+			it->opt->name, pw_opt_arg(it->opt, arg), p->cmd->name);
 	it->value = p->argv[p->next++];
 	return 0;
+}
+
+/* "--help all" and "--help=all"; help ends the parsing. */
+static void take_help(struct pw_opt_parse *p, struct pw_opt_item *it)
+{
+	const char *value = it->value;
+
+	if (!value && p->next < p->argc)
+		value = p->argv[p->next];
+	p->help_all = value && !strcmp(value, "all");
+	if (p->help_all)
+		it->value = NULL;
 }
 
 static int take_item(struct pw_opt_parse *p, struct pw_opt_item *it, struct pw_err *err)
 {
 	struct pw_opt_common common = {0};
-	char what[16];
+	char what[16]; /* "--verbose" is the longest */
 	int result;
 
 	it->rank = PW_RANK_ARGV;
+	if (it->common && !strcmp(it->opt->name, "help"))
+		take_help(p, it);
 	result = pw_opt_push(p->st, it, err);
 	if (result || !it->common)
 		return result;
@@ -62,8 +79,8 @@ static int scan_long(struct pw_opt_parse *p, const char *word, struct pw_err *er
 {
 	const char *equals = strchr(word, '=');
 	struct pw_opt_item it = {.value = equals ? equals + 1 : NULL};
-	char name[64];
-	size_t n = equals ? (size_t)(equals - word) : strlen(word);
+	char name[64]; /* no option has a longer name; errors quote the beginning */
+	const size_t n = equals ? (size_t)(equals - word) : strlen(word);
 	int result = 0;
 
 	snprintf(name, sizeof(name), "%.*s", (int)pw_min_u64(n, sizeof(name)), word);
@@ -118,8 +135,9 @@ int pw_opt_scan_argv(struct pw_opt_parse *p, struct pw_err *err)
 		if (!strcmp(word, "--")) {
 			if (!p->cmd->takes_eal)
 				return pw_err_set(err, EINVAL,
-					"no EAL arguments are taken after --; a file whose name "
-					"begins with - is written ./-NAME");
+					"cannot take what follows --: this command has no EAL "
+					"arguments; write a file whose name begins with - as "
+					"./-NAME");
 			p->ops->eal_argv = p->argv + p->next;
 			p->ops->n_eal = p->argc - p->next;
 			return 0;
@@ -130,8 +148,9 @@ int pw_opt_scan_argv(struct pw_opt_parse *p, struct pw_err *err)
 			result = scan_short(p, word + 1, err);
 		else if (!p->cmd->operands)
 			return pw_err_set(err, EINVAL,
-				"operand '%.60s' is one too many; see pagewire %s --help", word,
-				p->cmd->name);
+				"cannot take operand '%.60s': the command has none; see pagewire "
+				"%s --help",
+				word, p->cmd->name);
 		else
 			p->ops->argv[p->ops->n++] = word;
 	}

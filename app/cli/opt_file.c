@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Turns the entries of a --config file into items of the command that runs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static const struct pw_command *find_command(const struct pw_command *self, cons
 	return NULL;
 }
 
-/* Whether any command knows key: [common] is for all of them, each takes what it has. */
+/* True when any command has an option key: in [common] each command takes the keys that it has. */
 static bool known_somewhere(const char *key)
 {
 	struct pw_opt_item it;
@@ -34,10 +35,10 @@ static int take_entry(struct pw_opt_parse *p, struct pw_opt_item *it,
 	size_t len = strlen(e->value) + 1;
 
 	if (it->common && (!strcmp(it->opt->name, "help") || !strcmp(it->opt->name, "config")))
-		return pw_err_set(err, EINVAL, "read %.120s:%u: %s belongs on the command line",
+		return pw_err_set(err, EINVAL, "cannot read %s:%u: %s belongs on the command line",
 			p->config_path, e->line, it->opt->name);
 	if (len > st->arena_len - st->arena_used)
-		return pw_err_set(err, EFBIG, "read %.120s:%u: the file's values are too long",
+		return pw_err_set(err, EFBIG, "cannot read %s:%u: the file's values are too long",
 			p->config_path, e->line);
 	it->value = memcpy(st->arena + st->arena_used, e->value, len);
 	st->arena_used += len;
@@ -54,12 +55,13 @@ static int on_entry(void *ctx, const struct pw_config_entry *e, struct pw_err *e
 
 	if (!e->section[0])
 		return pw_err_set(err, EINVAL,
-			"read %.120s:%u: %.40s stands before any section; write [%s] or [common] "
+			"cannot read %s:%u: %.40s stands before any section; write [%s] or "
+			"[common] "
 			"above it",
 			p->config_path, e->line, e->key, p->cmd->name);
 	if (!cmd)
 		return pw_err_set(err, EINVAL,
-			"read %.120s:%u: section [%.40s] is neither [common] nor a command",
+			"cannot read %s:%u: section [%.40s] is neither [common] nor a command",
 			p->config_path, e->line, e->section);
 	if (cmd->missing)
 		return 0; /* its options are not in this build: nothing to compare with */
@@ -68,7 +70,7 @@ static int on_entry(void *ctx, const struct pw_config_entry *e, struct pw_err *e
 
 		if (common && known_somewhere(e->key))
 			return 0;
-		return pw_err_set(err, EINVAL, "read %.120s:%u: option %.40s is unknown%s%s%s",
+		return pw_err_set(err, EINVAL, "cannot read %s:%u: option %.40s is unknown%s%s%s",
 			p->config_path, e->line, e->key, near ? "; did you mean " : "",
 			near ? near : "", near ? "?" : "");
 	}
@@ -90,7 +92,7 @@ int pw_opt_scan_file(struct pw_opt_parse *p, struct pw_err *err)
 	if (st->arena)
 		result = pw_config_parse(p->config_path, text, len, on_entry, p, err);
 	else
-		result = pw_err_set(err, ENOMEM, "read options: out of memory");
+		result = pw_err_set(err, ENOMEM, "cannot read options: out of memory");
 	free(text);
 	return result;
 }

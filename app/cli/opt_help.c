@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Prints --help: the basic options by group, or all of them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/cli/opt_private.h"
@@ -7,31 +9,23 @@
 #define HELP_COLUMN 28
 #define HELP_WIDTH  92
 
-const struct pw_opt pw_opt_common_opts[PW_OPT_N_COMMON] = {
-	{.name = "help",
-		.letter = 'h',
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct pw_opt_common, help),
-		.help = "print this help and exit"},
-	{.name = "config",
-		.type = PW_OPT_STRING,
-		.offset = offsetof(struct pw_opt_common, config),
-		.arg = "FILE",
-		.help = "read options from an INI file: [common] and a section named as the "
-			"command, the same names as here; the command line wins"},
-	{.name = "verbose",
-		.letter = 'v',
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct pw_opt_common, verbose),
-		.help = "log more, DPDK's own messages included"},
-	{.name = "quiet",
-		.letter = 'q',
-		.type = PW_OPT_FLAG,
-		.offset = offsetof(struct pw_opt_common, quiet),
-		.help = "log errors only, draw no live line"},
-};
+const char *pw_opt_group_title(enum pw_opt_group group)
+{
+	static const char *const titles[PW_OPT_N_GROUPS] = {
+		[PW_OPT_MAIN] = "Main options",
+		[PW_OPT_PACKETS] = "Packets",
+		[PW_OPT_SPEED] = "Speed and repetition",
+		[PW_OPT_FILES] = "Files",
+		[PW_OPT_MEASURE] = "What is measured, and how",
+		[PW_OPT_PORT] = "Port and DPDK",
+		[PW_OPT_OUTPUT] = "Output",
+		[PW_OPT_COMMON] = "Common options",
+	};
 
-/* How much of text fits room, whole words; one that is wider goes on its own line. */
+	return titles[group];
+}
+
+/* How much of text fits room, in whole words; a longer word goes on its own line. */
 static int fit(const char *text, int room)
 {
 	int n = 0;
@@ -45,7 +39,7 @@ static int fit(const char *text, int room)
 	return n ? n : (int)strcspn(text, " ");
 }
 
-/* Prints text right of HELP_COLUMN; the cursor stands at column. */
+/* Prints text right of HELP_COLUMN; the cursor is in the given column. */
 static void print_wrapped(FILE *out, const char *text, int column)
 {
 	if (column > HELP_COLUMN - 2) {
@@ -73,50 +67,81 @@ static void print_examples(FILE *out, const char *lines)
 	}
 }
 
-const char *pw_opt_arg(const struct pw_opt *o)
+static void print_option(FILE *out, const struct pw_opt_item *it, const void *defaults)
 {
-	if (o->type == PW_OPT_FLAG)
-		return NULL;
-	return o->arg ? o->arg : o->type == PW_OPT_CHOICE ? o->choices : "VALUE";
-}
-
-static void print_option(FILE *out, const struct pw_opt *o, const void *defaults)
-{
-	const char *arg = pw_opt_arg(o);
-	char text[768], value[128] = "";
+	const struct pw_opt *o = it->opt;
+	char arg[PW_OPT_ARG_MAX], value[128] = "";
+	char *text = NULL;
 	int n;
 
 	n = fprintf(out, o->letter ? "  -%c, --%s" : "  %c   --%s", o->letter ? o->letter : ' ',
 		o->name);
-	if (arg)
+	if (pw_opt_arg(o, arg)[0])
 		n += fprintf(out, " %s", arg);
-	if (defaults && !strstr(o->help, "default"))
-		pw_opt_show(o, defaults, value, sizeof(value));
-	snprintf(text, sizeof(text), "%s%s%s%s", o->help, value[0] ? " (default " : "", value,
-		value[0] ? ")" : "");
-	print_wrapped(out, text, n);
+	if (defaults && !it->common && !strstr(o->help, "default"))
+		pw_opt_show(o, (const char *)defaults + it->offset, value, sizeof(value));
+	if (asprintf(&text, "%s%s%s%s", o->help, value[0] ? " (default " : "", value,
+		    value[0] ? ")" : "") < 0)
+		text = NULL;
+	print_wrapped(out, text ? text : o->help, n);
+	free(text);
 }
 
 static bool takes_port(const struct pw_command *cmd)
 {
-	for (size_t i = 0; i < cmd->n_opts; i++)
-		if (!strcmp(cmd->opts[i].name, "port"))
+	const struct pw_opt *o;
+
+	for (size_t i = 0; (o = pw_opt_at(cmd, i, NULL)); i++)
+		if (!strcmp(o->name, "port"))
 			return true;
 	return false;
 }
 
-void pw_opt_help(const struct pw_command *cmd, FILE *out)
+/* Commands with few options mark none as basic. */
+static bool marks_basic(const struct pw_command *cmd)
 {
+	const struct pw_opt *o;
+
+	for (size_t i = 0; (o = pw_opt_at(cmd, i, NULL)) && o->group != PW_OPT_COMMON; i++)
+		if (o->basic)
+			return true;
+	return false;
+}
+
+/* Returns how many options of the group were left out. */
+static size_t print_group(
+	FILE *out, const struct pw_command *cmd, enum pw_opt_group group, bool all)
+{
+	struct pw_opt_item it = {0};
+	const struct pw_opt *o;
+	size_t n = 0, n_hidden = 0;
+
+	for (size_t i = 0; (o = pw_opt_at(cmd, i, &it)); i++) {
+		if (o->group != group)
+			continue;
+		if (!all && !o->basic) {
+			n_hidden++;
+			continue;
+		}
+		if (n++ == 0)
+			fprintf(out, "\n%s:\n", pw_opt_group_title(group));
+		print_option(out, &it, cmd->defaults);
+	}
+	return n_hidden;
+}
+
+void pw_opt_help(const struct pw_command *cmd, bool all, FILE *out)
+{
+	size_t n_hidden = 0;
+
+	all |= !marks_basic(cmd);
 	fprintf(out, "usage: pagewire %s [OPTIONS]%s%s%s\n\n%s\n", cmd->name,
 		cmd->operands ? " " : "", cmd->operands ? cmd->operands : "",
 		cmd->takes_eal ? " [-- EAL-ARGUMENTS]" : "", cmd->summary);
-	if (cmd->n_opts)
-		fputs("\nOptions:\n", out);
-	for (size_t i = 0; i < cmd->n_opts; i++)
-		print_option(out, &cmd->opts[i], cmd->defaults);
-	fputs("\nCommon options:\n", out);
-	for (size_t i = 0; i < PW_OPT_N_COMMON; i++)
-		print_option(out, &pw_opt_common_opts[i], NULL);
+	for (enum pw_opt_group g = 0; g < PW_OPT_N_GROUPS; g++)
+		n_hidden += print_group(out, cmd, g, all);
+	if (n_hidden)
+		fprintf(out, "\n%zu more options: pagewire %s --help all\n", n_hidden, cmd->name);
 	if (takes_port(cmd))
 		fputs("\nPORTS:\n"
 		      "  0000:3b:00.0 (PCI), vhost:PATH, virtio-user:PATH, memif:PATH, "
@@ -125,7 +150,7 @@ void pw_opt_help(const struct pw_command *cmd, FILE *out)
 		      "(net_ring0,...)\n",
 			out);
 	if (cmd->takes_eal)
-		fputs("\nWhat follows -- goes to DPDK's EAL as it is.\n", out);
+		fputs("\nArguments after -- go to DPDK's EAL unchanged.\n", out);
 	if (cmd->missing)
 		fprintf(out, "\nNote: %s.\n", cmd->missing);
 	if (cmd->examples)

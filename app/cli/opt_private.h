@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to the option engine, and for who reads its tables: --help, the man pages. */
+/* Internal to the option engine, and for readers of its tables: --help, the man pages, the tests. */
 #ifndef PW_APP_CLI_OPT_PRIVATE_H
 #define PW_APP_CLI_OPT_PRIVATE_H
 
 #include "app/cli/opt.h"
+#include "base/strings.h"
 
-/* What the common options fill. */
+/* The common options fill this. */
 struct pw_opt_common {
 	bool help;
 	const char *config;
@@ -13,12 +14,12 @@ struct pw_opt_common {
 	bool quiet;
 };
 
-#define PW_OPT_N_COMMON 4
-extern const struct pw_opt pw_opt_common_opts[PW_OPT_N_COMMON];
+#define PW_OPT_ARG_MAX 160 /* bytes of the text for an option's argument; a test checks it */
 
 /* A word on the command line or a line of the file, before it is read into the config. */
 struct pw_opt_item {
 	const struct pw_opt *opt;
+	size_t offset;     /* of the struct that opt's offset counts from, in the config */
 	const char *value; /* NULL: a bare flag */
 	bool common;       /* fills struct pw_opt_common, not the command's config */
 	bool off;          /* --no-NAME */
@@ -28,11 +29,13 @@ struct pw_opt_item {
 
 enum { PW_RANK_FILE_COMMON, PW_RANK_FILE_COMMAND, PW_RANK_ARGV, PW_N_RANKS };
 
-/* What outlives the parsing: values point in here. */
+/* This outlives the parsing: values point into it. */
 struct pw_opt_storage {
 	struct pw_opt_item *items;
 	size_t n_items, n_room;
 	char **operands;
+	const char **words; /* n_items: the values of lists */
+	size_t n_words;
 	char *arena; /* the config file's values, NUL-terminated */
 	size_t arena_used, arena_len;
 };
@@ -45,12 +48,16 @@ struct pw_opt_parse {
 	struct pw_opt_storage *st;
 	struct pw_operands *ops;
 	const char *config_path;
-	bool help;
+	bool help, help_all;
 };
+
+/* Option i of cmd, shared rows first, then its own, then the common ones; NULL behind the last. it:
+ * gets opt, offset and common; may be NULL. */
+const struct pw_opt *pw_opt_at(const struct pw_command *cmd, size_t i, struct pw_opt_item *it);
 
 int pw_opt_push(struct pw_opt_storage *st, const struct pw_opt_item *it, struct pw_err *err);
 
-/* Fill it->opt, common and off; false when cmd has no such option. */
+/* Fill it->opt, offset, common and off; false when cmd has no such option. */
 bool pw_opt_find(const struct pw_command *cmd, const char *name, struct pw_opt_item *it);
 bool pw_opt_find_letter(const struct pw_command *cmd, char letter, struct pw_opt_item *it);
 /* The option of cmd that word may have meant, or NULL. */
@@ -60,24 +67,18 @@ const char *pw_opt_nearest(const struct pw_command *cmd, const char *word);
 int pw_opt_scan_argv(struct pw_opt_parse *p, struct pw_err *err);
 int pw_opt_scan_file(struct pw_opt_parse *p, struct pw_err *err);
 
-/* Reads value into base + o->offset. what: how errors name the option ("--mtu", "FILE:3: mtu").
- * A flag's value may be NULL, for true; off turns it round. */
+/* Reads value into base + o->offset; not for lists. what: how errors name the option ("--mtu",
+ * "FILE:3: mtu"). A flag's value may be NULL, for true; off inverts it. */
 int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool off, void *base,
 	struct pw_err *err);
 
-/* What help calls the option's argument; NULL for flags. */
-const char *pw_opt_arg(const struct pw_opt *o);
+const char *pw_opt_group_title(enum pw_opt_group group);
 
-/* What base + o->offset holds, as it would be written ("1500", "1 s", "auto"); "" where that says
- * nothing: flags, empty strings, zeros, UINT64_MAX. Returns buf. */
+/* The name of the option's argument ("BYTES", "auto|va|pa"); "" for flags. Returns buf. */
+char *pw_opt_arg(const struct pw_opt *o, char buf[PW_OPT_ARG_MAX]);
+
+/* The value at base + o->offset in the form that the command line takes ("1500", "1s", "auto"); ""
+ * for values that mean "not given": flags, empty strings, zeros, UINT64_MAX. Returns buf. */
 char *pw_opt_show(const struct pw_opt *o, const void *base, char *buf, size_t len);
-
-/* The nearest of some candidates to a mistyped word: start zeroed, try each, look at best. */
-struct pw_nearest {
-	const char *best; /* NULL: none is near */
-	unsigned int distance;
-};
-
-void pw_nearest_try(struct pw_nearest *n, const char *word, const char *candidate);
 
 #endif

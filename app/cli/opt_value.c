@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the value of an option into its field, and shows a field as the command line takes it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,34 +23,88 @@ static int set_flag(const char *what, const char *value, bool off, bool *out, st
 		}
 	}
 	return pw_err_set(err, EINVAL,
-		"read %s '%.60s': not a truth value; write true, false, yes, no, on or off", what,
-		value);
+		"cannot read %s '%s': not a truth value; write true, false, yes, no, on or off",
+		what, value);
+}
+
+/* Fields of 1, 2, 4 or 8 bytes. */
+static void store(void *at, size_t size, uint64_t v)
+{
+	const uint32_t v4 = (uint32_t)v;
+	const uint16_t v2 = (uint16_t)v;
+	const uint8_t v1 = (uint8_t)v;
+
+	memcpy(at,
+		size == 1   ? (const void *)&v1
+		: size == 2 ? (const void *)&v2
+		: size == 4 ? (const void *)&v4
+			    : &v,
+		size);
+}
+
+static uint64_t load(const void *at, size_t size)
+{
+	uint64_t v8;
+	uint32_t v4;
+	uint16_t v2;
+
+	switch (size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		memcpy(&v2, at, sizeof(v2));
+		return v2;
+	case 4:
+		memcpy(&v4, at, sizeof(v4));
+		return v4;
+	default:
+		memcpy(&v8, at, sizeof(v8));
+		return v8;
+	}
+}
+
+/* A row without a size has the largest field of its type. */
+static size_t size_of(const struct pw_opt *o)
+{
+	return o->size ? o->size : o->type == PW_OPT_CHOICE ? sizeof(int) : sizeof(uint64_t);
+}
+
+static uint64_t most_of(size_t size)
+{
+	return size < 8 ? (1ull << 8 * size) - 1 : UINT64_MAX;
+}
+
+static int set_uint(
+	const struct pw_opt *o, const char *what, const char *value, void *at, struct pw_err *err)
+{
+	const size_t size = size_of(o);
+	uint64_t v;
+	int r = pw_units_parse_u64(what, value, o->min, o->max ? o->max : most_of(size), &v, err);
+
+	if (r == 0)
+		store(at, size, v);
+	return r;
 }
 
 static int set_choice(
-	const char *what, const char *choices, const char *value, int *out, struct pw_err *err)
+	const struct pw_opt *o, const char *what, const char *value, void *at, struct pw_err *err)
 {
-	size_t want = strlen(value);
-	int i = 0;
+	char arg[PW_OPT_ARG_MAX];
 
-	for (const char *c = choices;; i++) {
-		size_t n = strcspn(c, "|");
-
-		if (want == n && !memcmp(c, value, n)) {
-			*out = i;
+	for (const struct pw_opt_choice *c = o->choices; c->name; c++) {
+		if (!strcmp(c->name, value)) {
+			store(at, size_of(o), c->value);
 			return 0;
 		}
-		if (!c[n])
-			break;
-		c += n + 1;
 	}
-	return pw_err_set(err, EINVAL, "read %s '%.60s': not one of %s", what, value, choices);
+	return pw_err_set(
+		err, EINVAL, "cannot read %s '%s': not one of %s", what, value, pw_opt_arg(o, arg));
 }
 
 static int set_string(const char *what, const char *value, const char **out, struct pw_err *err)
 {
 	if (!*value)
-		return pw_err_set(err, EINVAL, "read %s: the value is empty", what);
+		return pw_err_set(err, EINVAL, "cannot read %s: the value is empty", what);
 	*out = value;
 	return 0;
 }
@@ -64,9 +119,8 @@ int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool
 		return set_flag(what, value, off, at, err);
 	case PW_OPT_STRING:
 		return set_string(what, value, at, err);
-	case PW_OPT_U64:
-		return pw_units_parse_u64(
-			what, value, o->min, o->max ? o->max : UINT64_MAX, at, err);
+	case PW_OPT_UINT:
+		return set_uint(o, what, value, at, err);
 	case PW_OPT_SIZE:
 		return pw_units_parse_size(what, value, at, err);
 	case PW_OPT_DURATION:
@@ -74,19 +128,29 @@ int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool
 	case PW_OPT_RATE:
 		return pw_units_parse_rate(what, value, at, err);
 	case PW_OPT_CHOICE:
-		return set_choice(what, o->choices, value, at, err);
+		return set_choice(o, what, value, at, err);
+	case PW_OPT_LIST:
+		break;
 	}
-	return pw_err_set(err, EINVAL, "read %s: its table entry has no known type", what);
+	return pw_err_set(err, EINVAL, "cannot read %s: its table entry has no single value", what);
 }
 
-static void show_choice(const char *choices, int index, char *buf, size_t len)
+char *pw_opt_arg(const struct pw_opt *o, char buf[PW_OPT_ARG_MAX])
 {
-	for (; index > 0 && *choices; index--)
-		choices += strcspn(choices, "|") + (strchr(choices, '|') != NULL);
-	snprintf(buf, len, "%.*s", (int)strcspn(choices, "|"), choices);
+	size_t n = 0;
+
+	snprintf(buf, PW_OPT_ARG_MAX, "%s",
+		o->type == PW_OPT_FLAG ? ""
+		: o->arg               ? o->arg
+				       : "VALUE");
+	if (o->type != PW_OPT_CHOICE || o->arg)
+		return buf;
+	for (const struct pw_opt_choice *c = o->choices; c->name && n < PW_OPT_ARG_MAX; c++)
+		n += (size_t)snprintf(buf + n, PW_OPT_ARG_MAX - n, "%s%s", n ? "|" : "", c->name);
+	return buf;
 }
 
-/* The largest unit that gives a whole number: what is shown can be typed in again. */
+/* The largest unit that gives a whole number, so that the text can be typed in again. */
 static void show_scaled(uint64_t v, const uint64_t *factors, const char *const *names, size_t n,
 	char *buf, size_t len)
 {
@@ -114,28 +178,32 @@ static void show_duration(uint64_t v, char *buf, size_t len)
 	show_scaled(v, factors, names, PW_ARRAY_LEN(factors), buf, len);
 }
 
+static void show_choice(const struct pw_opt *o, uint64_t v, char *buf, size_t len)
+{
+	for (const struct pw_opt_choice *c = o->choices; c->name; c++)
+		if (c->value == v)
+			snprintf(buf, len, "%s", c->name);
+}
+
 char *pw_opt_show(const struct pw_opt *o, const void *base, char *buf, size_t len)
 {
 	const void *at = (const char *)base + o->offset;
 	const char *s = NULL;
 	uint64_t v = 0;
-	int choice = 0;
 
 	buf[0] = '\0';
 	if (o->type == PW_OPT_STRING)
 		memcpy(&s, at, sizeof(s));
-	else if (o->type == PW_OPT_CHOICE)
-		memcpy(&choice, at, sizeof(choice));
-	else if (o->type != PW_OPT_FLAG && o->type != PW_OPT_RATE)
-		memcpy(&v, at, sizeof(v));
+	else if (o->type != PW_OPT_FLAG && o->type != PW_OPT_RATE && o->type != PW_OPT_LIST)
+		v = load(at, size_of(o));
 
-	if (v == UINT64_MAX) /* how tables say "not given" where 0 is a value */
+	if (v == most_of(size_of(o))) /* the default "not given" where 0 is a value */
 		v = 0;
 	if (s)
 		snprintf(buf, len, "%s", s);
 	else if (o->type == PW_OPT_CHOICE)
-		show_choice(o->choices, choice, buf, len);
-	else if (v && o->type == PW_OPT_U64)
+		show_choice(o, v, buf, len);
+	else if (v && o->type == PW_OPT_UINT)
 		snprintf(buf, len, "%llu", (unsigned long long)v);
 	else if (v && o->type == PW_OPT_SIZE)
 		show_size(v, buf, len);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Draws the live line: what is done, rate, ETA, loss. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,16 @@ void pw_progress_init(struct pw_progress *p, bool tty, bool forced)
 	p->tty = tty;
 	p->start_ns = pw_clock_ns();
 	p->last_ns = p->start_ns;
+}
+
+void pw_progress_phase(
+	struct pw_progress *p, uint64_t now_ns, const char *verb, uint64_t bytes_done)
+{
+	if (p->verb && !strcmp(p->verb, verb))
+		return;
+	p->verb = verb;
+	p->start_ns = p->last_ns = now_ns;
+	p->start_bytes = p->last_bytes = bytes_done;
 }
 
 bool pw_progress_due(const struct pw_progress *p, uint64_t now_ns)
@@ -60,16 +71,16 @@ static size_t append_done(char *line, size_t n, uint64_t bytes, uint64_t total)
 		bytes < total ? 100.0 * (double)bytes / (double)total : 100.0);
 }
 
-/* The mean since the start foretells better than the last fifth of a second. */
+/* Extrapolates the mean rate of the phase, which varies less than the current rate. */
 static size_t append_eta(char *line, size_t n, const struct pw_progress *p, uint64_t now_ns,
 	uint64_t bytes, uint64_t total)
 {
 	double spent_ns = (double)(now_ns - p->start_ns), left_ns;
 	char buf[32];
 
-	if (!bytes || bytes >= total)
+	if (bytes <= p->start_bytes || bytes >= total)
 		return n;
-	left_ns = spent_ns * ((double)(total - bytes) / (double)bytes);
+	left_ns = spent_ns * ((double)(total - bytes) / (double)(bytes - p->start_bytes));
 	if (left_ns > 1e18)
 		return n;
 	pw_units_duration(buf, sizeof(buf), (uint64_t)left_ns);
@@ -89,8 +100,8 @@ void pw_progress_say(struct pw_progress *p, uint64_t now_ns, const char *line)
 	p->last_ns = now_ns;
 }
 
-void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, const char *verb, uint64_t bytes,
-	uint64_t total_bytes, uint64_t packets, double loss)
+void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, uint64_t bytes, uint64_t total_bytes,
+	uint64_t packets, double loss)
 {
 	double seconds = (double)(now_ns - p->last_ns) / 1e9;
 	char line[LINE_MAX], rate[32], pps[32];
@@ -102,9 +113,11 @@ void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, const char *verb, 
 		bytes > p->last_bytes ? (double)(bytes - p->last_bytes) * 8.0 / seconds : 0.0);
 	pw_units_pps(pps, sizeof(pps),
 		packets > p->last_packets ? (double)(packets - p->last_packets) / seconds : 0.0);
-	n = append(line, n, "%s", verb);
+	n = append(line, n, "%s", p->verb ? p->verb : "done");
 	n = append_done(line, n, bytes, total_bytes);
-	n = append(line, n, ", %s, %s", rate, pps);
+	n = append(line, n, ", %s", rate);
+	if (packets) /* none while files are read */
+		n = append(line, n, ", %s", pps);
 	n = append_eta(line, n, p, now_ns, bytes, total_bytes);
 	if (loss >= 0.0)
 		n = append(line, n, ", loss %.2f %%", loss * 100.0);

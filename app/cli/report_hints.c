@@ -16,7 +16,7 @@ static void hint_sessions(const struct pw_recv_run *run)
 			"%" PRIu64 " packets of TSI %" PRIu64 " from %s were ignored: %s",
 			list[i].packets, list[i].tsi,
 			pw_host_key_format(from, sizeof(from), list[i].from),
-			run->opt->tsi != UINT64_MAX || run->source.family
+			run->opt->set.tsi_given || run->opt->udp.source.family
 				? "--tsi or --source names another session"
 				: "no file table (FDT) of this session came; was its sender "
 				  "started earlier, and does it repeat its tables "
@@ -39,8 +39,8 @@ static void hint_missed(const struct pw_recv_run *run, uint64_t missed)
 	pw_warn(&run->ctx->log,
 		"%" PRIu64 " packets were dropped because %s was full: this receiver took %s; send "
 		"with a --rate below that, or raise %s",
-		missed, run->opt->port ? "the port's receive ring" : "the socket's buffer", rate,
-		run->opt->port ? "--queue-size" : "--rcvbuf");
+		missed, run->opt->port.port ? "the port's receive ring" : "the socket's buffer",
+		rate, run->opt->port.port ? "--queue-size" : "--rcvbuf");
 }
 
 static void hint_frames(const struct pw_recv_run *run, const struct pw_rx_counters *c)
@@ -48,8 +48,9 @@ static void hint_frames(const struct pw_recv_run *run, const struct pw_rx_counte
 	const struct pw_log *log = &run->ctx->log;
 
 	if (c->too_long)
-		pw_warn(log, "%" PRIu64 " frames were longer than %" PRIu64 " bytes: raise --mtu%s",
-			c->too_long, run->opt->mtu, run->opt->port ? "" : " at the sender's path");
+		pw_warn(log, "%" PRIu64 " frames were longer than %" PRIu32 " bytes: raise --mtu%s",
+			c->too_long, run->opt->port.mtu,
+			run->opt->port.port ? "" : " at the sender's path");
 	if (c->partial_checksum)
 		pw_info(log,
 			"%" PRIu64
@@ -93,7 +94,7 @@ static void hint_digests(const struct pw_recv_run *run)
 	struct pw_recv_status st;
 
 	pw_recv_status(run->recv, &st);
-	if (run->opt->require_digest && !run->opt->discard && st.n_unverified)
+	if (run->opt->set.require_digest && !run->opt->set.discard && st.n_unverified)
 		pw_warn(&run->ctx->log,
 			"%" PRIu64 " files are unverified, which --require-digest does not accept: "
 			"their sender named no digest",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What became of --rate: how near it came, what was lost, and how the bursts lay in time. */
+/* Prints how well --rate was held: the rate achieved, the time lost, the gaps between bursts. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -7,14 +7,13 @@
 #include "app/cli/report_send.h"
 #include "base/units.h"
 
-#define LATE_SHARE 0.001 /* of the time: from here on the shortfall is said */
+#define LATE_SHARE 0.001 /* of the time: less lost time is not reported */
 
 static double seconds(const struct pw_job *job)
 {
 	return (double)job->result.data_ns / 1e9;
 }
 
-/* Of what was paced, the last packet's time of the rate included. */
 static double per_second(const struct pw_job *job, uint64_t n)
 {
 	const double s = seconds(job);
@@ -22,7 +21,7 @@ static double per_second(const struct pw_job *job, uint64_t n)
 	return s > 0 ? (double)n / s : 0;
 }
 
-/* Of what the rate holds: since its start where the sender holds it, else of the whole session. */
+/* Bits that the rate applies to: since its start where the sender holds it, else of the session. */
 static uint64_t held_bits(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	return job->result.pace.on ? job->result.pace.bits : 8 * c->wire_bytes;
@@ -35,29 +34,29 @@ static uint64_t held_packets(const struct pw_job *job, const struct pw_tx_counte
 
 static void print_port(const struct pw_job *job)
 {
-	const uint64_t n = job->opt->queues;
+	const unsigned int n = pw_job_n_queues(job->opt);
 
 	printf("; held by the port, %u Mbit/s", job->info.queue_mbps);
 	if (n > 1)
-		printf(" on each of %" PRIu64 " queues", n);
+		printf(" on each of %u queues", n);
 }
 
 void pw_send_rate_human(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	const struct pw_pace *p = &job->result.pace;
-	const bool bits = job->opt->rate.unit == PW_RATE_BPS;
+	const bool bits = job->opt->set.rate.unit == PW_RATE_BPS;
 	const double late = p->late_ns / 1e9;
 	char asked[32], got[32];
 
-	if (job->opt->rate.unit == PW_RATE_NONE || job->result.data_ns == 0)
+	if (job->opt->set.rate.unit == PW_RATE_NONE || job->result.data_ns == 0)
 		return;
 	if (bits)
 		printf("rate: asked %s, achieved %s of Ethernet frames",
-			pw_units_bitrate(asked, sizeof(asked), job->opt->rate.value),
+			pw_units_bitrate(asked, sizeof(asked), job->opt->set.rate.value),
 			pw_units_bitrate(got, sizeof(got), per_second(job, held_bits(job, c))));
 	else
 		printf("rate: asked %s, achieved %s",
-			pw_units_pps(asked, sizeof(asked), job->opt->rate.value),
+			pw_units_pps(asked, sizeof(asked), job->opt->set.rate.value),
 			pw_units_pps(got, sizeof(got), per_second(job, held_packets(job, c))));
 	if (job->info.queue_mbps)
 		print_port(job);
@@ -101,10 +100,10 @@ json_t *pw_send_rate_json(const struct pw_job *job, const struct pw_tx_counters 
 {
 	static const char *const units[] = {"none", "bps", "pps"};
 	const struct pw_pace *p = &job->result.pace;
-	const struct pw_rate *rate = &job->opt->rate;
+	const struct pw_rate *rate = &job->opt->set.rate;
 	json_t *o = json_pack("{s:{s:s, s:f}, s:f, s:s}", "rate_asked", "unit", units[rate->unit],
 		"value", rate->value, "rate_achieved_bps", per_second(job, held_bits(job, c)),
-		"pacing", pw_job_pace_name(job));
+		"pacing", pw_job_pace_name(job->opt, job->info.queue_mbps));
 
 	if (rate->unit != PW_RATE_NONE)
 		json_object_set_new(

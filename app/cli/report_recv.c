@@ -35,7 +35,7 @@ static struct figures figures_of(const struct pw_recv_run *run)
 	return f;
 }
 
-/* One packet alone takes no time, so it has no rate. */
+/* A single packet takes no time: it has no rate. */
 static void print_totals(const struct figures *f)
 {
 	char size[32], time[32], rate[32];
@@ -134,15 +134,15 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps, bool n
 	fputs("\nto repair, start the receiver first, then send with a copy of that manifest:\n"
 	      "  pagewire recv",
 		stdout);
-	print_option("port", o->port);
+	print_option("port", o->port.port);
 	print_option("listen", o->listen);
-	print_option("interface", o->interface);
-	print_option("out", o->out);
-	print_option("gaps", o->gaps);
-	if (o->port && o->mtu != 1500)
-		printf(" --mtu %" PRIu64, o->mtu);
+	print_option("interface", o->udp.interface);
+	print_option("out", o->set.out_dir);
+	print_option("gaps", o->set.gaps_path);
+	if (o->port.port && o->port.mtu != 1500)
+		printf(" --mtu %" PRIu32, o->port.mtu);
 	printf("%s --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
-		o->no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
+		o->port.no_huge ? " --no-huge" : "", o->listen ? o->listen : "ADDR:PORT");
 	pw_cli_print_word(stdout, gaps);
 	fputs(names_lost ? "\nFILE... must be all files of the session: some were never named\n"
 			 : "\n",
@@ -160,7 +160,7 @@ static void print_text(const struct pw_recv_run *run)
 					      : pw_stop_signal() == SIGHUP ? "SIGHUP"
 									   : "SIGINT");
 	print_totals(&f);
-	if (run->opt->durable)
+	if (run->opt->set.not_durable)
 		puts("--durable no: the files may not be on the disk yet");
 	if (gaps)
 		print_repair(run, gaps, f.st.n_never_named != 0);
@@ -233,11 +233,11 @@ static json_t *json_queue_packets(const struct pw_recv_run *run)
 	struct pw_rx_counters c;
 	uint32_t i;
 
-	for (i = 0; run->n_queues > 1 && i < run->n_queues; i++) {
+	for (i = 0; run->opt->set.n_lanes > 1 && i < run->opt->set.n_lanes; i++) {
 		ops->lane_counters(ops->lane(run->path.path, (uint16_t)i), &c);
 		json_array_append_new(list, json_integer((json_int_t)c.packets));
 	}
-	if (run->n_queues == 1)
+	if (run->opt->set.n_lanes == 1)
 		json_array_append_new(
 			list, json_integer((json_int_t)ops->counters(run->path.path)->packets));
 	return list;
@@ -280,7 +280,7 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 		o, "bytes_missing", json_integer((json_int_t)(f.st.bytes_total - f.st.bytes_have)));
 	json_object_set_new(o, "sessions", json_integer((json_int_t)f.st.n_sessions));
 	json_object_set_new(o, "ignored", json_ignored(run->recv));
-	json_object_set_new(o, "durable", json_boolean(run->opt->durable == 0));
+	json_object_set_new(o, "durable", json_boolean(!run->opt->set.not_durable));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)f.bytes));
 	json_object_set_new(o, "packets", json_integer((json_int_t)c->packets));
 	json_object_set_new(o, "seconds", json_real(f.seconds));
@@ -303,7 +303,7 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 
 void pw_recv_report(const struct pw_recv_run *run, int exit_code)
 {
-	if (run->opt->json)
+	if (run->opt->output.json)
 		print_json(run, exit_code);
 	else
 		print_text(run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What `pagewire send` prints: the plan before, the account after. */
+/* Prints the plan and the result of `pagewire send`, as text and as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -7,14 +7,7 @@
 #include "app/cli/report_send.h"
 #include "base/clock.h"
 
-static const char *digest_name(const struct pw_job *job)
-{
-	static const char *const names[] = {"xxh3-128", "sha-256", "none"};
-
-	return names[job->opt->digest];
-}
-
-/* One a file where addresses are virtual; by physical ones, as many as its pages have gaps. */
+/* With virtual addresses a file has one map; with physical ones, one for each contiguous part. */
 static void print_dma_maps(const struct pw_job *job)
 {
 	if (job->traits->reach != PW_REACH_DMA)
@@ -35,7 +28,7 @@ static void print_provider(const struct pw_job *job)
 		job->mixed_pages ? " and others" : "");
 	switch (job->first_pages) {
 	case PW_PAGES_STAGE:
-		/* its own copy depends on O_DIRECT: the summary tells */
+		/* whether the CPU copies depends on O_DIRECT: the result reports it */
 		printf("copied into EAL memory");
 		break;
 	case PW_PAGES_STREAM:
@@ -65,18 +58,19 @@ void pw_send_report_plan(const struct pw_job *job)
 	char to[64], from[64], size[32];
 
 	if (job->tx)
-		printf("port: %s (%s, %s, MTU %" PRIu64 ")\n", job->opt->port, job->info.driver,
+		printf("port: %s (%s, %s, MTU %" PRIu32 ")\n", job->opt->port.port,
+			job->info.driver,
 			job->info.multi_segment ? "multi-segment TX" : "linear packets",
-			job->opt->mtu);
+			job->opt->port.mtu);
 	print_pages(job);
 	printf("wire: FLUTE v2, %s", pw_addr_format(to, sizeof(to), &job->flow.dst));
 	if (job->tx)
 		printf(" from %s", pw_addr_format(from, sizeof(from), &job->flow.src));
 	printf(", TSI %u, symbol %u bytes, digest %s\n", job->tsi, job->symbol_len,
-		digest_name(job));
+		pw_digest_name(job->opt->set.digest));
 	printf("files: %zu, %s%s\n", job->files.n,
 		pw_units_size(size, sizeof(size), job->files.total_bytes),
-		job->opt->gaps ? " (what the gap manifest lists)" : "");
+		job->opt->gaps.n ? " (what the gap manifest lists)" : "");
 	fflush(stdout);
 }
 
@@ -90,7 +84,7 @@ static double busy_per_packet(const struct pw_job *job, const struct pw_tx_count
 	return c->packets ? (double)job->result.busy_cycles / (double)c->packets : 0.0;
 }
 
-/* Part of the time that the disk was waited for. */
+/* The part of the time in which the sender waited for the disk. */
 static double read_wait(const struct pw_job *job)
 {
 	const struct pw_send_result *res = &job->result;
@@ -124,7 +118,7 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 					   : "",
 		job->traits->copy_why, job->result.page_in_copies ? "; read without O_DIRECT" : "");
 	if (job->stream.n_slots && job->result.data_ns)
-		printf("disk: its next bytes were not there for %.1f %% of the time\n",
+		printf("disk: the sender waited for it %.1f %% of the time\n",
 			100 * read_wait(job));
 	if (c->cpu_read_bytes)
 		printf("reads: %g CPU reads per byte for UDP checksums\n",
@@ -158,7 +152,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		s > 0 ? (double)c->packets / s : 0.0, "busy_cycles_per_packet",
 		busy_per_packet(job, c));
 	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:I, s:b}",
-		"port", job->opt->port, "driver", job->info.driver, "pages",
+		"port", job->opt->port.port, "driver", job->info.driver, "pages",
 		pw_pages_name(res->pages), "in_place", !pw_pages_borrowed(res->pages),
 		"page_in_copies", res->page_in_copies, "cpu_copies_per_byte",
 		res->page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes),
@@ -167,9 +161,9 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		job->info.multi_segment, "iova_mode", job->info.iova_va ? "va" : "pa", "dma_maps",
 		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "iova_runs",
 		(json_int_t)pw_dpdk_tx_n_iova_extents(job->tx), "huge", job->info.huge);
-	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest", digest_name(job), "tsi",
-		(json_int_t)job->tsi, "symbol_bytes", (int)job->symbol_len, "mtu",
-		(json_int_t)job->opt->mtu);
+	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest",
+		pw_digest_name(job->opt->set.digest), "tsi", (json_int_t)job->tsi, "symbol_bytes",
+		(int)job->symbol_len, "mtu", (json_int_t)job->opt->port.mtu);
 
 	if (job->stream.n_slots)
 		json_object_update_new(how, json_pack("{s:I, s:f}", "ring_bytes",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `pagewire send`: its options beyond the job's, and what it prints. */
+/* What `pagewire send` prints: the plan before the first packet, the result at the end. */
 #ifndef PW_APP_CLI_REPORT_SEND_H
 #define PW_APP_CLI_REPORT_SEND_H
 
@@ -7,16 +7,11 @@
 
 #include "api/job.h"
 
-struct pw_send_options {
-	struct pw_job_options job;
-	bool dry_run, progress, json;
-};
-
 void pw_send_report_plan(const struct pw_job *job);
 void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters *c);
 void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code);
 
-/* send_rate.c */
+/* report_rate.c */
 void pw_send_rate_human(
 	const struct pw_job *job, const struct pw_tx_counters *c); /* nothing without --rate */
 void pw_send_gaps_human(const struct pw_job *job);

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Plans, opens and runs a send job. */
 #include "api/job.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "api/jobpace.h"
 #include "api/jobtelemetry.h"
+#include "api/portcheck.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "host/hugepages.h"
 #include "host/netif.h"
+#include "kernel/hostname.h"
 #include "send/tsi.h"
 
 #define UDP_MAX_PAYLOAD 65507u
 #define RESOLVE_MAX_NS  (5 * PW_NS_PER_S)
-#define VA_RANGE        (128ull << 30) /* mappings for a device go round in this much address space */
+#define VA_RANGE        (128ull << 30) /* address space in which mappings for a device cycle */
+#define FDS_BESIDE      64             /* descriptors of EAL, the driver and the program */
 
 static int usage_error(bool *usage, int r)
 {
@@ -25,35 +30,41 @@ static int usage_error(bool *usage, int r)
 	return r;
 }
 
+/* A host name is resolved to the IP version of the other address, where that is given in numbers. */
+static int plan_addresses(const struct pw_job_options *o, struct pw_flow *f, struct pw_err *err)
+{
+	const uint8_t family = o->from ? pw_addr_family(o->from) : 0;
+	int r = pw_addr_resolve("--to", o->to, PW_ALC_PORT, family, &f->dst, err);
+
+	if (r || !o->from)
+		return r;
+	r = pw_addr_resolve("--from", o->from, f->dst.port, f->dst.family, &f->src, err);
+	if (r || f->src.family == f->dst.family)
+		return r;
+	return pw_err_set(err, EINVAL,
+		"cannot send from --from '%s' to --to '%s': one is IPv4, the other IPv6; give both "
+		"in the same version",
+		o->from, o->to);
+}
+
 static int plan_flow(struct pw_job *job, struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
 	struct pw_flow *f = &job->flow;
-	int r = pw_addr_parse("--to", o->to, PW_ALC_PORT, &f->dst, err);
+	int r;
 
+	*f = o->flow;
+	r = plan_addresses(o, f, err);
+	if (!r && o->to_mac)
+		r = pw_mac_parse("--to-mac", o->to_mac, f->dst_mac, err);
 	if (r)
 		return r;
-	if (o->from) {
-		r = pw_addr_parse("--from", o->from, f->dst.port, &f->src, err);
-		if (r)
-			return r;
-		if (f->src.family != f->dst.family)
-			return pw_err_set(err, EINVAL,
-				"read --from '%s': not the IP version of --to '%s'", o->from,
-				o->to);
-	}
-	if (o->to_mac) {
-		r = pw_mac_parse("--to-mac", o->to_mac, f->dst_mac, err);
-		if (r)
-			return r;
-	}
-	f->vlan = o->vlan == PW_JOB_NO_VLAN ? PW_VLAN_NONE : (uint16_t)o->vlan;
-	f->ttl = (uint8_t)(o->ttl ? o->ttl : pw_addr_is_multicast(&f->dst) ? 1 : 64);
-	f->dscp = (uint8_t)o->dscp;
-	if (f->dst.family == 6 && o->udp_checksum == PW_JOB_CSUM_NONE)
+	if (!f->ttl)
+		f->ttl = pw_addr_is_multicast(&f->dst) ? 1 : 64;
+	if (f->dst.family == 6 && o->udp_checksum == PW_CSUM_NONE)
 		return pw_err_set(err, EINVAL,
-			"use --udp-checksum none with IPv6: RFC 8200 forbids it; use auto, offload "
-			"or software");
+			"cannot use --udp-checksum none with IPv6: RFC 8200 forbids it; use auto, "
+			"offload or software");
 	return 0;
 }
 
@@ -63,22 +74,22 @@ static int plan_symbol(struct pw_job *job, struct pw_err *err)
 	bool wide = job->tsi > UINT16_MAX || job->files.n >= UINT16_MAX;
 	struct pw_alc_hdr hdr = {0};
 	uint64_t overhead = pw_frame_l3_overhead(&job->flow) + pw_alc_len(&hdr, wide);
-	uint64_t max = o->mtu > overhead ? o->mtu - overhead : 0;
+	uint64_t max = o->port.mtu > overhead ? o->port.mtu - overhead : 0;
 
 	max = pw_min_u64(max, UDP_MAX_PAYLOAD - pw_alc_len(&hdr, wide));
-	job->symbol_len = (uint32_t)o->symbol;
+	job->symbol_len = o->symbol_len;
 	if (job->symbol_len == 0)
 		job->symbol_len = (uint32_t)pw_min_u64(
-			pw_send_symbol_for_mtu(&job->flow, (uint32_t)o->mtu, wide), max);
+			pw_send_symbol_for_mtu(&job->flow, o->port.mtu, wide), max);
 	if (job->symbol_len == 0 || job->symbol_len > max)
 		return pw_err_set(err, EINVAL,
-			"use --symbol %" PRIu64 ": with --mtu %" PRIu64
+			"cannot use --symbol %" PRIu32 ": with --mtu %" PRIu32
 			" a packet carries 1 to %" PRIu64 " bytes; lower --symbol or raise --mtu",
-			o->symbol, o->mtu, max);
+			o->symbol_len, o->port.mtu, max);
 	return 0;
 }
 
-/* Which provider, for each file: refused ones are refused before anything starts. */
+/* The provider of a file. A choice that cannot work is refused before anything starts. */
 static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes,
 	enum pw_pages *chosen, struct pw_err *err)
 {
@@ -87,8 +98,8 @@ static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes
 	int r = pw_hugefile_probe(path, &huge, &page_bytes, err);
 
 	if (r == 0)
-		r = pw_dpdk_choose_pages(job->traits, (enum pw_pages)job->opt->pages, huge,
-			job->readonly_maps, path, chosen, err);
+		r = pw_dpdk_choose_pages(
+			job->traits, job->opt->pages, huge, job->readonly_maps, path, chosen, err);
 	if (r || !may_stream || len_bytes == 0)
 		return r;
 	if ((*chosen == PW_PAGES_STAGE && job->stream_staged) ||
@@ -97,7 +108,7 @@ static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes
 	return 0;
 }
 
-/* How many bytes each provider is to hold, and the first file of each. */
+/* How many bytes each provider holds, and the first streamed file. */
 struct shares {
 	uint64_t staged_bytes; /* of the heap */
 	uint64_t streamed_bytes;
@@ -134,27 +145,27 @@ static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
 	return r;
 }
 
-/* What EAL finds free on huge pages. */
+/* Bytes of huge pages that EAL finds free. */
 static uint64_t huge_bytes(const struct pw_job *job)
 {
 	struct pw_hugepages hp;
 
-	if (job->opt->no_huge || pw_hugepages_read(NULL, &hp, NULL) < 0)
+	if (job->opt->port.no_huge || pw_hugepages_read(NULL, &hp, NULL) < 0)
 		return 0;
 	return pw_hugepages_free_bytes(&hp);
 }
 
-/* Whether EAL gets memory for what would be staged: on huge pages, or on ordinary ones where not even
- * a stream's ring found huge ones. */
+/* True when EAL gets memory for the staged files: on huge pages, or on ordinary pages where there are
+ * not even enough huge pages for the ring of a stream. */
 static bool stage_fits(const struct pw_job *job, uint64_t staged_bytes)
 {
 	const struct pw_job_options *o = job->opt;
-	uint64_t pools = pw_dpdk_pool_bytes(o->mtu, o->queue_size, o->queues);
+	uint64_t pools = pw_dpdk_pool_bytes(o->port.mtu, o->port.queue_size, o->port.n_queues);
 	uint64_t need = pools + pw_dpdk_stage_bytes(staged_bytes);
 	uint64_t free_bytes = huge_bytes(job);
 
-	if (o->memory_bytes)
-		return need <= o->memory_bytes;
+	if (o->port.memory_bytes)
+		return need <= o->port.memory_bytes;
 	if (need <= free_bytes)
 		return true;
 	return job->spec.kind != PW_PORT_PCI && free_bytes < pools + o->stream_bytes &&
@@ -163,21 +174,22 @@ static bool stage_fits(const struct pw_job *job, uint64_t staged_bytes)
 
 static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err *err)
 {
+	const struct pw_port_config *port = &job->opt->port;
 	struct pw_stream_need need = {
 		.memory_bytes = job->opt->stream_bytes,
 		.symbol_len = job->symbol_len,
 		.file_bytes = s->streamed_bytes,
 		.n_files = s->n_streamed,
-		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs((uint32_t)job->opt->queue_size) *
-			     job->symbol_len * pw_max_u64(job->opt->queues, 1),
+		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(port->queue_size) * job->symbol_len *
+			     pw_job_n_queues(job->opt),
 	};
-	uint64_t fixed = pw_dpdk_pool_bytes(job->opt->mtu, job->opt->queue_size, job->opt->queues) +
+	uint64_t fixed = pw_dpdk_pool_bytes(port->mtu, port->queue_size, port->n_queues) +
 			 pw_dpdk_stage_bytes(s->staged_bytes + 1) + (8u << 20);
 	uint64_t huge = huge_bytes(job);
 	int r;
 
-	/* a smaller ring on huge pages before a larger one on others */
-	if (huge > fixed && huge - fixed < need.memory_bytes && !job->opt->memory_bytes)
+	/* prefer a smaller ring on huge pages to a larger one on ordinary pages */
+	if (huge > fixed && huge - fixed < need.memory_bytes && !port->memory_bytes)
 		need.memory_bytes = huge - fixed;
 	r = pw_stream_plan(&job->stream, &need, NULL);
 	if (r) {
@@ -208,14 +220,14 @@ static int plan_pages(struct pw_job *job, struct pw_err *err)
 static int plan_port(struct pw_job *job, struct pw_err *err)
 {
 	char driver[64];
-	int r = pw_portspec_parse(job->opt->port, &job->spec, err);
+	int r = pw_portspec_parse(job->opt->port.port, &job->spec, err);
 
 	if (r)
 		return r;
 	pw_portspec_driver(&job->spec, driver, sizeof(driver));
 	job->traits = pw_driver_traits(driver, job->spec.kind == PW_PORT_PCI, job->spec.target);
 	job->readonly_maps = job->opt->pages == PW_PAGES_PAGECACHE &&
-			     pw_dpdk_can_readonly(&job->spec, (enum pw_iova)job->opt->iova);
+			     pw_dpdk_can_readonly(&job->spec, job->opt->port.iova);
 	return 0;
 }
 
@@ -235,15 +247,17 @@ int pw_job_plan(
 	struct pw_job *job, char *const *operands, int n_operands, bool *usage, struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
+	size_t i;
 	int r;
 
 	*usage = false;
 	job->tsi = o->tsi == PW_JOB_DRAW_TSI ? pw_tsi_draw() : (uint32_t)o->tsi;
 	if (n_operands == 0)
-		return usage_error(
-			usage, pw_err_set(err, EINVAL, "name a FILE or a directory to send"));
-	if (!o->to || !o->port)
-		return usage_error(usage, pw_err_set(err, EINVAL, "%s is missing",
+		return usage_error(usage,
+			pw_err_set(err, EINVAL,
+				"cannot send: no file is named; name a FILE or a directory"));
+	if (!o->to || !o->port.port)
+		return usage_error(usage, pw_err_set(err, EINVAL, "cannot send: %s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
 	r = pw_job_pace_plan(o, err);
 	if (!r)
@@ -253,9 +267,9 @@ int pw_job_plan(
 	if (r)
 		return usage_error(usage, r);
 	r = pw_files_collect(&job->files, operands, (size_t)n_operands, err);
-	if (!r && o->gaps)
-		r = pw_gaps_load(o->gaps, &job->gaps, err);
-	if (!r && o->gaps)
+	for (i = 0; !r && i < o->gaps.n; i++)
+		r = pw_gaps_load(o->gaps.v[i], &job->gaps, err);
+	if (!r && o->gaps.n)
 		r = pw_files_keep_gaps(&job->files, &job->gaps, err);
 	if (r)
 		return r;
@@ -267,8 +281,8 @@ int pw_job_plan(
 	return plan_pages(job, err);
 }
 
-/* Our own address: --from, the interface's, or a link-local one made of the MAC (RFC 3927, RFC 4291
- * appendix A). */
+/* The source address: --from, the interface's, or a link-local one derived from the MAC (RFC 3927,
+ * RFC 4291 appendix A). */
 static void own_address(struct pw_job *job)
 {
 	struct pw_addr *src = &job->flow.src;
@@ -293,7 +307,7 @@ static void own_address(struct pw_job *job)
 		}
 	}
 	if (src->family == 4) {
-		/* 169.254.1.0 to 169.254.254.255 are for use */
+		/* RFC 3927 reserves the first and the last 256 addresses */
 		memcpy(src->bytes, (uint8_t[]){169, 254, (uint8_t)(1 + mac[4] % 254), mac[5]}, 4);
 		return;
 	}
@@ -319,25 +333,26 @@ static int peer_mac(struct pw_job *job, struct pw_err *err)
 		memset(f->dst_mac, 0xff, sizeof(f->dst_mac));
 		return 0;
 	}
-	pw_info(job->log, "asking for the receiver's MAC on %s", job->opt->port);
+	pw_info(job->log, "asking for the receiver's MAC on %s", job->opt->port.port);
 	return pw_dpdk_tx_resolve(job->tx, &f->src, &f->dst, f->vlan,
-		pw_min_u64(job->opt->wait_ns, RESOLVE_MAX_NS), job->stopped, f->dst_mac, err);
+		pw_min_u64(job->opt->port.wait_ns, RESOLVE_MAX_NS), job->stopped, f->dst_mac, err);
 }
 
-/* IPv4 may go without a UDP checksum, IPv6 not (RFC 8200 section 8.1). */
+/* The UDP checksum is optional for IPv4 and mandatory for IPv6 (RFC 8200 section 8.1). */
 static int choose_csum(struct pw_job *job, struct pw_err *err)
 {
 	bool ipv6 = job->flow.dst.family == 6;
 
 	switch (job->opt->udp_checksum) {
-	case PW_JOB_CSUM_OFFLOAD:
+	case PW_CSUM_OFFLOAD:
 		if (!job->info.csum_offload)
 			return pw_err_set(err, ENOTSUP,
-				"use --udp-checksum offload: %s has none; use auto or software",
+				"cannot use --udp-checksum offload: %s has none; use auto or "
+				"software",
 				job->info.driver);
 		job->csum = PW_CSUM_OFFLOAD;
 		break;
-	case PW_JOB_CSUM_SOFTWARE:
+	case PW_CSUM_SOFTWARE:
 		job->csum = PW_CSUM_SOFTWARE;
 		break;
 	default:
@@ -349,49 +364,49 @@ static int choose_csum(struct pw_job *job, struct pw_err *err)
 	return 0;
 }
 
+/* A window holds a descriptor while its packets are in flight. EAL raises the soft limit to the hard
+ * one as it starts, so the hard one counts. */
+static int check_nofile(const struct pw_job *job, struct pw_err *err)
+{
+	const uint64_t need = pw_min_u64(job->files.n, 2 * PW_SEND_GROUP) + FDS_BESIDE;
+	struct rlimit nofile;
+
+	if (getrlimit(RLIMIT_NOFILE, &nofile) || nofile.rlim_max >= need)
+		return 0;
+	return pw_err_set(err, EMFILE,
+		"cannot open %zu files: RLIMIT_NOFILE allows %" PRIu64 " descriptors, %" PRIu64
+		" are needed; raise its hard limit (ulimit -Hn, LimitNOFILE=)",
+		job->files.n, (uint64_t)nofile.rlim_max, need);
+}
+
 int pw_job_open(struct pw_job *job, struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
-	struct pw_dpdk_config cfg = {
-		.port = o->port,
-		.mtu = (uint32_t)o->mtu,
-		.cores = o->core,
-		.memory_bytes = o->memory_bytes,
+	const struct pw_dpdk_config cfg = {
+		.set = o->port,
 		.stage_bytes = job->stage_bytes,
-		.no_huge = o->no_huge,
-		.iova = (enum pw_iova)o->iova,
 		.readonly_maps = job->readonly_maps,
-		.queue_size = (uint32_t)o->queue_size,
-		.n_queues = (uint16_t)o->queues,
-		.wait_ns = o->wait_ns,
-		/* offload in a virtual device is the CPU's work again, hidden in its driver */
+		/* in a virtual device the driver's CPU would do the work, where nobody counts it */
 		.udp_csum_offload_wanted =
-			o->udp_checksum == PW_JOB_CSUM_OFFLOAD ||
-			(o->udp_checksum == PW_JOB_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
+			o->udp_checksum == PW_CSUM_OFFLOAD ||
+			(o->udp_checksum == PW_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
 		.queue_mbps = pw_job_pace_queue_mbps(o),
-		.require_hw_pacing = o->pacing == PW_JOB_PACING_HW,
-		.telemetry = o->telemetry,
-		.shared_mem = o->shared_mem,
-		.file_prefix = o->file_prefix,
-		.eal_argc = o->eal_argc,
-		.eal_argv = o->eal_argv,
+		.require_hw_pacing = o->pacing == PW_PACING_HW,
+		.keep_eal = job->keep_eal,
 		.verbose = job->log && job->log->level >= PW_LOG_DEBUG,
 		.cancelled = job->stopped,
 	};
-	struct rlimit nofile;
-	int r;
+	int r = check_nofile(job, err);
 
-	/* a window holds a descriptor while its packets are in flight */
-	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0) {
-		nofile.rlim_cur = nofile.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &nofile);
-	}
+	if (!r)
+		r = pw_port_check(&job->spec, err);
 	sched_getaffinity(0, sizeof(job->cpus), &job->cpus);
-	r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
+	if (!r)
+		r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
 	if (r)
 		return r;
 	pw_dpdk_tx_info(job->tx, &job->info);
-	job->traits = job->info.traits; /* the driver itself, where the port's name told less */
+	job->traits = job->info.traits; /* of the driver; the port's name may have told less */
 	own_address(job);
 	r = choose_csum(job, err);
 	return r ? r : peer_mac(job, err);
@@ -406,9 +421,9 @@ static int open_window(void *ctx, struct pw_window *w, const char *path, struct 
 	struct stat st = {0};
 	int r;
 
-	/* as planned, unless the file has grown since, which the sender refuses */
+	/* the choice is the planned one, unless the file has grown: the sender refuses that */
 	if (stat(path, &st) < 0)
-		return pw_err_sys(err, errno, "open %s", path);
+		return pw_err_sys(err, errno, "cannot open %s", path);
 	r = choose_pages(job, path, (uint64_t)st.st_size, &pages, err);
 	if (r)
 		return r;
@@ -428,17 +443,26 @@ static int open_window(void *ctx, struct pw_window *w, const char *path, struct 
 	return r;
 }
 
+static int start_telemetry(struct pw_job *job, struct pw_err *err)
+{
+	const struct pw_job_telemetry_config cfg = {
+		.port = job->opt->port.port,
+		.driver = job->info.driver,
+		.files = &job->files,
+		.has_digests = job->opt->set.digest != PW_DIGEST_NONE,
+		.tx = job->tx,
+		.tick = job->tick,
+		.tick_ctx = job->tick_ctx,
+	};
+
+	return job->opt->port.telemetry ? pw_job_telemetry_start(&job->telemetry, &cfg, err) : 0;
+}
+
 int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 {
-	static const enum pw_digest_kind digests[] = {
-		[PW_JOB_DIGEST_XXH3_128] = PW_DIGEST_XXH3_128,
-		[PW_JOB_DIGEST_SHA256] = PW_DIGEST_SHA256,
-		[PW_JOB_DIGEST_NONE] = PW_DIGEST_NONE,
-	};
-	const struct pw_job_options *o = job->opt;
 	struct pw_send_config cfg;
 	uint32_t i;
-	int r = pw_job_telemetry_start(job, err);
+	int r = start_telemetry(job, err);
 
 	if (r)
 		return r;
@@ -446,19 +470,14 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.ops = &pw_dpdk_tx_ops,
 		.paths = job->queues,
 		.n_paths = pw_dpdk_tx_n_queues(job->tx),
-		.path_text = o->port,
+		.path_text = job->opt->port.port,
 		.files = &job->files,
 		.flow = job->flow,
-		.mtu = (uint32_t)o->mtu,
+		.mtu = job->opt->port.mtu,
 		.symbol_len = job->symbol_len,
 		.csum_offload = job->csum == PW_CSUM_OFFLOAD,
 		.tsi = job->tsi,
-		.set.digest = digests[o->digest],
-		.set.md5 = o->md5,
-		.set.loops = o->loops,
-		.set.fdt_interval_ns = o->fdt_interval_ns,
-		.set.lead_ns = o->lead_ns,
-		.set.link_grace_ns = o->link_grace_ns,
+		.set = job->opt->set,
 		.open_window = open_window,
 		.ctx = job,
 		/* a program that chooses the symbols announces them once, with their digests */
@@ -468,16 +487,22 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.stream_mem = pw_dpdk_stage_mem(job->tx),
 		.stopped = job->stopped,
 		.tick = job->telemetry ? pw_job_telemetry_tick : job->tick,
-		.tick_ctx = job->telemetry ? job : job->tick_ctx,
+		.tick_ctx = job->telemetry ? job->telemetry : job->tick_ctx,
 		.stretch = job->stretch,
 		.stretch_ctx = job->stretch_ctx,
 		.log = job->log,
 	};
 
-	pw_job_pace_config(job, &cfg);
+	pw_job_pace_config(job->opt, job->info.queue_mbps, &cfg);
 	for (i = 0; i < cfg.n_paths; i++)
 		job->queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)i);
 	return pw_send_create(&job->send, &cfg, err);
+}
+
+static void stop_telemetry(struct pw_job *job)
+{
+	pw_job_telemetry_stop(job->telemetry);
+	job->telemetry = NULL;
 }
 
 int pw_job_run(struct pw_job *job, struct pw_err *err)
@@ -487,8 +512,8 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 	if (r)
 		return r;
 	r = pw_send_run(job->send, &job->result, err);
-	pw_job_telemetry_stop(job);
-	/* windows are closed when the port can no longer read them */
+	stop_telemetry(job);
+	/* the port must not read windows that are closed */
 	pw_dpdk_tx_stop(job->tx);
 	pw_send_destroy(job->send);
 	job->send = NULL;
@@ -503,7 +528,7 @@ const struct pw_tx_counters *pw_job_counters(struct pw_job *job)
 
 void pw_job_finish(struct pw_job *job)
 {
-	pw_job_telemetry_stop(job);
+	stop_telemetry(job);
 	if (job->tx)
 		pw_dpdk_tx_stop(job->tx);
 	pw_send_destroy(job->send);

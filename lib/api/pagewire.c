@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* libpagewire's sender: a send job whose symbols the program asks for, in any order. */
 #include <assert.h>
 #include <errno.h>
 #include <pagewire.h>
@@ -23,27 +24,30 @@ static int translate(struct pagewire *pw, const struct pagewire_config *c)
 	struct pw_job_options *o = &pw->options;
 	enum pw_pages pages = PW_PAGES_AUTO;
 
-	*o = (struct pw_job_options)PW_JOB_DEFAULTS;
-	o->port = c->port;
+	*o = (struct pw_job_options)PW_JOB_OPTIONS_DEFAULT;
+	o->port.port = c->port;
+	o->port.cores = c->core;
+	o->port.no_huge = c->no_huge;
 	o->to = c->to;
 	o->from = c->from;
-	o->core = c->core;
-	o->no_huge = c->no_huge;
-	o->lead_ns = 0;
+	o->set.lead_ns = 0;
 	if (c->mtu)
-		o->mtu = c->mtu;
+		o->port.mtu = c->mtu;
 	if (c->tsi)
 		o->tsi = c->tsi;
 	if (c->wait_ms)
-		o->wait_ns = c->wait_ms * 1000000ull;
-	o->symbol = c->symbol_bytes;
+		o->port.wait_ns = c->wait_ms * 1000000ull;
+	o->symbol_len = c->symbol_bytes;
 	if (c->pages && !pw_pages_parse(c->pages, &pages))
 		return pw_err_set(&pw->err, EINVAL,
-			"read pages '%s': no provider; use auto, hugefile, pagecache or stage",
+			"cannot use pages '%s': it is not a provider; use auto, hugefile, "
+			"pagecache or "
+			"stage",
 			c->pages);
 	if (pages == PW_PAGES_STREAM)
 		return pw_err_set(&pw->err, EINVAL,
-			"use pages stream: it has symbols only in order; use auto, hugefile, "
+			"cannot use pages stream: it has symbols only in order; use auto, "
+			"hugefile, "
 			"pagecache or stage");
 	o->pages = pages;
 	return 0;
@@ -57,12 +61,14 @@ static int start(struct pagewire *pw, const char *const *paths, unsigned int n)
 
 	job->opt = &pw->options;
 	job->no_stream = true;
+	job->keep_eal = true;
 	r = pw_job_plan(job, (char *const *)(uintptr_t)paths, (int)n, &usage, &pw->err);
 	if (r)
 		return r;
 	if (job->files.n > PAGEWIRE_MAX_FILES)
-		return pw_err_set(&pw->err, E2BIG, "open %zu files: at most %d at once",
-			job->files.n, PAGEWIRE_MAX_FILES);
+		return pw_err_set(&pw->err, E2BIG,
+			"cannot open %zu files: the limit is %d; open fewer at once", job->files.n,
+			PAGEWIRE_MAX_FILES);
 	r = pw_job_open(job, &pw->err);
 	if (!r)
 		r = pw_job_prepare(job, &pw->err);
@@ -113,7 +119,8 @@ int pagewire_announce(struct pagewire *pw)
 	int r;
 
 	if (!pw->job.send)
-		return pw_err_set(&pw->err, EINVAL, "announce: the sender is not open");
+		return pw_err_set(&pw->err, EINVAL,
+			"cannot announce: the sender is not open; call pagewire_open()");
 	r = pw_send_announce(pw->job.send, &pw->err);
 	pw->announced |= r == 0;
 	return r;
@@ -122,7 +129,8 @@ int pagewire_announce(struct pagewire *pw)
 int pagewire_burst(struct pagewire *pw, unsigned int i, uint64_t first, unsigned int n)
 {
 	if (!pw->job.send)
-		return pw_err_set(&pw->err, EINVAL, "cannot send: the sender is not open");
+		return pw_err_set(&pw->err, EINVAL,
+			"cannot send: the sender is not open; call pagewire_open()");
 	return pw_send_burst(pw->job.send, i, first, n, &pw->err);
 }
 

@@ -1,36 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* libpagewire's receiver: `pagewire recv` with the program's thread in place of the command. */
+/* libpagewire's receiver: opens a path, receives while the program polls, hands out ended files. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pagewire.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/portcheck.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "dpdk/eal.h"
 #include "dpdk/rx.h"
+#include "kernel/hostname.h"
 #include "kernel/udprx.h"
 #include "recv/loop.h"
 #include "wire/alc.h"
 
-#define SLICE_NS      20000000ull /* how soon an ended file is seen */
+#define SLICE_NS      20000000ull /* between two searches for ended files */
 #define TIMEOUT_MS    30000
 #define LINK_GRACE_NS (PW_NS_PER_S / 2)
 #define MAX_QUEUES    64
 
 struct pagewire_recv {
 	struct pw_recv *recv;
-	struct pw_recv_loop *loop; /* NULL: not open, or over */
+	struct pw_recv_loop *loop; /* NULL: not open, or ended */
 	void *path;
 	char *path_text; /* for messages while it runs */
 	bool by_port;
 	bool is_over;
-	int result; /* then: as pw_recv_finish() has it, or the path's failure */
+	int result; /* with is_over: of pw_recv_finish(), or the path's failure */
 	bool *told; /* n_told_max: files that were handed out */
 	size_t n_told_max;
 	uint64_t n_told;
-	size_t at; /* where the search for the next one starts */
+	size_t at; /* the search for the next file starts here */
 	char digest[PW_DIGEST_TEXT_MAX];
 	struct pw_err err;
 };
@@ -39,23 +41,27 @@ static int check(const struct pagewire_recv_config *c, struct pw_err *err)
 {
 	if (!c->port && !c->listen)
 		return pw_err_set(err, EINVAL,
-			"receive: no way is named; set port, or listen for a kernel UDP socket");
+			"cannot receive: neither port nor listen is set; set port, or listen for a "
+			"kernel "
+			"UDP socket");
 	if (c->port && c->interface)
 		return pw_err_set(err, EINVAL,
-			"receive: interface is for a kernel socket; leave it or port out");
+			"cannot receive: interface is for a kernel socket; leave it or port out");
 	if (!c->port && c->queues > 1)
 		return pw_err_set(err, EINVAL,
-			"receive by %u queues: a socket is one; set port, or leave queues out",
+			"cannot receive by %u queues: a socket has one; set port, or leave queues "
+			"out",
 			c->queues);
 	if (c->queues > MAX_QUEUES)
-		return pw_err_set(err, EINVAL, "receive by %u queues: %d are the most", c->queues,
+		return pw_err_set(err, EINVAL,
+			"cannot receive by %u queues: the limit is %d; lower queues", c->queues,
 			MAX_QUEUES);
 	if (!c->out == !c->discard)
 		return pw_err_set(err, EINVAL,
-			"receive: no place for the files, or two; set either out or discard");
+			"cannot receive: set either out or discard, not both or neither");
 	if (c->discard && (c->resume || c->gaps))
-		return pw_err_set(
-			err, EINVAL, "receive: discard writes nothing; leave out resume and gaps");
+		return pw_err_set(err, EINVAL,
+			"cannot receive: discard writes nothing; leave out resume and gaps");
 	return 0;
 }
 
@@ -88,14 +94,15 @@ static int open_port(struct pagewire_recv *r, const struct pagewire_recv_config 
 	const struct pw_addr *listen, const struct pw_addr *source)
 {
 	const struct pw_dpdk_config cfg = {
-		.port = c->port,
-		.mtu = c->mtu ? c->mtu : 1500,
-		.cores = c->core,
-		.no_huge = c->no_huge,
-		.n_queues = (uint16_t)c->queues,
-		.wait_ns = ms(c->wait_ms, 30000),
+		.set = {.port = c->port,
+			.mtu = c->mtu ? c->mtu : 1500,
+			.cores = c->core,
+			.no_huge = c->no_huge,
+			.n_queues = (uint16_t)c->queues,
+			.wait_ns = ms(c->wait_ms, 30000)},
 		.listen = *listen,
 		.source = *source,
+		.keep_eal = true,
 	};
 	struct pw_dpdk_rx *rx;
 	int ret = pw_dpdk_rx_open(&rx, &cfg, NULL, &r->err);
@@ -133,7 +140,7 @@ static int start_loop(struct pagewire_recv *r, const struct pagewire_recv_config
 	};
 
 	return r->path_text ? pw_recv_loop_start(&r->loop, &cfg, &r->err)
-			    : pw_err_sys(&r->err, ENOMEM, "receive");
+			    : pw_err_sys(&r->err, ENOMEM, "cannot receive");
 }
 
 static int start(struct pagewire_recv *r, const struct pagewire_recv_config *c)
@@ -147,15 +154,18 @@ static int start(struct pagewire_recv *r, const struct pagewire_recv_config *c)
 		r->path_text = strdup(c->port ? c->port : c->listen);
 	if (ret == 0 && c->port)
 		ret = pw_portspec_parse(c->port, &spec, &r->err);
+	if (ret == 0 && c->port)
+		ret = pw_port_check(&spec, &r->err);
 	if (ret == 0 && c->listen)
-		ret = pw_addr_parse("listen", c->listen, PW_ALC_PORT, &listen, &r->err);
+		ret = pw_addr_resolve("listen", c->listen, PW_ALC_PORT,
+			c->source ? pw_addr_family(c->source) : 0, &listen, &r->err);
 	if (ret == 0 && c->source)
-		ret = pw_addr_parse("source", c->source, 0, &source, &r->err);
+		ret = pw_addr_resolve("source", c->source, 0, listen.family, &source, &r->err);
 	if (ret)
 		return ret;
 	if (c->port)
 		pw_dpdk_prefer_node(&spec);
-	/* Its threads shall not be bound to the poller's CPU: they are made before the port. */
+	/* EAL pins this thread: create the receiver's other threads before. */
 	ret = create(r, c, &source);
 	if (ret == 0)
 		ret = c->port ? open_port(r, c, &listen, &source)
@@ -175,15 +185,15 @@ int pagewire_recv_open(struct pagewire_recv **out, const struct pagewire_recv_co
 	return r->result;
 }
 
-static void say_incomplete(struct pagewire_recv *r, enum pw_recv_end end)
+static void set_incomplete(struct pagewire_recv *r, enum pw_recv_end end)
 {
 	const char *gaps = pw_recv_gaps_written(r->recv);
 	struct pw_recv_status st;
 
 	pw_recv_status(r->recv, &st);
 	pw_err_set(&r->err, EIO,
-		"receive: ended (%s) with %" PRIu64 " good files, of %" PRIu64
-		" that were named%s%s",
+		"cannot complete the session: it ended (%s) with %" PRIu64 " good files of %" PRIu64
+		"%s%s",
 		pw_recv_end_name(end), st.n_good, st.n_files,
 		gaps ? "; what is missing is in " : "", gaps ? gaps : "");
 }
@@ -199,7 +209,7 @@ static void end_with(struct pagewire_recv *r, enum pw_recv_end end)
 	if (r->result == 0)
 		r->err = (struct pw_err){0};
 	if (r->result > 0)
-		say_incomplete(r, end);
+		set_incomplete(r, end);
 	if (end == PW_RECV_END_PATH && r->result >= 0) {
 		r->err = path_err;
 		r->result = -path_err.code;
@@ -223,7 +233,7 @@ static void fill(struct pagewire_recv *r, const struct pw_recv_file_info *info,
 	};
 }
 
-static bool make_told(struct pagewire_recv *r, size_t n)
+static bool grow_told(struct pagewire_recv *r, size_t n)
 {
 	const size_t max = pw_max_u64(2 * r->n_told_max, n);
 	bool *told;
@@ -239,7 +249,7 @@ static bool make_told(struct pagewire_recv *r, size_t n)
 	return true;
 }
 
-/* 1 and a file that has ended, or when all is over any that is left; 0: none. */
+/* 1: *file has ended, or all is over and it is left; 0: there is none. */
 static int next_file(struct pagewire_recv *r, struct pagewire_recv_file *file)
 {
 	struct pw_recv_file_info info;
@@ -250,8 +260,8 @@ static int next_file(struct pagewire_recv *r, struct pagewire_recv_file *file)
 	n = st.n_files;
 	if (st.n_ended <= r->n_told && !r->is_over)
 		return 0;
-	if (!make_told(r, n))
-		return pw_err_sys(&r->err, ENOMEM, "receive %zu files", n);
+	if (!grow_told(r, n))
+		return pw_err_sys(&r->err, ENOMEM, "cannot receive %zu files", n);
 	for (k = 0; k < n && r->n_told < n; k++) {
 		i = (r->at + k) % n;
 		if (r->told[i])

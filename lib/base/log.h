@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Log: a sink and a level in a context that is passed down. Never per packet.
- * Thread-safe as far as the sink is (the stderr sink is: one write per line).
+ * The log: a sink and a level, passed down as a context. Not for events of single packets. As
+ * thread-safe as its sink; the sink for standard error makes one call for each line.
  */
 #ifndef PW_BASE_LOG_H
 #define PW_BASE_LOG_H
@@ -14,11 +14,11 @@ struct pw_log {
 	void *ctx;
 };
 
-/* A NULL log drops everything. Lines longer than 512 bytes are cut. */
+/* A NULL log drops everything. */
 void pw_log(const struct pw_log *log, enum pw_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A sink that writes "pagewire: LINE\n" to standard error in one write(2). ctx is unused. */
+/* A sink that writes "pagewire: LINE\n" to standard error in one writev(2). ctx is unused. */
 void pw_log_stderr(void *ctx, enum pw_log_level level, const char *line);
 
 #define pw_warn(log, ...)  pw_log(log, PW_LOG_WARN, __VA_ARGS__)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Tables of units, and one parser and one formatter for all of them. */
 #include "base/units.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,10 @@ struct unit {
 
 static const struct unit size_units[] = {
 	{"B", 1.0},
+	{"K", 1024.0},
+	{"M", 1048576.0},
+	{"G", 1073741824.0},
+	{"T", 1099511627776.0},
 	{"KiB", 1024.0},
 	{"MiB", 1048576.0},
 	{"GiB", 1073741824.0},
@@ -30,23 +36,11 @@ static const struct unit size_units[] = {
 	{NULL, 0.0},
 };
 
-static const struct unit bit_units[] = {
-	{"bit/s", 1.0},
-	{"kbit/s", 1e3},
-	{"Kbit/s", 1e3},
-	{"Mbit/s", 1e6},
-	{"Gbit/s", 1e9},
-	{"Tbit/s", 1e12},
-	{NULL, 0.0},
-};
-
-static const struct unit packet_units[] = {
-	{"pps", 1.0},
-	{"kpps", 1e3},
-	{"Kpps", 1e3},
-	{"Mpps", 1e6},
-	{NULL, 0.0},
-};
+/* What follows an optional prefix of prefixes. "Bps" and "B/s" would be bytes. */
+static const char *const bit_units[] = {"bit/s", "bit", "bps", NULL};
+static const char *const packet_units[] = {"pps", NULL};
+static const struct unit prefixes[] = {
+	{"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}, {NULL, 0.0}};
 
 static const struct unit time_units[] = {
 	{"ns", 1.0},
@@ -58,8 +52,8 @@ static const struct unit time_units[] = {
 	{NULL, 0.0},
 };
 
-/* strtod() takes hex, inf and nan too; a quantity of ours starts with a digit and has no letters
- * before its unit. */
+/* strtod() accepts hex, inf and nan; here a number starts with a digit and has no letters before
+ * its unit. */
 static int split(const char *s, double *value, const char **unit)
 {
 	char *end;
@@ -76,15 +70,62 @@ static int split(const char *s, double *value, const char **unit)
 	return 0;
 }
 
-static const struct unit *find_unit(const struct unit *units, const char *name)
+/* The prefix may be in lower case ("64k", "64kB"): 1/1000 of a byte means nothing. */
+static bool is_same(const char *unit, const char *name)
 {
-	for (; units->name; units++)
-		if (!strcmp(units->name, name))
-			return units;
+	return toupper((unsigned char)unit[0]) == toupper((unsigned char)name[0]) &&
+	       (!unit[0] || !strcmp(unit + 1, name + 1));
+}
+
+static const struct unit *find_time_unit(const char *name)
+{
+	const struct unit *u;
+
+	for (u = time_units; u->name; u++)
+		if (!strcmp(u->name, name))
+			return u;
 	return NULL;
 }
 
-static int parse_scaled(const struct unit *units, const char *s, uint64_t *out)
+static const struct unit *find_size_unit(const char *name)
+{
+	const struct unit *u;
+
+	for (u = size_units; u->name; u++)
+		if (u->name[0] != 'B' ? is_same(u->name, name) : !strcmp(u->name, name))
+			return u;
+	return NULL;
+}
+
+static bool is_one_of(const char *const *names, const char *name)
+{
+	for (; *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return false;
+}
+
+/* "G", "Gbit/s", "Gbit", "Gbps", "gbit/s", "Mpps", "bit/s", ...: the factor, or 0. */
+static double rate_factor(const char *name, enum pw_rate_unit *unit)
+{
+	const struct unit *prefix;
+	double factor = 1.0;
+
+	for (prefix = prefixes; prefix->name; prefix++)
+		if (toupper((unsigned char)name[0]) == prefix->name[0])
+			break;
+	if (prefix->name) {
+		factor = prefix->factor;
+		name++;
+	}
+	*unit = PW_RATE_BPS;
+	if ((prefix->name && !*name) || is_one_of(bit_units, name))
+		return factor;
+	*unit = PW_RATE_PPS;
+	return is_one_of(packet_units, name) ? factor : 0.0;
+}
+
+static int parse_scaled(const char *s, const struct unit *(*find)(const char *name), uint64_t *out)
 {
 	const struct unit *u;
 	const char *name;
@@ -96,7 +137,7 @@ static int parse_scaled(const struct unit *units, const char *s, uint64_t *out)
 		*out = 0;
 		return 0;
 	}
-	u = find_unit(units, name);
+	u = find(name);
 	if (!u || v * u->factor >= 9.2e18)
 		return -EINVAL;
 	*out = (uint64_t)llround(v * u->factor);
@@ -105,45 +146,41 @@ static int parse_scaled(const struct unit *units, const char *s, uint64_t *out)
 
 int pw_units_parse_size(const char *what, const char *s, uint64_t *bytes, struct pw_err *err)
 {
-	if (parse_scaled(size_units, s, bytes))
+	if (parse_scaled(s, find_size_unit, bytes))
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a size; write a number and B, KiB, MiB, GiB, KB, MB or "
-			"GB",
+			"cannot read %s '%s': not a size; write a number and B, K, M, G (or KiB, "
+			"MiB, GiB), KB, MB or GB",
 			what, s);
 	return 0;
 }
 
 int pw_units_parse_duration(const char *what, const char *s, uint64_t *ns, struct pw_err *err)
 {
-	if (parse_scaled(time_units, s, ns))
+	if (parse_scaled(s, find_time_unit, ns))
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a duration; write a number and us, ms, s, m or h", what,
-			s);
+			"cannot read %s '%s': not a duration; write a number and us, ms, s, m or h",
+			what, s);
 	return 0;
 }
 
 int pw_units_parse_rate(const char *what, const char *s, struct pw_rate *rate, struct pw_err *err)
 {
-	const struct unit *u = NULL;
+	enum pw_rate_unit unit = PW_RATE_NONE;
 	const char *name = "";
-	double v = 0.0;
+	double v = 0.0, factor = 0.0;
 
-	if (split(s, &v, &name) == 0) {
-		u = find_unit(bit_units, name);
-		rate->unit = PW_RATE_BPS;
-		if (!u) {
-			u = find_unit(packet_units, name);
-			rate->unit = PW_RATE_PPS;
-		}
-	}
-	if (!u || v <= 0.0 || v * u->factor > 1e15) {
+	if (split(s, &v, &name) == 0)
+		factor = rate_factor(name, &unit);
+	if (factor == 0.0 || v <= 0.0 || v * factor > 1e15) {
 		rate->unit = PW_RATE_NONE;
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a rate; write a number above 0 and Mbit/s, Gbit/s, pps "
-			"or Mpps",
+			"cannot read %s '%s': not a rate; write a number above 0 and Mbit/s, "
+			"Gbit/s "
+			"(or M, G), pps or Mpps",
 			what, s);
 	}
-	rate->value = v * u->factor;
+	rate->unit = unit;
+	rate->value = v * factor;
 	return 0;
 }
 
@@ -158,8 +195,8 @@ int pw_units_parse_u64(const char *what, const char *s, uint64_t min, uint64_t m
 		v = strtoull(s, &end, 10);
 	if (errno || *end || v < min || v > max)
 		return pw_err_set(err, EINVAL,
-			"read %s '%s': not a whole number from %" PRIu64 " to %" PRIu64, what, s,
-			min, max);
+			"cannot read %s '%s': not a whole number from %" PRIu64 " to %" PRIu64,
+			what, s, min, max);
 	*out = v;
 	return 0;
 }

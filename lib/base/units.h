@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sizes, rates and durations with their units, read and written.
- *   size      "0", "1500B", "64KiB", "10MB", "1GiB"    (a bare number is refused unless 0)
- *   rate      "800Mbit/s", "10Gbit/s", "2Mpps", "500pps"
- *   duration  "250ms", "15s", "2m", "1h"               (also "0")
- * Decimal fractions are accepted ("1.5GiB"). Negative, empty, overflowing and unit-less values
- * return -EINVAL and say so in err, naming `what` (for example "--rate").
+ * Reads and writes sizes, rates and durations with their units.
+ *   size      "0", "1500B", "64K" = "64KiB", "10MB", "1G"   K, M, G, T are powers of 1024
+ *   rate      "10Gbit/s" = "10G" = "10Gbps", "2Mpps"         K, M, G, T are powers of 1000; alone: bit/s
+ *   duration  "250ms", "15s", "2m", "1h"                      (also "0")
+ * The letter before the unit may be in lower case. Decimal fractions are accepted ("1.5GiB"). Negative,
+ * empty and overflowing values and bare numbers other than 0 return -EINVAL with err, which begins
+ * with `what` (for example "--rate").
  */
 #ifndef PW_BASE_UNITS_H
 #define PW_BASE_UNITS_H

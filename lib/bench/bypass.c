@@ -56,7 +56,7 @@ void pw_source_bypass(struct pw_stretch *s)
 	const struct pw_cell *cell = s->cell;
 	const struct pw_flow *flow = &cell->wire->flow;
 	char port[160], to[64], from[64], mac[32], core[16];
-	struct pw_job_options opt = PW_JOB_DEFAULTS;
+	struct pw_job_options opt = PW_JOB_OPTIONS_DEFAULT;
 	struct pw_job job = {
 		.opt = &opt,
 		.stretch = pw_stretch_hook,
@@ -69,19 +69,19 @@ void pw_source_bypass(struct pw_stretch *s)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", flow->dst_mac[0],
 		flow->dst_mac[1], flow->dst_mac[2], flow->dst_mac[3], flow->dst_mac[4],
 		flow->dst_mac[5]);
-	opt.port = port;
+	opt.port.port = port;
 	opt.to = pw_addr_format(to, sizeof(to), &flow->dst);
 	opt.from = flow->src.family ? pw_addr_format(from, sizeof(from), &flow->src) : NULL;
 	opt.to_mac = mac;
-	opt.core = cell->source_cpu >= 0 ? core : NULL;
-	opt.mtu = cell->mtu;
-	opt.loops = cell->passes;
-	opt.pages = (int)cell->way->pages;
-	opt.digest = cell->wire->kind == PW_WIRE_NIC ? PW_JOB_DIGEST_XXH3_128 : PW_JOB_DIGEST_NONE;
-	opt.rate = cell->rate;
-	opt.no_huge = cell->no_huge;
-	opt.lead_ns = cell->wire->kind == PW_WIRE_NULL ? 0 : LEAD_NS;
-	opt.wait_ns = WAIT_NS;
+	opt.port.cores = cell->source_cpu >= 0 ? core : NULL;
+	opt.port.mtu = cell->mtu;
+	opt.set.loops = cell->passes;
+	opt.pages = cell->way->pages;
+	opt.set.digest = cell->wire->kind == PW_WIRE_NIC ? PW_DIGEST_XXH3_128 : PW_DIGEST_NONE;
+	opt.set.rate = cell->rate;
+	opt.port.no_huge = cell->no_huge;
+	opt.set.lead_ns = cell->wire->kind == PW_WIRE_NULL ? 0 : LEAD_NS;
+	opt.port.wait_ns = WAIT_NS;
 	s->end->poller = true;
 	s->end->result = run_job(&job, cell, s->end);
 	pw_job_finish(&job);
@@ -102,11 +102,11 @@ int pw_sink_bypass_open(const struct pw_cell *cell, const char *prefix, struct p
 {
 	char port[160], core[16];
 	struct pw_dpdk_config cfg = {
-		.port = port,
-		.mtu = cell->mtu,
-		.cores = cell->sink_cpu >= 0 ? core : NULL,
-		.no_huge = cell->no_huge,
-		.wait_ns = WAIT_NS,
+		.set = {.port = port,
+			.mtu = cell->mtu,
+			.cores = cell->sink_cpu >= 0 ? core : NULL,
+			.no_huge = cell->no_huge,
+			.wait_ns = WAIT_NS},
 	};
 	struct pw_dpdk_rx *rx;
 	int r;

@@ -12,6 +12,7 @@
 #include "bench/bench_private.h"
 #include "bench/rebind.h"
 #include "host/cpu.h"
+#include "kernel/hostname.h"
 
 #define EAL_BYTES   (2 * (96ull << 20)) /* two processes' pools */
 #define CELL_GRACE  (20 * PW_NS_PER_S)
@@ -337,7 +338,7 @@ static int add_wire(struct pw_bench *b, const char *text, uint32_t mtu, bool fir
 		return pw_err_set(err, EINVAL,
 			"use --wires %s: where to? give --to ADDR:PORT of the remote receiver",
 			text);
-	if (kind == PW_WIRE_NIC && pw_addr_parse("--to", b->opt.to, PW_ALC_PORT, &to, err))
+	if (kind == PW_WIRE_NIC && pw_addr_resolve("--to", b->opt.to, PW_ALC_PORT, 0, &to, err))
 		return -EINVAL;
 	if (b->n_wires == PW_BENCH_WIRES)
 		return pw_err_set(err, EINVAL, "use --wires: more than %d", PW_BENCH_WIRES);

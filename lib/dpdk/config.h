@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the user asked of the bypass. One port a process; the caller owns every pointer. */
+/* What the user asks of a DPDK port, and what a sender or a receiver adds. The caller owns every pointer. */
 #ifndef PW_DPDK_CONFIG_H
 #define PW_DPDK_CONFIG_H
 
@@ -12,30 +12,42 @@
 
 enum pw_iova { PW_IOVA_AUTO, PW_IOVA_VA, PW_IOVA_PA };
 
-struct pw_dpdk_config {
+/* What the user asks of a port. The options are parsed straight into it. */
+struct pw_port_config {
 	const char *port;  /* PORT, see portspec.h */
-	uint32_t mtu;      /* IP MTU in bytes */
-	const char *cores; /* CPU list of the polling thread; NULL = any allowed CPU of the node */
+	const char *cores; /* CPU list of the polling threads; NULL = those of the port's node */
+	const char
+		*file_prefix;  /* names EAL's files below /run/dpdk; NULL = EAL's, or "pagewire" */
 	uint64_t memory_bytes; /* EAL memory; 0 = what is needed */
-	uint64_t stage_bytes;  /* part of that for staged files, on top of the pools */
-	bool no_huge;          /* EAL memory from ordinary pages */
+	uint64_t wait_ns;      /* for the socket, the peer and the link */
+	uint32_t mtu;          /* IP MTU in bytes */
+	uint32_t queue_size;   /* descriptors, 0 = 1024 or what the port takes */
+	uint16_t n_queues;     /* each way; 0 = 1 */
 	enum pw_iova iova;
-	uint32_t queue_size;    /* descriptors, 0 = 1024 or what the port takes */
-	uint16_t n_queues;      /* each way; 0 = 1 */
-	uint64_t wait_ns;       /* for the socket, the peer and the link */
+	bool no_huge;    /* EAL memory from ordinary pages */
+	bool telemetry;  /* EAL's telemetry socket */
+	bool shared_mem; /* secondary processes may map EAL's memory: dpdk-dumpcap */
+	int eal_argc;    /* raw EAL arguments, after ours */
+	char **eal_argv;
+};
+
+#define PW_PORT_CONFIG_DEFAULT                         \
+	{                                              \
+		.mtu = 1500, .wait_ns = 30000000000ull \
+	}
+
+struct pw_dpdk_config {
+	struct pw_port_config set;
+	uint64_t stage_bytes;   /* EAL memory for staged files, on top of the pools */
 	bool readonly_maps;     /* sender on vfio-pci: the page cache, mapped for reading only */
 	uint32_t queue_mbps;    /* sender: the port's limit of each transmit queue; 0 = none */
 	bool require_hw_pacing; /* a port without such limits is refused; else it goes without */
 	bool udp_csum_offload_wanted; /* sender: use the port's UDP checksum where it has one */
 	struct pw_addr listen;        /* receiver: accept only this destination; family 0 = any */
 	struct pw_addr source;        /* receiver: accept only this sender; family 0 = any */
-	bool telemetry;               /* EAL's telemetry socket */
-	bool shared_mem;              /* secondary processes may map EAL's memory: dpdk-dumpcap */
-	const char *file_prefix;      /* names both, below /run/dpdk; NULL = EAL's, or "pagewire" */
-	int eal_argc;                 /* raw EAL arguments, after ours */
-	char **eal_argv;
-	bool verbose;            /* let EAL and drivers speak at info level */
-	bool (*cancelled)(void); /* polled while waiting; may be NULL */
+	bool keep_eal;                /* a failed open leaves EAL running, for another open */
+	bool verbose;                 /* let EAL and drivers speak at info level */
+	bool (*cancelled)(void);      /* polled while waiting; may be NULL */
 };
 
 /* Descriptors of a queue that are requested of the port. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dpdk/eal_private.h"
+#include "dpdk/ealkeep.h"
 #include "dpdk/panic.h"
 #include "dpdk/share.h"
 #include "host/netif.h"
@@ -98,7 +99,8 @@ static int start_error(struct pw_eal *eal, int code, struct pw_err *err)
 	else if (code == ENOMEM)
 		fix = "reserve hugepages, or use --no-huge (pagewire doctor: hugepages.free)";
 	else if (code == EALREADY)
-		fix = "EAL starts once in a process; start a new one";
+		fix = "it was started before in this process, and starts once: open the port in "
+		      "a new process";
 	return pw_err_set(err, code ? code : EIO, "cannot start EAL: %s%s; %s",
 		strerror(code ? code : EIO), pw_eal_last_log(eal), fix);
 }
@@ -134,6 +136,8 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err)
 {
 	struct pw_eal_args *a;
+	bool is_running; /* a failed open has left it */
+	void *running;
 	int i, r;
 
 	memset(eal, 0, sizeof(*eal));
@@ -144,14 +148,19 @@ int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	if (!a)
 		return pw_err_set(err, ENOMEM, "cannot start EAL: out of memory");
 	r = pw_eal_args_make(a, eal, cfg, spec, err);
-	if (r) {
+	if (!r && cfg->keep_eal)
+		r = pw_ealkeep_take(a->n, a->argv, &running, err);
+	if (r) /* taken, or failed */
 		free_args(eal);
+	if (r < 0)
 		return r;
-	}
+	if (r > 0)
+		eal->args = a = running;
+	is_running = r > 0;
 	open_log(eal);
 	for (i = 0; i < a->n; i++)
 		pw_debug(log, "EAL argument: %s", a->argv[i]);
-	if (rte_eal_init(a->n, a->argv) < 0) {
+	if (!is_running && rte_eal_init(a->n, a->argv) < 0) {
 		r = start_error(eal, rte_errno, err);
 		close_log(eal);
 		free_args(eal);
@@ -210,10 +219,14 @@ void pw_eal_stop(struct pw_eal *eal)
 {
 	if (!eal->started)
 		return;
-	if (eal->shares)
+	if (eal->keep && !eal->shares && !pw_panic_seen()) {
+		pw_ealkeep_put(eal->args, eal->huge ? eal->memory_bytes : 0);
+		eal->args = NULL;
+	} else if (eal->shares) {
 		pw_share_end_eal();
-	else if (!pw_panic_seen())
+	} else if (!pw_panic_seen()) {
 		rte_eal_cleanup();
+	}
 	close_log(eal);
 	free_args(eal);
 	eal->started = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * DPDK's environment abstraction layer. It starts once in a process, for one port. The calling thread
- * becomes the main lcore and is bound to cfg->cores; create threads that must not share its CPU before.
+ * becomes the main lcore and is bound to cfg->set.cores; create threads that must not share its CPU before.
  */
 #ifndef PW_DPDK_EAL_H
 #define PW_DPDK_EAL_H
@@ -19,6 +19,7 @@ struct pw_eal_args;
 
 struct pw_eal {
 	bool started;
+	bool keep;             /* pw_eal_stop() leaves EAL running, see ealkeep.h */
 	bool huge;             /* EAL memory is on hugepages */
 	bool iova_va;          /* IOVA as VA */
 	bool shares;           /* secondaries may map its memory */

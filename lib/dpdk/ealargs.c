@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "dpdk/eal_private.h"
+#include "dpdk/ealkeep.h"
 #include "host/cpu.h"
 #include "host/hugepages.h"
 #include "host/numa.h"
@@ -63,8 +64,8 @@ static bool given(const struct pw_dpdk_config *cfg, const char *opt)
 	size_t len = strlen(opt);
 	int i;
 
-	for (i = 0; i < cfg->eal_argc; i++) {
-		const char *arg = cfg->eal_argv[i];
+	for (i = 0; i < cfg->set.eal_argc; i++) {
+		const char *arg = cfg->set.eal_argv[i];
 
 		if (strncmp(arg, opt, len))
 			continue;
@@ -102,9 +103,9 @@ static int choose_cpus(const struct pw_eal *eal, const struct pw_dpdk_config *cf
 	cpu_set_t all, beyond;
 	int r;
 
-	if (!cfg->cores)
+	if (!cfg->set.cores)
 		return pw_cpu_allowed(eal->node, set, err);
-	r = pw_cpu_list_parse("--core", cfg->cores, set, err);
+	r = pw_cpu_list_parse("--core", cfg->set.cores, set, err);
 	if (!r)
 		r = pw_cpu_allowed(-1, &all, err);
 	if (r)
@@ -197,7 +198,7 @@ static int choose_pages(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	uint64_t free_bytes = 0;
 	char what[32];
 
-	eal->huge = !cfg->no_huge && !given(cfg, "--no-huge");
+	eal->huge = !cfg->set.no_huge && !given(cfg, "--no-huge");
 	if (!eal->huge && eal->shares)
 		return pw_err_set(err, EINVAL,
 			"cannot start EAL with --shared-mem: ordinary pages cannot be shared; "
@@ -205,7 +206,7 @@ static int choose_pages(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	if (!eal->huge)
 		return 0;
 	if (pw_hugepages_read(NULL, hp, err) == 0)
-		free_bytes = pw_hugepages_free_bytes(hp);
+		free_bytes = pw_hugepages_free_bytes(hp) + pw_ealkeep_huge_bytes();
 	if (free_bytes >= eal->memory_bytes)
 		return 0;
 	pw_units_size(what, sizeof(what), eal->memory_bytes);
@@ -226,13 +227,13 @@ static int add_memory(struct pw_eal_args *a, struct pw_eal *eal, const struct pw
 	const struct pw_portspec *spec, int cpu_node, struct pw_err *err)
 {
 	struct pw_hugepages hp = {0};
-	uint64_t need = cfg->memory_bytes;
+	uint64_t need = cfg->set.memory_bytes;
 	int r;
 
 	if (!need)
-		need = pw_dpdk_pool_bytes(cfg->mtu, cfg->queue_size, cfg->n_queues) +
+		need = pw_dpdk_pool_bytes(cfg->set.mtu, cfg->set.queue_size, cfg->set.n_queues) +
 		       cfg->stage_bytes;
-	eal->shares = cfg->shared_mem;
+	eal->shares = cfg->set.shared_mem;
 	eal->memory_bytes = pw_align_up(need + (eal->shares ? SHARED_ROOM : 0), 2u << 20);
 	r = choose_pages(eal, cfg, spec, &hp, err);
 	if (r)
@@ -250,11 +251,12 @@ static void add_files(
 {
 	bool named = given(cfg, "--file-prefix");
 
-	if (!cfg->shared_mem && !named && !given(cfg, "--huge-dir") && !given(cfg, "--proc-type"))
+	if (!cfg->set.shared_mem && !named && !given(cfg, "--huge-dir") &&
+		!given(cfg, "--proc-type"))
 		pw_eal_args_add(a, eal->huge ? "--in-memory" : "--no-shconf");
-	if (cfg->file_prefix)
-		pw_eal_args_add(a, "--file-prefix=%s", cfg->file_prefix);
-	else if (cfg->shared_mem && !named)
+	if (cfg->set.file_prefix)
+		pw_eal_args_add(a, "--file-prefix=%s", cfg->set.file_prefix);
+	else if (cfg->set.shared_mem && !named)
 		pw_eal_args_add(a, "--file-prefix=pagewire");
 	if (eal->huge &&
 		!given(cfg, "--legacy-mem")) /* vhost-user and memif pass few descriptors */
@@ -266,9 +268,9 @@ static void add_devices(
 {
 	if (cfg->readonly_maps)
 		pw_eal_args_add(a, "--iova-mode=va");
-	else if (cfg->iova != PW_IOVA_AUTO ||
+	else if (cfg->set.iova != PW_IOVA_AUTO ||
 		 (spec->kind != PW_PORT_PCI && !given(cfg, "--iova-mode")))
-		pw_eal_args_add(a, "--iova-mode=%s", cfg->iova == PW_IOVA_PA ? "pa" : "va");
+		pw_eal_args_add(a, "--iova-mode=%s", cfg->set.iova == PW_IOVA_PA ? "pa" : "va");
 	if (cfg->readonly_maps) /* none yet: the device's container is made first, see vfio.h */
 		pw_eal_args_add(a, "--allow=" NO_DEVICE);
 	else if (spec->kind == PW_PORT_PCI)
@@ -299,11 +301,11 @@ int pw_eal_args_make(struct pw_eal_args *a, struct pw_eal *eal, const struct pw_
 	if (r)
 		return r;
 	add_files(a, eal, cfg);
-	if (!cfg->telemetry && !given(cfg, "--telemetry"))
+	if (!cfg->set.telemetry && !given(cfg, "--telemetry"))
 		pw_eal_args_add(a, "--no-telemetry");
 	pw_eal_args_add(a, "--log-level=*:%s", cfg->verbose ? "info" : "warning");
 	add_devices(a, cfg, spec);
-	for (i = 0; i < cfg->eal_argc; i++)
-		pw_eal_args_add(a, "%s", cfg->eal_argv[i]);
+	for (i = 0; i < cfg->set.eal_argc; i++)
+		pw_eal_args_add(a, "%s", cfg->set.eal_argv[i]);
 	return finish_argv(a, err);
 }

@@ -27,7 +27,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	memset(p, 0, sizeof(*p));
 	p->id = RTE_MAX_ETHPORTS;
 	p->spec = *spec;
-	p->n_queues = cfg->n_queues ? cfg->n_queues : 1;
+	p->n_queues = cfg->set.n_queues ? cfg->set.n_queues : 1;
 	p->is_pci = spec->kind == PW_PORT_PCI;
 	p->listens = spec->kind == PW_PORT_VHOST || (spec->kind == PW_PORT_MEMIF && !transmit);
 	p->log = eal->log;
@@ -104,7 +104,7 @@ const char *pw_port_fault(struct pw_port *p)
 
 int pw_port_wait_link(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+	uint64_t deadline = pw_clock_ns() + cfg->set.wait_ns;
 	const char *fault;
 
 	while (!pw_port_link_up(p)) {

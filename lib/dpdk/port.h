@@ -57,7 +57,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	const struct pw_dpdk_config *cfg, bool transmit, struct pw_eal *eal, struct pw_err *err);
 int pw_port_start(struct pw_port *p, const struct pw_dpdk_config *cfg, struct rte_mempool *rx_pool,
 	bool transmit, struct pw_err *err);
-/* -ETIMEDOUT after cfg->wait_ns without a link, -ECANCELED when cfg->cancelled. */
+/* -ETIMEDOUT after cfg->set.wait_ns without a link, -ECANCELED when cfg->cancelled. */
 int pw_port_wait_link(struct pw_port *p, const struct pw_dpdk_config *cfg, struct pw_err *err);
 bool pw_port_link_up(const struct pw_port *p);
 /* What ended the port's work for good, for an error message, or NULL. Called by the thread that polls the

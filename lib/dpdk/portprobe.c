@@ -92,7 +92,7 @@ static int interrupted(const struct pw_portspec *spec, struct pw_err *err)
 static int wait_for_socket(
 	const struct pw_portspec *spec, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	uint64_t deadline = pw_clock_ns() + cfg->wait_ns;
+	uint64_t deadline = pw_clock_ns() + cfg->set.wait_ns;
 
 	while (access(spec->target, F_OK)) {
 		if (pw_port_cancelled(cfg))
@@ -115,11 +115,11 @@ static int check_interface(
 
 	if (r)
 		return r;
-	if (cfg->mtu > netif.mtu)
+	if (cfg->set.mtu > netif.mtu)
 		return pw_err_set(err, EINVAL,
 			"cannot use %s: --mtu %u exceeds the interface's %u; lower --mtu, or `ip "
 			"link set %s mtu %u`",
-			spec->text, cfg->mtu, netif.mtu, spec->target, cfg->mtu);
+			spec->text, cfg->set.mtu, netif.mtu, spec->target, cfg->set.mtu);
 	if (spec->kind == PW_PORT_AF_XDP && netif.mtu > XDP_MAX_MTU)
 		return pw_err_set(err, EINVAL,
 			"cannot use %s: its MTU of %u exceeds XDP's limit of %u; `ip link set %s "
@@ -192,7 +192,7 @@ static bool has_no_peer(const struct pw_port *p)
 
 bool pw_port_may_retry(const struct pw_port *p, const struct pw_dpdk_config *cfg, uint64_t start_ns)
 {
-	uint64_t wait_ns = cfg->wait_ns;
+	uint64_t wait_ns = cfg->set.wait_ns;
 
 	if (!connects(p))
 		return false;
@@ -257,8 +257,8 @@ int pw_port_probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool tran
 	int r = prepare_target(p, cfg, eal->log, err);
 
 	if (!r)
-		r = pw_portspec_devargs(&p->spec, 0, transmit, cfg->mtu + PW_PORT_ETH_OVERHEAD,
-			cfg->queue_size, p->n_queues, p->devargs, sizeof(p->devargs), err);
+		r = pw_portspec_devargs(&p->spec, 0, transmit, cfg->set.mtu + PW_PORT_ETH_OVERHEAD,
+			cfg->set.queue_size, p->n_queues, p->devargs, sizeof(p->devargs), err);
 	if (r)
 		return r;
 	if (p->is_pci && rte_eth_dev_count_avail() > 0)

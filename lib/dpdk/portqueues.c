@@ -113,16 +113,16 @@ static int set_mtu(
 	const uint32_t max = RTE_MIN(max_driver_mtu(p), max_buffer_mtu(p, transmit));
 	int r;
 
-	if (cfg->mtu > max)
+	if (cfg->set.mtu > max)
 		return pw_err_set(err, EINVAL,
 			"cannot use %s: --mtu %u exceeds the %u that %s takes; lower --mtu",
-			p->spec.text, cfg->mtu, max, p->driver);
+			p->spec.text, cfg->set.mtu, max, p->driver);
 	if (pw_portspec_is_interface(&p->spec))
 		return 0;
-	r = rte_eth_dev_set_mtu(p->id, (uint16_t)cfg->mtu);
+	r = rte_eth_dev_set_mtu(p->id, (uint16_t)cfg->set.mtu);
 	if (r && r != -ENOTSUP)
 		return pw_err_set(err, -r, "cannot set the MTU of %s to %u: %s; lower --mtu",
-			p->spec.text, cfg->mtu, strerror(-r));
+			p->spec.text, cfg->set.mtu, strerror(-r));
 	return 0;
 }
 
@@ -223,7 +223,7 @@ int pw_port_setup_queues(struct pw_port *p, const struct pw_dpdk_config *cfg,
 	uint16_t i;
 	int r;
 
-	p->n_txd = p->n_rxd = (uint16_t)pw_dpdk_descs(cfg->queue_size);
+	p->n_txd = p->n_rxd = (uint16_t)pw_dpdk_descs(cfg->set.queue_size);
 	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->n_rxd, &p->n_txd);
 	for (i = 0; r == 0 && i < p->n_queues; i++) {
 		r = setup_tx_queue(p, i);

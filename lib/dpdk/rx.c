@@ -32,13 +32,13 @@ static struct pw_rxq *queue(struct pw_dpdk_rx *rx, uint16_t i)
 
 static int make_pool(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	uint32_t n_rxd = pw_dpdk_descs(cfg->queue_size);
+	uint32_t n_rxd = pw_dpdk_descs(cfg->set.queue_size);
 	uint32_t n = rx->port.n_queues * (2 * n_rxd + 4 * PW_RX_BURST + 2 * PW_DPDK_MBUF_CACHE);
 
 	if (!strcmp(rx->port.driver, "net_af_xdp"))
 		n = rx->port.n_queues * 8192u; /* its UMEM: both rings and what we hold */
 	rx->pool = pw_port_pool(&rx->port, "pw_rx", n, PW_DPDK_MBUF_CACHE, 0,
-		pw_port_frame_room(&rx->port, cfg->mtu), NULL);
+		pw_port_frame_room(&rx->port, cfg->set.mtu), NULL);
 	if (!rx->pool)
 		return pw_err_set(err, rte_errno,
 			"cannot make the receive pool: %s; raise --memory or reserve hugepages "
@@ -55,7 +55,8 @@ static int make_queues(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, 
 	if (more_bytes) {
 		rx->more = aligned_alloc(RTE_CACHE_LINE_SIZE, more_bytes);
 		if (!rx->more)
-			return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
+			return pw_err_set(
+				err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 		memset(rx->more, 0, more_bytes);
 	}
 	for (i = 0; i < rx->port.n_queues; i++) {
@@ -67,10 +68,11 @@ static int make_queues(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg, 
 		q->listen = cfg->listen;
 		if (cfg->source.family)
 			q->source = pw_host_key(&cfg->source);
-		q->mtu = cfg->mtu;
+		q->mtu = cfg->set.mtu;
 		q->joined = calloc(PW_RX_BURST, PW_RX_JOINED);
 		if (!q->joined)
-			return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
+			return pw_err_set(
+				err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 		q->pool = rx->pool;
 		memcpy(q->mac, rx->port.mac, sizeof(q->mac));
 	}
@@ -108,7 +110,8 @@ static int start(struct pw_dpdk_rx *rx, const struct pw_dpdk_config *cfg,
 	if (!r)
 		r = make_queues(rx, cfg, err);
 	if (!r)
-		pw_lcores_init(&rx->lcores, rx->port.n_queues, cfg->cores != NULL, &rx->eal, log);
+		pw_lcores_init(
+			&rx->lcores, rx->port.n_queues, cfg->set.cores != NULL, &rx->eal, log);
 	if (!r)
 		find_oversize(rx);
 	return r;
@@ -119,17 +122,18 @@ int pw_dpdk_rx_open(struct pw_dpdk_rx **out, const struct pw_dpdk_config *cfg,
 {
 	struct pw_portspec spec;
 	struct pw_dpdk_rx *rx;
-	int r = pw_portspec_parse(cfg->port, &spec, err);
+	int r = pw_portspec_parse(cfg->set.port, &spec, err);
 
 	if (r)
 		return r;
 	rx = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*rx));
 	if (!rx)
-		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
+		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 	memset(rx, 0, sizeof(*rx));
 	rx->port.id = RTE_MAX_ETHPORTS;
 	r = start(rx, cfg, &spec, log, err);
 	if (r) {
+		rx->eal.keep = cfg->keep_eal;
 		pw_dpdk_rx_close(rx);
 		return r;
 	}

@@ -45,7 +45,7 @@ static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
 	const struct pw_port *port = &q->dev->port;
-	const uint32_t n = pw_dpdk_tx_mbufs(cfg->queue_size);
+	const uint32_t n = pw_dpdk_tx_mbufs(cfg->set.queue_size);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
@@ -55,7 +55,7 @@ static int make_queue_pools(
 	q->copy_pool = xdp ? q->dev->rx_pool
 			   : pool(q->dev, queue_name(q, "pw_copy", name),
 				     port->multi_segs ? COPY_MBUFS : n, 0,
-				     pw_port_frame_room(port, cfg->mtu));
+				     pw_port_frame_room(port, cfg->set.mtu));
 	return q->hdr_pool && q->payload_pool && q->copy_pool ? 0 : no_pool_error(err);
 }
 
@@ -79,7 +79,7 @@ static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
 
 static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, struct pw_err *err)
 {
-	const uint32_t n_txd = pw_dpdk_descs(cfg->queue_size);
+	const uint32_t n_txd = pw_dpdk_descs(cfg->set.queue_size);
 	const uint16_t n = tx->port.n_queues;
 	const size_t more_bytes = (n - 1u) * sizeof(*tx->more);
 	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
@@ -90,12 +90,13 @@ static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, 
 		tx->more = aligned_alloc(
 			RTE_CACHE_LINE_SIZE, pw_align_up(more_bytes, RTE_CACHE_LINE_SIZE));
 		if (!tx->more)
-			return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
+			return pw_err_set(
+				err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 		memset(tx->more, 0, more_bytes);
 	}
 	/* two rings: vmxnet3 fills two for a queue, and receives nothing when no mbuf is left */
 	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + PW_DPDK_MBUF_CACHE)), 0,
-		pw_port_frame_room(&tx->port, cfg->mtu));
+		pw_port_frame_room(&tx->port, cfg->set.mtu));
 	if (!tx->rx_pool)
 		return no_pool_error(err);
 	for (i = 0; r == 0 && i < n; i++) {
@@ -137,7 +138,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
 	pw_port_check_near(
 		&tx->port, (struct rte_mempool *[]){tx->q.hdr_pool, tx->q.payload_pool}, 2);
-	pw_lcores_init(&tx->lcores, tx->port.n_queues, cfg->cores != NULL, &tx->eal, tx->log);
+	pw_lcores_init(&tx->lcores, tx->port.n_queues, cfg->set.cores != NULL, &tx->eal, tx->log);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
 	r = pw_port_wait_link(&tx->port, cfg, err);
@@ -149,18 +150,19 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
 {
 	struct pw_portspec spec;
 	struct pw_dpdk_tx *tx;
-	int r = pw_portspec_parse(cfg->port, &spec, err);
+	int r = pw_portspec_parse(cfg->set.port, &spec, err);
 
 	if (r)
 		return r;
 	tx = aligned_alloc(RTE_CACHE_LINE_SIZE, pw_align_up(sizeof(*tx), RTE_CACHE_LINE_SIZE));
 	if (!tx)
-		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->port);
+		return pw_err_set(err, ENOMEM, "cannot open %s: out of memory", cfg->set.port);
 	memset(tx, 0, sizeof(*tx));
 	tx->log = log;
 	tx->port.id = RTE_MAX_ETHPORTS;
 	r = start(tx, cfg, &spec, err);
 	if (r) {
+		tx->eal.keep = cfg->keep_eal;
 		pw_dpdk_tx_close(tx);
 		return r;
 	}

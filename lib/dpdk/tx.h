@@ -62,7 +62,7 @@ int pw_dpdk_tx_resolve(struct pw_dpdk_tx *tx, const struct pw_addr *src, const s
 
 /* Who computes UDP checksums. SOFTWARE reads every payload byte, which is counted; OFFLOAD needs
  * info.csum_offload and templates that hold the pseudo-header's sum. Before the first packet. */
-enum pw_csum { PW_CSUM_NONE, PW_CSUM_OFFLOAD, PW_CSUM_SOFTWARE };
+enum pw_csum { PW_CSUM_AUTO, PW_CSUM_NONE, PW_CSUM_OFFLOAD, PW_CSUM_SOFTWARE };
 void pw_dpdk_tx_set_csum(struct pw_dpdk_tx *tx, enum pw_csum csum, bool ipv6);
 
 /* Made since open: maps for the device, and extents of windows. */

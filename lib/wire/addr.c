@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads, writes and compares addresses; asks the kernel which interface a zone names. */
 #include "wire/addr.h"
 
 #include <arpa/inet.h>
@@ -15,8 +16,8 @@
 static int bad(const char *what, const char *s, struct pw_err *err)
 {
 	return pw_err_set(err, EINVAL,
-		"read %s '%.80s': not an address; write A.B.C.D:PORT or [V6ADDR]:PORT in numbers",
-		what, s);
+		"cannot read %s '%s': not an address; write A.B.C.D:PORT or [V6ADDR]:PORT", what,
+		s);
 }
 
 /* Splits "host", "host:port", "[host]:port"; port is NULL when there is none. */
@@ -82,12 +83,12 @@ static int find_zone(
 	}
 	list_interfaces(all, sizeof(all));
 	return pw_err_set(err, ENODEV,
-		"read %s '%.50s': no interface is named %.15s; there are %s; name one of them, or "
+		"cannot read %s '%s': no interface is named %s; there are %s; name one of them, or "
 		"leave the zone out where --interface or --port names it",
 		what, s, zone, all);
 }
 
-/* host, with its zone if it has one. */
+/* host may end in a zone. */
 static int parse_host(
 	const char *what, const char *s, char *host, struct pw_addr *addr, struct pw_err *err)
 {
@@ -106,7 +107,7 @@ static int parse_host(
 		return 0;
 	if (!pw_addr_is_linklocal(addr) && !pw_addr_is_multicast(addr))
 		return pw_err_set(err, EINVAL,
-			"read %s '%.80s': only link-local and multicast addresses have a zone; "
+			"cannot read %s '%s': only link-local and multicast addresses have a zone; "
 			"leave out the %% and what follows it",
 			what, s);
 	return find_zone(what, s, zone, &addr->scope, err);
@@ -144,7 +145,7 @@ char *pw_addr_format(char *buf, size_t len, const struct pw_addr *addr)
 	inet_ntop(addr->family == 6 ? AF_INET6 : AF_INET, addr->bytes, host, sizeof(host));
 	if (addr->family == 6 && addr->scope && if_indextoname(addr->scope, zone))
 		snprintf(buf, len, "[%s%%%s]:%u", host, zone, addr->port);
-	else if (addr->family == 6 && addr->scope) /* the interface is gone */
+	else if (addr->family == 6 && addr->scope) /* the interface was removed */
 		snprintf(buf, len, "[%s%%%u]:%u", host, addr->scope, addr->port);
 	else
 		snprintf(buf, len, addr->family == 6 ? "[%s]:%u" : "%s:%u", host, addr->port);
@@ -202,7 +203,7 @@ int pw_mac_parse(const char *what, const char *s, uint8_t mac[6], struct pw_err 
 	}
 	if (strlen(s) != 17 || i < 6)
 		return pw_err_set(err, EINVAL,
-			"read %s '%.40s': not a MAC; write 02:00:00:00:00:01", what, s);
+			"cannot read %s '%s': not a MAC; write 02:00:00:00:00:01", what, s);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses of hosts and MACs: read from text, written as text, compared. */
+/* Addresses of hosts and MACs: reads them from text, writes them as text, compares them. */
 #ifndef PW_WIRE_ADDR_H
 #define PW_WIRE_ADDR_H
 
@@ -44,8 +44,8 @@ static inline bool pw_host_key_equal(struct pw_host_key a, struct pw_host_key b)
 /* "10.0.0.1", "fe80::1", or "?" when unknown; buf of 64 bytes suffices. Returns buf. */
 char *pw_host_key_format(char *buf, size_t len, struct pw_host_key key);
 
-/* "ADDR", "ADDR:PORT", "[V6ADDR]:PORT", "V6ADDR". A missing port is left at default_port.
- * Numeric only. A link-local or multicast V6ADDR may end in a zone, "fe80::1%eth0": an interface of this
+/* "ADDR", "ADDR:PORT", "[V6ADDR]:PORT", "V6ADDR", in numbers (kernel/hostname.h reads names). The
+ * default of the port is default_port. A link-local or multicast V6ADDR may end in a zone, "fe80::1%eth0": an interface of this
  * host (-ENODEV: it has none of that name). `what` is the option's name for the error. */
 int pw_addr_parse(const char *what, const char *s, uint16_t default_port, struct pw_addr *addr,
 	struct pw_err *err);

@@ -47,8 +47,11 @@ static void raw_arguments_are_whole_and_come_last(void **state)
 	struct pw_eal eal = {.node = -1};
 	struct pw_eal_args a = {0};
 	char *raw[N_RAW], vdev[VDEV_BYTES] = "--vdev=net_null7,";
-	struct pw_dpdk_config cfg = {
-		.port = "null", .mtu = 1500, .no_huge = true, .eal_argc = N_RAW, .eal_argv = raw};
+	struct pw_dpdk_config cfg = {.set.port = "null",
+		.set.mtu = 1500,
+		.set.no_huge = true,
+		.set.eal_argc = N_RAW,
+		.set.eal_argv = raw};
 	struct pw_err err = {0};
 	int i;
 
@@ -56,7 +59,7 @@ static void raw_arguments_are_whole_and_come_last(void **state)
 	memset(vdev + strlen(vdev), 'x', VDEV_BYTES - 1 - strlen(vdev));
 	for (i = 0; i < N_RAW; i++)
 		raw[i] = vdev;
-	assert_int_equal(pw_portspec_parse(cfg.port, &spec, &err), 0);
+	assert_int_equal(pw_portspec_parse(cfg.set.port, &spec, &err), 0);
 	assert_int_equal(pw_eal_args_make(&a, &eal, &cfg, &spec, &err), 0);
 	assert_in_range(a.n, N_RAW + 5, N_RAW + 20);
 	assert_string_equal(a.argv[0], "pagewire");
@@ -71,12 +74,12 @@ static void cpus_that_the_process_may_not_use_are_named(void **state)
 	struct pw_portspec spec;
 	struct pw_eal eal = {.node = -1};
 	struct pw_eal_args a = {0};
-	struct pw_dpdk_config cfg = {.port = "null", .mtu = 1500, .no_huge = true};
+	struct pw_dpdk_config cfg = {.set.port = "null", .set.mtu = 1500, .set.no_huge = true};
 	struct pw_err err = {0};
 
 	(void)state;
-	cfg.cores = "0-1023";
-	assert_int_equal(pw_portspec_parse(cfg.port, &spec, &err), 0);
+	cfg.set.cores = "0-1023";
+	assert_int_equal(pw_portspec_parse(cfg.set.port, &spec, &err), 0);
 	assert_int_equal(pw_eal_args_make(&a, &eal, &cfg, &spec, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "cannot use CPU "));
 	assert_non_null(strstr(err.msg, "-1023 of --core"));

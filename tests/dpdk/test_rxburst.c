@@ -223,9 +223,7 @@ static int begin(void **state)
 
 static int setup(void **state)
 {
-	struct pw_dpdk_config cfg = {.port = "net_ring0",
-		.mtu = 1500,
-		.no_huge = true,
+	struct pw_dpdk_config cfg = {.set = {.port = "net_ring0", .mtu = 1500, .no_huge = true},
 		.listen = addr(OWN),
 		.source = addr(SENDER)};
 	struct fixture *f = calloc(1, sizeof(*f));

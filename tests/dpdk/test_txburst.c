@@ -459,7 +459,7 @@ static void a_port_that_reaches_only_eal_memory_refuses_mapped_files(void **stat
 
 static int setup(void **state)
 {
-	struct pw_dpdk_config cfg = {.port = "net_ring0", .mtu = 9000, .no_huge = true};
+	struct pw_dpdk_config cfg = {.set = {.port = "net_ring0", .mtu = 9000, .no_huge = true}};
 	struct fixture *f = aligned_alloc(64, pw_align_up(sizeof(*f), 64));
 	struct pw_err err = {0};
 	uint8_t *data = malloc(FILE_BYTES);

@@ -23,21 +23,33 @@ struct config {
 	bool json, no_huge;
 	const char *port;
 	uint64_t count, size, wait_ns;
+	uint16_t queues;
 	struct pw_rate rate;
 	int pages;
+	struct pw_strings gaps;
 };
 
+#define AT(field) PW_OPT_AT(struct config, field)
+
+static const struct pw_opt_choice pages[] = {{"auto", 0}, {"hugefile", 1}, {"stage", 2}, {NULL, 0}};
+
 static const struct pw_opt opts[] = {
-	{"json", 'j', PW_OPT_FLAG, offsetof(struct config, json), NULL, "flag", 0, 0, NULL},
-	{"no-huge", 0, PW_OPT_FLAG, offsetof(struct config, no_huge), NULL, "flag", 0, 0, NULL},
-	{"port", 'p', PW_OPT_STRING, offsetof(struct config, port), "PORT", "text", 0, 0, NULL},
-	{"count", 'c', PW_OPT_U64, offsetof(struct config, count), "N", "number", 1, 99, NULL},
-	{"size", 0, PW_OPT_SIZE, offsetof(struct config, size), "SIZE", "size", 0, 0, NULL},
-	{"wait", 0, PW_OPT_DURATION, offsetof(struct config, wait_ns), "DURATION", "time", 0, 0,
-		NULL},
-	{"rate", 0, PW_OPT_RATE, offsetof(struct config, rate), "RATE", "rate", 0, 0, NULL},
-	{"pages", 0, PW_OPT_CHOICE, offsetof(struct config, pages), NULL, "choice", 0, 0,
-		"auto|hugefile|stage"},
+	{.name = "json", .letter = 'j', .type = PW_OPT_FLAG, AT(json), .help = "flag"},
+	{.name = "no-huge", .type = PW_OPT_FLAG, AT(no_huge), .help = "flag"},
+	{.name = "port", .letter = 'p', .type = PW_OPT_STRING, AT(port), .help = "text"},
+	{.name = "count",
+		.letter = 'c',
+		.type = PW_OPT_UINT,
+		AT(count),
+		.help = "number",
+		.min = 1,
+		.max = 99},
+	{.name = "queues", .type = PW_OPT_UINT, AT(queues), .help = "number", .max = 64},
+	{.name = "size", .type = PW_OPT_SIZE, AT(size), .help = "size"},
+	{.name = "wait", .type = PW_OPT_DURATION, AT(wait_ns), .help = "time"},
+	{.name = "rate", .type = PW_OPT_RATE, AT(rate), .help = "rate"},
+	{.name = "pages", .type = PW_OPT_CHOICE, AT(pages), .choices = pages, .help = "choice"},
+	{.name = "gaps", .type = PW_OPT_LIST, AT(gaps), .help = "list"},
 };
 
 static const struct config defaults = {.count = 1};
@@ -69,6 +81,9 @@ static void check(const struct config *c, const struct pw_operands *ops)
 	assert(c->count >= 1 && c->count <= 99);
 	assert(c->pages >= 0 && c->pages <= 2);
 	assert(!c->port || c->port[0]);
+	assert(c->queues <= 64);
+	for (size_t i = 0; i < c->gaps.n; i++)
+		assert(c->gaps.v[i][0]);
 	assert(c->rate.unit == PW_RATE_NONE || c->rate.value > 0.0);
 	for (int i = 0; i < ops->n; i++)
 		assert(ops->argv[i]);

@@ -33,4 +33,4 @@ def test_more_queues_than_the_port_has_are_refused_with_the_number(t):
 def test_queues_of_a_socket_are_refused(t):
     p = t.run("recv", "--listen", "127.0.0.1:4001", "--discard", "--queues", "2")
     check(p.code != 0, "two queues of a socket")
-    check("--queues is for a port" in p.err, p.err)
+    check("cannot use --queues without a port" in p.err, p.err)

@@ -20,14 +20,17 @@ struct config {
 	bool json, no_huge;
 	const char *port;
 	uint64_t count;
+	struct pw_strings gaps;
 };
 
+#define AT(field) PW_OPT_AT(struct config, field)
+
 static const struct pw_opt opts[] = {
-	{"json", 'j', PW_OPT_FLAG, offsetof(struct config, json), NULL, "print JSON", 0, 0, NULL},
-	{"no-huge", 0, PW_OPT_FLAG, offsetof(struct config, no_huge), NULL, "small pages", 0, 0,
-		NULL},
-	{"port", 'p', PW_OPT_STRING, offsetof(struct config, port), "PORT", "a port", 0, 0, NULL},
-	{"count", 0, PW_OPT_U64, offsetof(struct config, count), "N", "how many", 1, 99, NULL},
+	{.name = "json", .letter = 'j', .type = PW_OPT_FLAG, AT(json), .help = "print JSON"},
+	{.name = "no-huge", .type = PW_OPT_FLAG, AT(no_huge), .help = "small pages"},
+	{.name = "port", .letter = 'p', .type = PW_OPT_STRING, AT(port), .help = "a port"},
+	{.name = "count", .type = PW_OPT_UINT, AT(count), .help = "how many", .min = 1, .max = 99},
+	{.name = "gaps", .type = PW_OPT_LIST, AT(gaps), .help = "what to repair"},
 };
 
 static const struct config defaults = {.count = 7};
@@ -172,6 +175,27 @@ static void the_command_line_wins_wherever_it_stands(void **state)
 	done(&p);
 }
 
+static void the_highest_rank_of_a_list_counts(void **state)
+{
+	static const char text[] = "[probe]\ngaps = a\ngaps = b\n[common]\ngaps = c\n";
+	struct parsed p;
+
+	(void)state;
+	CONFIG(&p, text);
+	assert_int_equal(p.result, 0);
+	assert_int_equal(p.c.gaps.n, 2);
+	assert_string_equal(p.c.gaps.v[0], "a");
+	assert_string_equal(p.c.gaps.v[1], "b");
+	done(&p);
+	parse(&p, text, sizeof(text) - 1,
+		(char **)(const char *[]){"probe", "--gaps=d", "--config", path, NULL});
+	assert_int_equal(p.c.gaps.n, 1);
+	assert_string_equal(p.c.gaps.v[0], "d");
+	done(&p);
+	CONFIG(&p, "[probe]\ngaps =\n");
+	assert_refused(&p, ":2: gaps: the value is empty");
+}
+
 static void errors_name_their_line(void **state)
 {
 	struct parsed p;
@@ -285,10 +309,10 @@ static void missing_files_are_named(void **state)
 	(void)state;
 	parse(&p, "", 0, (char **)argv);
 	assert_int_equal(p.result, -ENOENT);
-	assert_refused(&p, "read --config /nowhere/x.ini: No such file or directory");
+	assert_refused(&p, "cannot read --config /nowhere/x.ini: No such file or directory");
 	argv[1] = "--config=/";
 	parse(&p, "", 0, (char **)argv);
-	assert_refused(&p, "read --config /: Is a directory");
+	assert_refused(&p, "cannot read --config /: Is a directory");
 }
 
 int main(void)
@@ -298,6 +322,7 @@ int main(void)
 		cmocka_unit_test(foreign_line_ends_and_marks_are_taken),
 		cmocka_unit_test(the_command_s_section_wins_over_common),
 		cmocka_unit_test(the_command_line_wins_wherever_it_stands),
+		cmocka_unit_test(the_highest_rank_of_a_list_counts),
 		cmocka_unit_test(errors_name_their_line),
 		cmocka_unit_test(common_keys_may_be_other_commands),
 		cmocka_unit_test(indented_lines_are_not_continuations),

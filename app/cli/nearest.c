@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The distance of two words: how many edits make one from the other. */
+#include "app/cli/nearest.h"
+
 #include <stdint.h>
 #include <string.h>
-
-#include "app/cli/opt_private.h"
 
 #define WORD_MAX 32
 
@@ -42,7 +43,7 @@ void pw_nearest_try(struct pw_nearest *n, const char *word, const char *candidat
 
 	if (n_word < 2 || longer > WORD_MAX)
 		return;
-	/* "--dig" is more likely a short --digest than a mistyped --tsi. */
+	/* "--dig" more probably means --digest than --tsi. */
 	d = !strncmp(word, candidate, n_word) ? 1 : edits(word, n_word, candidate, n_cand);
 	if (d > 1 + longer / 4 || d >= longer)
 		return;

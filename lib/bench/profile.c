@@ -13,16 +13,6 @@
 
 #define TURNS_MAX ((size_t)PW_CONTESTS_MAX * PW_CONTENDERS_MAX)
 
-const struct pw_profile *pw_profile_find(const char *name)
-{
-	size_t i;
-
-	for (i = 0; pw_profiles[i]; i++)
-		if (strcmp(pw_profiles[i]->name, name) == 0)
-			return pw_profiles[i];
-	return NULL;
-}
-
 struct pw_contest *pw_profile_add(struct pw_profile_run *run, const char *title, const char *unit)
 {
 	struct pw_contest *c = &run->contests[run->n_contests];
@@ -167,7 +157,7 @@ int pw_profile_measure(struct pw_profile_run *run, const struct pw_profile *prof
 	memset(run, 0, sizeof(*run));
 	run->profile = profile;
 	run->opt = *opt;
-	pw_env_read(&run->env, "", NULL, pw_bypass_version());
+	pw_env_read(&run->env, "", pw_bypass_version());
 	run->contests = calloc(PW_CONTESTS_MAX, sizeof(*run->contests));
 	if (!run->contests)
 		return pw_err_sys(err, ENOMEM, "open profile %s", profile->name);

@@ -26,7 +26,7 @@
 #define QUIET_NS 100000000ull /* after the source has ended: what is still on its way */
 #define LOOK_NS  5000000ull   /* between two looks at the pipe */
 
-int pw_sink_buffer_make(struct pw_sink_buffer *b, const struct pw_cell *cell, struct pw_err *err)
+static int make_buffer(struct pw_sink_buffer *b, const struct pw_cell *cell, struct pw_err *err)
 {
 	b->len_bytes = cell->file_bytes;
 	b->symbol_len = pw_send_symbol_for_mtu(&cell->wire->flow, cell->mtu, false);
@@ -45,7 +45,7 @@ int pw_sink_buffer_make(struct pw_sink_buffer *b, const struct pw_cell *cell, st
 	return 0;
 }
 
-void pw_sink_buffer_free(struct pw_sink_buffer *b)
+static void free_buffer(struct pw_sink_buffer *b)
 {
 	if (b->bytes)
 		munmap(b->bytes, b->len_bytes);
@@ -83,7 +83,8 @@ static int compare(const struct pw_sink_buffer *b, struct pw_recv *r, const stru
 	return 0;
 }
 
-int pw_sink_verify(const struct pw_sink_buffer *b, struct pw_recv *recv, const struct pw_cell *cell,
+/* Fills end->proof and end->wrong. recv: what it received is verified; NULL: a stream's end->bytes are. */
+static int verify(const struct pw_sink_buffer *b, struct pw_recv *recv, const struct pw_cell *cell,
 	struct pw_sink_end *end)
 {
 	uint64_t from, to = 0;
@@ -202,7 +203,7 @@ static int receive_packets(const struct pw_cell *cell, const struct pw_sink_buff
 	end->missed = path.ops->counters(path.path)->missed;
 	path.close(path.path);
 	if (r == 0 && b->len_bytes && end->bytes)
-		r = pw_sink_verify(b, recv, cell, end);
+		r = verify(b, recv, cell, end);
 	return r;
 }
 
@@ -227,14 +228,24 @@ static int run_packets(const struct pw_cell *cell, const struct pw_sink_buffer *
 	return r;
 }
 
+static int run_stream(
+	const struct pw_cell *cell, struct pw_sink_buffer *b, int ready, struct pw_sink_end *end)
+{
+	int r = pw_sink_stream(cell, b, ready, end);
+
+	if (r == 0 && end->bytes)
+		r = verify(b, NULL, cell, end);
+	return r;
+}
+
 void pw_sink_run(const struct pw_cell *cell, int ready, int done, struct pw_sink_end *end)
 {
 	struct pw_sink_buffer b = {0};
 
-	end->result = pw_sink_buffer_make(&b, cell, &end->err);
+	end->result = make_buffer(&b, cell, &end->err);
 	if (end->result == 0)
 		end->result = pw_bench_way_is_stream(cell->way)
-				      ? pw_sink_stream(cell, &b, ready, end)
+				      ? run_stream(cell, &b, ready, end)
 				      : run_packets(cell, &b, ready, done, end);
-	pw_sink_buffer_free(&b);
+	free_buffer(&b);
 }

@@ -89,7 +89,5 @@ int pw_sink_stream(
 		close(conn);
 	}
 	close(fd);
-	if (r == 0 && end->bytes)
-		r = pw_sink_verify(b, NULL, cell, end);
 	return r;
 }

@@ -12,20 +12,6 @@
 #define FDT_NS         PW_NS_PER_S
 #define REMOTE_LEAD_NS 50000000ull /* a remote receiver learns the file before its bytes come */
 
-void pw_stretch_hook(void *stretch, bool starts)
-{
-	struct pw_stretch *s = stretch;
-
-	if (starts) {
-		s->end->setup_ns = pw_clock_ns() - s->born_ns;
-		pw_meter_start(s->meter);
-		s->end->start_ns = pw_clock_ns();
-	} else {
-		s->end->end_ns = pw_clock_ns();
-		pw_meter_stop(s->meter, &s->end->reading);
-	}
-}
-
 static int open_window(void *ctx, struct pw_window *w, const char *path, struct pw_err *err)
 {
 	const struct pw_stretch *s = ctx;

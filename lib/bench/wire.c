@@ -183,7 +183,8 @@ static int open_sink(struct pw_wire *w, const struct request *req, struct pw_err
 		w->mtu);
 	if (r == -EOPNOTSUPP)
 		return pw_err_set(err, EOPNOTSUPP,
-			"open wire sink: this kernel makes no ifb device (%.80s); modprobe ifb",
+			"cannot make wire sink: this kernel has no ifb device (%.80s); modprobe "
+			"ifb",
 			why.msg);
 	if (r) {
 		if (err)
@@ -223,7 +224,8 @@ static int open_tap(struct pw_wire *w, const struct request *req, struct pw_err 
 	(void)req;
 	if (fd < 0)
 		return pw_err_set(err, errno == ENOENT ? ENODEV : errno,
-			"open wire tap: /dev/net/tun: %s; modprobe tun, as root", strerror(errno));
+			"cannot make wire tap: /dev/net/tun: %s; modprobe tun, as root",
+			strerror(errno));
 	close(fd);
 	strcpy(w->source_if, TAP_IF);
 	strcpy(w->sink_if, TAP_IF);
@@ -237,7 +239,8 @@ static int open_vhost(struct pw_wire *w, const struct request *req, struct pw_er
 	if (n < 0 || (size_t)n >= sizeof(w->socket)) {
 		w->socket[0] = '\0';
 		return pw_err_set(err, ENAMETOOLONG,
-			"open wire vhost: the path of a socket in %.80s has more than %zu bytes; "
+			"cannot make wire vhost: the path of a socket in %.80s has more than %zu "
+			"bytes; "
 			"use a shorter directory (TMPDIR)",
 			req->work_dir, sizeof(w->socket) - 1);
 	}
@@ -254,7 +257,23 @@ static int open_null(struct pw_wire *w, const struct request *req, struct pw_err
 
 static int open_nic(struct pw_wire *w, const struct request *req, struct pw_err *err)
 {
-	return pw_wirenic_open(w, req->nic, req->to, w->mtu, err);
+	struct pw_wirenic nic;
+	int r = pw_wirenic_query(&nic, req->nic, req->to, w->mtu, err);
+
+	if (r)
+		return r;
+	snprintf(w->source_if, sizeof(w->source_if), "%s", nic.name);
+	snprintf(w->pci, sizeof(w->pci), "%s", nic.pci);
+	w->bifurcated = nic.bifurcated;
+	w->mtu = w->mtu ? w->mtu : nic.mtu;
+	memcpy(w->flow.src_mac, nic.mac, sizeof(w->flow.src_mac));
+	memcpy(w->flow.dst_mac, nic.to_mac, sizeof(w->flow.dst_mac));
+	w->flow.src = nic.from;
+	w->flow.src.port = PORT;
+	w->flow.dst = *req->to;
+	if (w->flow.dst.port == 0)
+		w->flow.dst.port = PORT;
+	return 0;
 }
 
 int pw_wire_open(struct pw_wire *w, enum pw_wire_kind kind, const char *nic,
@@ -275,7 +294,7 @@ int pw_wire_open(struct pw_wire *w, enum pw_wire_kind kind, const char *nic,
 	set_flow(&w->flow, SOURCE_ADDR, SINK_ADDR);
 	if ((mtu < MTU_MIN && !(kind == PW_WIRE_NIC && mtu == 0)) || mtu > k->mtu_max)
 		return pw_err_set(err, EINVAL,
-			"open wire %s: an MTU of %u does not do; use one of %u to %u", w->text, mtu,
+			"cannot make wire %s: MTU %u is out of range; use %u to %u", w->text, mtu,
 			MTU_MIN, k->mtu_max);
 	r = k->open(w, &req, err);
 	if (r)
@@ -292,7 +311,7 @@ static int wait_for_device(void *arg, struct pw_err *err)
 	while (if_nametoindex(name) == 0) {
 		if (pw_clock_ns() > deadline)
 			return pw_err_set(err, ETIMEDOUT,
-				"open wire tap: the sink has made no interface %s in %u s", name,
+				"cannot make wire tap: the sink made no interface %s in %u s", name,
 				(unsigned int)(TAP_WAIT_NS / PW_NS_PER_S));
 		nanosleep(&pause, NULL);
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs gnuplot on generated scripts and returns the SVG. */
 #include "bench/gnuplot.h"
 
 #include <errno.h>

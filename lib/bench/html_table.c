@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes the tables of results of report.html. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Saves and restores the settings of a network interface: addresses, routes, neighbours, MTU, flags. */
 #include "bench/ifstate.h"
 
 #include <errno.h>

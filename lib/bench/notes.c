@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The notes below a group of the result table: what was skipped, void, or copied after all. */
 #include "bench/notes.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Chooses and draws the plots of a report. */
 #include "bench/plot.h"
 
 #include <errno.h>

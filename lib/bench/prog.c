@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Starts other programs (testpmd, iperf3, fio, pagewire), waits for them, reads their output. */
 #include "bench/prog.h"
 
 #include <errno.h>

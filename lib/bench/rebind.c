@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Moves a NIC from the kernel's driver to vfio-pci and back. */
 #include "bench/rebind.h"
 
 #include <errno.h>

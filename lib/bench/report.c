@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes the directory of --report: report.html, result.json, samples.csv. */
 #include "bench/report.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Makes the files that are sent, on hugetlbfs, tmpfs and a disk. */
 #include "bench/store.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Measures the textbook's ways: read + write, mmap + write, sendfile, bypass. */
 #include "bench/textbook.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Formats rows, groups and numbers of a result for all outputs. */
 #include "bench/view.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Makes and removes the wires of the comparison, and reads their counters. */
 #include "bench/wire.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Queries interfaces, routes and neighbours by rtnetlink. */
 #include "bench/wirelink.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Makes network namespaces without a name, and runs ip commands in them. */
 #include "bench/wirenet.h"
 
 #include <errno.h>

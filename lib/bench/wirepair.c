@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs pagewire and a testpmd sink at the two ends of the virtual wire, for profiles. */
 #include "bench/wirepair.h"
 
 #include <errno.h>

@@ -32,7 +32,7 @@ static struct pw_sample *new_sample(struct pw_row *row, struct pw_err *err)
 	struct pw_sample *s = realloc(row->samples, (row->n_samples + 1) * sizeof(*s));
 
 	if (!s) {
-		pw_err_set(err, ENOMEM, "keep a sample: out of memory");
+		pw_err_set(err, ENOMEM, "cannot keep a sample: out of memory");
 		return NULL;
 	}
 	row->samples = s;
@@ -254,7 +254,7 @@ int pw_bench_run(struct pw_bench *b, struct pw_err *err)
 	int r = 0;
 
 	if (!order)
-		return pw_err_set(err, ENOMEM, "run the bench: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot run the bench: out of memory");
 	for (i = 0; i < n; i++)
 		order[i] = i;
 	pw_random_init(&random, b->opt.seed);
@@ -330,7 +330,7 @@ int pw_bench_create(
 	int r;
 
 	if (!b)
-		return pw_err_set(err, ENOMEM, "plan the bench: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot plan the bench: out of memory");
 	b->opt = *o;
 	r = pw_bench_plan(b, usage, err);
 	if (r) {

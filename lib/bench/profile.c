@@ -73,7 +73,7 @@ static int take_turn(struct pw_contender *who, unsigned int round, struct pw_err
 		return r;
 	}
 	if (r == 0 && !isfinite(value))
-		r = pw_err_set(&why, ERANGE, "measure %s: it brought no number", who->name);
+		r = pw_err_set(&why, ERANGE, "cannot measure %s: it gave no number", who->name);
 	if (round == 0 && is_lacking(r))
 		memcpy(who->skipped, why.msg, sizeof(why.msg));
 	else if (r)
@@ -160,7 +160,7 @@ int pw_profile_measure(struct pw_profile_run *run, const struct pw_profile *prof
 	pw_env_read(&run->env, "", pw_bypass_version());
 	run->contests = calloc(PW_CONTESTS_MAX, sizeof(*run->contests));
 	if (!run->contests)
-		return pw_err_sys(err, ENOMEM, "open profile %s", profile->name);
+		return pw_err_sys(err, ENOMEM, "cannot open profile %s", profile->name);
 	r = profile->open(run, err);
 	if (r == 0)
 		r = run_rounds(

@@ -36,7 +36,8 @@ static int make_buffer(struct pw_sink_buffer *b, const struct pw_cell *cell, str
 		NULL, b->len_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (b->bytes == MAP_FAILED) {
 		b->bytes = NULL;
-		return pw_err_set(err, ENOMEM, "receive into %zu bytes of memory: out of memory",
+		return pw_err_set(err, ENOMEM,
+			"cannot receive into %zu bytes of memory: out of memory",
 			(size_t)b->len_bytes);
 	}
 	madvise(b->bytes, b->len_bytes, MADV_HUGEPAGE);
@@ -71,11 +72,11 @@ static int compare(const struct pw_sink_buffer *b, struct pw_recv *r, const stru
 	const uint8_t *file;
 
 	if (fd < 0)
-		return pw_err_sys(&end->err, errno, "compare with %s", cell->file);
+		return pw_err_sys(&end->err, errno, "cannot compare with %s", cell->file);
 	file = mmap(NULL, b->len_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	if (file == MAP_FAILED)
-		return pw_err_sys(&end->err, errno, "compare with %s", cell->file);
+		return pw_err_sys(&end->err, errno, "cannot compare with %s", cell->file);
 	while (next_range(b, r, end, &from, &to))
 		end->wrong |= memcmp(b->bytes + from, file + from, to - from) != 0;
 	munmap((void *)file, b->len_bytes);
@@ -124,8 +125,8 @@ static int run_loop(struct pw_recv_loop *l, const struct pw_cell *cell, int done
 		if (now - pw_max_u64(t.last_ns, start) > QUIET_NS && is_closed(done))
 			return 0;
 	} while (now < deadline);
-	return pw_err_set(&end->err, ETIMEDOUT, "receive by %s: the source did not end in time",
-		path->ops->name);
+	return pw_err_set(&end->err, ETIMEDOUT,
+		"cannot receive by %s: the source did not end in time", path->ops->name);
 }
 
 static int receive(struct pw_recv *recv, const struct pw_sink_path *path, int done,
@@ -197,7 +198,7 @@ static int receive_packets(const struct pw_cell *cell, const struct pw_sink_buff
 		return r;
 	}
 	if (write(ready, "", 1) != 1)
-		r = pw_err_sys(&end->err, errno, "tell the bench that packets can come");
+		r = pw_err_sys(&end->err, errno, "cannot signal the bench that packets can come");
 	else
 		r = receive(recv, &path, done, cell, end);
 	end->missed = path.ops->counters(path.path)->missed;

@@ -42,7 +42,8 @@ static int send_passes(
 				continue;
 			if (n == -EAGAIN)
 				return pw_err_set(err, ETIMEDOUT,
-					"send by %s: the receiver takes nothing", way->name);
+					"cannot send by %s: the receiver accepts no data",
+					way->name);
 			if (n < 0)
 				return (int)n;
 			done += (uint64_t)n;
@@ -58,9 +59,10 @@ static int drain(struct pw_stretch *s, const struct pw_way *way, void *path, str
 	do
 		r = way->stream->drain ? way->stream->drain(path, err) : 0;
 	while (r == -EAGAIN && pw_clock_ns() - s->born_ns < s->cell->deadline_ns);
-	return r == -EAGAIN ? pw_err_set(err, ETIMEDOUT,
-				      "drain %s: zero-copy completions are missing", way->name)
-			    : r;
+	return r == -EAGAIN
+		       ? pw_err_set(err, ETIMEDOUT,
+				 "cannot drain %s: zero-copy completions are missing", way->name)
+		       : r;
 }
 
 /* The file's window was opened by whoever calls; open() is the connection. */

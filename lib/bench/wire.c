@@ -107,7 +107,8 @@ int pw_wire_parse(const char *text, enum pw_wire_kind *k, const char **nic, stru
 		return 0;
 	}
 	return pw_err_set(err, EINVAL,
-		"read wire '%.40s': there is none of that name; use loopback, sink, veth, tap, "
+		"cannot read wire '%.40s': there is none of that name; use loopback, sink, veth, "
+		"tap, "
 		"vhost, null or nic:INTERFACE",
 		text);
 }
@@ -338,7 +339,8 @@ int pw_wire_enter(int ns, struct pw_err *err)
 {
 	if (ns >= 0 && setns(ns, CLONE_NEWNET))
 		return pw_err_set(err, errno,
-			"enter the wire's network namespace: %s; run as root (CAP_SYS_ADMIN)",
+			"cannot enter the wire's network namespace: %s; run as root "
+			"(CAP_SYS_ADMIN)",
 			strerror(errno));
 	return 0;
 }
@@ -368,7 +370,7 @@ int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_er
 	memset(c, 0, sizeof(*c));
 	if (w->source_if[0] == '\0')
 		return pw_err_set(err, EOPNOTSUPP,
-			"count at wire %s: it has no interface of the kernel", w->text);
+			"cannot count at wire %s: it has no interface of the kernel", w->text);
 	r = pw_wirelink_count(w->source_ns, w->source_if, &link, err);
 	if (r)
 		return r;

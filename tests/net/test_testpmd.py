@@ -87,7 +87,7 @@ def test_garbage_of_testpmd_is_foreign_and_does_no_harm(t):
     sock, out = t.path("w.sock"), t.mkdir("in")
     with Testpmd(t, f"net_vhost0,iface={sock}", "txonly") as peer:
         rx = t.recv("--port", f"virtio-user:{sock}", "--listen", "239.77.0.1:4001", "--out", out,
-                    "--timeout", "3s")
+                    "--timeout", "2s")
         poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the receiver")
         peer.start()
         rx.ends_with(3)
@@ -101,7 +101,7 @@ def test_garbage_on_our_port_is_malformed_and_does_no_harm(t):
     """Without --listen every UDP packet is parsed. Those of testpmd have zeros in place of an ALC header."""
     sock, out = t.path("w.sock"), t.mkdir("in")
     with Testpmd(t, f"net_vhost0,iface={sock}", "txonly") as peer:
-        rx = t.recv("--port", f"virtio-user:{sock}", "--out", out, "--timeout", "3s")
+        rx = t.recv("--port", f"virtio-user:{sock}", "--out", out, "--timeout", "2s")
         poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the receiver")
         peer.do("set txpkts 60,40", "testpmd>")
         peer.start()

@@ -11,7 +11,9 @@ import struct
 import time
 
 import flute
-from harness import check, equal, poll_until
+from harness import check, equal, exclusive, poll_until
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 SYMBOL = 1440
 
@@ -140,6 +142,7 @@ def start_pair(t, *args, size=30000001, rate="60Mbit/s"):
     return original, tx, rx
 
 
+@exclusive
 def test_sigint_at_the_receiver_keeps_the_part_which_is_completed_later(t):
     original, tx, rx = start_pair(t)
     rx.signal(signal.SIGINT)
@@ -164,6 +167,7 @@ def test_sigint_at_the_receiver_keeps_the_part_which_is_completed_later(t):
     equal(os.listdir(t.path("in")), ["a.bin"], "files in the output directory")
 
 
+@exclusive
 def test_sigint_at_the_sender_ends_it_cleanly_and_the_receiver_too(t):
     for number in (signal.SIGINT, signal.SIGTERM):
         _, tx, rx = start_pair(t)
@@ -177,6 +181,7 @@ def test_sigint_at_the_sender_ends_it_cleanly_and_the_receiver_too(t):
             os.unlink(t.path("in", name))
 
 
+@exclusive
 def test_a_killed_receiver_is_replaced_by_a_new_one(t):
     original, tx, rx = start_pair(t)
     rx.kill()
@@ -190,6 +195,7 @@ def test_a_killed_receiver_is_replaced_by_a_new_one(t):
     equal(os.listdir(t.path("in")), ["a.bin"], "files in the output directory")
 
 
+@exclusive
 def test_a_killed_senders_socket_is_taken_over(t):
     original, tx, rx = start_pair(t)
     tx.kill()
@@ -200,6 +206,7 @@ def test_a_killed_senders_socket_is_taken_over(t):
     t.same(original, t.path("in", "a.bin"))
 
 
+@exclusive
 def test_truncating_a_file_during_the_transfer_is_a_clear_error(t):
     original, tx, rx = start_pair(t)
     os.truncate(original, 4096)
@@ -212,6 +219,7 @@ def test_truncating_a_file_during_the_transfer_is_a_clear_error(t):
     check(not os.path.exists(t.path("in", "a.bin")), "a.bin was renamed")
 
 
+@exclusive
 def test_the_rate_is_kept(t):
     """With real-time priority, so that the load of the machine does not count. At these rates the sender
     sleeps between packets, so it blocks no other process."""

@@ -36,13 +36,13 @@ echo JSON; cat /tmp/fix.json
 
 
 def link(line):
-    """What has to come back of lab0; its number and its queues are new."""
+    """The properties of lab0 that --undo restores. Its index and its queues are new."""
     found = [i for i in json.loads(line) if i["ifname"] == "lab0"]
     equal(len(found), 1, f"interfaces called lab0 in {line}")
     return {key: found[0][key] for key in ("mtu", "address")} | {"up": "UP" in found[0]["flags"]}
 
 
-def test_a_nic_in_use_is_taken_when_told_twice_and_comes_back(t):
+def test_a_nic_in_use_is_taken_with_even_in_use_and_comes_back(t):
     p = Guest(t, "bash", "-c", SCRIPT, options=("--net", "virtio")).ends_with(0)
     check("--even-in-use 0000:00:10.0" in p.err and "10.9.0.1/24" in p.err, p.describe())
     text, _, document = p.out.partition("JSON\n")

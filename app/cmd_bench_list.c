@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "app/cmd_bench.h"
-#include "bench/profile.h"
+#include "bench/profiles.h"
 #include "bench/way.h"
 
 int pw_bench_list(void)

@@ -7,7 +7,7 @@
 #include "app/cli/cli.h"
 #include "app/cmd_bench.h"
 #include "bench/cell.h"
-#include "bench/profile.h"
+#include "bench/profiles.h"
 
 static int refuse(const char *name, struct pw_err *err)
 {

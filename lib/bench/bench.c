@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rounds. */
+/* Runs the rounds of a bench: warm-up, timed rounds in random order, evidence runs, summaries. */
 #include "bench/bench.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/bench_private.h"
+#include "bench/envnic.h"
 #include "bench/rebind.h"
 
 #define WARM_UP_BYTES   (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */
@@ -31,7 +32,7 @@ static struct pw_sample *new_sample(struct pw_row *row, struct pw_err *err)
 	struct pw_sample *s = realloc(row->samples, (row->n_samples + 1) * sizeof(*s));
 
 	if (!s) {
-		pw_err_set(err, ENOMEM, "keep a sample: out of memory");
+		pw_err_set(err, ENOMEM, "cannot keep a sample: out of memory");
 		return NULL;
 	}
 	row->samples = s;
@@ -253,7 +254,7 @@ int pw_bench_run(struct pw_bench *b, struct pw_err *err)
 	int r = 0;
 
 	if (!order)
-		return pw_err_set(err, ENOMEM, "run the bench: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot run the bench: out of memory");
 	for (i = 0; i < n; i++)
 		order[i] = i;
 	pw_random_init(&random, b->opt.seed);
@@ -314,7 +315,9 @@ static void record_host(struct pw_bench *b)
 	for (i = 0; i < b->n_wires; i++)
 		if (b->wires[i].kind == PW_WIRE_NIC)
 			nic = b->wires[i].source_if;
-	pw_env_read(env, "", nic, pw_bypass_version());
+	pw_env_read(env, "", pw_bypass_version());
+	if (nic)
+		pw_envnic_read(env, "", nic);
 	pw_env_add(env, "sender_cpu", "%d", b->source_cpu);
 	pw_env_add(env, "receiver_cpu", "%d", b->sink_cpu);
 	pw_env_add(env, "file_on_hugetlbfs", "%s", b->store.huge ? "yes" : b->store.huge_why);
@@ -327,7 +330,7 @@ int pw_bench_create(
 	int r;
 
 	if (!b)
-		return pw_err_set(err, ENOMEM, "plan the bench: out of memory");
+		return pw_err_set(err, ENOMEM, "cannot plan the bench: out of memory");
 	b->opt = *o;
 	r = pw_bench_plan(b, usage, err);
 	if (r) {

@@ -7,7 +7,8 @@
 static int say(struct pw_err *err)
 {
 	return pw_err_set(err, EOPNOTSUPP,
-		"bypass the kernel: this pagewire was built without DPDK; install libdpdk-dev and "
+		"cannot bypass the kernel: this pagewire was built without DPDK; install "
+		"libdpdk-dev and "
 		"build again");
 }
 

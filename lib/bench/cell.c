@@ -142,15 +142,15 @@ static int start(struct run *r, struct child *c, int role, struct pw_err *err)
 
 	c->words_fd = memfd_create("pagewire-cell", MFD_CLOEXEC);
 	if (c->words_fd < 0)
-		return pw_err_sys(err, errno, "start a cell");
+		return pw_err_sys(err, errno, "cannot start a cell");
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return pw_err_sys(err, errno, "start a cell");
+		return pw_err_sys(err, errno, "cannot start a cell");
 	c->pid = fork();
 	if (c->pid < 0) {
 		c->pid = 0;
 		close(fds[0]);
 		close(fds[1]);
-		return pw_err_sys(err, errno, "start a cell's process");
+		return pw_err_sys(err, errno, "cannot start a cell's process");
 	}
 	if (c->pid == 0) {
 		close(fds[0]);
@@ -387,7 +387,7 @@ int pw_cell_run(const struct pw_cell *cell, struct pw_cell_end *end, struct pw_e
 
 	memset(end, 0, sizeof(*end));
 	if (pipe2(r.ready, O_CLOEXEC) < 0 || pipe2(r.done, O_CLOEXEC) < 0)
-		ret = pw_err_sys(err, errno, "start a cell");
+		ret = pw_err_sys(err, errno, "cannot start a cell");
 	end->has_sink = wants_sink(cell);
 	if (ret == 0 && counts(cell))
 		ret = pw_wire_count(cell->wire, &end->before, err);

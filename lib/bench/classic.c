@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Prints the textbook's table of copies and mode switches. */
 #include "bench/classic.h"
 
 #include <math.h>

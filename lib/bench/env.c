@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads what the bench ran on: kernel, CPU, memory and software versions. */
 #include "bench/env.h"
 
 #include <ctype.h>
@@ -14,7 +15,6 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "bench/envnic.h"
 #include "host/cpu.h"
 #include "host/hugepages.h"
 #include "host/numa.h"
@@ -352,8 +352,7 @@ static void read_date(struct pw_env *env)
 	pw_env_add(env, "date", "%s", text);
 }
 
-void pw_env_read(
-	struct pw_env *env, const char *root_dir, const char *nic, const char *dpdk_version)
+void pw_env_read(struct pw_env *env, const char *root_dir, const char *dpdk_version)
 {
 	const struct pw_sysroot root = {.root = root_dir};
 
@@ -367,6 +366,4 @@ void pw_env_read(
 	read_turbo(env, &root);
 	read_mitigations(env, &root);
 	read_memory(env, &root);
-	if (nic)
-		pw_envnic_read(env, &root, nic);
 }

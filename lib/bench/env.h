@@ -22,8 +22,8 @@ struct pw_env {
 /* Reads /proc and /sys below root ("" = the host's): kernel, CPU model, CPUs, governor, turbo,
  * mitigations, SMT, memory, hugepages, THP, NUMA nodes, hypervisor, clock source, lockdown, versions of
  * pagewire, libc, liburing, DPDK (dpdk_version: "" without), date in UTC, git revision of the build.
- * nic (may be NULL): driver, firmware, MTU, offloads. Never fails: what cannot be read is "". */
-void pw_env_read(struct pw_env *env, const char *root, const char *nic, const char *dpdk_version);
+ * A value that cannot be read is "". bench/envnic.h adds a network interface. */
+void pw_env_read(struct pw_env *env, const char *root, const char *dpdk_version);
 /* A key that is there already gets the new value; beyond PW_ENV_MAX keys are dropped. */
 void pw_env_add(struct pw_env *env, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads a network interface for the bench's environment, by sysfs and by ethtool. */
 #include "bench/envnic.h"
 
 #include <linux/ethtool.h>
@@ -12,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "host/netif.h"
+#include "host/sysfs.h"
 
 #define MAX_FEATURES 512 /* of the kernel's; it has 64 */
 
@@ -100,8 +102,9 @@ static void ask_driver(struct pw_env *env, const char *name)
 	close(fd);
 }
 
-void pw_envnic_read(struct pw_env *env, const struct pw_sysroot *root, const char *nic)
+void pw_envnic_read(struct pw_env *env, const char *root_dir, const char *nic)
 {
+	const struct pw_sysroot root = {.root = root_dir};
 	struct pw_netif netif;
 
 	pw_env_add(env, "nic", "%s", nic);
@@ -110,11 +113,11 @@ void pw_envnic_read(struct pw_env *env, const struct pw_sysroot *root, const cha
 	pw_env_add(env, "nic_mtu", "%s", "");
 	pw_env_add(env, "nic_firmware", "%s", "");
 	pw_env_add(env, "nic_offloads", "%s", "");
-	if (pw_netif_read(root, nic, &netif, NULL))
+	if (pw_netif_read(&root, nic, &netif, NULL))
 		return;
 	pw_env_add(env, "nic_driver", "%s", netif.driver);
 	pw_env_add(env, "nic_pci", "%s", netif.pci);
 	pw_env_add(env, "nic_mtu", "%u", netif.mtu);
-	if (pw_sysroot_is_real(root))
+	if (pw_sysroot_is_real(&root))
 		ask_driver(env, netif.name);
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a network interface is and does for the CPU, as items of the environment. */
+/* Adds a network interface to the environment of a bench: driver, PCI address, MTU, firmware, offloads. */
 #ifndef PW_BENCH_ENVNIC_H
 #define PW_BENCH_ENVNIC_H
 
 #include "bench/env.h"
-#include "host/sysfs.h"
-
-/* Firmware and offloads are known of this host's interfaces only. */
-void pw_envnic_read(struct pw_env *env, const struct pw_sysroot *root, const char *nic);
+/* Reads /sys below root ("" = the host's). Firmware and offloads are read with root "" only. */
+void pw_envnic_read(struct pw_env *env, const char *root, const char *nic);
 
 #endif

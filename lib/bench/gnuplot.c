@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs gnuplot on generated scripts and returns the SVG. */
 #include "bench/gnuplot.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static int open_files(int fds[N_FILES], struct pw_err *err)
 	for (i = 0; i < N_FILES; i++) {
 		fds[i] = memfd_create("gnuplot", MFD_CLOEXEC);
 		if (fds[i] < 0 && r == 0)
-			r = pw_err_sys(err, errno, "draw a figure: make a file in memory");
+			r = pw_err_sys(err, errno, "cannot draw a figure: make a file in memory");
 	}
 	return r;
 }
@@ -39,12 +40,12 @@ static int write_script(int fd, const char *script, size_t len, struct pw_err *e
 	while (len > 0) {
 		n = write(fd, script, len);
 		if (n < 0)
-			return pw_err_sys(err, errno, "draw a figure: write its script");
+			return pw_err_sys(err, errno, "cannot draw a figure: write its script");
 		script += n;
 		len -= (size_t)n;
 	}
 	if (lseek(fd, 0, SEEK_SET) < 0)
-		return pw_err_sys(err, errno, "draw a figure: write its script");
+		return pw_err_sys(err, errno, "cannot draw a figure: write its script");
 	return 0;
 }
 
@@ -64,8 +65,9 @@ static int start(pid_t *pid, int fds[N_FILES], struct pw_err *err)
 	posix_spawn_file_actions_destroy(&actions);
 	if (r == ENOENT)
 		return pw_err_set(err, ENOENT,
-			"draw a figure: gnuplot is not installed; apt-get install gnuplot-nox");
-	return r ? pw_err_sys(err, r, "draw a figure: start gnuplot") : 0;
+			"cannot draw a figure: gnuplot is not installed; apt-get install "
+			"gnuplot-nox");
+	return r ? pw_err_sys(err, r, "cannot draw a figure: start gnuplot") : 0;
 }
 
 /* Its exit code is 0 and it ended in time. */
@@ -172,7 +174,7 @@ static int collect(bool well, int fds[N_FILES], const char *id, char **svg, stru
 
 	*svg = well && raw ? rewrite(raw, id) : NULL;
 	if (!*svg)
-		r = pw_err_set(err, EIO, "draw a figure: gnuplot failed: %.160s",
+		r = pw_err_set(err, EIO, "cannot draw a figure: gnuplot failed: %.160s",
 			words && *words ? words : "it said nothing");
 	free(words);
 	free(raw);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes report.html: text, plots, environment and tables. */
 #include "bench/html.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes the tables of results of report.html. */
 #include <math.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static void put_metric(FILE *out, const struct pw_bench_result *r, const struct 
 {
 	char text[32];
 
-	put_number(out, pw_metric_format(text, sizeof(text), m, row->sum[m].median),
+	put_number(out, pw_view_metric(text, sizeof(text), m, row->sum[m].median),
 		pw_group_is_best(r, g, row, m));
 }
 

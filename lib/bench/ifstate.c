@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Saves and restores the settings of a network interface: addresses, routes, neighbours, MTU, flags. */
 #include "bench/ifstate.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ struct saving {
 static int refuse(const struct saving *sv, const char *what)
 {
 	errno = EBUSY;
-	pw_err_set(sv->err, EBUSY, "take %s from the kernel: %s; use another interface",
+	pw_err_set(sv->err, EBUSY, "cannot take %s from the kernel: %s; use another interface",
 		sv->s->name, what);
 	return MNL_CB_ERROR;
 }
@@ -225,7 +226,8 @@ int pw_ifstate_save(struct pw_ifstate *s, const char *name, struct pw_err *err)
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	s->index = if_nametoindex(name);
 	if (!s->index)
-		return pw_err_set(err, ENODEV, "remember interface %.20s: there is none", name);
+		return pw_err_set(err, ENODEV,
+			"cannot save the settings of interface %.20s: there is none", name);
 	do
 		r = save_all(&sv);
 	while (r == -EINTR && --tries);
@@ -233,7 +235,8 @@ int pw_ifstate_save(struct pw_ifstate *s, const char *name, struct pw_err *err)
 	if (r == 0)
 		return 0;
 	pw_ifstate_finish(s);
-	return r == -EBUSY ? r : pw_err_sys(err, -r, "remember interface %s", name);
+	return r == -EBUSY ? r
+			   : pw_err_sys(err, -r, "cannot save the settings of interface %s", name);
 }
 
 void pw_ifstate_finish(struct pw_ifstate *s)
@@ -255,7 +258,7 @@ static void note(struct restoring *rs, int r, const char *what)
 {
 	if (r == 0 || rs->ret)
 		return;
-	rs->ret = pw_err_sys(rs->err, -r, "put back %s of interface %s", what, rs->s->name);
+	rs->ret = pw_err_sys(rs->err, -r, "cannot put back %s of interface %s", what, rs->s->name);
 }
 
 static struct nlmsghdr *put_link(const struct restoring *rs, char *buf, bool up)
@@ -383,8 +386,8 @@ int pw_ifstate_restore(const struct pw_ifstate *s, const char *now, struct pw_er
 	int r;
 
 	if (!rs.index)
-		return pw_err_set(
-			err, ENODEV, "put back interface %s: there is no %.20s", s->name, now);
+		return pw_err_set(err, ENODEV, "cannot put back interface %s: there is no %.20s",
+			s->name, now);
 	r = pw_netlink_open(&rs.nl, err);
 	if (r)
 		return r;

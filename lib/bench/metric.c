@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* What each metric is called, in which unit it is printed, and what it means. */
 #include "bench/metric.h"
-
-#include "bench/view.h"
 
 const struct pw_metric_info pw_metrics[PW_N_METRICS] = {
 	[PW_M_GOODPUT] = {"goodput_bps", "goodput", "Gb/s", 1e-9, PW_BETTER_HIGH,
@@ -58,11 +57,6 @@ const struct pw_metric_info pw_metrics[PW_N_METRICS] = {
 	[PW_M_LLC_MISSES] = {"llc_misses_per_mb", "LLC misses", "/MB", 1, PW_BETTER_LOW,
 		"Misses of the last-level cache by the sender's process."},
 };
-
-char *pw_metric_format(char *buf, size_t len, enum pw_metric m, double value)
-{
-	return pw_view_number(buf, len, value * pw_metrics[m].scale);
-}
 
 bool pw_metric_is_evidence(enum pw_metric m)
 {

@@ -55,7 +55,4 @@ extern const struct pw_metric_info pw_metrics[PW_N_METRICS];
 /* Counted in runs of their own, because the counting costs: calls, faults, switches, copies. */
 bool pw_metric_is_evidence(enum pw_metric m);
 
-/* Three significant digits and thousands as the tables have them; "-" for NaN. Returns buf. */
-char *pw_metric_format(char *buf, size_t len, enum pw_metric m, double value);
-
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The notes below a group of the result table: what was skipped, void, or copied after all. */
 #include "bench/notes.h"
 
 #include <errno.h>
@@ -118,7 +119,7 @@ static int note_copied(struct pw_notes *notes, const struct pw_row *row)
 	if (!s->n)
 		return 0;
 	snprintf(why, sizeof(why), "%s %% of the zero-copy completions said COPIED",
-		pw_metric_format(share, sizeof(share), PW_M_ZC_COPIED, s->median));
+		pw_view_metric(share, sizeof(share), PW_M_ZC_COPIED, s->median));
 	n = find_or_add(notes, PW_NOTE_COPIED, why);
 	if (!n)
 		return -ENOMEM;

@@ -58,16 +58,18 @@ static int split(const char *what, const char *s, struct list *l, struct pw_err 
 
 	memset(l, 0, sizeof(*l));
 	if (strlen(s) >= sizeof(l->text))
-		return pw_err_set(err, EINVAL, "read %s: the list is too long", what);
+		return pw_err_set(err, EINVAL, "cannot read %s: the list is too long", what);
 	memcpy(l->text, s, strlen(s));
 	for (item = strtok_r(l->text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
 		if (is_in(l, item)) /* a row is measured once */
 			continue;
 		if (l->n == PW_ARRAY_LEN(l->items))
-			return pw_err_set(err, EINVAL, "read %s: the list is too long", what);
+			return pw_err_set(
+				err, EINVAL, "cannot read %s: the list is too long", what);
 		l->items[l->n++] = item;
 	}
-	return l->n ? 0 : pw_err_set(err, EINVAL, "read %s '%s': name at least one", what, s);
+	return l->n ? 0
+		    : pw_err_set(err, EINVAL, "cannot read %s '%s': name at least one", what, s);
 }
 
 /* An item is a way's name or label, and may end in @WIRE: only there. wire NULL: any. */
@@ -103,10 +105,12 @@ static int check_ways(const struct pw_bench *b, const struct list *l, struct pw_
 			k++;
 		if (!is_wire(l->items[i]))
 			return pw_err_set(err, EINVAL,
-				"use --ways %s: there is no such wire behind the @", l->items[i]);
+				"cannot use --ways %s: the wire after @ does not exist",
+				l->items[i]);
 		if (k == b->n_ways)
 			return pw_err_set(err, EINVAL,
-				"use --ways %s: there is no such way; `pagewire bench --list` "
+				"cannot use --ways %s: there is no such way; `pagewire bench "
+				"--list` "
 				"names them",
 				l->items[i]);
 	}
@@ -122,7 +126,8 @@ static int check_baseline(const struct pw_bench *b, struct pw_err *err)
 		if (b->opt.baseline && !strcmp(b->ways[i].label, b->opt.baseline))
 			return 0;
 	return pw_err_set(err, EINVAL,
-		"use --baseline %s: there is no such row; `pagewire bench --list` names them",
+		"cannot use --baseline %s: there is no such row; `pagewire bench --list` names "
+		"them",
 		b->opt.baseline ? b->opt.baseline : "");
 }
 
@@ -146,17 +151,17 @@ static int parse_sizes(const struct pw_bench *b, const char *list, uint64_t *siz
 
 	if (b->opt.file) {
 		if (stat(b->opt.file, &st))
-			return pw_err_sys(err, errno, "read %s", b->opt.file);
+			return pw_err_sys(err, errno, "cannot read %s", b->opt.file);
 		if (!S_ISREG(st.st_mode))
-			return pw_err_set(
-				err, EINVAL, "read %s: no ordinary file; name one", b->opt.file);
+			return pw_err_set(err, EINVAL, "cannot read %s: no ordinary file; name one",
+				b->opt.file);
 		sizes[0] = (uint64_t)st.st_size;
 		*n = 1;
 		return 0;
 	}
 	r = split("--sizes", list, &l, err);
 	if (r == 0 && l.n > PW_STORE_SIZES)
-		r = pw_err_set(err, EINVAL, "read --sizes: more than %d", PW_STORE_SIZES);
+		r = pw_err_set(err, EINVAL, "cannot read --sizes: more than %d", PW_STORE_SIZES);
 	for (i = 0; r == 0 && i < l.n; i++)
 		r = pw_units_parse_size("--sizes", l.items[i], &sizes[i], err);
 	*n = (uint32_t)l.n;
@@ -171,7 +176,7 @@ static int parse_mtus(const char *list, uint32_t *mtus, size_t *n, struct pw_err
 	int r = split("--mtu", list, &l, err);
 
 	if (r == 0 && l.n > PW_BENCH_MTUS)
-		r = pw_err_set(err, EINVAL, "read --mtu: more than %d", PW_BENCH_MTUS);
+		r = pw_err_set(err, EINVAL, "cannot read --mtu: more than %d", PW_BENCH_MTUS);
 	for (i = 0; r == 0 && i < l.n; i++) {
 		r = pw_units_parse_u64("--mtu", l.items[i], MTU_MIN, MTU_MAX, &v, err);
 		mtus[i] = (uint32_t)v;
@@ -200,7 +205,8 @@ int pw_cell_cpus(
 			continue;
 		if (!CPU_ISSET(cpu, &allowed))
 			return pw_err_set(err, EINVAL,
-				"use --core %s: CPU %d is not one that this process may run on; "
+				"cannot use --core %s: CPU %d is not one that this process may run "
+				"on; "
 				"name two of %s",
 				cores, cpu, pw_cpu_list_format(&allowed, list, sizeof(list)));
 		if (*source < 0)
@@ -268,7 +274,7 @@ static int add_row(struct pw_bench *b, const struct pw_bench_way *w, const struc
 		row = realloc(res->rows, b->room * sizeof(*row));
 		res->rows = row ? row : res->rows;
 		if (!c || !row)
-			return pw_err_set(err, ENOMEM, "plan the bench: out of memory");
+			return pw_err_set(err, ENOMEM, "cannot plan the bench: out of memory");
 	}
 	c = &b->cells[res->n_rows];
 	row = &res->rows[res->n_rows++];
@@ -336,12 +342,13 @@ static int add_wire(struct pw_bench *b, const char *text, uint32_t mtu, bool fir
 		return r;
 	if (kind == PW_WIRE_NIC && !b->opt.to)
 		return pw_err_set(err, EINVAL,
-			"use --wires %s: where to? give --to ADDR:PORT of the remote receiver",
+			"cannot use --wires %s: no receiver is named; give --to ADDR:PORT of the "
+			"remote one",
 			text);
 	if (kind == PW_WIRE_NIC && pw_addr_resolve("--to", b->opt.to, PW_ALC_PORT, 0, &to, err))
 		return -EINVAL;
 	if (b->n_wires == PW_BENCH_WIRES)
-		return pw_err_set(err, EINVAL, "use --wires: more than %d", PW_BENCH_WIRES);
+		return pw_err_set(err, EINVAL, "cannot use --wires: more than %d", PW_BENCH_WIRES);
 	r = pw_wire_open(w, kind, nic, kind == PW_WIRE_NIC ? &to : NULL, mtu, b->store.dir, &why);
 	if (r) {
 		w->kind = kind; /* rows want to say where they did not run */
@@ -424,7 +431,8 @@ int pw_bench_plan(struct pw_bench *b, bool *usage, struct pw_err *err)
 		for (k = 0; r == 0 && k < n_mtus; k++)
 			r = add_wire(b, wires.items[i], mtus[k], k == 0, &ways, err);
 	if (r == 0 && b->result.n_rows == 0)
-		r = pw_err_set(err, EINVAL, "use --ways %s: none of them runs on these wires",
+		r = pw_err_set(err, EINVAL,
+			"cannot use --ways %s: none of them runs on these wires",
 			o->ways ? o->ways : "");
 	finish_rows(b);
 	return r;

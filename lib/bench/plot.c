@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Chooses and draws the plots of a report. */
 #include "bench/plot.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ int pw_plot_begin(struct pw_plot *p, int height, struct pw_err *err)
 	*p = (struct pw_plot){.height = height};
 	p->script = open_memstream(&p->text, &p->len);
 	if (!p->script)
-		return pw_err_sys(err, ENOMEM, "draw a figure");
+		return pw_err_sys(err, ENOMEM, "cannot draw a figure");
 	fprintf(p->script,
 		"set encoding utf8\n"
 		"set terminal svg size %d,%d dynamic noenhanced font 'Arial,12'"
@@ -48,7 +49,7 @@ int pw_plot_end(struct pw_plot *p, const char *id, char **svg, struct pw_err *er
 
 	fputs("unset multiplot\n", p->script);
 	if (fclose(p->script) != 0)
-		r = pw_err_sys(err, ENOMEM, "draw a figure");
+		r = pw_err_sys(err, ENOMEM, "cannot draw a figure");
 	else
 		r = pw_gnuplot_run(p->text, p->len, id, svg, err);
 	free(p->text);

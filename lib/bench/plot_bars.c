@@ -127,9 +127,9 @@ static void put_cpu(struct figure *f, const struct pw_row *row, int line)
 		waiting = user * fmin(1, fmax(0, row->sum[PW_M_IDLE_SHARE].median));
 	fprintf(f->p->script, "%d %g %g %g %g %g %s %s\n", line, user - waiting, waiting, system,
 		isnan(softirq) ? 0 : softirq, isnan(host) ? 0 : fmax(host, softirq),
-		pw_metric_format(cpu_text, sizeof(cpu_text), PW_M_CPU,
+		pw_view_metric(cpu_text, sizeof(cpu_text), PW_M_CPU,
 			row->sum[PW_M_CPU].n ? row->sum[PW_M_CPU].median : NAN),
-		pw_metric_format(
+		pw_view_metric(
 			host_text, sizeof(host_text), PW_M_MACHINE, row->sum[PW_M_MACHINE].median));
 }
 
@@ -333,7 +333,7 @@ static void draw_switches(struct figure *f, int left)
 			continue;
 		fprintf(s, "%d %g %g %s\n", ++line, m->n ? fmax(m->median, from) : NAN,
 			m->n ? fmax(m->median, from) : from,
-			pw_metric_format(number, sizeof(number), PW_M_SWITCHES, m->median));
+			pw_view_metric(number, sizeof(number), PW_M_SWITCHES, m->median));
 	}
 	fprintf(s,
 		"EOD\n"

@@ -13,16 +13,6 @@
 
 #define TURNS_MAX ((size_t)PW_CONTESTS_MAX * PW_CONTENDERS_MAX)
 
-const struct pw_profile *pw_profile_find(const char *name)
-{
-	size_t i;
-
-	for (i = 0; pw_profiles[i]; i++)
-		if (strcmp(pw_profiles[i]->name, name) == 0)
-			return pw_profiles[i];
-	return NULL;
-}
-
 struct pw_contest *pw_profile_add(struct pw_profile_run *run, const char *title, const char *unit)
 {
 	struct pw_contest *c = &run->contests[run->n_contests];
@@ -83,7 +73,7 @@ static int take_turn(struct pw_contender *who, unsigned int round, struct pw_err
 		return r;
 	}
 	if (r == 0 && !isfinite(value))
-		r = pw_err_set(&why, ERANGE, "measure %s: it brought no number", who->name);
+		r = pw_err_set(&why, ERANGE, "cannot measure %s: it gave no number", who->name);
 	if (round == 0 && is_lacking(r))
 		memcpy(who->skipped, why.msg, sizeof(why.msg));
 	else if (r)
@@ -167,10 +157,10 @@ int pw_profile_measure(struct pw_profile_run *run, const struct pw_profile *prof
 	memset(run, 0, sizeof(*run));
 	run->profile = profile;
 	run->opt = *opt;
-	pw_env_read(&run->env, "", NULL, pw_bypass_version());
+	pw_env_read(&run->env, "", pw_bypass_version());
 	run->contests = calloc(PW_CONTESTS_MAX, sizeof(*run->contests));
 	if (!run->contests)
-		return pw_err_sys(err, ENOMEM, "open profile %s", profile->name);
+		return pw_err_sys(err, ENOMEM, "cannot open profile %s", profile->name);
 	r = profile->open(run, err);
 	if (r == 0)
 		r = run_rounds(

@@ -87,9 +87,6 @@ struct pw_profile {
 	void (*close)(struct pw_profile_run *run); /* also after an open that failed; may be NULL */
 };
 
-extern const struct pw_profile *const pw_profiles[]; /* NULL at its end */
-const struct pw_profile *pw_profile_find(const char *name);
-
 /* For open(): they end the program's run with an assertion when there is no more room. */
 struct pw_contest *pw_profile_add(struct pw_profile_run *run, const char *title, const char *unit);
 struct pw_contender *pw_contest_add(struct pw_contest *c, const char *name,

@@ -151,7 +151,7 @@ static int measure_kernel(void *arg, double *value, struct pw_err *err)
 	int r;
 
 	if (!end)
-		return pw_err_sys(err, ENOMEM, "measure %s", job->way->name);
+		return pw_err_sys(err, ENOMEM, "cannot measure %s", job->way->name);
 	r = pw_cell_run(&cell, end, err);
 	if (r == 0) {
 		pw_cell_sample(&cell, end, &s);
@@ -295,7 +295,7 @@ static int file_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!f)
-		return pw_err_sys(err, ENOMEM, "open profile file-to-file");
+		return pw_err_sys(err, ENOMEM, "cannot open profile file-to-file");
 	run->state = f;
 	f->opt = &run->opt;
 	f->n_ways = pw_bench_ways(f->ways);
@@ -306,7 +306,7 @@ static int file_open(struct pw_profile_run *run, struct pw_err *err)
 	r = pw_store_make(&f->store, &size, 1, NULL, NULL, EAL_BYTES + size, err);
 	snprintf(f->out, sizeof(f->out), "%s/huge/out", f->store.dir);
 	if (r == 0 && f->store.huge && mkdir(f->out, 0700))
-		r = pw_err_sys(err, errno, "make %s", f->out);
+		r = pw_err_sys(err, errno, "cannot make %s", f->out);
 	for (i = 0; r == 0 && i < MTUS; i++)
 		r = add_mtu(run, &f->jobs[i], err);
 	return r;

@@ -78,8 +78,8 @@ static int make_file(const char *path, uint64_t len_bytes, struct pw_err *err)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r;
 
 	if (fd < 0)
-		return pw_err_sys(err, errno, "make %s", path);
-	r = ftruncate(fd, (off_t)len_bytes) ? pw_err_sys(err, errno, "make %s", path) : 0;
+		return pw_err_sys(err, errno, "cannot make %s", path);
+	r = ftruncate(fd, (off_t)len_bytes) ? pw_err_sys(err, errno, "cannot make %s", path) : 0;
 	close(fd);
 	return r;
 }
@@ -92,7 +92,7 @@ static int make_files(struct job *job, unsigned int n, struct pw_err *err)
 
 	snprintf(job->path, sizeof(job->path), "%s/tmpfs/%u", job->g->store.dir, n);
 	if (mkdir(job->path, 0700))
-		return pw_err_sys(err, errno, "make %s", job->path);
+		return pw_err_sys(err, errno, "cannot make %s", job->path);
 	for (i = 0; r == 0 && i < n; i++) {
 		snprintf(path, sizeof(path), "%s/%06u", job->path, i);
 		r = make_file(path, FILE_BYTES, err);
@@ -108,8 +108,8 @@ static int make_large(struct growth *g, struct pw_err *err)
 	snprintf(g->disk, sizeof(g->disk), "%.250s/pagewire-growth.XXXXXX", g->opt->dir);
 	if (!mkdtemp(g->disk)) {
 		g->disk[0] = '\0';
-		return pw_err_sys(
-			err, errno, "make a directory in %s; name another by --dir", g->opt->dir);
+		return pw_err_sys(err, errno,
+			"cannot make a directory in %s; name another by --dir", g->opt->dir);
 	}
 	for (i = 0; r == 0 && i < SIZES; i++) {
 		snprintf(g->sizes[i].path, sizeof(g->sizes[i].path), "%s/%zu", g->disk, i);
@@ -177,7 +177,7 @@ static int growth_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!g)
-		return pw_err_sys(err, ENOMEM, "open profile growth");
+		return pw_err_sys(err, ENOMEM, "cannot open profile growth");
 	run->state = g;
 	g->opt = &run->opt;
 	for (i = 0; i < COUNTS; i++)

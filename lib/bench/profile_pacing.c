@@ -122,7 +122,7 @@ static int pacing_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!p)
-		return pw_err_sys(err, ENOMEM, "open profile pacing");
+		return pw_err_sys(err, ENOMEM, "cannot open profile pacing");
 	run->state = p;
 	p->opt = &run->opt;
 	for (i = 0; i < STEPS; i++)

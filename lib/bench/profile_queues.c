@@ -97,11 +97,12 @@ static int queues_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!q)
-		return pw_err_sys(err, ENOMEM, "open profile queues");
+		return pw_err_sys(err, ENOMEM, "cannot open profile queues");
 	run->state = q;
 	q->opt = &run->opt;
 	if (q->opt->source_cpu == q->opt->sink_cpu)
-		return pw_err_set(err, ENODEV, "open profile queues: two queues need two CPUs");
+		return pw_err_set(
+			err, ENODEV, "cannot open profile queues: two queues need two CPUs");
 	snprintf(q->cores, sizeof(q->cores), "%d,%d", q->opt->source_cpu, q->opt->sink_cpu);
 	r = pw_store_make(&q->store, &bytes, 1, NULL, NULL, PW_WIREPAIR_EAL_BYTES, err);
 	if (r)

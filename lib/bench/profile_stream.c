@@ -49,7 +49,8 @@ static int cached_bytes(const char *path, uint64_t *bytes, struct pw_err *err)
 	if (seen && fd >= 0)
 		map = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED || mincore(map, FILE_BYTES, seen))
-		r = pw_err_sys(err, seen ? errno : ENOMEM, "look for %s in the page cache", path);
+		r = pw_err_sys(
+			err, seen ? errno : ENOMEM, "cannot look for %s in the page cache", path);
 	*bytes = 0;
 	for (i = 0; r == 0 && i < FILE_BYTES / 4096; i++)
 		*bytes += (uint64_t)(seen[i] & 1) * 4096;
@@ -91,7 +92,8 @@ static int measure_send(void *arg, double *value, struct pw_err *err)
 	*value = pw_prog_number(&p, "goodput_bps") / 8e6;
 	if (r == 0 && pw_prog_number(&p, "page_in_copies") > 0)
 		r = pw_err_set(err, EOPNOTSUPP,
-			"stream %s: its file system takes no O_DIRECT; name another with --dir",
+			"cannot stream %s: its file system takes no O_DIRECT; name another with "
+			"--dir",
 			path);
 	if (r == 0)
 		r = check_cache(path, err);
@@ -231,7 +233,7 @@ static int stream_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!s)
-		return pw_err_sys(err, ENOMEM, "open profile stream");
+		return pw_err_sys(err, ENOMEM, "cannot open profile stream");
 	run->state = s;
 	s->opt = &run->opt;
 	r = pw_store_make(&s->store, &size, 1, NULL, dir, EAL_BYTES, err);
@@ -239,7 +241,7 @@ static int stream_open(struct pw_profile_run *run, struct pw_err *err)
 		return r;
 	snprintf(s->out, sizeof(s->out), "%.200s/pagewire-stream.XXXXXX", dir);
 	if (!mkdtemp(s->out)) {
-		r = pw_err_sys(err, errno, "make a directory in %s", dir);
+		r = pw_err_sys(err, errno, "cannot make a directory in %s", dir);
 		s->out[0] = '\0';
 		return r;
 	}

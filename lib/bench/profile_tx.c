@@ -90,7 +90,7 @@ static int measure_testpmd(void *arg, double *value, struct pw_err *err)
 		at = p.out.s ? strstr(p.out.s, key) : NULL;
 	*value = at ? strtod(at + strlen(key), NULL) : NAN;
 	if (r == 0 && !at)
-		r = pw_err_set(err, EIO, "testpmd did not say what a packet cost");
+		r = pw_err_set(err, EIO, "cannot read testpmd's output: no cycles per packet");
 	pw_prog_drop(&p);
 	return r;
 }
@@ -104,7 +104,7 @@ static int tx_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!t)
-		return pw_err_sys(err, ENOMEM, "open profile tx-cost");
+		return pw_err_sys(err, ENOMEM, "cannot open profile tx-cost");
 	run->state = t;
 	t->opt = &run->opt;
 	r = pw_store_make(&t->store, &size, 1, NULL, NULL, EAL_BYTES, err);

@@ -64,13 +64,13 @@ static int measure_memcpy(void *arg, double *value, struct pw_err *err)
 
 	if (fd < 0 || !hot) {
 		free(hot);
-		return pw_err_sys(err, fd < 0 ? errno : ENOMEM, "map the file");
+		return pw_err_sys(err, fd < 0 ? errno : ENOMEM, "cannot map the file");
 	}
 	file = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
 	close(fd);
 	if (file == MAP_FAILED) {
 		free(hot);
-		return pw_err_sys(err, errno, "map the file");
+		return pw_err_sys(err, errno, "cannot map the file");
 	}
 	CPU_ZERO(&one);
 	CPU_SET((unsigned int)job->w->opt->source_cpu, &one);
@@ -118,7 +118,7 @@ static int wire_open(struct pw_profile_run *run, struct pw_err *err)
 	int r;
 
 	if (!w)
-		return pw_err_sys(err, ENOMEM, "open profile wire");
+		return pw_err_sys(err, ENOMEM, "cannot open profile wire");
 	run->state = w;
 	w->opt = &run->opt;
 	r = pw_store_make(&w->store, &size, 1, NULL, NULL, PW_WIREPAIR_EAL_BYTES, err);

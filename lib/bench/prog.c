@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Starts other programs (testpmd, iperf3, fio, pagewire), waits for them, reads their output. */
 #include "bench/prog.h"
 
 #include <errno.h>
@@ -109,10 +110,10 @@ int pw_prog_start(struct pw_prog *p, const char *const *argv, int cpu, bool (*st
 	p->stopped = stopped;
 	snprintf(p->name, sizeof(p->name), "%s", base ? base + 1 : argv[0]);
 	if (!pw_prog_can_run(argv[0]))
-		return pw_err_set(err, ENOENT, "run %s: it is not installed here", p->name);
+		return pw_err_set(err, ENOENT, "cannot run %s: it is not installed here", p->name);
 	r = make_pipes(pipes);
 	if (r)
-		return pw_err_sys(err, -r, "start %s", p->name);
+		return pw_err_sys(err, -r, "cannot start %s", p->name);
 	p->start_ns = pw_clock_ns();
 	p->pid = fork();
 	if (p->pid == 0)
@@ -121,7 +122,7 @@ int pw_prog_start(struct pw_prog *p, const char *const *argv, int cpu, bool (*st
 		r = errno;
 		p->pid = 0;
 		close_pipes(pipes);
-		return pw_err_sys(err, r, "start %s", p->name);
+		return pw_err_sys(err, r, "cannot start %s", p->name);
 	}
 	setpgid(p->pid, p->pid); /* it does so, too: whoever comes first */
 	p->in = pipes[0][1];
@@ -172,9 +173,10 @@ static bool listen_to(struct pw_prog *p)
 static int check_time(const struct pw_prog *p, uint64_t deadline_ns, struct pw_err *err)
 {
 	if (p->stopped && p->stopped())
-		return pw_err_set(err, ECANCELED, "run %s: interrupted", p->name);
+		return pw_err_set(err, ECANCELED, "cannot run %s: interrupted", p->name);
 	if (pw_clock_ns() > deadline_ns)
-		return pw_err_set(err, ETIMEDOUT, "run %s: it took longer than it may", p->name);
+		return pw_err_set(
+			err, ETIMEDOUT, "cannot run %s: it exceeded its time limit", p->name);
 	return 0;
 }
 
@@ -193,7 +195,7 @@ static int say_failed(const struct pw_prog *p, const char *what, int code, struc
 		end--;
 	for (at = end; at && t->s[at - 1] != '\n';)
 		at--;
-	return pw_err_set(err, code, "run %s: %s%s%.*s", p->name, what, end ? ": " : "",
+	return pw_err_set(err, code, "cannot run %s: %s%s%.*s", p->name, what, end ? ": " : "",
 		(int)pw_min_u64(end - at, 200), end ? t->s + at : "");
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Moves a NIC from the kernel's driver to vfio-pci and back. */
 #include "bench/rebind.h"
 
 #include <errno.h>
@@ -34,12 +35,13 @@ static int check_device(const char *interface, const char *addr, struct pw_err *
 		return r;
 	if (dev.n_netdevs != 1)
 		return pw_err_set(err, EBUSY,
-			"take %s from the kernel: its PCI device %s has %u interfaces; use one "
+			"cannot take %s from the kernel: its PCI device %s has %u interfaces; use "
+			"one "
 			"with one",
 			interface, addr, dev.n_netdevs);
 	if (pw_sysfs_read_number(NULL, &n, "/sys/bus/pci/devices/%s/sriov_numvfs", addr) == 0 && n)
 		return pw_err_set(err, EBUSY,
-			"take %s from the kernel: %lld virtual functions stand on it; use one of "
+			"cannot take %s from the kernel: %lld virtual functions use it; use one of "
 			"them",
 			interface, n);
 	return pw_bind_check(NULL, addr, DRIVER, err);
@@ -55,10 +57,11 @@ int pw_rebind_check(const char *interface, struct pw_err *err)
 		return r;
 	if (!netif.pci[0])
 		return pw_err_set(err, EOPNOTSUPP,
-			"take %s from the kernel: it is no PCI device; use one", interface);
+			"cannot take %s from the kernel: it is no PCI device; use one", interface);
 	if (!is_in_the_hosts_namespace())
 		return pw_err_set(err, EOPNOTSUPP,
-			"take %s from the kernel: it would come back in the host's first network "
+			"cannot take %s from the kernel: it would come back in the host's first "
+			"network "
 			"namespace; run there, as root",
 			interface);
 	r = pw_ifstate_save(&state, interface, err);
@@ -118,7 +121,8 @@ static int await_interface(const struct pw_rebind *rb, struct pw_pci_dev *dev, s
 	while (pw_pci_read(NULL, rb->was.addr, dev, NULL) || dev->n_netdevs == 0) {
 		if (pw_clock_ns() > until)
 			return pw_err_set(err, ETIMEDOUT,
-				"give %s back to %s: no interface of it has come in %u s; dmesg "
+				"cannot give %s back to %s: no interface of it has come in %u s; "
+				"dmesg "
 				"says why",
 				rb->was.addr, rb->was.driver,
 				(unsigned int)(COMES_NS / PW_NS_PER_S));
@@ -134,7 +138,8 @@ static int await_link(const struct pw_rebind *rb, struct pw_err *err)
 	while (!pw_ifstate_is_ready(&rb->state)) {
 		if (pw_clock_ns() > until)
 			return pw_err_set(err, ENETDOWN,
-				"wait for the link of %s: it is back with %s, but without carrier "
+				"cannot wait for the link of %s: it is back with %s, but without "
+				"carrier "
 				"for %u s",
 				rb->state.name, rb->was.driver,
 				(unsigned int)(LINK_NS / PW_NS_PER_S));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes the directory of --report: report.html, result.json, samples.csv. */
 #include "bench/report.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static int put_json(FILE *out, const struct pw_bench_result *r, struct pw_err *e
 	int ret = 0;
 
 	if (!doc || json_dumpf(doc, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12)))
-		ret = pw_err_set(err, ENOMEM, "write the result as JSON: out of memory");
+		ret = pw_err_set(err, ENOMEM, "cannot write the result as JSON: out of memory");
 	fputc('\n', out);
 	json_decref(doc);
 	return ret;
@@ -53,15 +54,15 @@ static int write_file(const struct pw_bench_result *r, const char *dir, const ch
 	int ret;
 
 	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return pw_err_sys(err, ENOMEM, "write %s/%s", dir, name);
+		return pw_err_sys(err, ENOMEM, "cannot write %s/%s", dir, name);
 	out = fopen(path, "we");
 	if (!out) {
-		ret = pw_err_sys(err, errno, "write %s", path);
+		ret = pw_err_sys(err, errno, "cannot write %s", path);
 		goto free_path;
 	}
 	ret = put(out, r, err);
 	if (ret == 0 && (fflush(out) != 0 || ferror(out)))
-		ret = pw_err_sys(err, errno ? errno : EIO, "write %s", path);
+		ret = pw_err_sys(err, errno ? errno : EIO, "cannot write %s", path);
 	fclose(out);
 	if (ret)
 		unlink(path);
@@ -74,9 +75,9 @@ free_path:
 static int make_dir(const char *dir, struct pw_err *err)
 {
 	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-		return pw_err_sys(err, errno, "make the directory %s", dir);
+		return pw_err_sys(err, errno, "cannot make the directory %s", dir);
 	if (access(dir, W_OK | X_OK) != 0)
-		return pw_err_sys(err, errno, "write to %s", dir);
+		return pw_err_sys(err, errno, "cannot write to %s", dir);
 	return 0;
 }
 
@@ -84,7 +85,8 @@ int pw_report_prepare(const char *dir, struct pw_err *err)
 {
 	if (!pw_prog_can_run("gnuplot"))
 		return pw_err_set(err, ENOENT,
-			"draw the report's figures: gnuplot is not installed; apt-get install "
+			"cannot draw the report's figures: gnuplot is not installed; apt-get "
+			"install "
 			"gnuplot-nox");
 	return make_dir(dir, err);
 }

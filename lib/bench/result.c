@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Summarizes the samples of a benchmark: medians, intervals, ratios to the baseline. */
 #include "bench/result.h"
 
 #include <math.h>

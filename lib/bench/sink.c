@@ -26,7 +26,7 @@
 #define QUIET_NS 100000000ull /* after the source has ended: what is still on its way */
 #define LOOK_NS  5000000ull   /* between two looks at the pipe */
 
-int pw_sink_buffer_make(struct pw_sink_buffer *b, const struct pw_cell *cell, struct pw_err *err)
+static int make_buffer(struct pw_sink_buffer *b, const struct pw_cell *cell, struct pw_err *err)
 {
 	b->len_bytes = cell->file_bytes;
 	b->symbol_len = pw_send_symbol_for_mtu(&cell->wire->flow, cell->mtu, false);
@@ -36,7 +36,8 @@ int pw_sink_buffer_make(struct pw_sink_buffer *b, const struct pw_cell *cell, st
 		NULL, b->len_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (b->bytes == MAP_FAILED) {
 		b->bytes = NULL;
-		return pw_err_set(err, ENOMEM, "receive into %zu bytes of memory: out of memory",
+		return pw_err_set(err, ENOMEM,
+			"cannot receive into %zu bytes of memory: out of memory",
 			(size_t)b->len_bytes);
 	}
 	madvise(b->bytes, b->len_bytes, MADV_HUGEPAGE);
@@ -45,7 +46,7 @@ int pw_sink_buffer_make(struct pw_sink_buffer *b, const struct pw_cell *cell, st
 	return 0;
 }
 
-void pw_sink_buffer_free(struct pw_sink_buffer *b)
+static void free_buffer(struct pw_sink_buffer *b)
 {
 	if (b->bytes)
 		munmap(b->bytes, b->len_bytes);
@@ -71,11 +72,11 @@ static int compare(const struct pw_sink_buffer *b, struct pw_recv *r, const stru
 	const uint8_t *file;
 
 	if (fd < 0)
-		return pw_err_sys(&end->err, errno, "compare with %s", cell->file);
+		return pw_err_sys(&end->err, errno, "cannot compare with %s", cell->file);
 	file = mmap(NULL, b->len_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	if (file == MAP_FAILED)
-		return pw_err_sys(&end->err, errno, "compare with %s", cell->file);
+		return pw_err_sys(&end->err, errno, "cannot compare with %s", cell->file);
 	while (next_range(b, r, end, &from, &to))
 		end->wrong |= memcmp(b->bytes + from, file + from, to - from) != 0;
 	munmap((void *)file, b->len_bytes);
@@ -83,7 +84,8 @@ static int compare(const struct pw_sink_buffer *b, struct pw_recv *r, const stru
 	return 0;
 }
 
-int pw_sink_verify(const struct pw_sink_buffer *b, struct pw_recv *recv, const struct pw_cell *cell,
+/* Fills end->proof and end->wrong. recv: what it received is verified; NULL: a stream's end->bytes are. */
+static int verify(const struct pw_sink_buffer *b, struct pw_recv *recv, const struct pw_cell *cell,
 	struct pw_sink_end *end)
 {
 	uint64_t from, to = 0;
@@ -123,8 +125,8 @@ static int run_loop(struct pw_recv_loop *l, const struct pw_cell *cell, int done
 		if (now - pw_max_u64(t.last_ns, start) > QUIET_NS && is_closed(done))
 			return 0;
 	} while (now < deadline);
-	return pw_err_set(&end->err, ETIMEDOUT, "receive by %s: the source did not end in time",
-		path->ops->name);
+	return pw_err_set(&end->err, ETIMEDOUT,
+		"cannot receive by %s: the source did not end in time", path->ops->name);
 }
 
 static int receive(struct pw_recv *recv, const struct pw_sink_path *path, int done,
@@ -196,13 +198,13 @@ static int receive_packets(const struct pw_cell *cell, const struct pw_sink_buff
 		return r;
 	}
 	if (write(ready, "", 1) != 1)
-		r = pw_err_sys(&end->err, errno, "tell the bench that packets can come");
+		r = pw_err_sys(&end->err, errno, "cannot signal the bench that packets can come");
 	else
 		r = receive(recv, &path, done, cell, end);
 	end->missed = path.ops->counters(path.path)->missed;
 	path.close(path.path);
 	if (r == 0 && b->len_bytes && end->bytes)
-		r = pw_sink_verify(b, recv, cell, end);
+		r = verify(b, recv, cell, end);
 	return r;
 }
 
@@ -227,14 +229,24 @@ static int run_packets(const struct pw_cell *cell, const struct pw_sink_buffer *
 	return r;
 }
 
+static int run_stream(
+	const struct pw_cell *cell, struct pw_sink_buffer *b, int ready, struct pw_sink_end *end)
+{
+	int r = pw_sink_stream(cell, b, ready, end);
+
+	if (r == 0 && end->bytes)
+		r = verify(b, NULL, cell, end);
+	return r;
+}
+
 void pw_sink_run(const struct pw_cell *cell, int ready, int done, struct pw_sink_end *end)
 {
 	struct pw_sink_buffer b = {0};
 
-	end->result = pw_sink_buffer_make(&b, cell, &end->err);
+	end->result = make_buffer(&b, cell, &end->err);
 	if (end->result == 0)
 		end->result = pw_bench_way_is_stream(cell->way)
-				      ? pw_sink_stream(cell, &b, ready, end)
+				      ? run_stream(cell, &b, ready, end)
 				      : run_packets(cell, &b, ready, done, end);
-	pw_sink_buffer_free(&b);
+	free_buffer(&b);
 }

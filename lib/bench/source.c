@@ -12,20 +12,6 @@
 #define FDT_NS         PW_NS_PER_S
 #define REMOTE_LEAD_NS 50000000ull /* a remote receiver learns the file before its bytes come */
 
-void pw_stretch_hook(void *stretch, bool starts)
-{
-	struct pw_stretch *s = stretch;
-
-	if (starts) {
-		s->end->setup_ns = pw_clock_ns() - s->born_ns;
-		pw_meter_start(s->meter);
-		s->end->start_ns = pw_clock_ns();
-	} else {
-		s->end->end_ns = pw_clock_ns();
-		pw_meter_stop(s->meter, &s->end->reading);
-	}
-}
-
 static int open_window(void *ctx, struct pw_window *w, const char *path, struct pw_err *err)
 {
 	const struct pw_stretch *s = ctx;
@@ -56,7 +42,8 @@ static int send_passes(
 				continue;
 			if (n == -EAGAIN)
 				return pw_err_set(err, ETIMEDOUT,
-					"send by %s: the receiver takes nothing", way->name);
+					"cannot send by %s: the receiver accepts no data",
+					way->name);
 			if (n < 0)
 				return (int)n;
 			done += (uint64_t)n;
@@ -72,9 +59,10 @@ static int drain(struct pw_stretch *s, const struct pw_way *way, void *path, str
 	do
 		r = way->stream->drain ? way->stream->drain(path, err) : 0;
 	while (r == -EAGAIN && pw_clock_ns() - s->born_ns < s->cell->deadline_ns);
-	return r == -EAGAIN ? pw_err_set(err, ETIMEDOUT,
-				      "drain %s: zero-copy completions are missing", way->name)
-			    : r;
+	return r == -EAGAIN
+		       ? pw_err_set(err, ETIMEDOUT,
+				 "cannot drain %s: zero-copy completions are missing", way->name)
+		       : r;
 }
 
 /* The file's window was opened by whoever calls; open() is the connection. */

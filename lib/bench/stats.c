@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Medians, bootstrap intervals, ratios, and the seeded random numbers for them. */
 #include "bench/stats.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Makes the files that are sent, on hugetlbfs, tmpfs and a disk. */
 #include "bench/store.h"
 
 #include <errno.h>
@@ -41,14 +42,14 @@ static int load(const char *path, uint8_t *p, uint64_t len, struct pw_err *err)
 	uint64_t done = 0;
 
 	if (fd < 0)
-		return pw_err_sys(err, errno, "read %s", path);
+		return pw_err_sys(err, errno, "cannot read %s", path);
 	while (done < len) {
 		ssize_t n = pread(fd, p + done, pw_min_u64(len - done, 1u << 30), (off_t)done);
 
 		if (n <= 0) {
 			close(fd);
 			return pw_err_set(err, n ? errno : ESTALE,
-				"read %s: %s; use a file that rests", path,
+				"cannot read %s: %s; use a file that does not change", path,
 				n ? strerror(errno) : "it became shorter");
 		}
 		done += (uint64_t)n;
@@ -64,17 +65,17 @@ static int write_file(const char *path, const uint8_t *p, uint64_t len, struct p
 	int r = 0;
 
 	if (fd < 0)
-		return pw_err_sys(err, errno, "make %s", path);
+		return pw_err_sys(err, errno, "cannot make %s", path);
 	while (r == 0 && done < len) {
 		ssize_t n = write(fd, p + done, pw_min_u64(len - done, 1u << 30));
 
 		if (n < 0)
-			r = pw_err_sys(err, errno, "write %s", path);
+			r = pw_err_sys(err, errno, "cannot write %s", path);
 		else
 			done += (uint64_t)n;
 	}
 	if (r == 0 && fsync(fd) && errno != EINVAL)
-		r = pw_err_sys(err, errno, "write %s", path);
+		r = pw_err_sys(err, errno, "cannot write %s", path);
 	close(fd);
 	return r;
 }
@@ -86,7 +87,7 @@ static int write_huge(const char *path, const uint8_t *p, uint64_t len, struct p
 	void *map;
 
 	if (fd < 0)
-		return pw_err_sys(err, errno, "make %s", path);
+		return pw_err_sys(err, errno, "cannot make %s", path);
 	r = pw_hugefile_create(fd, path, len, HUGE_PAGE, &map, &map_bytes, err);
 	if (r == 0 && map) {
 		memcpy(map, p, len);
@@ -108,16 +109,16 @@ static int make_places(struct pw_store *s, struct pw_err *err)
 		snprintf(s->dir, sizeof(s->dir), "/dev/shm/pagewire-bench.XXXXXX");
 	if (!mkdtemp(s->dir)) {
 		s->dir[0] = 0;
-		return pw_err_sys(err, errno, "make a work directory in /tmp");
+		return pw_err_sys(err, errno, "cannot make a work directory in /tmp");
 	}
 	snprintf(path, sizeof(path), "%s/tmpfs", s->dir);
 	if (mkdir(path, 0700))
-		return pw_err_sys(err, errno, "make %s", path);
+		return pw_err_sys(err, errno, "cannot make %s", path);
 	if (s->own_mounts && mount("pagewire", path, "tmpfs", 0, "mode=0700"))
-		return pw_err_sys(err, errno, "mount tmpfs on %s", path);
+		return pw_err_sys(err, errno, "cannot mount tmpfs on %s", path);
 	snprintf(path, sizeof(path), "%s/huge", s->dir);
 	if (mkdir(path, 0700))
-		return pw_err_sys(err, errno, "make %s", path);
+		return pw_err_sys(err, errno, "cannot make %s", path);
 	if (s->huge && !s->own_mounts) {
 		s->huge = false;
 		snprintf(s->huge_why, sizeof(s->huge_why),
@@ -167,7 +168,8 @@ static int check_memory(
 		need += sizes[i];
 	if (have && need > have)
 		return pw_err_set(err, ENOMEM,
-			"make the files: they want %llu MiB of memory, %llu are available; measure "
+			"cannot make the files: they need %llu MiB of memory, %llu are available; "
+			"measure "
 			"smaller ones",
 			(unsigned long long)(need >> 20), (unsigned long long)(have >> 20));
 	return 0;
@@ -216,7 +218,7 @@ int pw_store_make(struct pw_store *s, const uint64_t *sizes, uint32_t n_sizes,
 	r = make_places(s, err);
 	bytes = r ? NULL : malloc(largest + 8);
 	if (r == 0 && !bytes)
-		r = pw_err_set(err, ENOMEM, "make a file of %llu bytes: out of memory",
+		r = pw_err_set(err, ENOMEM, "cannot make a file of %llu bytes: out of memory",
 			(unsigned long long)largest);
 	if (r == 0 && user_file)
 		r = load(user_file, bytes, largest, err);
@@ -271,11 +273,12 @@ static int drop(int fd, const char *path, struct pw_err *err)
 	if (r == 0)
 		r = count_resident(fd, &n, &n_pages);
 	if (r)
-		return pw_err_sys(err, -r, "drop the pages of %s", path);
+		return pw_err_sys(err, -r, "cannot drop the pages of %s", path);
 	/* advice that a file system in memory does not take */
 	if (n > n_pages / 100)
 		return pw_err_set(err, EBUSY,
-			"drop the pages of %s: %zu of %zu stay in memory; use --dir on a disk's "
+			"cannot drop the pages of %s: %zu of %zu stay in memory; use --dir on a "
+			"disk's "
 			"file system",
 			path, n, n_pages);
 	return 0;
@@ -286,7 +289,7 @@ int pw_store_drop(const char *path, struct pw_err *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC), r;
 
 	if (fd < 0)
-		return pw_err_sys(err, errno, "drop the pages of %s", path);
+		return pw_err_sys(err, errno, "cannot drop the pages of %s", path);
 	r = drop(fd, path, err);
 	close(fd);
 	return r;

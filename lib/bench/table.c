@@ -110,7 +110,7 @@ static void fill_copies(const struct pw_row *row, char *cell)
 {
 	char measured[32], expected[32] = "?";
 
-	pw_metric_format(measured, sizeof(measured), PW_M_COPIES, row->sum[PW_M_COPIES].median);
+	pw_view_metric(measured, sizeof(measured), PW_M_COPIES, row->sum[PW_M_COPIES].median);
 	if (!isnan(row->expected.cpu_copies))
 		snprintf(expected, sizeof(expected), "%.3g", row->expected.cpu_copies);
 	snprintf(cell, CELL, "%.16s (%.16s)", measured, expected);
@@ -262,9 +262,9 @@ static void draw_pollers(FILE *out, const struct table *t)
 			continue;
 		fprintf(out, "    %-*.*s  %6s cycles/packet busy, %5s %% of the time waiting\n",
 			width, width, row->label,
-			pw_metric_format(busy, sizeof(busy), PW_M_BUSY_CYCLES,
+			pw_view_metric(busy, sizeof(busy), PW_M_BUSY_CYCLES,
 				row->sum[PW_M_BUSY_CYCLES].median),
-			pw_metric_format(waiting, sizeof(waiting), PW_M_IDLE_SHARE,
+			pw_view_metric(waiting, sizeof(waiting), PW_M_IDLE_SHARE,
 				row->sum[PW_M_IDLE_SHARE].median));
 	}
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Converts text and numbers for JSON and HTML. */
 #include "bench/text.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Measures the textbook's ways: read + write, mmap + write, sendfile, bypass. */
 #include "bench/textbook.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ static int connect_ourselves(int fds[2], struct pw_err *err)
 		listen(server, 1) || getsockname(server, (struct sockaddr *)&sin, &len) ||
 		connect(fds[0], (struct sockaddr *)&sin, sizeof(sin)) ||
 		(fds[1] = accept4(server, NULL, NULL, SOCK_CLOEXEC)) < 0)
-		r = pw_err_sys(err, errno, "connect to ourselves over TCP");
+		r = pw_err_sys(err, errno, "cannot connect to this process over TCP");
 	if (server >= 0)
 		close(server);
 	return r;
@@ -85,7 +86,7 @@ static int one_run(enum pw_textbook_way way, const char *path, unsigned int want
 	ssize_t n;
 
 	if (file < 0 || !buffer || !other)
-		return pw_err_sys(err, errno, "open %s", path);
+		return pw_err_sys(err, errno, "cannot open %s", path);
 	memset(buffer, 0xa5, PW_TEXTBOOK_BYTES); /* the buffer's own first touch is not the way's */
 	r = connect_ourselves(fds, err);
 	if (r == 0)
@@ -98,10 +99,10 @@ static int one_run(enum pw_textbook_way way, const char *path, unsigned int want
 	n = do_it(way, file, fds[0], buffer);
 	pw_meter_stop(m, &reading);
 	if (n != PW_TEXTBOOK_BYTES)
-		return pw_err_sys(err, n < 0 ? errno : EIO, "send %s by the textbook", path);
+		return pw_err_sys(err, n < 0 ? errno : EIO, "cannot send %s by the textbook", path);
 	if (!same_bytes(file, fds[1], buffer, other))
 		return pw_err_set(
-			err, EBADMSG, "send %s by the textbook: other bytes arrived", path);
+			err, EBADMSG, "cannot send %s by the textbook: other bytes arrived", path);
 	if (want & 1u << PW_METER_COPIES) {
 		end->copied_bytes = reading.copied_bytes;
 		say_why(m, PW_METER_COPIES, end->why_copies, sizeof(end->why_copies));
@@ -134,7 +135,7 @@ int pw_textbook_measure(
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC))
-		return pw_err_sys(err, errno, "measure the textbook");
+		return pw_err_sys(err, errno, "cannot measure the textbook");
 	pid = fork();
 	if (pid == 0)
 		run_child(way, path, fds[1]);
@@ -146,7 +147,7 @@ int pw_textbook_measure(
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	if (have < sizeof(*end))
-		return pw_err_set(err, ECHILD, "measure the textbook: the process died");
+		return pw_err_set(err, ECHILD, "cannot measure the textbook: the process died");
 	if (end->result)
 		*err = end->err;
 	return end->result;

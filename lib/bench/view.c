@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Formats rows, groups and numbers of a result for all outputs. */
 #include "bench/view.h"
 
 #include <inttypes.h>
@@ -77,11 +78,11 @@ bool pw_group_is_best(const struct pw_bench_result *r, const struct pw_group *g,
 				   : o->sum[m].median < best->sum[m].median))
 			best = o;
 	}
-	pw_metric_format(own, sizeof(own), m, row->sum[m].median);
-	pw_metric_format(best_text, sizeof(best_text), m, best->sum[m].median);
+	pw_view_metric(own, sizeof(own), m, row->sum[m].median);
+	pw_view_metric(best_text, sizeof(best_text), m, best->sum[m].median);
 	for (i = g->first; i < g->end; i++) {
 		o = &r->rows[i];
-		pw_metric_format(text, sizeof(text), m, o->sum[m].median);
+		pw_view_metric(text, sizeof(text), m, o->sum[m].median);
 		differ |= o->sum[m].n && strcmp(text, best_text) != 0;
 	}
 	return differ && strcmp(own, best_text) == 0;
@@ -150,6 +151,11 @@ char *pw_view_number(char *buf, size_t len, double v)
 	else
 		snprintf(buf, len, "%.*f", decimals, v);
 	return buf;
+}
+
+char *pw_view_metric(char *buf, size_t len, enum pw_metric m, double value)
+{
+	return pw_view_number(buf, len, value * pw_metrics[m].scale);
 }
 
 char *pw_view_short(char *buf, size_t len, double v, int max_decimals)

@@ -36,6 +36,8 @@ const char *pw_group_goodput_unit(
 char *pw_view_number(char *buf, size_t len, double v);
 /* The same with so many decimals at most; "<.01" for what would come out as 0. */
 char *pw_view_short(char *buf, size_t len, double v, int max_decimals);
+/* A value of metric m in the unit that the tables print, as pw_view_number() formats it. */
+char *pw_view_metric(char *buf, size_t len, enum pw_metric m, double value);
 char *pw_view_size(char *buf, size_t len, uint64_t bytes); /* "64 MiB", "1 B" */
 /* "64 MiB file, MTU 1500, page cache warm" */
 char *pw_view_group(char *buf, size_t len, const struct pw_row *row);

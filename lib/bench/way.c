@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of ways: on which wires each runs, and how many copies it is expected to make. */
 #include "bench/way.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Makes and removes the wires of the comparison, and reads their counters. */
 #include "bench/wire.h"
 
 #include <assert.h>
@@ -106,7 +107,8 @@ int pw_wire_parse(const char *text, enum pw_wire_kind *k, const char **nic, stru
 		return 0;
 	}
 	return pw_err_set(err, EINVAL,
-		"read wire '%.40s': there is none of that name; use loopback, sink, veth, tap, "
+		"cannot read wire '%.40s': there is none of that name; use loopback, sink, veth, "
+		"tap, "
 		"vhost, null or nic:INTERFACE",
 		text);
 }
@@ -183,7 +185,8 @@ static int open_sink(struct pw_wire *w, const struct request *req, struct pw_err
 		w->mtu);
 	if (r == -EOPNOTSUPP)
 		return pw_err_set(err, EOPNOTSUPP,
-			"open wire sink: this kernel makes no ifb device (%.80s); modprobe ifb",
+			"cannot make wire sink: this kernel has no ifb device (%.80s); modprobe "
+			"ifb",
 			why.msg);
 	if (r) {
 		if (err)
@@ -223,7 +226,8 @@ static int open_tap(struct pw_wire *w, const struct request *req, struct pw_err 
 	(void)req;
 	if (fd < 0)
 		return pw_err_set(err, errno == ENOENT ? ENODEV : errno,
-			"open wire tap: /dev/net/tun: %s; modprobe tun, as root", strerror(errno));
+			"cannot make wire tap: /dev/net/tun: %s; modprobe tun, as root",
+			strerror(errno));
 	close(fd);
 	strcpy(w->source_if, TAP_IF);
 	strcpy(w->sink_if, TAP_IF);
@@ -237,7 +241,8 @@ static int open_vhost(struct pw_wire *w, const struct request *req, struct pw_er
 	if (n < 0 || (size_t)n >= sizeof(w->socket)) {
 		w->socket[0] = '\0';
 		return pw_err_set(err, ENAMETOOLONG,
-			"open wire vhost: the path of a socket in %.80s has more than %zu bytes; "
+			"cannot make wire vhost: the path of a socket in %.80s has more than %zu "
+			"bytes; "
 			"use a shorter directory (TMPDIR)",
 			req->work_dir, sizeof(w->socket) - 1);
 	}
@@ -254,7 +259,23 @@ static int open_null(struct pw_wire *w, const struct request *req, struct pw_err
 
 static int open_nic(struct pw_wire *w, const struct request *req, struct pw_err *err)
 {
-	return pw_wirenic_open(w, req->nic, req->to, w->mtu, err);
+	struct pw_wirenic nic;
+	int r = pw_wirenic_query(&nic, req->nic, req->to, w->mtu, err);
+
+	if (r)
+		return r;
+	snprintf(w->source_if, sizeof(w->source_if), "%s", nic.name);
+	snprintf(w->pci, sizeof(w->pci), "%s", nic.pci);
+	w->bifurcated = nic.bifurcated;
+	w->mtu = w->mtu ? w->mtu : nic.mtu;
+	memcpy(w->flow.src_mac, nic.mac, sizeof(w->flow.src_mac));
+	memcpy(w->flow.dst_mac, nic.to_mac, sizeof(w->flow.dst_mac));
+	w->flow.src = nic.from;
+	w->flow.src.port = PORT;
+	w->flow.dst = *req->to;
+	if (w->flow.dst.port == 0)
+		w->flow.dst.port = PORT;
+	return 0;
 }
 
 int pw_wire_open(struct pw_wire *w, enum pw_wire_kind kind, const char *nic,
@@ -275,7 +296,7 @@ int pw_wire_open(struct pw_wire *w, enum pw_wire_kind kind, const char *nic,
 	set_flow(&w->flow, SOURCE_ADDR, SINK_ADDR);
 	if ((mtu < MTU_MIN && !(kind == PW_WIRE_NIC && mtu == 0)) || mtu > k->mtu_max)
 		return pw_err_set(err, EINVAL,
-			"open wire %s: an MTU of %u does not do; use one of %u to %u", w->text, mtu,
+			"cannot make wire %s: MTU %u is out of range; use %u to %u", w->text, mtu,
 			MTU_MIN, k->mtu_max);
 	r = k->open(w, &req, err);
 	if (r)
@@ -292,7 +313,7 @@ static int wait_for_device(void *arg, struct pw_err *err)
 	while (if_nametoindex(name) == 0) {
 		if (pw_clock_ns() > deadline)
 			return pw_err_set(err, ETIMEDOUT,
-				"open wire tap: the sink has made no interface %s in %u s", name,
+				"cannot make wire tap: the sink made no interface %s in %u s", name,
 				(unsigned int)(TAP_WAIT_NS / PW_NS_PER_S));
 		nanosleep(&pause, NULL);
 	}
@@ -318,7 +339,8 @@ int pw_wire_enter(int ns, struct pw_err *err)
 {
 	if (ns >= 0 && setns(ns, CLONE_NEWNET))
 		return pw_err_set(err, errno,
-			"enter the wire's network namespace: %s; run as root (CAP_SYS_ADMIN)",
+			"cannot enter the wire's network namespace: %s; run as root "
+			"(CAP_SYS_ADMIN)",
 			strerror(errno));
 	return 0;
 }
@@ -348,7 +370,7 @@ int pw_wire_count(const struct pw_wire *w, struct pw_wire_count *c, struct pw_er
 	memset(c, 0, sizeof(*c));
 	if (w->source_if[0] == '\0')
 		return pw_err_set(err, EOPNOTSUPP,
-			"count at wire %s: it has no interface of the kernel", w->text);
+			"cannot count at wire %s: it has no interface of the kernel", w->text);
 	r = pw_wirelink_count(w->source_ns, w->source_if, &link, err);
 	if (r)
 		return r;

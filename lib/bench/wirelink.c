@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Queries interfaces, routes and neighbours by rtnetlink. */
 #include "bench/wirelink.h"
 
 #include <errno.h>
@@ -125,13 +126,14 @@ int pw_wirelink_count(int ns, const char *name, struct pw_wirelink_count *c, str
 
 	memset(c, 0, sizeof(*c));
 	if (name[0] == '\0' || strlen(name) >= IFNAMSIZ)
-		return pw_err_set(err, ENODEV, "count at interface '%.20s': no such name", name);
+		return pw_err_set(
+			err, ENODEV, "cannot count at interface '%.20s': no such name", name);
 	r = pw_wirenet_call(ns, open_socket, &nl, err);
 	if (r)
 		return r;
 	r = count(nl, name, &counting);
 	mnl_socket_close(nl);
-	return r ? pw_err_sys(err, -r, "count at interface %s", name) : 0;
+	return r ? pw_err_sys(err, -r, "cannot count at interface %s", name) : 0;
 }
 
 static int take_route(const struct nlmsghdr *msg, void *ctx)
@@ -171,8 +173,8 @@ int pw_wirelink_route(
 	mnl_attr_put(msg, RTA_DST, addr_len(dst), dst->bytes);
 	r = pw_netlink_ask(nl, msg, take_route, route);
 	mnl_socket_close(nl);
-	return r ? pw_err_sys(
-			   err, -r, "find the route to %s", pw_addr_format(text, sizeof(text), dst))
+	return r ? pw_err_sys(err, -r, "cannot find the route to %s",
+			   pw_addr_format(text, sizeof(text), dst))
 		 : 0;
 }
 
@@ -218,7 +220,7 @@ int pw_wirelink_neigh(
 	mnl_socket_close(nl);
 	if (r == 0 && !q.found)
 		r = -ENOENT;
-	return r ? pw_err_sys(err, -r, "look up the MAC of %s",
+	return r ? pw_err_sys(err, -r, "cannot look up the MAC of %s",
 			   pw_addr_format(text, sizeof(text), addr))
 		 : 0;
 }

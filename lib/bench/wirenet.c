@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Makes network namespaces without a name, and runs ip commands in them. */
 #include "bench/wirenet.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ static void *call_thread(void *ctx)
 
 	if (c->ns >= 0 && setns(c->ns, CLONE_NEWNET))
 		c->ret = pw_err_set(c->err, errno,
-			"enter a network namespace: %s; run as root (CAP_SYS_ADMIN)",
+			"cannot enter a network namespace: %s; run as root (CAP_SYS_ADMIN)",
 			strerror(errno));
 	else
 		c->ret = c->fn(c->arg, c->err);
@@ -53,7 +54,7 @@ int pw_wirenet_call(int ns, int (*fn)(void *arg, struct pw_err *err), void *arg,
 	r = pthread_create(&thread, NULL, call_thread, &c);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r)
-		return pw_err_sys(err, r, "work in a network namespace: start a thread");
+		return pw_err_sys(err, r, "cannot start a thread in a network namespace");
 	pthread_join(thread, NULL);
 	return c.ret;
 }
@@ -141,11 +142,11 @@ static int judge(const struct command *c, int status, int output, struct pw_err 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		return pw_err_set(
-			err, EINTR, "run `%.150s`: ended by signal %d", c->line, WTERMSIG(status));
+		return pw_err_set(err, EINTR, "cannot run `%.150s`: ended by signal %d", c->line,
+			WTERMSIG(status));
 	said = first_line(output, buf, sizeof(buf));
 	code = refusal(said);
-	return pw_err_set(err, code, "run `%.110s`: %s%s", c->line, said,
+	return pw_err_set(err, code, "cannot run `%.110s`: %s%s", c->line, said,
 		code == EPERM ? "; run as root (CAP_NET_ADMIN)" : "");
 }
 
@@ -157,21 +158,23 @@ static int run(void *arg, struct pw_err *err)
 	pid_t pid;
 
 	if (output < 0)
-		return pw_err_sys(err, errno, "run `%.150s`: make a file for its output", c->line);
+		return pw_err_sys(
+			err, errno, "cannot run `%.150s`: make a file for its output", c->line);
 	ret = spawn(&pid, c, output);
 	if (ret == ENOENT) {
 		ret = pw_err_set(err, ENODEV,
-			"run `%.100s`: there is no ip in PATH; apt install iproute2", c->line);
+			"cannot run `%.100s`: there is no ip in PATH; apt install iproute2",
+			c->line);
 		goto close_output;
 	}
 	if (ret) {
-		ret = pw_err_sys(err, ret, "run `%.150s`", c->line);
+		ret = pw_err_sys(err, ret, "cannot run `%.150s`", c->line);
 		goto close_output;
 	}
 	while ((ret = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
 	if (ret < 0)
-		ret = pw_err_sys(err, errno, "run `%.150s`: wait for it", c->line);
+		ret = pw_err_sys(err, errno, "cannot run `%.150s`: wait for it", c->line);
 	else
 		ret = judge(c, status, output, err);
 
@@ -190,7 +193,7 @@ int pw_wirenet_ip(int ns, int peer_ns, struct pw_err *err, const char *fmt, ...)
 	n = vsnprintf(c.line + 3, sizeof(c.line) - 3, fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(c.line) - 3)
-		return pw_err_set(err, E2BIG, "run `%.150s ...`: too long", c.line);
+		return pw_err_set(err, E2BIG, "cannot run `%.150s ...`: too long", c.line);
 	split(&c);
 	return pw_wirenet_call(ns, run, &c, err);
 }
@@ -201,12 +204,13 @@ static int make(void *arg, struct pw_err *err)
 
 	if (unshare(CLONE_NEWNET))
 		return pw_err_set(err, errno,
-			"make a network namespace: %s; run as root (CAP_SYS_ADMIN, CAP_NET_ADMIN)",
+			"cannot make a network namespace: %s; run as root (CAP_SYS_ADMIN, "
+			"CAP_NET_ADMIN)",
 			strerror(errno));
 	/* no O_CLOEXEC: programs that the bench starts enter by this number */
 	*ns = open("/proc/thread-self/ns/net", O_RDONLY);
 	if (*ns < 0)
-		return pw_err_sys(err, errno, "open /proc/thread-self/ns/net");
+		return pw_err_sys(err, errno, "cannot open /proc/thread-self/ns/net");
 	return 0;
 }
 

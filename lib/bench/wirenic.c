@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Finds the interface, the route and the MAC for the wire nic:NAME. */
 #include "bench/wirenic.h"
 
 #include <errno.h>
@@ -29,15 +30,16 @@ static int check_interface(const struct pw_netif *netif, uint32_t mtu, struct pw
 {
 	if (netif->loopback || is_zero_mac(netif->mac))
 		return pw_err_set(err, EINVAL,
-			"open wire nic:%s: no Ethernet interface; use one, or the wire loopback",
+			"cannot use nic:%s: it is not an Ethernet interface; use one, or the wire "
+			"loopback",
 			netif->name);
 	if (!netif->up || !netif->carrier)
-		return pw_err_set(err, ENETDOWN, "open wire nic:%s: the %s; %s%s", netif->name,
+		return pw_err_set(err, ENETDOWN, "cannot use nic:%s: the %s; %s%s", netif->name,
 			netif->up ? "link has no carrier" : "interface is down",
 			netif->up ? "plug it in: " : "ip link set up dev ", netif->name);
 	if (mtu > netif->mtu)
 		return pw_err_set(err, EINVAL,
-			"open wire nic:%s: its MTU is %u, %u was asked for; ip link set mtu %u dev "
+			"cannot use nic:%s: its MTU is %u, below --mtu %u; ip link set mtu %u dev "
 			"%s",
 			netif->name, netif->mtu, mtu, mtu, netif->name);
 	return 0;
@@ -51,27 +53,28 @@ static int check_route(const struct pw_netif *netif, const struct pw_addr *to,
 	pw_addr_format(text, sizeof(text), to);
 	if (route->local)
 		return pw_err_set(err, EINVAL,
-			"open wire nic:%s: %s is an address of this host; name a receiver on "
-			"another",
+			"cannot use nic:%s: %s is an address of this host; name a receiver on "
+			"another host",
 			netif->name, text);
 	if (route->index != netif->index)
 		return pw_err_set(err, ENETUNREACH,
-			"open wire nic:%s: packets to %s leave by another interface; give %s an "
+			"cannot use nic:%s: packets to %s leave by another interface; give %s an "
 			"address in that network, or ip route add",
 			netif->name, text, netif->name);
 	if (route->gateway)
 		return pw_err_set(err, EHOSTUNREACH,
-			"open wire nic:%s: %s is behind a gateway; use a receiver on the same link",
+			"cannot use nic:%s: %s is behind a gateway; use a receiver on the same "
+			"link",
 			netif->name, text);
 	if (route->src.family == 0)
 		return pw_err_set(err, EADDRNOTAVAIL,
-			"open wire nic:%s: it has no address to send from; ip addr add ... dev %s",
+			"cannot use nic:%s: it has no address to send from; ip addr add ... dev %s",
 			netif->name, netif->name);
 	return 0;
 }
 
-/* One byte for nobody makes the kernel ask who has the address. */
-static void provoke(const struct pw_addr *to)
+/* Sends one byte to the discard port, so that the kernel resolves the address. */
+static void trigger_resolution(const struct pw_addr *to)
 {
 	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(DISCARD_PORT)};
 	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(DISCARD_PORT)};
@@ -103,12 +106,12 @@ static int resolve(
 	}
 	r = pw_wirelink_neigh(netif->index, to, mac, err);
 	if (r == -ENOENT)
-		provoke(to);
+		trigger_resolution(to);
 	while (r == -ENOENT) {
 		if (pw_clock_ns() > deadline)
 			return pw_err_set(err, EHOSTUNREACH,
-				"open wire nic:%s: nobody answers for %s; is the receiver's host "
-				"up and on this link?",
+				"cannot use nic:%s: no host answers for %s; start the receiver's "
+				"host, and connect it to this link",
 				netif->name, pw_addr_format(text, sizeof(text), to));
 		nanosleep(&pause, NULL);
 		r = pw_wirelink_neigh(netif->index, to, mac, err);
@@ -116,8 +119,8 @@ static int resolve(
 	return r;
 }
 
-int pw_wirenic_open(struct pw_wire *w, const char *nic, const struct pw_addr *to, uint32_t mtu,
-	struct pw_err *err)
+int pw_wirenic_query(struct pw_wirenic *out, const char *nic, const struct pw_addr *to,
+	uint32_t mtu, struct pw_err *err)
 {
 	struct pw_wirelink_route route;
 	struct pw_netif netif;
@@ -125,7 +128,8 @@ int pw_wirenic_open(struct pw_wire *w, const char *nic, const struct pw_addr *to
 
 	if (!to || to->family == 0)
 		return pw_err_set(err, EINVAL,
-			"open wire nic:%.20s: no receiver; give its address with --to", nic);
+			"cannot use nic:%.20s: no receiver is named; give its address with --to",
+			nic);
 	r = pw_netif_query(nic, &netif, err);
 	if (r == 0)
 		r = check_interface(&netif, mtu, err);
@@ -134,18 +138,14 @@ int pw_wirenic_open(struct pw_wire *w, const char *nic, const struct pw_addr *to
 	if (r == 0)
 		r = check_route(&netif, to, &route, err);
 	if (r == 0)
-		r = resolve(&netif, to, w->flow.dst_mac, err);
+		r = resolve(&netif, to, out->to_mac, err);
 	if (r)
 		return r;
-	snprintf(w->source_if, sizeof(w->source_if), "%s", netif.name);
-	snprintf(w->pci, sizeof(w->pci), "%s", netif.pci);
-	w->bifurcated = pw_pci_driver_is_bifurcated(netif.driver);
-	w->mtu = mtu ? mtu : netif.mtu;
-	memcpy(w->flow.src_mac, netif.mac, sizeof(w->flow.src_mac));
-	w->flow.src = route.src;
-	w->flow.src.port = w->flow.dst.port;
-	w->flow.dst = *to;
-	if (w->flow.dst.port == 0)
-		w->flow.dst.port = w->flow.src.port;
+	snprintf(out->name, sizeof(out->name), "%s", netif.name);
+	snprintf(out->pci, sizeof(out->pci), "%s", netif.pci);
+	out->bifurcated = pw_pci_driver_is_bifurcated(netif.driver);
+	out->mtu = netif.mtu;
+	memcpy(out->mac, netif.mac, sizeof(out->mac));
+	out->from = route.src;
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs pagewire and a testpmd sink at the two ends of the virtual wire, for profiles. */
 #include "bench/wirepair.h"
 
 #include <errno.h>
@@ -66,7 +67,8 @@ static int await_socket(struct pw_prog *p, const char *socket, struct pw_err *er
 		if (p->stopped && p->stopped())
 			return pw_err_set(err, ECANCELED, "interrupted");
 		if (pw_clock_ns() > deadline)
-			return pw_err_set(err, ETIMEDOUT, "send made no socket in time");
+			return pw_err_set(err, ETIMEDOUT,
+				"cannot measure the wire: send made no socket in time");
 		nanosleep(&pause, NULL);
 	}
 	return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the guest boots: Debian's kernel and modules, and an initramfs that finds the root.
+"""Provides what a guest boots: Debian's kernel and modules, and an initramfs that mounts the root.
 
 The packages are downloaded with apt-get and unpacked into a cache directory; nothing is installed.
 """
@@ -14,14 +14,14 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 META_PACKAGE = "linux-image-amd64"  # the cloud kernel has no 9p and no drivers of emulated NICs
 ROOT_MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay")
-# what a guest without a screen, a radio or disks never loads is not unpacked
+# not unpacked: a guest without screen, radio and disks does not load these
 UNUSED = ("sound", "drivers/gpu", "drivers/media", "drivers/staging", "drivers/infiniband",
           "drivers/net/wireless", "drivers/scsi", "drivers/usb", "drivers/iio", "drivers/hwmon",
           "drivers/input", "drivers/hid", "drivers/md", "drivers/video", "drivers/platform")
 
 
 class Missing(Exception):
-    """The environment lacks something; the text says what and how to mend it."""
+    """The host lacks something; the text says what, and how to fix it."""
 
 
 def cache_directory():
@@ -31,25 +31,25 @@ def cache_directory():
 
 @contextlib.contextmanager
 def locked(directory):
-    """One builder at a time; the others wait and then find the image made."""
+    """Lets one process build at a time; the others wait and then find the image."""
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def output_of(command, mend, **options):
+def output_of(command, fix, **options):
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
     except FileNotFoundError:
-        raise Missing(f"there is no {command[0]}; {mend}") from None
+        raise Missing(f"cannot run {command[0]}: not installed; {fix}") from None
     except subprocess.CalledProcessError as e:
         lines = (e.stderr.strip() or e.stdout.strip() or str(e)).splitlines()
-        raise Missing(f"{' '.join(command[:3])}: {lines[-1]}; {mend}") from None
+        raise Missing(f"{' '.join(command[:3])}: {lines[-1]}; {fix}") from None
 
 
 def kernel_package():
-    """The package of the kernel that META_PACKAGE stands for today."""
+    """The kernel package on which META_PACKAGE depends today."""
     text = output_of(["apt-cache", "depends", META_PACKAGE], "a Debian host is needed")
     for line in text.splitlines():
         kind, _, name = line.strip().partition(": ")
@@ -61,7 +61,7 @@ def kernel_package():
 def download(package, directory):
     """Downloads the .deb of a package with apt-get and unpacks it into directory."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(directory)) as scratch:
-        output_of(["apt-get", "-q", "download", package], "run apt-get update, or see the network",
+        output_of(["apt-get", "-q", "download", package], "run apt-get update, or check the network",
                   cwd=scratch)
         deb = glob.glob(os.path.join(scratch, "*.deb"))[0]
         skip = [f"--exclude=./lib/modules/*/kernel/{name}" for name in UNUSED]
@@ -92,7 +92,7 @@ def kernels(cache):
 
 
 def modules_in_order(tree):
-    """Paths of ROOT_MODULES and of what they need, each after its needs."""
+    """Paths of ROOT_MODULES and of the modules that they need, in the order of loading."""
     needs = {}
     with open(os.path.join(tree, "modules.dep"), encoding="ascii") as lines:
         for line in lines:
@@ -139,7 +139,7 @@ class Image:
 
 
 def prepare(say, refresh=False):
-    """The image, from the cache or made now."""
+    """Returns the image; downloads and builds it where the cache has none."""
     cache = cache_directory()
     with locked(cache):
         if refresh or not kernels(cache):

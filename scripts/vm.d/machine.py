@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One guest: the QEMU command line, and the life of its process.
+"""One guest: builds the QEMU command line, runs QEMU, passes on the guest's output.
 
-The guest's output comes over virtio-serial ports that are socket pairs here. Each stream ends with
-a token, so that the end of the output is known without a power-off. QEMU dies with this process.
+The guest writes to virtio-serial ports, which are socket pairs here. Each stream ends with a token, so that the
+end of the output is known without a power-off. QEMU ends with this process.
 """
 import ctypes
 import os
@@ -31,21 +31,21 @@ BACKENDS = {"user": "user", "hub": "hubport,hubid=0",
 
 
 class Broken(Exception):
-    """The guest or QEMU did not do what it should."""
+    """QEMU or the guest failed."""
 
 
 class TimedOut(Exception):
-    """The time limit came first."""
+    """The command did not end within the time limit."""
 
 
 def doubled(path):
-    """QEMU splits its options at commas; two of them stand for one."""
+    """Doubles commas: QEMU splits its options at single ones."""
     return path.replace(",", ",,")
 
 
 def nic(number, text, iommu=True, hotplug=False, reconnect=False):
-    """QEMU's options for --net TEXT; ValueError where TEXT is no network device. hotplug: behind a
-    port of its own, from which it can be pulled. reconnect: to a vhost-user process that restarts."""
+    """QEMU's options for --net TEXT; ValueError where TEXT is no network device. hotplug: behind its own
+    root port, so that it can be removed. reconnect: to a vhost-user process that restarts."""
     model, _, rest = text.partition(":")
     backend, _, where = rest.partition(":")
     options, hints = [], ""
@@ -76,7 +76,7 @@ def nic(number, text, iommu=True, hotplug=False, reconnect=False):
 
 
 def memory(size, cpus, nodes):
-    """QEMU's options for the guest's memory. It is shared: vhost-user's other end reads it."""
+    """QEMU's options for the guest's memory. It is shared, because a vhost-user peer reads it."""
     backend = "memory-backend-memfd,share=on"
     if nodes == 1:
         return ["-machine", "memory-backend=ram", "-object", f"{backend},id=ram,size={size}"]
@@ -103,7 +103,7 @@ def die_with_parent():
 
 
 class Machine:
-    """config: what app's options say (see scripts/vm); image: an image.Image."""
+    """config: the parsed options of scripts/vm; image: an image.Image."""
 
     def __init__(self, config, image, say):
         self.config = config
@@ -112,7 +112,7 @@ class Machine:
         self.token = f"--vm-{secrets.token_hex(16)}--\n".encode()
         self.job = None
         self.process = None
-        self.tails = {name: b"" for name in STREAMS}  # may be the start of the token
+        self.tails = {name: b"" for name in STREAMS}  # the last bytes, which may be the start of the token
         self.open = set(STREAMS)
         self.status = b""
         self.console = b""
@@ -139,9 +139,9 @@ class Machine:
     def arguments(self, fds):
         c = self.config
         accel = os.environ.get("VM_ACCEL", "tcg")
-        # interrupt remapping under KVM needs it
+        # needed for interrupt remapping under KVM
         irqchip = ",kernel-irqchip=split" if accel == "kvm" else ""
-        # on a busy host the kernel's test of its timer fails, and it panics
+        # on a busy host the kernel's timer check fails, and the kernel panics
         append = ["console=ttyS0 quiet loglevel=4 panic=-1 no_timer_check",
                   "intel_iommu=on iommu=pt" if c.iommu else "",
                   f"hugepages={c.hugepages}" if c.hugepages else "", *c.append]
@@ -189,7 +189,7 @@ class Machine:
         return ours
 
     def take(self, name, data):
-        """Passes on what has come, but for the token that ends a stream."""
+        """Passes on received data, without the token that ends a stream."""
         if name == "console":
             self.console = (self.console + data)[-CONSOLE_KEPT:]
             return
@@ -212,7 +212,7 @@ class Machine:
             stream.flush()
 
     def follow(self, sources, deadline):
-        """Until every stream has ended, or QEMU has."""
+        """Returns when every stream has ended, or QEMU has."""
         with selectors.DefaultSelector() as selector:
             for name, source in sources.items():
                 selector.register(source, selectors.EVENT_READ, name)
@@ -236,7 +236,7 @@ class Machine:
         try:
             how = f"{QEMU} ended with {self.process.wait(1)}"
         except subprocess.TimeoutExpired:
-            how = f"{QEMU} runs on"
+            how = f"{QEMU} still runs"
         return "\n".join([f"the guest ended without a result, {how}", *text.splitlines(), *console])
 
     def run(self, command, environment):

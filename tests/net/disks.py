@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Small ext4 file systems in image files, for tests of what a disk has at a moment.
+"""Small ext4 file systems in image files, for tests of what is on a disk after a power failure.
 
-What is in the image file is what the disk has: dirty pages above it are not. So a copy of the image is the
-disk after a power failure at that moment."""
+The image file holds what was written to the disk, and not the dirty pages of the page cache. A copy of the
+image is therefore the disk as a power failure at that moment would leave it."""
 from __future__ import annotations
 
 import os
@@ -16,11 +16,11 @@ def command(*argv: str) -> subprocess.CompletedProcess[str]:
 
 
 class Disk:
-    """Mounted at `path` until the test ends."""
+    """An ext4 file system, mounted at `path` until the test ends."""
 
     def __init__(self, t: Test, name: str, size: int = 64 << 20, below: str | None = None,
                  journal: bool = True) -> None:
-        """below: the directory for the image, when that is no ordinary place."""
+        """below: the directory for the image; by default the test's."""
         t.need_root()
         t.need_tool("mkfs.ext4")
         self.t = t
@@ -37,14 +37,14 @@ class Disk:
         command("sync", "-f", self.path)
 
     def after_power_cut(self, name: str) -> str:
-        """Where the disk as it is at this moment is mounted."""
+        """Mounts the disk as a power failure at this moment would leave it; returns the mount point."""
         copy = os.path.join(self.t.dir, f"{name}.img")
         subprocess.run(["cp", "--sparse=always", self.image, copy], timeout=DEADLINE, check=True)
         return mount(self.t, copy, name)
 
 
 def mount(t: Test, image: str, name: str) -> str:
-    """commit=300: nothing is written only because some seconds have passed."""
+    """Mounts the image. commit=300: the journal is not written because of time alone."""
     path = t.mkdir(f"{name}.mnt")
     made = command("mount", "-o", "loop,commit=300,errors=continue", image, path)
     if made.returncode:  # without a journal there is no commit
@@ -61,7 +61,7 @@ def free_bytes(path: str) -> int:
 
 
 def fill(path: str, leave: int) -> None:
-    """Takes the space of a file system but for `leave` bytes."""
+    """Fills a file system until only `leave` bytes are free."""
     size = free_bytes(path) - leave
     if size > 0:
         with open(os.path.join(path, "filler"), "wb") as f:

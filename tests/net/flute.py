@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FLUTE packets, written and read independently of pagewire, from the RFCs' own text."""
+"""Builds and reads FLUTE packets. Written from the text of the RFCs, independently of pagewire's code."""
+from __future__ import annotations
+
 import struct
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 ETH_VLAN, ETH_IP4, ETH_IP6 = 0x8100, 0x0800, 0x86dd
 HET_FTI, HET_FDT, HET_CENC = 64, 192, 193
@@ -8,8 +12,11 @@ NS = "urn:IETF:metadata:2005:FLUTE:FDT"
 PW_NS = "urn:pagewire:fdt:1"
 
 
-def packet(toi, sbn, esi, payload, tsi=1, fdt_instance=None, fti=None, close=False, cenc=None):
-    """One UDP payload; fti is (transfer length, symbol length, largest block), cenc how a table is packed."""
+def packet(toi: int, sbn: int, esi: int, payload: bytes, tsi: int = 1, fdt_instance: int | None = None,
+           fti: tuple[int, int, int] | None = None, close: bool = False,
+           cenc: int | None = None) -> bytes:
+    """One UDP payload. fti: (transfer length, symbol length, largest block). cenc: the code of the
+    compression of a table."""
     extensions = b""
     if fdt_instance is not None:
         extensions += struct.pack("!I", HET_FDT << 24 | 2 << 20 | fdt_instance)
@@ -26,23 +33,27 @@ def packet(toi, sbn, esi, payload, tsi=1, fdt_instance=None, fti=None, close=Fal
             + struct.pack("!HH", sbn, esi) + payload)
 
 
-def close_packet(tsi=1):
-    """Without a FEC payload ID, as RFC 5775 section 4.1 has it."""
+def close_packet(tsi: int = 1) -> bytes:
+    """A close packet without FEC payload ID (RFC 5775 section 4.1)."""
     return packet(0, 0, 0, b"", tsi=tsi, close=True)[:-4]
 
 
-def fdt_xml(files, complete=False, extra="", attributes=""):
-    """files: dicts of attributes beside the FEC ones; attributes: of the FDT-Instance."""
+def fdt_xml(files: Iterable[dict[str, Any]], complete: bool = False, extra: str = "",
+            attributes: str = "") -> bytes:
+    """files: the attributes of each File element. extra: text before the FDT-Instance. attributes: more
+    attributes of the FDT-Instance."""
     entries = "".join("<File " + " ".join(f'{k}="{v}"' for k, v in f.items()) + "/>"
                       for f in files)
-    complete = ' Complete="true"' if complete else ""
+    complete_attribute = ' Complete="true"' if complete else ""
     return (f'<?xml version="1.0" encoding="UTF-8"?>{extra}<FDT-Instance xmlns="{NS}" '
-            f'xmlns:pw="{PW_NS}" Expires="4294967295"{complete} {attributes}>{entries}'
+            f'xmlns:pw="{PW_NS}" Expires="4294967295"{complete_attribute} {attributes}>{entries}'
             '</FDT-Instance>').encode()
 
 
-def file_entry(location, toi, length, symbol=1000, block=64, **more):
-    entry = {"Content-Location": location, "TOI": toi, "Content-Length": length,
+def file_entry(location: str, toi: object, length: object, symbol: int = 1000, block: int = 64,
+               **more: Any) -> dict[str, Any]:
+    """The attributes of a File element."""
+    entry: dict[str, Any] = {"Content-Location": location, "TOI": toi, "Content-Length": length,
              "Transfer-Length": length, "FEC-OTI-FEC-Encoding-ID": 0,
              "FEC-OTI-Maximum-Source-Block-Length": block,
              "FEC-OTI-Encoding-Symbol-Length": symbol}
@@ -50,14 +61,15 @@ def file_entry(location, toi, length, symbol=1000, block=64, **more):
     return entry
 
 
-def fdt_packets(xml, instance=0, symbol=1400, **more):
+def fdt_packets(xml: bytes, instance: int = 0, symbol: int = 1400, **more: Any) -> list[bytes]:
+    """The packets of one file table."""
     return [packet(0, 0, i, xml[i * symbol:(i + 1) * symbol], fdt_instance=instance,
                    fti=(len(xml), symbol, 4096), **more)
             for i in range((len(xml) + symbol - 1) // symbol)]
 
 
-def blocks(length, symbol, largest):
-    """RFC 5052 section 9.1: the number of symbols of each block."""
+def blocks(length: int, symbol: int, largest: int) -> list[int]:
+    """The number of symbols of each block (RFC 5052 section 9.1)."""
     total = (length + symbol - 1) // symbol
     n = (total + largest - 1) // largest
     if not n:
@@ -67,7 +79,9 @@ def blocks(length, symbol, largest):
     return [large] * n_large + [small] * (n - n_large)
 
 
-def data_packets(toi, data, symbol=1000, block=64, tsi=1, **more):
+def data_packets(toi: int, data: bytes, symbol: int = 1000, block: int = 64, tsi: int = 1,
+                 **more: Any) -> list[bytes]:
+    """The packets of one file, in order."""
     at = 0
     made = []
     for sbn, n in enumerate(blocks(len(data), symbol, block)):
@@ -77,8 +91,8 @@ def data_packets(toi, data, symbol=1000, block=64, tsi=1, **more):
     return made
 
 
-def frames(path):
-    """The frames of a capture."""
+def frames(path: str) -> Iterator[bytes]:
+    """The frames of a capture (pcap)."""
     with open(path, "rb") as f:
         data = f.read()
     little = data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1")
@@ -91,8 +105,8 @@ def frames(path):
         at += 16 + captured
 
 
-def symbols(path):
-    """(toi, sbn, esi, payload) of each packet of pagewire's own form in a capture."""
+def symbols(path: str) -> Iterator[tuple[int, int, int, bytes]]:
+    """(toi, sbn, esi, payload) of each packet in a capture of pagewire's packets."""
     for frame in frames(path):
         at, ether_type = 14, struct.unpack_from("!H", frame, 12)[0]
         if ether_type == ETH_VLAN:
@@ -109,8 +123,8 @@ def symbols(path):
         yield toi, sbn, esi, frame[at + 4:end]
 
 
-def reassemble(path, toi, length, symbol, largest):
-    """The file of that TOI, put together by the RFC's rules; fails on a symbol that is missing."""
+def reassemble(path: str, toi: int, length: int, symbol: int, largest: int) -> bytes:
+    """Reassembles the file of that TOI from a capture. Raises KeyError when a symbol is missing."""
     got = {(s, e): p for t, s, e, p in symbols(path) if t == toi}
     parts = [got[sbn, esi] for sbn, n in enumerate(blocks(length, symbol, largest))
              for esi in range(n)]

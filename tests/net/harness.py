@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Real pagewire processes on virtual wires: what the tests stand on.
+"""Starts real pagewire processes on virtual wires, and checks that a test leaves nothing behind.
 
     vhost / virtio-user / memif           one unix socket in the test's directory, two processes
     +----------------+   SOCK    +----------------+
@@ -16,12 +16,15 @@
 
     tap                                   one namespace; send makes the tap, recv listens behind it
 
-Nothing touches the interfaces of the host. Each test has a directory of its own, its processes have
-deadlines and are killed by pid. What is left behind after a test fails it: a process, a socket
-file, an interface, a namespace, a huge page.
+No test touches the interfaces of the host. Each test has its own directory. Its processes have deadlines
+and are killed by pid. A test fails when it leaves something behind: a process, a socket file, an
+interface, a namespace, a huge page.
 """
+from __future__ import annotations
+
 import ctypes
 import filecmp
+import functools
 import json
 import os
 import shutil
@@ -31,11 +34,19 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import hugepages
 
+T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., None])
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE = 60.0  # seconds; a process that takes longer is stuck
+# Below the ports that the kernel gives to sockets by itself, so that no other socket takes one in the
+# moment between the choice and the receiver's bind().
+FIRST_PORT, PORTS_PER_WORKER = 10000, 2000
 
 
 class Skip(Exception):
@@ -46,28 +57,40 @@ class Failed(Exception):
     """The test found something wrong."""
 
 
-def once(function):
-    """Marks a test that the sanitizer build is spared: its code runs there in other tests, and it is long."""
-    function.once = True
+def once(function: Function) -> Function:
+    """Marks a slow test that runs in the plain build alone: other tests run its code under the sanitizer."""
+    setattr(function, "once", True)
     return function
 
 
-def long(function):
-    """Marks a test that runs when it is asked for, by --long or by its name."""
-    function.long = True
+def long(function: Function) -> Function:
+    """Marks a test that runs only with --long, or when -k selects it."""
+    setattr(function, "long", True)
     return function
 
 
-def check(condition, message):
+def exclusive(function: Function) -> Function:
+    """Marks a test of a CONCURRENT module that must not run beside another test."""
+    setattr(function, "concurrent", False)
+    return function
+
+
+def concurrent(function: Function) -> Function:
+    """Marks a test that may run beside others, in a module whose tests otherwise may not."""
+    setattr(function, "concurrent", True)
+    return function
+
+
+def check(condition: object, message: str) -> None:
     if not condition:
         raise Failed(message)
 
 
-def equal(got, want, what):
+def equal(got: object, want: object, what: str) -> None:
     check(got == want, f"{what}: got {got!r}, wanted {want!r}")
 
 
-def poll_until(condition, seconds, what):
+def poll_until(condition: Callable[[], T], seconds: float, what: str) -> T:
     """Waits for condition() to become true and returns its value."""
     end = time.monotonic() + seconds
     while True:
@@ -78,15 +101,15 @@ def poll_until(condition, seconds, what):
         time.sleep(0.02)
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 class Process:
-    """A child with its output in files, so that it never blocks on a pipe that nobody reads."""
+    """A child process. Its output goes to files, so that it never blocks on a full pipe."""
 
-    def __init__(self, test, argv, stdin=None):
+    def __init__(self, test: Test, argv: Iterable[object], stdin: int | None = None) -> None:
         self.argv = [str(a) for a in argv]
         number = len(test.processes)
         self.out_path = os.path.join(test.log_dir, f"{number}.out")
@@ -99,31 +122,31 @@ class Process:
         test.processes.append(self)
 
     @property
-    def out(self):
+    def out(self) -> str:
         with open(self.out_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
     @property
-    def err(self):
+    def err(self) -> str:
         with open(self.err_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
     @property
-    def json(self):
+    def json(self) -> Any:
         try:
             return json.loads(self.out)
         except ValueError:
             raise Failed(f"no JSON on stdout:\n{self.describe()}") from None
 
     @property
-    def running(self):
+    def running(self) -> bool:
         return self.popen.poll() is None
 
     @property
-    def code(self):
+    def code(self) -> int | None:
         return self.popen.returncode
 
-    def wait(self, seconds=DEADLINE):
+    def wait(self, seconds: float = DEADLINE) -> Process:
         try:
             self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -131,82 +154,83 @@ class Process:
             raise Failed(f"still running after {seconds} s:\n{self.describe()}") from None
         return self
 
-    def ends_with(self, code, seconds=DEADLINE):
+    def ends_with(self, code: int, seconds: float = DEADLINE) -> Process:
         self.wait(seconds)
         check(self.code == code, f"exit code {self.code}, wanted {code}:\n{self.describe()}")
         return self
 
-    def signal(self, number):
+    def signal(self, number: int) -> None:
         self.popen.send_signal(number)
 
-    def kill(self):
+    def kill(self) -> None:
         if self.running:
             self.popen.kill()
             self.popen.wait(10)
 
-    def describe(self):
-        def tail(text):
+    def describe(self) -> str:
+        def tail(text: str) -> str:
             return "".join(f"    {line}\n" for line in text.splitlines()[-40:])
         return (f"  $ {' '.join(self.argv)}\n  exit code: {self.code}\n"
                 f"  stdout:\n{tail(self.out)}  stderr:\n{tail(self.err)}")
 
 
 class Test:
-    """What a test function gets: a directory, processes, namespaces."""
+    """The argument of a test function: its directory, processes and namespaces."""
 
-    def __init__(self, session, name):
+    def __init__(self, session: Session, name: str) -> None:
         self.session = session
         self.name = name
         self.binary = session.binary
-        self.dir = tempfile.mkdtemp(prefix="pwnet.")
-        self.log_dir = os.path.join(self.dir, ".log")
+        self.dir: str = tempfile.mkdtemp(prefix="pwnet.")
+        self.log_dir: str = os.path.join(self.dir, ".log")
         os.mkdir(self.log_dir)
         self.marker = f"PAGEWIRE_NET_TEST={os.getpid()}.{session.count}"
         self.began = time.clock_gettime(time.CLOCK_BOOTTIME)
         session.count += 1
-        self.env = dict(os.environ, LC_ALL="C.UTF-8")
+        self.env: dict[str, str] = dict(os.environ, LC_ALL="C.UTF-8")
         self.env.setdefault("LSAN_OPTIONS", f"suppressions={HERE}/lsan.supp:print_suppressions=0")
-        self.env.update([self.marker.split("=")])
-        self.processes = []
-        self.namespaces = {}
-        self.mounts = []
-        self.staged = []
-        self.runtime_dirs = []  # of DPDK, below /run/dpdk
-        self.problems = []
+        self.env["PAGEWIRE_NET_TEST"] = self.marker.partition("=")[2]
+        self.processes: list[Process] = []
+        self.namespaces: dict[str, str] = {}
+        self.mounts: list[str] = []
+        self.staged: list[str] = []
+        self.runtime_dirs: list[str] = []  # of DPDK, below /run/dpdk
+        self.problems: list[str] = []
+        self.page_seconds = 5.0  # how long the kernel may take to free a killed process's huge pages
 
     # Files
 
-    def path(self, *parts):
+    def path(self, *parts: str) -> str:
         return os.path.join(self.dir, *parts)
 
-    def mkdir(self, name):
+    def mkdir(self, name: str) -> str:
         os.makedirs(self.path(name), exist_ok=True)
         return self.path(name)
 
-    def file(self, name, size):
-        """Random content: no two stretches of it are alike."""
+    def file(self, name: str, size: int) -> str:
+        """Makes a file of random bytes, so that a symbol at a wrong place is noticed."""
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as f:
             f.write(os.urandom(size))
         return path
 
-    def stage(self, *paths):
-        """Copies files to the session's private hugetlbfs by `pagewire stage`."""
+    def stage(self, *paths: str) -> Any:
+        """Copies files to the session's private hugetlbfs with `pagewire stage`; returns the path or paths."""
         mount = self.hugetlbfs()
         self.run("stage", "--to", mount, *paths).ends_with(0)
         made = [os.path.join(mount, os.path.basename(p)) for p in paths]
         self.staged += made
         return made if len(made) > 1 else made[0]
 
-    def hugetlbfs(self):
+    def hugetlbfs(self) -> str:
         return self.session.need_hugepages().mount
 
-    def same(self, sent, received):
+    def same(self, sent: str, received: str) -> None:
         check(os.path.isfile(received), f"{received} did not arrive")
         check(filecmp.cmp(sent, received, shallow=False), f"{received} differs from {sent}")
 
-    def same_tree(self, sent, received):
+    def same_tree(self, sent: str, received: str) -> None:
         for folder, _, names in os.walk(sent):
             for name in names:
                 path = os.path.join(folder, name)
@@ -214,28 +238,31 @@ class Test:
 
     # Processes
 
-    def spawn(self, *argv, stdin=None, ns=None):
+    def spawn(self, *argv: object, stdin: int | None = None, ns: str | None = None) -> Process:
         prefix = ["ip", "netns", "exec", self.namespaces[ns]] if ns else []
         return Process(self, prefix + list(argv), stdin)
 
-    def start(self, command, *args, ns=None):
+    def start(self, command: str, *args: object, ns: str | None = None) -> Process:
         return self.spawn(self.binary, command, *args, ns=ns)
 
-    def run(self, command, *args, ns=None, seconds=DEADLINE):
+    def run(self, command: str, *args: object, ns: str | None = None,
+            seconds: float = DEADLINE) -> Process:
         return self.start(command, *args, ns=ns).wait(seconds)
 
-    def send(self, *args, ns=None):
+    def send(self, *args: object, ns: str | None = None) -> Process:
         return self.start("send", *args, "--core", self.session.cpus[0], "--json", ns=ns)
 
-    def recv(self, *args, ns=None):
+    def recv(self, *args: object, ns: str | None = None) -> Process:
         return self.start("recv", *args, "--core", self.session.cpus[1], "--json", ns=ns)
 
-    def tool(self, *argv, ns=None):
-        """A helper that must succeed; its output."""
+    def tool(self, *argv: object, ns: str | None = None) -> str:
+        """Runs a command that must succeed; returns its output."""
         return self.spawn(*argv, ns=ns).ends_with(0).out
 
-    def transfer(self, sender_port, receiver_port, files, send=(), recv=(), codes=(0, 0)):
-        """One session between two processes, into the directory `in`; both results."""
+    def transfer(self, sender_port: str, receiver_port: str, files: Iterable[str],
+                 send: Iterable[object] = (), recv: Iterable[object] = (),
+                 codes: tuple[int, int] = (0, 0)) -> tuple[Any, Any]:
+        """Runs one session between two processes, into the directory `in`; returns both results."""
         out = self.mkdir("in")
         tx = self.send("--port", sender_port, "--to", "239.77.0.1:4001", *send, *files)
         rx = self.recv("--port", receiver_port, "--out", out, "--timeout", "20s", *recv)
@@ -248,21 +275,21 @@ class Test:
               f"exit codes {tx.code}, {rx.code}, wanted {codes}\n{tx.describe()}\n{rx.describe()}")
         return tx.json, rx.json
 
-    # Namespaces and what else is needed
+    # Requirements and namespaces
 
-    def need_root(self):
+    def need_root(self) -> None:
         if os.geteuid() != 0:
             raise Skip("needs root")
 
-    def need_tool(self, name):
+    def need_tool(self, name: str) -> None:
         if not shutil.which(name):
             raise Skip(f"needs {name}")
 
-    def need_hugepages(self):
+    def need_hugepages(self) -> hugepages.Reservation:
         return self.session.need_hugepages()
 
-    def netns(self, key):
-        """A namespace of our own, with loopback up; tests name it by its key."""
+    def netns(self, key: str) -> str:
+        """Makes a namespace with loopback up. Tests refer to it by its key."""
         self.need_root()
         self.need_tool("ip")
         name = f"pw{os.getpid()}{key}"
@@ -274,8 +301,8 @@ class Test:
         self.tool("ip", "link", "set", "lo", "up", ns=key)
         return name
 
-    def veth(self, mtu=1500):
-        """Namespaces a and b, joined by va0 and va1, with addresses."""
+    def veth(self, mtu: int = 1500) -> None:
+        """Makes the namespaces a and b, joined by va0 and va1, with addresses."""
         self.netns("a")
         self.netns("b")
         a, b = self.namespaces["a"], self.namespaces["b"]
@@ -288,14 +315,14 @@ class Test:
             self.tool("ip", "-6", "addr", "add", f"fd77::{host}/64", "dev", dev, "nodad", ns=key)
             self.tool("ip", "link", "set", dev, "up", ns=key)
         for key, dev in (("a", "va0"), ("b", "va1")):
-            poll_until(lambda k=key, d=dev: self._ipv6_ready(k, d), 10, f"IPv6 on {dev}")
+            poll_until(functools.partial(self._ipv6_ready, key, dev), 10, f"IPv6 on {dev}")
 
-    def _ipv6_ready(self, key, dev):
-        """The kernel gives the link-local address a little after the link is up."""
+    def _ipv6_ready(self, key: str, dev: str) -> bool:
+        """The kernel assigns the link-local address some time after the link is up."""
         found = self.tool("ip", "-6", "-o", "addr", "show", "dev", dev, ns=key)
         return "fe80:" in found and "tentative" not in found
 
-    def tmpfs(self, name, size):
+    def tmpfs(self, name: str, size: int | str) -> str:
         self.need_root()
         path = self.mkdir(name)
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path],
@@ -306,20 +333,18 @@ class Test:
         return path
 
     @staticmethod
-    def memory_available():
+    def memory_available() -> int:
         with open("/proc/meminfo", encoding="ascii") as f:
             fields = dict(line.split(":") for line in f)
         return int(fields["MemAvailable"].split()[0]) * 1024
 
-    def free_udp_port(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.bind(("127.0.0.1", 0))
-            return s.getsockname()[1]
+    def free_udp_port(self) -> int:
+        return self.session.free_udp_port()
 
-    # The end: nothing may be left
+    # The end of a test
 
-    def finish(self):
-        """Cleans up always; returns what the test (or pagewire) left behind."""
+    def finish(self) -> list[str]:
+        """Removes everything that the test made; returns what the test or pagewire left behind."""
         for step in (self._end_processes, self._find_orphans, self._look_for_sockets,
                      self._drop_staged, self._remove_namespaces, self._unmount):
             try:
@@ -330,15 +355,15 @@ class Test:
             shutil.rmtree(path, ignore_errors=True)
         return self.problems
 
-    def _end_processes(self):
+    def _end_processes(self) -> None:
         for p in self.processes:
             if p.running:
                 self.problems.append(f"left running: {' '.join(p.argv)}")
                 p.kill()
 
-    def _environment(self, pid):
-        """Of a process. One that began after the test and has none may be between fork and exec: the
-        kernel shows none for a moment."""
+    def _environment(self, pid: str) -> list[bytes]:
+        """Returns the environment of a process. Between fork and exec the kernel shows an empty one for a
+        moment, so a process that began after the test is asked again."""
         for _ in range(50):
             with open(f"/proc/{pid}/environ", "rb") as f:
                 text = f.read()
@@ -349,7 +374,7 @@ class Test:
             time.sleep(0.01)
         return text.split(b"\0")
 
-    def _find_orphans(self):
+    def _find_orphans(self) -> None:
         needle = self.marker.encode()
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -360,28 +385,26 @@ class Test:
                 self.problems.append(f"process {pid} was left behind")
                 os.kill(int(pid), signal.SIGKILL)
 
-    def _look_for_sockets(self):
+    def _look_for_sockets(self) -> None:
         for folder, _, names in os.walk(self.dir):
             for name in names:
                 path = os.path.join(folder, name)
                 if stat.S_ISSOCK(os.lstat(path).st_mode):
                     self.problems.append(f"socket left behind: {path}")
 
-    def _drop_staged(self):
+    def _drop_staged(self) -> None:
         for path in self.staged:
             if os.path.exists(path):
                 os.unlink(path)
         if self.session.hugepages:
-            for _ in range(100):  # a process that was killed gives its pages back a little later
-                used = self.session.hugepages.pages_used()
-                if not used:
-                    break
+            end = time.monotonic() + self.page_seconds
+            while (used := self.session.hugepages.pages_used()) and time.monotonic() < end:
                 time.sleep(0.05)
             if used:
                 self.problems.append(f"{used} huge pages left behind")
                 self.session.hugepages.drop_files()
 
-    def _remove_namespaces(self):
+    def _remove_namespaces(self) -> None:
         for key, name in self.namespaces.items():
             links = subprocess.run(["ip", "-n", name, "-o", "link"], capture_output=True,
                                    text=True, timeout=DEADLINE, check=False).stdout
@@ -393,33 +416,50 @@ class Test:
             if os.path.exists(f"/run/netns/{name}"):
                 self.problems.append(f"namespace left behind: {name}")
 
-    def _unmount(self):
+    def _unmount(self) -> None:
         for path in reversed(self.mounts):
             subprocess.run(["umount", path], timeout=DEADLINE, check=True)
 
 
 class Session:
-    """What all tests share."""
+    """The state that the tests of one worker share: the program, the CPUs, the huge pages."""
 
-    def __init__(self, binary):
+    def __init__(self, binary: str, worker: int = 0) -> None:
+        """worker: 0 runs exclusive tests; concurrent workers have numbers from 1 on."""
         self.binary = os.path.abspath(binary)
+        self.worker = worker
         self.count = 0
-        self.hugepages = None
-        self.no_hugepages = None
+        self.n_ports = 0
+        self.hugepages: hugepages.Reservation | None = None
+        self.no_hugepages = ""
         cpus = sorted(os.sched_getaffinity(0))
         self.cpus = (str(cpus[0]), str(cpus[1 % len(cpus)]))
 
-    def need_hugepages(self):
+    def free_udp_port(self) -> int:
+        """A port of this worker's own range that is free."""
+        for _ in range(PORTS_PER_WORKER):
+            port = FIRST_PORT + self.worker * PORTS_PER_WORKER + self.n_ports % PORTS_PER_WORKER
+            self.n_ports += 1
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                try:
+                    s.bind(("", port))
+                    return port
+                except OSError:
+                    continue
+        raise Failed("no free UDP port")
+
+    def need_hugepages(self) -> hugepages.Reservation:
+        check(self.worker == 0, "this test needs huge pages: mark it `exclusive`")
         if not self.hugepages and not self.no_hugepages:
             try:
                 self.hugepages = hugepages.Reservation()
             except hugepages.Unavailable as e:
                 self.no_hugepages = str(e)
-        if self.no_hugepages:
+        if not self.hugepages:
             raise Skip(self.no_hugepages)
         return self.hugepages
 
-    def finish(self):
+    def finish(self) -> None:
         if self.hugepages:
             self.hugepages.release()
             self.hugepages = None

@@ -1,114 +1,193 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the tests of tests/net: tests/net/run.py --binary build/app/pagewire [-k PATTERN]"""
+"""Runs the process tests of tests/net: tests/net/run.py --binary build/app/pagewire [-k PATTERN]"""
+from __future__ import annotations
+
 import argparse
+import contextlib
 import fnmatch
 import glob
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
-from harness import Failed, Process, Session, Skip, Test  # pylint: disable=wrong-import-position
+from harness import (  # noqa: E402  pylint: disable=wrong-import-position
+    Failed, Process, Session, Skip, Test, die_with_parent)
 
 
-def collect(pattern, sanitizer, everything):
-    tests = []
+@dataclass(frozen=True)
+class Case:
+    """One test. An exclusive one has the machine's CPUs and huge pages to itself."""
+    name: str
+    function: Callable[[Test], None]
+    exclusive: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    name: str
+    result: str  # "ok", "not ok", "skip"
+    detail: str  # "" for a pass
+    seconds: float
+
+
+def is_wanted(function: Any, args: argparse.Namespace) -> bool:
+    if args.sanitizer and getattr(function, "once", False):
+        return False
+    return bool(args.long or args.k or not getattr(function, "long", False))
+
+
+def collect(args: argparse.Namespace) -> list[Case]:
+    """The tests in the order of their files."""
+    found = []
     for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
         module = importlib.import_module(os.path.basename(path)[:-3])
         stem = module.__name__[len("test_"):]
-        for name, value in vars(module).items():  # in the order of the file
-            if name.startswith("test_") and callable(value) and value.__module__ == module.__name__:
-                spared = (sanitizer and getattr(value, "once", False)) or (
-                    getattr(value, "long", False) and not (everything or pattern))
-                if not spared:
-                    tests.append((f"{stem}.{name[len('test_'):]}", value))
-    if pattern:
-        glob_pattern = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-        tests = [t for t in tests if fnmatch.fnmatchcase(t[0], glob_pattern)]
-    return tests
+        by_default = getattr(module, "CONCURRENT", False)
+        for name, value in vars(module).items():
+            if name.startswith("test_") and callable(value) and value.__module__ == module.__name__ \
+                    and is_wanted(value, args):
+                found.append(Case(f"{stem}.{name[len('test_'):]}", value,
+                                  not getattr(value, "concurrent", by_default)))
+    if args.k:
+        pattern = args.k if any(c in args.k for c in "*?[") else f"*{args.k}*"
+        found = [case for case in found if fnmatch.fnmatchcase(case.name, pattern)]
+    return found
 
 
-def run_one(session, name, function):
-    """(result, detail) of one test; the detail of a pass is empty."""
-    test = Test(session, name)
+def run_one(session: Session, case: Case) -> Outcome:
+    start = time.monotonic()
+    test = Test(session, case.name)
     result, detail = "ok", ""
     try:
-        function(test)
+        case.function(test)
     except Skip as e:
         result, detail = "skip", str(e)
     except Failed as e:
         result, detail = "not ok", str(e)
     except Exception:  # pylint: disable=broad-except
         result, detail = "not ok", traceback.format_exc()
-    finally:  # an interrupt of the whole run passes here too
-        if result == "not ok":  # the logs go with the directory
+    finally:  # an interrupt of the whole run passes here as well
+        if result == "not ok":  # the logs are removed with the directory
             detail += "".join("\n" + text for text in map(Process.describe, test.processes[-4:])
                               if text not in detail)
         problems = test.finish()
     if problems:
         result = "not ok"
         detail = "\n".join(([detail] if detail else []) + problems)
-    return result, detail
+    return Outcome(case.name, result, detail, time.monotonic() - start)
 
 
-def report(tap, number, name, result, seconds, detail):
+def run_share(binary: str, worker: int, cases: list[Case], todo: Any, done: Any) -> None:
+    """A worker process: takes the number of a case from `todo` until it gets None."""
+    die_with_parent()
+    session = Session(binary, worker)
+    while (number := todo.get()) is not None:
+        done.put(run_one(session, cases[number]))
+
+
+def run_concurrently(binary: str, cases: list[Case], jobs: int) -> Generator[Outcome, None, None]:
+    """Outcomes in the order in which the tests end."""
+    context = multiprocessing.get_context("fork")
+    todo, done = context.Queue(), context.Queue()
+    for number in [*range(len(cases)), *[None] * jobs]:
+        todo.put(number)
+    workers = [context.Process(target=run_share, args=(binary, n + 1, cases, todo, done))
+               for n in range(jobs)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in cases:
+            while done.empty() and any(worker.is_alive() for worker in workers):
+                time.sleep(0.05)
+            yield done.get(timeout=5)  # queue.Empty: the workers died
+    finally:
+        for worker in workers:
+            if worker.is_alive() and sys.exc_info()[0]:
+                worker.terminate()  # its handler of SIGTERM cleans up
+            worker.join()
+
+
+def run_in_turn(session: Session, cases: list[Case]) -> Iterator[Outcome]:
+    for case in cases:
+        yield run_one(session, case)
+
+
+def report(tap: bool, number: int, outcome: Outcome) -> None:
     if tap:
-        word = "not ok" if result == "not ok" else "ok"
-        skipped = f" # SKIP {detail}" if result == "skip" else ""
-        print(f"{word} {number} - {name}{skipped}")
-    elif result == "skip":
-        print(f"skip {name}: {detail}")
+        word = "not ok" if outcome.result == "not ok" else "ok"
+        skipped = f" # SKIP {outcome.detail}" if outcome.result == "skip" else ""
+        print(f"{word} {number} - {outcome.name}{skipped}")
+    elif outcome.result == "skip":
+        print(f"skip {outcome.name}: {outcome.detail}")
     else:
-        print(f"{result} {name} ({seconds:.1f} s)")
-    if result == "not ok":
-        for line in detail.rstrip().splitlines():
+        print(f"{outcome.result} {outcome.name} ({outcome.seconds:.1f} s)")
+    if outcome.result == "not ok":
+        for line in outcome.detail.rstrip().splitlines():
             print(f"{'# ' if tap else '    '}{line}")
     sys.stdout.flush()
 
 
-def run_all(session, tests, tap):
-    counts = {"ok": 0, "not ok": 0, "skip": 0}
-    if tap:
-        print(f"TAP version 13\n1..{len(tests)}", flush=True)
+def run_all(args: argparse.Namespace, cases: list[Case]) -> int:
+    outcomes: list[Outcome] = []
+    concurrent = [case for case in cases if not case.exclusive] if args.jobs > 1 else []
+    rest = [case for case in cases if case not in concurrent]
+    session = Session(args.binary)
+    if args.tap:
+        print(f"TAP version 13\n1..{len(cases)}", flush=True)
     try:
-        for number, (name, function) in enumerate(tests, 1):
-            start = time.monotonic()
-            result, detail = run_one(session, name, function)
-            counts[result] += 1
-            report(tap, number, name, result, time.monotonic() - start, detail)
+        if concurrent:
+            with contextlib.closing(run_concurrently(args.binary, concurrent, args.jobs)) as found:
+                for outcome in found:
+                    outcomes.append(outcome)
+                    report(args.tap, len(outcomes), outcome)
+        for outcome in run_in_turn(session, rest):
+            outcomes.append(outcome)
+            report(args.tap, len(outcomes), outcome)
     finally:
         session.finish()
-        print(f"{'# ' if tap else ''}{counts['ok']} passed, {counts['not ok']} failed, "
-              f"{counts['skip']} skipped", flush=True)
-    return 1 if counts["not ok"] else 0
+        prefix = "# " if args.tap else ""
+        for outcome in sorted(outcomes, key=lambda o: -o.seconds)[:args.durations]:
+            print(f"{prefix}{outcome.seconds:6.1f} s  {outcome.name}")
+        count = [sum(o.result == word for o in outcomes) for word in ("ok", "not ok", "skip")]
+        print(f"{prefix}{count[0]} passed, {count[1]} failed, {count[2]} skipped", flush=True)
+    return 1 if count[1] else 0
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default="build/app/pagewire", help="the program under test")
-    parser.add_argument("-k", metavar="PATTERN", help="only tests whose name contains it")
+    parser.add_argument("-k", metavar="PATTERN", help="run only tests whose name contains PATTERN")
     parser.add_argument("--sanitizer", action="store_true", help="leave out the tests marked `once`")
-    parser.add_argument("--long", action="store_true", help="also the tests marked `long`")
+    parser.add_argument("--long", action="store_true", help="also run the tests marked `long`")
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--tap", action="store_true", help="print TAP version 13")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N",
+                        help="run N tests at a time, where they are not exclusive (1)")
+    parser.add_argument("--durations", type=int, nargs="?", const=10, default=0, metavar="N",
+                        help="print the N slowest tests at the end (10)")
     args = parser.parse_args()
-    tests = collect(args.k, args.sanitizer, args.long)
+    cases = collect(args)
     if args.list:
-        print("\n".join(name for name, _ in tests))
+        print("\n".join(case.name for case in cases))
         return 0
     if not os.access(args.binary, os.X_OK):
-        parser.error(f"no program {args.binary}; build it, or give --binary")
-    # a SIGTERM must run the clean-up too
+        parser.error(f"cannot run {args.binary}: no such program; build it, or give --binary")
+    # a signal raises SystemExit, so that the test under way cleans up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    return run_all(Session(args.binary), tests, args.tap)
+    return run_all(args, cases)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A FLUTE sender of the tests' own making, and the `pagewire recv --listen` that it talks to.
+"""A FLUTE sender in Python, and the `pagewire recv --listen` that it sends to.
 
     Sender(port, tsi, source)  --loopback-->  Listener: recv --listen 127.0.0.1:PORT --out DIR
 
-Every packet is the test's to choose: which come, in which order, from whom."""
+The test chooses every packet: which ones are sent, in which order, and from which address."""
 from __future__ import annotations
 
 import hashlib
@@ -26,7 +26,7 @@ def sha(data: bytes) -> str:
 
 
 def entry(name: str, toi: int, data: bytes, digest: bool = True, **more: Any) -> Entry:
-    """A File element about data; more: attributes, and symbol= and block=."""
+    """The File element of data. more: further attributes, and symbol= and block=."""
     made = flute.file_entry(name, toi, len(data), **more)
     if digest:
         made["pw:Digest"] = sha(data)
@@ -59,7 +59,7 @@ class Sender:
 
     def data(self, toi: int, data: bytes, only: slice | None = None, lost: Iterable[int] = (),
              **more: Any) -> None:
-        """The file's packets, or those of a slice of them, without those that are lost."""
+        """Sends the file's packets, or a slice of them, without those whose numbers are in `lost`."""
         gone = set(lost)
         packets = flute.data_packets(toi, data, tsi=self.tsi, **more)
         chosen = range(len(packets))[only] if only else range(len(packets))
@@ -69,14 +69,14 @@ class Sender:
         self.send([flute.close_packet(self.tsi)] * times)
 
     def whole(self, name: str, data: bytes, toi: int = 1, instance: int = 0) -> None:
-        """A session of one file, from its table to its end."""
+        """Sends a whole session of one file: table, symbols, close."""
         self.table([entry(name, toi, data)], instance, complete=True)
         self.data(toi, data)
         self.close()
 
 
 class Listener:
-    """A receiver on loopback. as_text: its result is text, not JSON."""
+    """A receiver on loopback. as_text: it reports as text, not as JSON."""
 
     def __init__(self, t: Test, *args: str, out: str = "in", timeout: str = "1s",
                  as_text: bool = False, wrap: Iterable[str] = ()) -> None:
@@ -90,7 +90,7 @@ class Listener:
             "--timeout", timeout, *(() if as_text else ("--json",)), *args)
         poll_until(lambda: "listening" in self.process.err or not self.process.running, 30,
                    "the receiver's socket")
-        check(self.process.running, f"it has ended:\n{self.process.describe()}")
+        check(self.process.running, f"the receiver has ended:\n{self.process.describe()}")
 
     def sender(self, tsi: int = 1, source: str = "127.0.0.1") -> Sender:
         made = Sender(self.port, tsi, source)
@@ -103,11 +103,13 @@ class Listener:
         return self.process.wait(seconds)
 
     def end(self, code: int, seconds: float = 30) -> dict[str, Any]:
-        """Its JSON."""
+        """Waits for the end with that exit code; returns the JSON report."""
         self.wait(seconds)
-        return self.process.ends_with(code, 1).json
+        result: dict[str, Any] = self.process.ends_with(code, 1).json
+        return result
 
     def end_text(self, code: int, seconds: float = 30) -> str:
+        """Waits for the end with that exit code; returns the text report."""
         self.wait(seconds)
         return self.process.ends_with(code, 1).out
 
@@ -118,6 +120,11 @@ class Listener:
     def names(self) -> list[str]:
         """All files below --out."""
         return names_below(self.out)
+
+    def appears(self, name: str) -> None:
+        """Waits until --out has that file."""
+        path = os.path.join(self.out, name)
+        poll_until(lambda: os.path.exists(path), 10, path)
 
     def holds(self, name: str | bytes, data: bytes) -> None:
         path = os.path.join(os.fsencode(self.out), os.fsencode(name))
@@ -147,7 +154,7 @@ def load_manifest(path: str) -> dict[str, Any]:
 
 
 def states(result: dict[str, Any]) -> dict[str, list[str]]:
-    """The states of each name, sorted: several announcements may have one name."""
+    """The states of each name, sorted. Several announcements may have one name."""
     made: dict[str, list[str]] = {}
     for f in result["files"]:
         made.setdefault(f["name"], []).append(f["state"])

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`pagewire bench --profile NAME`: each one measures both sides, and says how they compare.
+"""`pagewire bench --profile NAME`: each profile measures both sides and compares them.
 
-No figure of speed is tested: a claim that was missed is a result like any other.
+Speed is not tested: a missed target is a valid result.
 """
 from harness import Skip, check, equal, long
 from hugepages import Unavailable, more_pages
 from test_bench import Clean, bench
 
-PAGES = 1700  # a file of 1 GiB, EAL's memory twice, and what fio has
+PAGES = 1700  # a file of 1 GiB, the memory of two EALs, and fio's buffers
 
 
 def check_profile(t, name, contests, seconds=300):
@@ -31,22 +31,22 @@ def check_profile(t, name, contests, seconds=300):
 
 
 @long
-def test_tx_cost_measures_testpmd_beside_the_sender(t):
+def test_tx_cost_measures_testpmd_and_the_sender(t):
     check_profile(t, "tx-cost", 1)
 
 
 @long
-def test_wire_measures_memcpy_beside_the_sender(t):
+def test_wire_measures_memcpy_and_the_sender(t):
     check_profile(t, "wire", 2)
 
 
 @long
-def test_file_to_file_measures_the_kernels_ways_beside_both_ends(t):
+def test_file_to_file_measures_the_kernels_ways_and_pagewire(t):
     check_profile(t, "file-to-file", 2)
 
 
 @long
-def test_stream_measures_fio_beside_both_ends(t):
+def test_stream_measures_fio_and_pagewire(t):
     check_profile(t, "stream", 2)
 
 
@@ -56,5 +56,5 @@ def test_pacing_measures_every_rate(t):
 
 
 @long
-def test_queues_measures_two_beside_one(t):
+def test_queues_measures_one_queue_and_two(t):
     check_profile(t, "queues", 2)

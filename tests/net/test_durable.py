@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the disk has when `ok` is said, or a manifest is left: the rows of docs/durability.md.
+"""What is on the disk when `ok` is reported or a manifest is written: the rows of docs/durability.md.
 
-The power fails right after the receiver has ended: the test copies the disk's image at that moment and looks
-at the copy. What was not synced before is not in it; a control shows that."""
+A test simulates a power failure: when the receiver has ended, it copies the image of the disk and mounts the
+copy. Data that was not synced is not in the copy; a control test shows this."""
 from __future__ import annotations
 
 import os
@@ -14,6 +14,8 @@ from typing import Any
 from disks import Disk, fill
 from harness import Failed, Test, check, equal, poll_until
 from session import Listener, Sender, entry, load_manifest, names_below, reason, states
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 SYMBOL = 8192
 BIG = 6 << 20 | 0x1234
@@ -43,7 +45,7 @@ def same(path: str, data: bytes, what: str) -> None:
 
 
 def one_file(t: Test, way: str, *args: str) -> tuple[bytes, str]:
-    """Its content, and the output directory after the power cut."""
+    """Receives one file; returns its content and the output directory after the power cut."""
     data = os.urandom(BIG)
     disk, r = on_disk(t, way, *args)
     s = r.sender()
@@ -64,8 +66,8 @@ def test_a_file_that_is_ok_is_there_after_a_power_cut(t: Test) -> None:
         equal(names_below(out), ["whole.bin"], f"files, {way}")
 
 
-def test_without_durable_the_power_cut_takes_the_file(t: Test) -> None:
-    """The control: what nobody synced is not in the copied image."""
+def test_with_durable_no_a_power_cut_loses_the_file(t: Test) -> None:
+    """The control test: data that was not synced is not in the copied image."""
     data, out = one_file(t, "mapped", "--durable", "no")
     try:
         same(os.path.join(out, "whole.bin"), data, "control")
@@ -92,7 +94,7 @@ def test_small_files_in_new_directories_are_there_after_a_power_cut(t: Test) -> 
         equal(names_below(out), sorted(contents), f"files, {way}")
 
 
-def test_files_without_bytes_are_there_after_a_power_cut(t: Test) -> None:
+def test_empty_files_are_there_after_a_power_cut(t: Test) -> None:
     disk, r = on_disk(t, "mapped")
     s = r.sender()
     s.table([entry("empty", 1, b""), entry("d/empty", 2, b"")], complete=True)
@@ -105,7 +107,7 @@ def test_files_without_bytes_are_there_after_a_power_cut(t: Test) -> None:
 
 
 def check_vouched(out: str, contents: dict[str, bytes]) -> None:
-    """Each byte that the manifest does not call missing is there, in the part that it names."""
+    """Checks that each byte that the manifest does not list as missing is in the part that it names."""
     files = load_manifest(os.path.join(out, "pagewire-gaps.json"))["files"]
     equal(sorted(f["name"] for f in files), sorted(contents), "files in the manifest")
     for f in files:
@@ -121,8 +123,8 @@ def check_vouched(out: str, contents: dict[str, bytes]) -> None:
         check(sum(b - a for a, b in f["missing"]) < len(data), f"{f['name']}: nothing is vouched for")
 
 
-def test_what_a_manifest_vouches_for_is_there_after_a_power_cut(t: Test) -> None:
-    """One large file, and more small ones than are synced one by one."""
+def test_bytes_that_a_manifest_does_not_list_are_there_after_a_power_cut(t: Test) -> None:
+    """One large file, and so many small ones that the receiver syncs the whole file system."""
     for way in WAYS:
         for count, size in ((1, BIG), (20, 100500)):
             contents = {f"d{i % 3}/f{i}.bin": os.urandom(size + i) for i in range(count)}
@@ -144,8 +146,8 @@ def test_what_a_manifest_vouches_for_is_there_after_a_power_cut(t: Test) -> None
             check_vouched(after, contents)
 
 
-def test_a_power_cut_in_the_middle_leaves_a_whole_file_or_none(t: Test) -> None:
-    """And what an earlier manifest vouches for."""
+def test_a_power_cut_during_a_session_leaves_a_whole_file_or_none(t: Test) -> None:
+    """The bytes that an earlier manifest does not list as missing are there as well."""
     old, new = os.urandom(BIG), os.urandom(BIG)
     disk = Disk(t, "disk")
     out = os.path.join(disk.path, "out")
@@ -173,9 +175,10 @@ def test_a_power_cut_in_the_middle_leaves_a_whole_file_or_none(t: Test) -> None:
     r.end(3)
 
 
-def test_ok_is_said_after_data_name_and_directory_are_synced(t: Test) -> None:
+def test_ok_is_reported_after_data_name_and_directory_are_synced(t: Test) -> None:
     t.need_tool("strace")
-    t.env["ASAN_OPTIONS"] = t.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # it cannot, traced
+    # LeakSanitizer cannot run under strace
+    t.env["ASAN_OPTIONS"] = t.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     for way in WAYS:
         data, half = os.urandom(BIG), os.urandom(100500)
         disk = Disk(t, f"disk-{way}")
@@ -215,8 +218,8 @@ def first(calls: list[str], pattern: str, start: int, way: str) -> int:
     raise Failed(f"{way}: no {pattern} after call {start}:\n{shown}")
 
 
-def test_a_disk_that_cannot_write_ends_its_file_and_no_other(t: Test) -> None:
-    """A thin disk: the image lies in a file system that is too small, so writing back ends in EIO."""
+def test_a_write_error_of_the_disk_ends_that_file_only(t: Test) -> None:
+    """The image lies in a file system that is too small for it, so writing back fails with EIO."""
     for way in WAYS:
         small, large = os.urandom(20500), os.urandom(40 << 20)
         below = t.tmpfs(f"thin-{way}", 24 << 20)
@@ -229,7 +232,7 @@ def test_a_disk_that_cannot_write_ends_its_file_and_no_other(t: Test) -> None:
         s = r.sender()
         s.table([entry("small.bin", 1, small), big_entry("large.bin", 2, large)], complete=True)
         s.data(1, small)
-        poll_until(lambda r=r: os.path.exists(os.path.join(r.out, "small.bin")), 10, "small.bin")
+        r.appears("small.bin")
         send_big(s, 2, large)
         s.close()
         result = r.end(3, 60)
@@ -242,7 +245,7 @@ def test_a_disk_that_cannot_write_ends_its_file_and_no_other(t: Test) -> None:
         r.holds("small.bin", small)
 
 
-def test_a_disk_that_is_full_meanwhile_ends_its_file_and_no_other(t: Test) -> None:
+def test_a_disk_that_becomes_full_ends_that_file_only(t: Test) -> None:
     for way in WAYS:
         small, late, large = os.urandom(20500), os.urandom(30500), os.urandom(24 << 20)
         disk, r = on_disk(t, way)
@@ -251,8 +254,8 @@ def test_a_disk_that_is_full_meanwhile_ends_its_file_and_no_other(t: Test) -> No
                  big_entry("large.bin", 2, large)], complete=True)
         s.data(1, small)
         send_big(s, 2, large[:SYMBOL * 100])
-        poll_until(lambda r=r: os.path.exists(os.path.join(r.out, "large.bin.part"))
-                   and os.path.exists(os.path.join(r.out, "small.bin")), 10, "large.bin.part")
+        r.appears("large.bin.part")
+        r.appears("small.bin")
         time.sleep(0.2)
         fill(disk.path, 3 << 20)
         send_big(s, 2, large)
@@ -270,8 +273,8 @@ def test_a_disk_that_is_full_meanwhile_ends_its_file_and_no_other(t: Test) -> No
               [("large.bin", [[0, len(large)]])], f"the manifest, {way}")
 
 
-def test_a_limit_of_file_size_ends_its_file_and_no_other(t: Test) -> None:
-    """RLIMIT_FSIZE: SIGXFSZ and EFBIG; with its text and its result within the limit."""
+def test_the_file_size_limit_ends_that_file_only(t: Test) -> None:
+    """RLIMIT_FSIZE: SIGXFSZ and EFBIG. The reports themselves are below the limit."""
     t.need_tool("prlimit")
     check(resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY, "limited already")
     for way in WAYS:
@@ -293,8 +296,8 @@ def test_a_limit_of_file_size_ends_its_file_and_no_other(t: Test) -> None:
               [("large.bin", [[0, len(large)]])], f"the manifest, {way}")
 
 
-def test_a_manifest_beyond_the_limit_of_file_size_ends_in_a_sentence(t: Test) -> None:
-    """It is written by the main thread, as all that DPDK makes."""
+def test_a_manifest_above_the_file_size_limit_is_an_error(t: Test) -> None:
+    """The main thread writes it, as it does the files of DPDK."""
     t.need_tool("prlimit")
     small = os.urandom(2000)
     r = Listener(t, as_text=True, wrap=("prlimit", f"--fsize={32 << 10}:{32 << 10}"))
@@ -308,7 +311,7 @@ def test_a_manifest_beyond_the_limit_of_file_size_ends_in_a_sentence(t: Test) ->
     r.holds("299" + "x" * 200, small)
 
 
-def test_a_port_under_a_limit_of_file_size_ends_in_a_sentence(t: Test) -> None:
+def test_a_port_with_a_low_file_size_limit_ends_with_an_error(t: Test) -> None:
     t.need_tool("prlimit")
     t.run("send", "--port", f"pcap:{t.path('s.pcap')}", "--to", "239.77.0.1", "--no-huge",
           t.file("a.bin", 600000)).ends_with(0)
@@ -318,8 +321,8 @@ def test_a_port_under_a_limit_of_file_size_ends_in_a_sentence(t: Test) -> None:
     check("pagewire: error: " in rx.err or "refused  a.bin" in rx.out, rx.describe())
 
 
-def test_two_receivers_on_one_directory_do_not_swap_content(t: Test) -> None:
-    """The second is refused with a sentence, by whatever spelling; the first goes on."""
+def test_a_second_receiver_on_the_same_directory_is_refused(t: Test) -> None:
+    """The second receiver is refused with an error, however the path is spelled; the first continues."""
     data = os.urandom(40500)
     r = Listener(t)
     s = r.sender()
@@ -338,12 +341,12 @@ def test_two_receivers_on_one_directory_do_not_swap_content(t: Test) -> None:
     r.end(0)
     r.holds("a.bin", data)
     equal(r.names(), ["a.bin"], "files")
-    again = Listener(t)  # the lock went with its holder
+    again = Listener(t)  # the lock ended with the first receiver
     again.sender().whole("b.bin", data)
     again.end(0)
 
 
-def test_the_report_says_when_files_may_not_be_on_the_disk(t: Test) -> None:
+def test_the_report_warns_when_files_may_not_be_on_the_disk(t: Test) -> None:
     data = os.urandom(10500)
     for durable in ("yes", "no"):
         r = Listener(t, "--durable", durable, out=f"in-{durable}")
@@ -355,8 +358,8 @@ def test_the_report_says_when_files_may_not_be_on_the_disk(t: Test) -> None:
         equal("may not be on the disk" in text.end_text(0), durable == "no", "the text says so")
 
 
-def test_a_forged_part_is_not_renamed(t: Test) -> None:
-    """Somebody puts another file in the place of NAME.part while it is received."""
+def test_a_replaced_part_is_not_renamed(t: Test) -> None:
+    """Another process replaces NAME.part by another file while it is received."""
     data = os.urandom(40500)
     r = Listener(t)
     s = r.sender()

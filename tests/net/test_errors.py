@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One clear line for each thing that can go wrong, the right exit code, nothing left behind."""
+"""Each error is one clear line with the right exit code, and leaves nothing behind."""
 import os
 import socket
 import time
 
-from harness import check, equal, once
+from harness import check, equal, exclusive, once
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 RUNTIME, USAGE, NO_ENVIRONMENT = 1, 2, 77
 
 
 def check_error(p, code, *words):
-    """p ended with the code and one line of error, which has the words; nothing on stdout."""
+    """Checks that p ended with the code and one error line that contains the words; stdout is empty."""
     p.ends_with(code)
     errors = [line for line in p.err.splitlines() if "pagewire: error: " in line]
     lines = [line for line in p.err.splitlines() if not line.startswith("pagewire: ")]
@@ -38,13 +40,13 @@ def recv_error(t, code, words, *args):
     check_error(t.run("recv", *args), code, *words)
 
 
-def test_commands_and_options_that_do_not_exist_are_named(t):
+def test_unknown_commands_and_options_are_named(t):
     check_error(t.run("frobnicate"), USAGE, "frobnicate", "--help")
     send_error(t, USAGE, ["--colour", "--help"], "--colour", "red")
     send_error(t, USAGE, ["--ratee", "--rate"], "--ratee", "1Gbit/s")
 
 
-def test_what_is_missing_on_the_command_line_is_named(t):
+def test_missing_operands_and_options_are_named(t):
     file = t.file("a.bin", 10)
     check_error(t.run("send", file, "--port", "null"), USAGE, "--to")
     check_error(t.run("send", file, "--to", "239.77.0.1"), USAGE, "--port")
@@ -65,11 +67,11 @@ def test_values_out_of_range_are_named_with_their_range(t):
     send_error(t, USAGE, ["--to", "nonsense"], to="nonsense")
 
 
-def test_a_rate_that_the_port_cannot_hold_is_refused_and_auto_does_without(t):
+def test_pacing_hw_is_refused_where_the_port_cannot_and_auto_paces_by_software(t):
     hw = ("--pacing", "hw", "--rate")
     send_error(t, RUNTIME, ["net_null", "does not offer", "--pacing sw"], *hw, "10Mbit/s")
     send_error(t, RUNTIME, ["net_vhost", "does not offer"], *hw, "10Mbit/s", "--wait", "1h",
-               port=f"vhost:{t.path('w.sock')}")  # at once, not when a peer has come
+               port=f"vhost:{t.path('w.sock')}")  # refused before a peer connects
     send_error(t, USAGE, ["--rate"], "--pacing", "hw")
     send_error(t, USAGE, ["bit/s"], *hw, "2kpps")
     send_error(t, USAGE, ["--burst-limit"], *hw, "10Mbit/s", "--burst-limit", "3")
@@ -81,7 +83,7 @@ def test_a_rate_that_the_port_cannot_hold_is_refused_and_auto_does_without(t):
         equal(p.json["pacing"], pacing, f"pacing with {args}")
 
 
-def test_ports_that_do_not_exist_are_named(t):
+def test_unknown_ports_are_named(t):
     send_error(t, USAGE, ["nosuch:x", "vhost:PATH"], port="nosuch:x")
     send_error(t, NO_ENVIRONMENT, ["net_nosuch0", "driver"], port="net_nosuch0")
     send_error(t, NO_ENVIRONMENT, ["0000:ff:1f.7", "doctor"], port="0000:ff:1f.7")
@@ -89,7 +91,7 @@ def test_ports_that_do_not_exist_are_named(t):
         send_error(t, NO_ENVIRONMENT, ["pwnone0", "ip link"], port=f"{kind}:pwnone0")
 
 
-def test_places_that_do_not_exist_are_named(t):
+def test_missing_directories_are_named(t):
     there = t.path("none")
     send_error(t, RUNTIME, [there, "mkdir -p"], port=f"pcap:{there}/x.pcap")
     send_error(t, RUNTIME, [there, "mkdir -p"], port=f"vhost:{there}/w.sock")
@@ -97,7 +99,7 @@ def test_places_that_do_not_exist_are_named(t):
                "--out", t.dir)
 
 
-def test_a_peer_that_does_not_come_is_waited_for_and_named(t):
+def test_a_missing_peer_is_named_after_the_wait(t):
     sock = t.path("w.sock")
     for port in (f"vhost:{sock}", f"virtio-user:{sock}", f"memif:{sock}"):
         send_error(t, RUNTIME, [sock, "other side", "--wait"], "--wait", "500ms", port=port)
@@ -105,7 +107,7 @@ def test_a_peer_that_does_not_come_is_waited_for_and_named(t):
                "--no-huge", "--wait", "500ms", "--out", t.dir)
 
 
-def test_a_deserted_socket_is_waited_on_like_one_that_is_not_there(t):
+def test_a_socket_without_listener_is_waited_for_like_a_missing_one(t):
     sock = t.path("w.sock")
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(sock)
@@ -116,7 +118,7 @@ def test_a_deserted_socket_is_waited_on_like_one_that_is_not_there(t):
     os.unlink(sock)
 
 
-def test_a_socket_file_that_is_none_or_in_use_is_left_alone(t):
+def test_an_ordinary_file_or_a_socket_in_use_is_not_replaced(t):
     ordinary = t.file("ordinary", 10)
     send_error(t, RUNTIME, [ordinary, "remove it"], port=f"vhost:{ordinary}")
     with socket.socket(socket.AF_UNIX) as s:
@@ -138,7 +140,7 @@ def test_files_that_cannot_be_sent_are_named(t):
     send_error(t, RUNTIME, ["no file"], file=t.path("empty"))
 
 
-def test_what_the_receiver_will_not_have_is_warned_of(t):
+def test_files_that_a_receiver_refuses_are_warned_of(t):
     os.makedirs(t.path("d", "empty", "deeper"))
     os.makedirs(t.path("d", "pagewire-gaps.json"))
     for name in ("ok", "n" * 251, "a\nb", "a\x7f", "a\u009bb", "x.part", "pagewire-gaps.json/x"):
@@ -160,7 +162,7 @@ def test_what_the_receiver_will_not_have_is_warned_of(t):
     check("gap manifest" in p.err, p.err)
 
 
-def test_warnings_of_many_files_are_bounded(t):
+def test_at_most_20_warnings_are_printed(t):
     os.mkdir(t.path("d"))
     for i in range(30):
         t.file(f"d/{i}.part", 1)
@@ -170,32 +172,32 @@ def test_warnings_of_many_files_are_bounded(t):
     check(p.err.count("pagewire: warning: ") == 21 and "... and 10 more" in p.err, p.err)
 
 
-def test_two_files_of_one_name_are_refused(t):
+def test_two_files_with_the_same_name_are_refused(t):
     one, two = t.file("x/a.bin", 10), t.file("y/a.bin", 10)
     p = t.run("send", one, two, "--port", "null", "--to", "239.77.0.1", "--no-huge")
     check_error(p, RUNTIME, "a.bin")
 
 
-def test_cpus_that_are_not_there_are_named(t):
+def test_missing_cpus_are_named(t):
     send_error(t, RUNTIME, ["--core", "1000"], "--core", "1000")
     send_error(t, RUNTIME, ["--core", "one"], "--core", "one")
 
 
 @once
-def test_an_address_that_nobody_answers_for_is_named(t):
+def test_an_address_without_an_answer_to_arp_or_ndp_is_named(t):
     send_error(t, RUNTIME, ["10.1.2.3", "ARP", "--to-mac"], to="10.1.2.3", port="null")
     send_error(t, RUNTIME, ["fd00::3", "NDP", "--to-mac"], to="[fd00::3]", port="null")
 
 
-def test_more_mtu_than_the_interface_has_is_refused_with_the_mend(t):
+def test_an_mtu_above_the_interfaces_is_refused_with_the_fix(t):
     t.veth()
     p = t.run("send", t.file("a.bin", 10), "--port", "af_packet:va0", "--to", "239.77.0.1",
               "--no-huge", "--mtu", "9000", ns="a")
     check_error(p, RUNTIME, "9000", "1500", "ip link set va0 mtu 9000")
 
 
-def test_no_hugepages_left_costs_something_and_is_said_with_the_mend(t):
-    """More than there can be: a machine's memory in hugepages, twice."""
+def test_without_free_huge_pages_send_warns_with_the_fix(t):
+    """Asks for twice the machine's memory, which no pool of huge pages can have."""
     t.need_root()
     with open("/proc/meminfo", encoding="ascii") as f:
         mib = int(f.readline().split()[1]) // 1024
@@ -206,6 +208,7 @@ def test_no_hugepages_left_costs_something_and_is_said_with_the_mend(t):
           and "pagewire doctor: hugepages.free" in p.err, p.err)
 
 
+@exclusive
 def test_a_file_that_does_not_fit_into_the_hugepages_is_named(t):
     mount = t.hugetlbfs()
     stat = os.statvfs(mount)
@@ -227,7 +230,7 @@ def test_the_receiver_names_what_it_cannot_use(t):
                "--resume", "--gaps", "none.json", "--out", t.dir)
 
 
-def test_a_receiver_that_has_nothing_to_resume_says_so_and_receives(t):
+def test_resume_without_a_manifest_reports_it_and_receives(t):
     p = t.run("recv", "--listen", f"127.0.0.1:{t.free_udp_port()}", "--resume", "--out", t.mkdir("in"),
               "--timeout", "200ms")
     p.ends_with(3)
@@ -249,6 +252,7 @@ def test_configuration_errors_name_file_and_line(t):
     send_error(t, USAGE, ["none.ini"], "--config", t.path("none.ini"))
 
 
+@exclusive
 def test_stage_names_what_it_cannot_use(t):
     file = t.file("a.bin", 10)
     check_error(t.run("stage", file, "--to", t.dir), RUNTIME, t.dir, "hugetlbfs")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The harness itself: what a test leaves behind must be found, and taken away."""
+"""The harness itself: it must find and remove what a test leaves behind."""
 import mmap
 import os
 import socket
@@ -9,7 +9,7 @@ from harness import Test, check, equal, once
 
 
 def leftovers(t, leave):
-    """What the harness finds after a test that leaves something behind."""
+    """Runs a test that leaves something behind; returns what the harness found."""
     inner = Test(t.session, "inner")
     try:
         leave(inner)
@@ -64,6 +64,7 @@ def test_a_huge_page_that_is_held_is_found(t):
     held = []
 
     def leave(inner):
+        inner.page_seconds = 0.5
         path = os.path.join(inner.hugetlbfs(), "left")
         with open(path, "w+b") as f:
             f.truncate(2 << 20)

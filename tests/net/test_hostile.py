@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Packets of an enemy, sent to a real receiver: nothing outside --out, no crash, all counted. Tables that
+"""Hostile packets, sent to a real receiver: nothing outside --out, no crash, all counted. Tables that
 contradict each other are in test_sessions.py, entries that are bad in test_tables.py.
 
-Each session also carries an honest file, which must arrive whatever the enemy has sent."""
+Each session also carries an honest file, which must arrive in spite of the hostile packets."""
 import os
 import socket
 import time
@@ -10,12 +10,14 @@ import time
 import flute
 from harness import check, equal, poll_until
 
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
+
 GOOD_TOI = 500
 
 
 class Receiver:
-    """`recv --listen` on loopback, and a socket that sends to it. It runs in a directory of its
-    own, so that a climb out of --out lands where the test can see it."""
+    """`recv --listen` on loopback, and a socket that sends to it. It runs in a deep
+    directory, so that the test sees files that are written outside --out."""
 
     def __init__(self, t, *args):
         self.t = t
@@ -42,7 +44,7 @@ class Receiver:
         self.send(flute.data_packets(GOOD_TOI, self.good))
 
     def end(self, code, others=()):
-        """The result, when the good file is there and nothing else but `others`."""
+        """Waits for the end; checks that only the good file and `others` are there; returns the report."""
         self.socket.close()
         self.process.ends_with(code, 30)
         with open(os.path.join(self.out, "good.bin"), "rb") as f:
@@ -62,7 +64,7 @@ def refused(result):
     return {f["name"]: f["reason"] for f in result["files"] if f["state"] == "refused"}
 
 
-def test_names_that_lead_out_of_the_directory_are_refused(t):
+def test_names_outside_the_output_directory_are_refused(t):
     names = ["../../climbed", "/tmp/pwnet-absolute", "a/../../climbed", "..", "a//b", "a/",
              "%2e%2e/%2e%2e/climbed", "%2ftmp%2fpwnet-absolute", "file:///../../climbed"]
     r = Receiver(t)
@@ -76,7 +78,7 @@ def test_names_that_lead_out_of_the_directory_are_refused(t):
     check(not os.path.exists("/tmp/pwnet-absolute"), "an absolute path was written")
 
 
-def test_the_path_of_a_file_uri_stays_inside_of_the_directory(t):
+def test_the_path_of_a_file_uri_stays_inside_the_output_directory(t):
     r = Receiver(t)
     r.send_table([flute.file_entry("file:///tmp/pwnet-absolute", 1, 10)], 1)
     r.send(flute.data_packets(1, b"0123456789"))
@@ -126,7 +128,7 @@ def test_tables_with_a_document_type_or_entities_are_refused(t):
     equal(result["counters"]["fdt_bad"], 3, "fdt_bad")
 
 
-def test_tables_that_are_none_are_counted(t):
+def test_invalid_tables_are_counted(t):
     r = Receiver(t)
     tables = [b"", b"\0" * 100, b"<", b"<FDT-Instance", b"<html/>", os.urandom(1000),
               flute.fdt_xml([flute.file_entry("x", 1, 10)])[:-5],
@@ -140,7 +142,7 @@ def test_tables_that_are_none_are_counted(t):
     equal(result["files_known"], 1, "files_known")
 
 
-def test_lengths_beyond_reason_are_refused_before_they_cost_anything(t):
+def test_impossible_lengths_are_refused_before_memory_is_allocated(t):
     r = Receiver(t)
     for i, (size, symbol, block) in enumerate((((1 << 48) - 1, 1400, 65535), (1 << 48, 1400, 64),
                                                (1 << 63, 1400, 64), (1 << 64, 1, 1),
@@ -154,7 +156,7 @@ def test_lengths_beyond_reason_are_refused_before_they_cost_anything(t):
         check(f["name"] == "good.bin" or f["state"] == "refused", f"{f}")
 
 
-def test_symbols_outside_of_the_file_are_counted(t):
+def test_symbols_outside_the_file_are_counted(t):
     r = Receiver(t)
     data = os.urandom(10000)  # 10 symbols of 1000 bytes in one block
     r.send_table([flute.file_entry("a.bin", 1, len(data))], 1)
@@ -170,7 +172,7 @@ def test_symbols_outside_of_the_file_are_counted(t):
     equal(result["counters"]["out_of_object"], len(bad), "out_of_object")
 
 
-def test_packets_that_are_no_alc_are_counted_by_reason(t):
+def test_packets_that_are_not_alc_are_counted_by_reason(t):
     good = flute.packet(1, 0, 0, b"x" * 100)
     r = Receiver(t)
     r.send([b"x", good[:3], b"\x20" + good[1:], good[:2] + b"\xff" + good[3:],
@@ -198,7 +200,7 @@ def test_a_flood_of_files_is_bounded_by_max_files(t):
     check(result["counters"]["unknown_toi"] > 0, "symbols of unknown files are not counted")
 
 
-def test_another_session_on_the_same_port_is_a_stranger(t):
+def test_packets_of_another_tsi_are_counted_as_strangers(t):
     r = Receiver(t, "--tsi", "1")
     stranger = flute.fdt_xml([flute.file_entry("strange.bin", GOOD_TOI, 50001)])
     r.send(flute.fdt_packets(stranger, 1, tsi=2))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The peer dies or the file shrinks in mid-transfer, with hugepages and on both virtio roles."""
+"""The peer ends or the file is truncated during the transfer, with huge pages, in both virtio roles."""
 import os
 import time
 
@@ -9,7 +9,7 @@ SIZE = 30000001
 
 
 def under_way(t, sender, receiver, file, *args, rate="40Mbit/s"):
-    """Both processes, when the file has begun to come: it would take six seconds."""
+    """Starts a transfer of six seconds; returns both processes when part of the file was received."""
     tx = t.send("--port", sender, "--to", "239.77.0.1", "--rate", rate, *args, file)
     rx = t.recv("--port", receiver, "--out", t.mkdir("in"), "--timeout", "15s")
     part = t.path("in", os.path.basename(file) + ".part")
@@ -33,7 +33,7 @@ def check_killed_receiver(t, sender, receiver):
     tx.ends_with(1, 10)
     check_one_error(tx, t.path("w.sock"), "peer is gone")
     if receiver == "vhost":
-        os.unlink(t.path("w.sock"))  # a killed process cannot
+        os.unlink(t.path("w.sock"))  # a killed process does not remove its socket
 
 
 def test_vhost_ends_soon_when_its_receiver_is_killed(t):
@@ -78,18 +78,18 @@ def check_cut_short(t, file, size):
     check(not os.path.exists(t.path("in", os.path.basename(file))), "a good file came of it")
 
 
-def test_a_huge_file_cut_short_in_mid_transfer_is_an_error(t):
+def test_truncating_a_huge_file_during_the_transfer_is_an_error(t):
     t.need_hugepages()
     check_cut_short(t, t.stage(t.file("a.bin", SIZE)), 2 << 20)
 
 
-def test_a_page_cache_file_cut_short_in_mid_transfer_is_an_error(t):
+def test_truncating_a_page_cache_file_during_the_transfer_is_an_error(t):
     t.need_hugepages()
     check_cut_short(t, t.file("a.bin", SIZE), 4096)
 
 
-def test_a_staged_file_cut_short_in_mid_transfer_arrives_whole(t):
-    """It was read before the first packet: what is sent is what the digest was made of."""
+def test_a_staged_file_that_is_truncated_during_the_transfer_arrives_whole(t):
+    """The file was read before the first packet, so the copy in memory is sent."""
     t.need_hugepages()
     original, sock = t.file("a.bin", 8000001), t.path("w.sock")
     copy = t.path("copy.bin")
@@ -102,7 +102,7 @@ def test_a_staged_file_cut_short_in_mid_transfer_arrives_whole(t):
     t.same(copy, t.path("in", "a.bin"))
 
 
-def test_a_part_is_completed_with_packets_of_another_size(t):
+def test_a_part_is_completed_with_another_symbol_length(t):
     t.need_hugepages()
     original, sock = t.file("a.bin", SIZE), t.path("w.sock")
     tx, rx = under_way(t, f"vhost:{sock}", f"virtio-user:{sock}", original, rate="100Mbit/s")
@@ -118,7 +118,7 @@ def test_a_part_is_completed_with_packets_of_another_size(t):
     rx.ends_with(0)
     tx.ends_with(0)
     t.same(original, t.path("in", "a.bin"))
-    # symbols that cross the edge of what was there are sent whole
+    # symbols that are only partly missing are sent whole
     check(SIZE - have <= tx.json["payload_bytes"] <= SIZE - have + 100 * 1000,
           f"{tx.json['payload_bytes']} bytes sent for {SIZE - have}")
     equal(os.listdir(t.path("in")), ["a.bin"], "files in the output directory")

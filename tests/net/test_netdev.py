@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The kernel's interfaces: af_packet and af_xdp over a veth, a tap; and memif, which has none."""
+"""Ports on interfaces of the kernel: af_packet and af_xdp over a veth, tap. And memif."""
 import os
 
 from harness import HERE, Failed, check, equal, poll_until
@@ -8,7 +8,7 @@ GROUP = "239.77.0.1:4001"
 
 
 def to_kernel(t, sender, receiver, files, codes=(0, 0)):
-    """Runs both to their ends; the receiver must be up first, multicast is not kept for it."""
+    """Starts the sender once the receiver listens, because nobody stores multicast; waits for both."""
     poll_until(lambda: "listening on" in receiver.err, 20, "the receiver's socket")
     tx = sender()
     try:
@@ -66,7 +66,7 @@ def test_af_packet_sends_jumbo_frames(t):
     equal(rx["loss"], 0.0, "loss")
 
 
-def test_af_packet_receives_by_poll_mode_driver_too(t):
+def test_af_packet_receives_through_its_poll_mode_driver(t):
     t.veth()
     original, out = t.file("a.bin", 1000001), t.mkdir("in")
     rx = t.recv("--port", "af_packet:va1", "--out", out, "--timeout", "15s", ns="b")
@@ -162,7 +162,7 @@ def test_af_xdp_reaches_a_kernel_socket_over_veth(t):
     files = [t.file("a.bin", 3000001), t.file("one", 1)]
     tx, rx = over_veth(t, "af_xdp:va0", GROUP, GROUP, files)
     equal(tx["driver"], "net_af_xdp", "driver")
-    # it takes no chains: the copy into a linear packet must not be hidden
+    # the driver takes no chains; the copy into a linear packet must be reported
     equal((tx["multi_segment"], tx["cpu_copies_per_byte"] >= 1.0), (False, True), "copies")
     equal(rx["loss"], 0.0, "loss")
 
@@ -196,7 +196,7 @@ def test_memif_carries_a_session_between_two_processes(t):
     equal((tx["in_place"], tx["cpu_copies_per_byte"]), (True, 0.0), "in_place, copies")
 
 
-def test_memif_takes_huge_files_in_place_and_staged_ones(t):
+def test_memif_sends_huge_files_in_place_and_staged_files(t):
     t.need_hugepages()
     sock = t.path("m.sock")
     original = t.file("a.bin", 3000001)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Noise: packets mutated at random, and frames whose Ethernet, IP and UDP headers lie."""
+"""Random mutations of packets, and frames with inconsistent Ethernet, IP and UDP headers."""
 import os
 import random
 import socket
@@ -8,6 +8,8 @@ import time
 
 import flute
 from harness import check, equal, poll_until
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 BODY = bytes(range(256)) * 40
 
@@ -23,7 +25,7 @@ def mutated(dice, honest):
     packet = bytearray(dice.choice(honest))
     for _ in range(dice.randrange(1, 5)):
         packet[dice.randrange(min(len(packet), 60))] = dice.randrange(256)
-    packet[1] &= 0xfd  # the close of the session would end the receiver
+    packet[1] &= 0xfd  # not a close packet, which would end the receiver
     return bytes(packet)
 
 
@@ -76,8 +78,8 @@ def write_capture(path, frames):
             f.write(struct.pack("<IIII", 0, 0, len(data), len(data)) + data)
 
 
-def test_frames_that_contradict_themselves_are_counted(t):
-    """Through a poll-mode driver, where frames come as they are."""
+def test_frames_with_inconsistent_headers_are_counted(t):
+    """Through a poll-mode driver, where no kernel checks the frames before."""
     alc = flute.packet(1, 0, 0, b"x" * 100)
     lies = [frame(0x800, ip4(udp(alc), total=5000)), frame(0x800, ip4(udp(alc), total=10)),
             frame(0x800, ip4(udp(alc), words=15)), frame(0x800, ip4(udp(alc), words=1)),
@@ -96,8 +98,8 @@ def test_frames_that_contradict_themselves_are_counted(t):
     check(counters["malformed"] >= 5, f"{counters}")
 
 
-def test_more_foreign_frames_than_the_pool_has_buffers_do_no_harm(t):
-    """Whole bursts without a packet for us, as on a busy network."""
+def test_more_foreign_frames_than_mbufs_do_no_harm(t):
+    """Whole bursts without a packet for this receiver, as on a busy network."""
     alien = frame(0x88cc, bytes(46))
     good = [frame(0x800, ip4(udp(p))) for p in honest_session("good.bin", 1, 1)]
     write_capture(t.path("busy.pcap"), [alien] * 8000 + good)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What others see of a run while it goes: DPDK's telemetry socket and dpdk-dumpcap."""
+"""Watching a running transfer: DPDK's telemetry socket, dpdk-dumpcap, and bpftrace probes."""
 import glob
 import json
 import os
@@ -14,7 +14,7 @@ RUN_DIR = "/var/run/dpdk"
 
 
 class Telemetry:
-    """A client of the socket that --telemetry opens, as dpdk-telemetry.py is one."""
+    """A client of the socket that --telemetry opens, like dpdk-telemetry.py."""
 
     def __init__(self, process, prefix):
         def connect():
@@ -36,7 +36,7 @@ class Telemetry:
         return answer[command.split(",")[0]] or {}
 
     def until(self, command, condition):
-        """The first answer that meets the condition."""
+        """Repeats the command until its answer meets the condition; returns that answer."""
         return poll_until(lambda: (lambda a: a if a and condition(a) else None)(self.ask(command)),
                           20, f"an answer of {command}")
 
@@ -45,21 +45,22 @@ class Telemetry:
 
 
 def prefixed(t, name):
-    """A prefix of our own below /run/dpdk, which the test's end takes away."""
+    """A private --file-prefix; its directory below /run/dpdk is removed after the test."""
     t.need_root()
     prefix = f"pwnet{os.getpid()}{name}"
     t.runtime_dirs.append(f"{RUN_DIR}/{prefix}")
     return prefix
 
 
-def test_telemetry_tells_how_far_both_sides_are(t):
+def test_telemetry_reports_the_progress_of_both_sides(t):
     files = [t.file("a.bin", 300000), t.file("b ü%.bin", 140000)]
     prefixes = prefixed(t, "s"), prefixed(t, "r")
     sock = t.path("w.sock")
     tx = t.send("--port", f"vhost:{sock}", "--to", "239.77.0.1", "--no-huge", "--rate", "12Mbit/s",
                 "--loop", "0", "--telemetry", "--file-prefix", prefixes[0], *files)
     rx = t.recv("--port", f"virtio-user:{sock}", "--out", t.mkdir("in"), "--no-huge",
-                "--expect", "3", "--telemetry", "--file-prefix", prefixes[1])  # it stays
+                "--telemetry", "--file-prefix", prefixes[1],
+                "--expect", "3")  # the third file never comes, so recv keeps running
     sender, receiver = Telemetry(tx, prefixes[0]), Telemetry(rx, prefixes[1])
     equal((sender.pid, receiver.pid), (tx.pid, rx.pid), "processes that answer")
 
@@ -104,10 +105,10 @@ def test_telemetry_is_off_unless_asked_for(t):
 
 
 def test_dumpcap_captures_a_running_sender(t):
-    """Pages of a file that the capturing process has not mapped: the sender copies them for it.
+    """The capturing process has not mapped the pages of the file, so the sender copies them for it.
 
-    EAL's usual addresses lie in AddressSanitizer's shadow. The sender would take random ones then,
-    and the capturing process may have something else there already."""
+    EAL's default addresses lie in AddressSanitizer's shadow memory. The sender would then use random
+    ones, which may be occupied in the capturing process, so the test chooses the address."""
     t.need_tool("dpdk-dumpcap")
     t.need_tool("tshark")
     mount = t.hugetlbfs()
@@ -128,20 +129,20 @@ def test_dumpcap_captures_a_running_sender(t):
     tx.ends_with(0)
     equal(t.tool("tshark", "-r", path, "-d", "udp.port==4001,alc", "-Y",
                  "!alc || _ws.malformed || _ws.expert.severity == error"), "", "odd frames")
-    with open(original, "rb") as f:  # several passes: each symbol is among the packets
+    with open(original, "rb") as f:  # the capture covers several passes, so it has every symbol
         check(flute.reassemble(path, 1, 100000, tx.json["symbol_bytes"], 4096) == f.read(),
               "the captured bytes are not the file's")
     equal(os.listdir(mount), [], "files left on hugetlbfs")
 
 
 def bpftrace(t, argv, program):
-    """The maps that bpftrace prints when the command has ended."""
+    """Runs the command under bpftrace; returns the maps that it prints, and its process."""
     done = t.spawn("bpftrace", "-f", "json", "-c", " ".join(argv), "-e", program).wait()
     lines = (json.loads(line) for line in done.out.splitlines() if line.startswith('{"type": "map"'))
     return {k: v for line in lines for k, v in line["data"].items()}, done
 
 
-def test_probes_tell_each_burst(t):
+def test_probes_fire_for_each_burst(t):
     t.need_root()
     t.need_tool("bpftrace")
     t.need_tool("readelf")

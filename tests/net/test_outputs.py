@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The output directory: what a table may take of it, names, parts that are saved, and attributes.
+"""The output directory: space, names, partial files, resumed sessions, and attributes of files.
 
 The rest of docs/durability.md; what is there after a power cut is in test_durable.py."""
 from __future__ import annotations
@@ -16,13 +16,15 @@ from disks import Disk, free_bytes
 from harness import Test, check, equal, poll_until
 from session import Listener, entry, load_manifest, names_below, reason, states
 
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
+
 SIZE = 40500  # 41 symbols; the last one is short
 MANIFEST = "pagewire-gaps.json"
 TOO_LARGE = "space"
 
 
 def places(t: Test) -> list[tuple[str, str]]:
-    """Directories of two kinds of small file systems: (their mount, the directory)."""
+    """Two small file systems, tmpfs and ext4: (mount point, output directory) of each."""
     made = []
     for root in (t.tmpfs("small", 48 << 20), Disk(t, "disk", 48 << 20).path):
         out = os.path.join(root, "out")
@@ -51,7 +53,7 @@ def test_a_table_alone_takes_no_space(t: Test) -> None:
         equal([n for n in names_below(out) if n.endswith(".part")], [], "parts of nothing")
 
 
-def test_two_files_that_do_not_fit_together_end_with_one_refused(t: Test) -> None:
+def test_of_two_files_that_do_not_fit_together_one_is_refused(t: Test) -> None:
     honest = os.urandom(SIZE)
     for root, out in places(t):
         r = Listener(t, out=out)
@@ -78,7 +80,7 @@ def test_two_files_that_do_not_fit_together_end_with_one_refused(t: Test) -> Non
         equal(listed[partial]["missing"], [[1400, share]], "what the other one lacks")
 
 
-def test_the_space_of_a_refused_file_serves_others(t: Test) -> None:
+def test_the_space_of_a_refused_file_is_free_for_others(t: Test) -> None:
     data = os.urandom(10 << 20)
     root, out = places(t)[0]
     r = Listener(t, out=out)
@@ -102,7 +104,7 @@ NAMES: tuple[bytes, ...] = (
 
 
 def quoted(name: bytes) -> str:
-    """As a URI has it: every byte that could mean something as %XX."""
+    """The name as a URI: every byte except letters, digits and / as %XX."""
     plain = b"abcdefghijklmnopqrstuvwxyz0123456789/"
     return "".join(chr(b) if b in plain else f"%{b:02X}" for b in name)
 
@@ -122,7 +124,7 @@ def test_every_name_is_repaired_by_its_manifest(t: Test) -> None:
     equal([f["state"] for f in result["files"]], ["partial"] * len(NAMES), "states")
     gaps = os.path.join(r.out, MANIFEST)
     load_manifest(gaps)
-    for name, data in zip(NAMES, contents, strict=True):  # the sender reads it, each name
+    for name, data in zip(NAMES, contents, strict=True):  # `send` must find each name of the manifest
         path = os.path.join(os.fsencode(t.path("src")), name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as f:
@@ -168,7 +170,7 @@ def test_thousands_of_names_full_of_braces_are_read_back(t: Test) -> None:
     equal(len(again.manifest()["files"]), 2000, "files that are still missing")
 
 
-def test_no_file_stands_where_the_manifest_goes(t: Test) -> None:
+def test_no_received_file_takes_the_manifests_name(t: Test) -> None:
     for i, name in enumerate((MANIFEST, MANIFEST + "/x", MANIFEST + ".part/x", MANIFEST + ".part",
                               f"./{MANIFEST}", f"http://h/{MANIFEST}/deep/er")):
         data = os.urandom(4000)
@@ -192,13 +194,13 @@ def test_no_file_stands_where_the_manifest_goes(t: Test) -> None:
         equal(again.names(), ["honest.bin"], f"files, {name}")
 
 
-def test_the_manifests_name_is_reserved_in_any_spelling(t: Test) -> None:
+def test_the_manifests_name_is_reserved_in_every_spelling(t: Test) -> None:
     os.mkdir(t.path("in"))
     os.symlink(t.path("in"), t.path("link"))
     for i, (out, gaps) in enumerate((("in", "in/g.json"), (".", "g.json"), ("in", "link/g.json"),
                                      ("link", "in/../in/./g.json"), ("in/.", t.path("link/g.json")))):
         data, other = os.urandom(4000), os.urandom(4000)
-        # an option that comes twice: the last one counts
+        # Listener gives --out as well; the last one counts
         r = Listener(t, "--gaps", gaps, "--out", out, timeout="300ms")
         s = r.sender()
         s.table([entry("g.json", 1, data), entry("other.bin", 2, other)], complete=True)
@@ -226,13 +228,13 @@ def test_a_directory_named_part_does_not_block_a_file(t: Test) -> None:
         r.end(0)
         r.holds(names[-1], data)
         equal(r.names(), sorted(names), "files")
-        again = Listener(t, out=f"in{i}")  # and in a later session
+        again = Listener(t, out=f"in{i}")  # also in a later session
         again.sender().whole(names[0] + ".new", data)
         again.end(0)
 
 
-def test_a_file_of_the_receivers_own_is_not_taken_for_a_part(t: Test) -> None:
-    """NAME.part of an earlier run, without a manifest: its bytes are not believed."""
+def test_a_part_without_a_manifest_is_not_trusted(t: Test) -> None:
+    """A NAME.part without a manifest: --resume does not use its bytes."""
     data = os.urandom(SIZE)
     os.mkdir(t.path("in"))
     with open(t.path("in", "a.bin.part"), "wb") as f:
@@ -251,7 +253,7 @@ def count_directories(folder: str) -> int:
     return sum(len(dirs) for _, dirs, _ in os.walk(folder))
 
 
-def test_directories_count_as_files(t: Test) -> None:
+def test_directories_count_towards_max_files(t: Test) -> None:
     honest = os.urandom(SIZE)
     r = Listener(t, "--max-files", "60")
     s = r.sender()
@@ -269,7 +271,7 @@ def test_directories_count_as_files(t: Test) -> None:
 
 
 def resume_state(t: Test, lost: list[int]) -> tuple[bytes, Listener]:
-    """A part and a manifest, which a run has left."""
+    """Leaves a part and a manifest of an incomplete session; returns the content and the receiver."""
     data = os.urandom(SIZE)
     r = Listener(t, timeout="200ms")
     s = r.sender()
@@ -279,7 +281,7 @@ def resume_state(t: Test, lost: list[int]) -> tuple[bytes, Listener]:
     return data, r
 
 
-def test_a_resumed_file_that_is_finished_before_a_kill_is_done(t: Test) -> None:
+def test_a_resumed_file_that_was_completed_before_a_kill_stays_complete(t: Test) -> None:
     data, _ = resume_state(t, [5])
     r = Listener(t, "--resume", "--expect", "99", timeout="20s")
     s = r.sender()
@@ -301,7 +303,7 @@ def test_a_resumed_file_that_is_finished_before_a_kill_is_done(t: Test) -> None:
     equal(again.names(), ["f.bin"], "files")
 
 
-def test_a_finished_file_that_differs_is_not_taken_for_resumed(t: Test) -> None:
+def test_a_complete_file_that_differs_is_not_resumed(t: Test) -> None:
     data, r = resume_state(t, [5])
     os.unlink(os.path.join(r.out, "f.bin.part"))
     with open(os.path.join(r.out, "f.bin"), "wb") as f:
@@ -312,7 +314,7 @@ def test_a_finished_file_that_differs_is_not_taken_for_resumed(t: Test) -> None:
     check("differs" in reason(result, "f.bin"), f"{result['files']}")
 
 
-def test_a_kill_in_the_middle_of_a_resumed_run_loses_nothing_of_the_first(t: Test) -> None:
+def test_a_kill_during_a_resumed_session_loses_nothing_of_the_first(t: Test) -> None:
     data, _ = resume_state(t, [5, 9, 30])
     r = Listener(t, "--resume", timeout="20s")
     s = r.sender()
@@ -339,7 +341,7 @@ def contradictions(data: bytes) -> list[dict[str, Any]]:
             {"Content-Location": "f.bin", "TOI": 5}]
 
 
-def test_a_contradicting_announcement_leaves_part_and_manifest(t: Test) -> None:
+def test_a_contradicting_announcement_changes_neither_part_nor_manifest(t: Test) -> None:
     for i in range(7):
         data, first = resume_state(t, [5])
         before = first.manifest()["files"]
@@ -350,7 +352,7 @@ def test_a_contradicting_announcement_leaves_part_and_manifest(t: Test) -> None:
         with open(os.path.join(r.out, "f.bin.part"), "rb") as f:
             part = f.read()
         check(part[:5000] == data[:5000] and part[6000:] == data[6000:], f"the part, {i}")
-        if os.path.exists(os.path.join(r.out, "f.bin")):  # the contradiction was a whole file
+        if os.path.exists(os.path.join(r.out, "f.bin")):  # this contradiction was a whole (empty) file
             os.unlink(os.path.join(r.out, "f.bin"))
         again = Listener(t, "--resume")
         s = again.sender()
@@ -364,8 +366,8 @@ def test_a_contradicting_announcement_leaves_part_and_manifest(t: Test) -> None:
         os.unlink(os.path.join(r.out, "f.bin"))
 
 
-def test_holes_stay_holes(t: Test) -> None:
-    """Blocks of zeros are not written: the first, the last, and those between; small ones are content."""
+def test_large_holes_of_a_file_are_not_written(t: Test) -> None:
+    """Large ranges of zeros are not written, wherever they are; small ones are."""
     hole, block = bytes(4 << 20), os.urandom(64 << 10)
     contents = {"between.bin": block + hole + block, "first.bin": hole + block,
                 "last.bin": block + hole, "all.bin": hole, "odd.bin": block[:777] + hole + block[:333],
@@ -387,8 +389,8 @@ def test_holes_stay_holes(t: Test) -> None:
             check(taken <= limit, f"{way}: {name} takes {taken} bytes, more than {limit}")
 
 
-def test_a_zero_that_fills_a_gap_of_a_part_is_content(t: Test) -> None:
-    """Zeros over other bytes must be written: after a mismatch the part has some."""
+def test_zeros_that_fill_a_gap_of_a_part_are_written(t: Test) -> None:
+    """Zeros must be written over other bytes, which a part has after a mismatch."""
     data = bytes(SIZE)
     for way in ("mapped", "direct"):
         r = Listener(t, "--write", way, out=f"in-{way}")
@@ -412,7 +414,8 @@ def test_mode_and_mtime_are_kept_and_masked(t: Test) -> None:
     odd = {"pw:Mode": "rwx"}, {"pw:Mode": "-1"}, {"pw:MTime": "soon"}, {"pw:MTime": "9" * 40}
     mtimes = {"-1000000001": -1.000000001, "1234567890123456789": 1234567890.123456789}
     r = Listener(t, wrap=("sh", "-c", f'umask {umask:03o}; exec "$0" "$@"'))
-    entries, data = [], b"x" * 10
+    entries: list[dict[str, Any]] = []
+    data = b"x" * 10
     for mode in modes:
         entries.append(entry(f"m{mode}", len(entries) + 1, data, **{"pw:Mode": mode}))
     for mtime in mtimes:
@@ -437,7 +440,7 @@ def test_mode_and_mtime_are_kept_and_masked(t: Test) -> None:
         equal(stat.S_IMODE(st.st_mode), 0o666 & ~umask, f"mode of odd{i}")
 
 
-def test_mode_and_mtime_travel_from_sender_to_receiver(t: Test) -> None:
+def test_mode_and_mtime_are_sent_and_received(t: Test) -> None:
     paths = {}
     for mode in (0o640, 0o755):
         path = t.file(f"{mode:o}.bin", 5000)
@@ -454,10 +457,11 @@ def test_mode_and_mtime_travel_from_sender_to_receiver(t: Test) -> None:
                                                                1_111_111_111_123_456_789), name)
 
 
-def test_what_is_left_of_a_run_is_what_its_report_says(t: Test) -> None:
-    """The JSON names the manifest exactly when there is one."""
+def test_the_files_left_by_a_session_match_its_report(t: Test) -> None:
+    """The JSON report names the manifest exactly when the file exists."""
     data = os.urandom(SIZE)
-    for lost in ([], [1]):
+    losses: tuple[list[int], ...] = ([], [1])
+    for lost in losses:
         r = Listener(t, out=f"in{len(lost)}")
         s = r.sender()
         s.table([entry("a.bin", 1, data)], complete=True)

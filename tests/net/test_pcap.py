@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is on the wire, by the judgement of others: tshark's ALC dissector, and our own reader."""
+"""The packets in a capture, read by tshark's ALC dissector and by flute.py."""
 import collections
 import os
 import struct
 
 import flute
 from harness import check, equal
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 GOOD_CHECKSUM, NO_CHECKSUM = "1", "3"  # tshark's udp.checksum.status
 
@@ -18,7 +20,7 @@ def capture(t, files, *args, to="239.77.0.1:4001"):
 
 
 def dissect(t, path, *fields, where=None):
-    """A tuple of the fields' text for each packet."""
+    """Runs tshark; returns a tuple with the text of the fields for each packet."""
     argv = ["tshark", "-r", path, "-d", "udp.port==4001,alc", "-o", "udp.check_checksum:TRUE",
             "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E", "separator=/t"]
     for f in fields:
@@ -29,7 +31,8 @@ def dissect(t, path, *fields, where=None):
 
 
 def check_session(t, path, tx, originals, udp_checksum):
-    """Nothing malformed, the FDT is there, each symbol once, and the content right."""
+    """Checks that no packet is malformed, the FDT is there, each symbol comes once, and the content is
+    right."""
     t.need_tool("tshark")
     equal(dissect(t, path, "frame.number", where="_ws.malformed || _ws.expert.severity == error"),
           [], "frames that tshark finds fault with")
@@ -83,7 +86,7 @@ def test_ipv6_dissects_with_right_checksums(t):
           {("33:33:00:00:00:77", "ff15::77", "1")}, "destination and hop limit")
 
 
-def test_vlan_and_unicast_headers_are_as_asked(t):
+def test_vlan_and_unicast_headers_match_the_options(t):
     files = [t.file("a.bin", 100001)]
     path, tx = capture(t, files, "--vlan", "77", "--dscp", "46", "--ttl", "9", "--to-mac",
                        "02:00:00:00:00:05", "--from", "10.9.8.7:555", to="10.1.2.3:4001")
@@ -93,7 +96,7 @@ def test_vlan_and_unicast_headers_are_as_asked(t):
           {("77", "46", "9", "02:00:00:00:00:05", "10.9.8.7", "555", "10.1.2.3")}, "headers")
 
 
-def test_jumbo_frames_fill_the_mtu_and_no_more(t):
+def test_jumbo_frames_fill_the_mtu_and_do_not_exceed_it(t):
     files = [t.file("a.bin", 1000001)]
     path, tx = capture(t, files, "--mtu", "9000")
     check_session(t, path, tx, files, NO_CHECKSUM)
@@ -112,7 +115,7 @@ def test_wide_identifiers_and_md5_dissect(t):
     check("Content-MD5=" in table, f"no Content-MD5: {table}")
 
 
-def test_a_capture_is_received_from_a_file(t):
+def test_recv_reads_a_capture_file(t):
     original = t.file("a.bin", 300001)
     path, _ = capture(t, [original])
     rx = t.recv("--port", f"pcap:{path}", "--out", t.mkdir("in"), "--no-huge", "--timeout", "5s")
@@ -121,7 +124,7 @@ def test_a_capture_is_received_from_a_file(t):
     equal(rx.json["path"], "net_pcap", "path")
 
 
-def test_null_takes_everything(t):
+def test_the_null_port_accepts_every_packet(t):
     original = t.file("a.bin", 3000001)
     p = t.send("--port", "null", "--to", "239.77.0.1", "--no-huge", original)
     p.ends_with(0)
@@ -129,7 +132,7 @@ def test_null_takes_everything(t):
     equal(p.json["cpu_copies_per_byte"], 0.0, "cpu_copies_per_byte")
 
 
-def test_each_session_has_an_identifier_of_its_own_unless_it_is_given(t):
+def test_each_session_has_its_own_tsi_unless_one_is_given(t):
     tsis = [capture(t, [t.file("a.bin", 10)])[1]["tsi"] for _ in range(3)]
     check(len(set(tsis)) > 1 and all(0 < n < 65536 for n in tsis), f"TSIs {tsis}")
     equal(capture(t, [t.path("a.bin")], "--tsi", "7")[1]["tsi"], 7, "the TSI that was given")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Peers that misbehave: what they share with us is theirs to take away, and memif's socket is open to all.
+"""Peers that misbehave: they truncate the memory that they share, or leave in the middle of the handshake.
 
 Expected each time: a sentence, exit code 1, and from a receiver what it has and the gap manifest. Never a
 signal."""
@@ -15,14 +15,14 @@ from test_midway import SIZE, check_one_error, under_way
 
 
 def check_kept(t, rx):
-    """What a receiver leaves that could not go on."""
+    """Checks what a receiver leaves that had to end early."""
     check(os.path.exists(t.path("in", "a.bin.part")), f"the part is gone\n{rx.describe()}")
     check(os.path.exists(t.path("in", "pagewire-gaps.json")), f"no manifest\n{rx.describe()}")
 
 
 def cut_memory(process):
-    """Cuts the files behind the memory that a process shares, while it stands still: it would be the first
-    to notice."""
+    """Truncates the files behind the memory that a process shares. The process is stopped meanwhile,
+    because it would notice first."""
     process.signal(signal.SIGSTOP)
     n = 0
     for fd in os.listdir(f"/proc/{process.pid}/fd"):
@@ -33,7 +33,7 @@ def cut_memory(process):
                 try:
                     f.truncate(0)
                     n += 1
-                except OSError:  # sealed: it keeps its size
+                except OSError:  # sealed: it cannot be truncated
                     pass
     return n
 
@@ -52,7 +52,7 @@ def check_memory_cut(t, sender, receiver, victim, *args):
         check_kept(t, own)
 
 
-def test_a_vhost_sender_whose_peer_takes_its_memory_away_says_so(t):
+def test_a_vhost_sender_reports_a_peer_that_takes_its_memory_away(t):
     t.need_hugepages()
     check_memory_cut(t, "vhost", "virtio-user", "sender")
 
@@ -63,7 +63,7 @@ def test_a_vhost_receiver_whose_peer_takes_its_memory_away_keeps_what_it_has(t):
 
 
 class MemifClient:
-    """As much of memif's protocol, version 2.0, as it takes to be connected: one region with a ring each way."""
+    """A memif 2.0 client that can only connect: one region with a ring in each direction."""
 
     SLOTS_LOG2 = 10
     RING_BYTES = 128 + 16 * (1 << SLOTS_LOG2)
@@ -79,7 +79,7 @@ class MemifClient:
         self.socket.recv(128)  # hello
         self.ask(3, struct.pack("<HIB24s32s", 0x0200, 0, 0, b"", b"visitor"))
         self.ask(4, struct.pack("<HQ", 0, 2 * self.RING_BYTES), self.memory)
-        for ring in (0, 1):  # the first is ours to fill
+        for ring in (0, 1):  # the client fills the first one
             self.ask(5, struct.pack("<HHHIBH", 1 - ring, 0, 0, ring * self.RING_BYTES,
                                     self.SLOTS_LOG2, 0), os.eventfd(0, os.EFD_NONBLOCK))
         self.ask(6, b"visitor")
@@ -93,7 +93,7 @@ class MemifClient:
         check(answer in (1, 7), f"the server answers {answer} to {kind}")
 
 
-def test_memif_whose_peer_takes_its_memory_away_says_so(t):
+def test_memif_reports_a_peer_that_takes_its_memory_away(t):
     sock = t.path("w.sock")
     rx = t.recv("--port", f"memif:{sock}", "--no-huge", "--out", t.mkdir("in"), "--timeout", "20s")
     poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the socket")
@@ -106,7 +106,7 @@ def test_memif_whose_peer_takes_its_memory_away_says_so(t):
 
 
 def visit(path):
-    """Connects to memif's socket and is gone at once."""
+    """Connects to memif's socket and leaves at once."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
         try:
             s.connect(path)
@@ -131,7 +131,7 @@ def check_visited(p, path):
     check_one_error(p, path, "interrupt thread")
 
 
-def test_memif_whose_visitor_leaves_at_once_ends_with_the_reason(t):
+def test_a_memif_client_that_leaves_at_once_ends_recv_with_the_reason(t):
     sock = t.path("w.sock")
     rx = t.recv("--port", f"memif:{sock}", "--no-huge", "--out", t.mkdir("in"), "--timeout", "20s")
     poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the socket")
@@ -139,7 +139,7 @@ def test_memif_whose_visitor_leaves_at_once_ends_with_the_reason(t):
     check_visited(rx.wait(10), sock)
 
 
-def test_memif_keeps_what_it_has_when_a_visitor_ends_it(t):
+def test_memif_keeps_what_it_received_when_a_client_ends_it(t):
     t.need_hugepages()
     sock = t.path("w.sock")
     tx, rx = under_way(t, f"memif:{sock}", f"memif:{sock}", t.file("a.bin", SIZE))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many transmit queues without a receiver: what is counted, and how they end."""
+"""Several transmit queues without a receiver: counters, and how they end."""
 import signal
 
 from harness import check, equal, poll_until

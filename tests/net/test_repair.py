@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a lossy or interrupted session leaves, and how it is completed; signals on both sides.
+"""What a lossy or interrupted session leaves, and its repair; signals to sender and receiver.
 
 Loss is exact here: a session goes to a capture, and its datagrams are sent from there to
 `recv --listen` without those that a test takes out."""
@@ -11,13 +11,15 @@ import struct
 import time
 
 import flute
-from harness import check, equal, poll_until
+from harness import check, equal, exclusive, poll_until
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 SYMBOL = 1440
 
 
 def capture(t, *args):
-    """A session's UDP payloads, and what its sender reported."""
+    """Sends into a capture; returns the UDP payloads and the sender's report."""
     path = t.path("session.pcap")
     p = t.run("send", "--port", f"pcap:{path}", "--to", "239.77.0.1", "--no-huge", "--json", *args)
     p.ends_with(0)
@@ -30,7 +32,7 @@ def toi_sbn_esi(payload):
 
 
 def replay(t, payloads, *args, code=0):
-    """Sends them to a receiver on loopback; its result."""
+    """Sends the payloads to a receiver on loopback; returns its report."""
     port = t.free_udp_port()
     rx = t.start("recv", "--listen", f"127.0.0.1:{port}", "--out", t.mkdir("in"), "--timeout",
                  "15s", "--json", *args)
@@ -77,7 +79,7 @@ def test_loss_is_listed_exactly_and_repaired_exactly(t):
     equal(sorted(os.listdir(t.path("in"))), ["a.bin"], "files in the output directory")
 
 
-def test_loss_of_the_whole_table_leaves_no_file_and_says_so(t):
+def test_loss_of_the_whole_table_leaves_no_file_and_is_reported(t):
     payloads, _ = capture(t, t.file("a.bin", 100000))
     rx = replay(t, [p for p in payloads if toi_sbn_esi(p)[0]], "--timeout", "1s", code=3)
     equal((rx["files_known"], os.listdir(t.path("in"))), (0, []), "files")
@@ -129,7 +131,7 @@ def test_a_reordered_and_doubled_session_arrives(t):
     t.same(original, t.path("in", "a.bin"))
 
 
-def test_a_changed_byte_is_found_by_the_digest(t):
+def test_the_digest_finds_a_changed_byte(t):
     payloads, _ = capture(t, t.file("a.bin", 100000))
     at = next(i for i, p in enumerate(payloads) if toi_sbn_esi(p) == (1, 0, 33))
     payloads[at] = payloads[at][:-1] + bytes([payloads[at][-1] ^ 1])
@@ -164,7 +166,7 @@ def test_a_full_disk_ends_the_receiver_with_a_clear_error(t):
 
 
 def start_pair(t, *args, size=30000001, rate="60Mbit/s"):
-    """A transfer of four seconds over the virtual wire, when it is well on its way."""
+    """Starts a transfer of four seconds over the virtual wire; returns when part of the file was received."""
     original, sock = t.file("a.bin", size), t.path("w.sock")
     tx = t.send("--port", f"vhost:{sock}", "--to", "239.77.0.1", "--no-huge", "--rate", rate,
                 *args, original)
@@ -175,6 +177,7 @@ def start_pair(t, *args, size=30000001, rate="60Mbit/s"):
     return original, tx, rx
 
 
+@exclusive
 def test_sigint_at_the_receiver_keeps_the_part_which_is_completed_later(t):
     original, tx, rx = start_pair(t)
     rx.signal(signal.SIGINT)
@@ -199,6 +202,7 @@ def test_sigint_at_the_receiver_keeps_the_part_which_is_completed_later(t):
     equal(os.listdir(t.path("in")), ["a.bin"], "files in the output directory")
 
 
+@exclusive
 def test_sigint_at_the_sender_ends_it_cleanly_and_the_receiver_too(t):
     for number in (signal.SIGINT, signal.SIGTERM):
         _, tx, rx = start_pair(t)
@@ -212,6 +216,7 @@ def test_sigint_at_the_sender_ends_it_cleanly_and_the_receiver_too(t):
             os.unlink(t.path("in", name))
 
 
+@exclusive
 def test_a_killed_receiver_is_replaced_by_a_new_one(t):
     original, tx, rx = start_pair(t)
     rx.kill()
@@ -225,6 +230,7 @@ def test_a_killed_receiver_is_replaced_by_a_new_one(t):
     equal(os.listdir(t.path("in")), ["a.bin"], "files in the output directory")
 
 
+@exclusive
 def test_a_killed_senders_socket_is_taken_over(t):
     original, tx, rx = start_pair(t)
     tx.kill()
@@ -235,7 +241,8 @@ def test_a_killed_senders_socket_is_taken_over(t):
     t.same(original, t.path("in", "a.bin"))
 
 
-def test_a_file_cut_short_while_it_is_sent_ends_in_a_clear_error(t):
+@exclusive
+def test_truncating_a_file_during_the_transfer_is_a_clear_error(t):
     original, tx, rx = start_pair(t)
     os.truncate(original, 4096)
     tx.ends_with(1, 20)
@@ -247,16 +254,17 @@ def test_a_file_cut_short_while_it_is_sent_ends_in_a_clear_error(t):
     check(not os.path.exists(t.path("in", "a.bin")), "a.bin was renamed")
 
 
+@exclusive
 def test_the_rate_is_kept(t):
-    """With a real-time priority, so that it is pagewire that is measured and not the machine's load;
-    waits at these rates are sleeps, it takes the CPU from nobody."""
+    """With real-time priority, so that the load of the machine does not count. At these rates the sender
+    sleeps between packets, so it blocks no other process."""
     t.need_root()
     t.need_tool("chrt")
     file = t.file("a.bin", 2500000)
     for rate, field, wanted in (("20Mbit/s", "rate_achieved_bps", 20e6),
                                 ("2kpps", "packets_per_s", 2e3)):
         rates = []
-        for _ in range(3):  # it may fall short, but never go beyond
+        for _ in range(3):  # a busy machine may be too slow, but never too fast
             p = t.spawn("chrt", "--fifo", "1", t.binary, "send", "--port", "null", "--to",
                         "239.77.0.1", "--no-huge", "--rate", rate, "--json", file).ends_with(0)
             rates.append(p.json[field])
@@ -267,7 +275,7 @@ def test_the_rate_is_kept(t):
         check(max(rates) > 0.95 * wanted, f"--rate {rate}: {field} {rates}")
 
 
-def test_loops_send_everything_again_and_the_receiver_takes_it_once(t):
+def test_loop_sends_everything_again_and_the_receiver_takes_it_once(t):
     original = t.file("a.bin", 3000001)
     payloads, tx = capture(t, "--loop", "3", original)
     equal((tx["passes"], tx["bytes"], tx["payload_bytes"]), (3, 3000001, 9000003), "sent")
@@ -278,7 +286,7 @@ def test_loops_send_everything_again_and_the_receiver_takes_it_once(t):
     t.same(original, t.path("in", "a.bin"))
 
 
-def test_a_second_pass_fills_what_the_first_has_lost(t):
+def test_a_second_pass_fills_what_the_first_lost(t):
     original = t.file("a.bin", 3000001)
     payloads, _ = capture(t, "--loop", "2", original)
     data = [p for p in payloads if toi_sbn_esi(p)[0]]
@@ -301,7 +309,7 @@ def test_a_carousel_runs_until_it_is_interrupted(t):
     equal(p.code, 0, "exit code")
 
 
-def test_a_carousel_that_is_interrupted_in_its_first_pass_says_so(t):
+def test_a_carousel_reports_an_interrupt_in_its_first_pass(t):
     p = t.send("--port", "null", "--to", "239.77.0.1", "--no-huge", "--loop", "0", "--rate",
                "1Mbit/s", t.file("a.bin", 2000000))
     time.sleep(1.5)

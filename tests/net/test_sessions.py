@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who is speaking: sessions are (source address, TSI), and nobody's word locks out or mixes with another's.
+"""Sessions are told apart by (source address, TSI); no session blocks another or mixes with it.
 
 The outcomes are those of docs/wire.md, "When announcements disagree"."""
 from __future__ import annotations
@@ -12,14 +12,16 @@ import flute
 from harness import Test, check, equal
 from session import Listener, Sender, entry, files_attribute, reason, states
 
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
+
 SIZE = 40500  # 41 symbols; the last one is short
 HALF = slice(0, 20)
 REST = slice(20, None)
-PAUSE = 0.15  # s; by then a receiver has read a table
+PAUSE = 0.15  # seconds in which the receiver reads a table
 
 
 def check_stray(t: Test, stray: list[bytes], source: str = "127.0.0.1") -> dict[str, Any]:
-    """The stray packets, then a whole session of TSI 7: it arrives."""
+    """Sends stray packets and then a whole session with TSI 7, which must arrive; returns the report."""
     data = os.urandom(SIZE)
     r = Listener(t)
     r.sender(source=source).send(stray)
@@ -30,25 +32,25 @@ def check_stray(t: Test, stray: list[bytes], source: str = "127.0.0.1") -> dict[
     return result
 
 
-def test_a_stray_data_packet_locks_nothing(t: Test) -> None:
+def test_a_stray_data_packet_does_not_block_a_session(t: Test) -> None:
     result = check_stray(t, [flute.packet(5, 0, 0, b"x" * 100, tsi=9)])
     equal(result["ignored"], [{"source": "127.0.0.1", "tsi": 9, "packets": 1}], "ignored")
 
 
-def test_a_stray_packet_of_each_kind_locks_nothing(t: Test) -> None:
+def test_a_stray_packet_of_any_kind_does_not_block_a_session(t: Test) -> None:
     xml = flute.fdt_xml([flute.file_entry("never.bin", 1, 5000)] * 20)
     check_stray(t, [flute.close_packet(9), flute.packet(5, 3, 3, b"", tsi=10),
                     flute.packet(5, 0, 0, b"x", tsi=11), b"\x10", b"",
                     flute.fdt_packets(xml, 3, symbol=500, tsi=12)[0]])
 
 
-def test_stray_packets_from_another_host_with_the_same_tsi_lock_nothing(t: Test) -> None:
+def test_stray_packets_of_another_host_with_the_same_tsi_do_not_block_a_session(t: Test) -> None:
     result = check_stray(t, [flute.packet(1, 0, i, b"x" * 1000, tsi=7) for i in range(10)],
                          "127.0.0.3")
     equal(result["ignored"], [{"source": "127.0.0.3", "tsi": 7, "packets": 10}], "ignored")
 
 
-def test_strangers_are_named_in_the_text(t: Test) -> None:
+def test_ignored_sessions_are_named_in_the_text_report(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t, as_text=True)
     r.sender(9, "127.0.0.2").send([flute.packet(5, 0, i, b"x", tsi=9) for i in range(3)])
@@ -60,13 +62,13 @@ def test_strangers_are_named_in_the_text(t: Test) -> None:
         check(word in lines[0], f"no {word!r} in {lines[0]}")
 
 
-def test_many_stray_sessions_lock_nothing(t: Test) -> None:
-    """More than a receiver remembers."""
+def test_many_stray_sessions_do_not_block_a_session(t: Test) -> None:
+    """More sessions than a receiver remembers."""
     result = check_stray(t, [flute.packet(1, 0, 0, b"x", tsi=100 + i) for i in range(200)])
     check(0 < len(result["ignored"]) <= 16, f"{len(result['ignored'])} sessions named")
 
 
-def test_tsi_and_source_narrow_what_is_taken(t: Test) -> None:
+def test_tsi_and_source_limit_the_accepted_sessions(t: Test) -> None:
     data, other = os.urandom(SIZE), os.urandom(SIZE)
     for args, tsi, source in ((("--tsi", "7"), 8, "127.0.0.1"),
                               (("--source", "127.0.0.1"), 7, "127.0.0.2")):
@@ -78,7 +80,7 @@ def test_tsi_and_source_narrow_what_is_taken(t: Test) -> None:
         equal(r.names(), ["mine.bin"], f"files with {args}")
         if tsi != 7:
             equal([(i["source"], i["tsi"]) for i in result["ignored"]], [(source, tsi)], "ignored")
-        else:  # the socket itself is deaf to other hosts
+        else:  # the socket does not accept packets of other hosts
             equal(result["port_counters"]["foreign"], 44, "packets of another host")
 
 
@@ -90,7 +92,7 @@ def interleave(r: Listener, a: Sender, b: Sender, toi: int, one: bytes, two: byt
     check(r.process.running, "it has ended")
 
 
-def test_two_senders_of_one_tsi_do_not_mix(t: Test) -> None:
+def test_two_senders_with_the_same_tsi_do_not_mix(t: Test) -> None:
     one, two = os.urandom(SIZE), os.urandom(SIZE)
     for digest in (True, False):
         r = Listener(t, out=f"in{digest}")
@@ -120,7 +122,7 @@ def test_two_sessions_of_one_sender_do_not_mix(t: Test) -> None:
     r.holds("two.bin", two)
 
 
-def test_two_senders_of_one_name_leave_one_content_and_exit_3(t: Test) -> None:
+def test_two_senders_of_the_same_name_leave_one_content_and_exit_code_3(t: Test) -> None:
     one, two = os.urandom(SIZE), os.urandom(SIZE)
     for digest in (True, False):
         r = Listener(t, out=f"in{digest}")
@@ -180,25 +182,25 @@ def check_restart(t: Test, tsi: int, toi: int, changed: bool, digest: bool, out:
         equal(states(result), {"a.bin": sorted(want)}, f"{tsi=} {toi=} {changed=} {digest=}")
 
 
-def test_a_sender_that_starts_again_goes_on_with_the_file(t: Test) -> None:
+def test_a_restarted_sender_continues_the_file(t: Test) -> None:
     for i, (tsi, toi) in enumerate(((1, 1), (1, 2), (2, 1), (70000, 9))):
         check_restart(t, tsi, toi, False, True, f"in{i}")
 
 
-def test_a_sender_that_starts_again_with_a_changed_file_leaves_the_new_one(t: Test) -> None:
+def test_a_restarted_sender_with_a_changed_file_leaves_the_new_one(t: Test) -> None:
     for i, (tsi, toi, digest) in enumerate(((1, 1, True), (1, 2, True), (2, 1, True),
                                             (2, 7, True))):
         check_restart(t, tsi, toi, True, digest, f"in{i}")
 
 
-def test_a_changed_file_arrives_when_its_symbols_follow_its_table_at_once(t: Test) -> None:
-    """No pause in which the receiver could read the table: its order among the packets counts."""
+def test_a_changed_file_arrives_when_its_symbols_directly_follow_its_table(t: Test) -> None:
+    """The receiver has no time to read the table before the symbols come; their order must count."""
     for i, (tsi, toi) in enumerate(((1, 1), (1, 2))):
         check_restart(t, tsi, toi, True, True, f"in{i}", pause=0)
 
 
-def test_a_new_name_for_a_toi_takes_the_symbols_that_follow_it_at_once(t: Test) -> None:
-    """They are not the old name's any more."""
+def test_symbols_directly_after_a_new_name_for_a_toi_belong_to_the_new_name(t: Test) -> None:
+    """The symbols after the table are not placed in the old file."""
     old, new = os.urandom(SIZE), os.urandom(SIZE)
     for i in range(3):
         r = Listener(t, out=f"in{i}")
@@ -213,12 +215,12 @@ def test_a_new_name_for_a_toi_takes_the_symbols_that_follow_it_at_once(t: Test) 
         r.lacks("old.bin")
         missing = [m for f in r.manifest()["files"] if f["name"] == "old.bin" for m in f["missing"]]
         check(missing in ([[20000, SIZE]], [[0, SIZE]]), f"what old.bin lacks: {missing}")
-        if missing[0][0]:  # it was open when it was superseded
+        if missing[0][0]:  # old.bin was open when it was superseded
             with open(os.path.join(r.out, "old.bin.part"), "rb") as f:
                 check(f.read(20000) == old[:20000], "the part of old.bin")
 
 
-def test_what_is_there_of_a_restarted_senders_file_is_not_needed_again(t: Test) -> None:
+def test_a_restarted_sender_need_not_repeat_what_was_received(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     first, again = r.sender(1), r.sender(2)
@@ -270,7 +272,7 @@ def test_a_new_name_for_a_toi_supersedes_the_old_one(t: Test) -> None:
     check("contradicts" in r.err, f"the conflict is not said: {r.err}")
 
 
-def test_an_older_announcement_that_comes_again_goes_on_where_it_was(t: Test) -> None:
+def test_an_older_announcement_that_returns_continues_where_it_was(t: Test) -> None:
     data, other = os.urandom(SIZE), os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -289,8 +291,8 @@ def test_an_older_announcement_that_comes_again_goes_on_where_it_was(t: Test) ->
     equal(states(result), {"a.bin": ["complete", "superseded"]}, "states")
 
 
-def test_without_a_digest_an_older_announcement_starts_from_nothing(t: Test) -> None:
-    """Its symbols cannot be told from those of the other content."""
+def test_without_a_digest_an_older_announcement_starts_again(t: Test) -> None:
+    """Its symbols cannot be distinguished from those of the other content."""
     data, other = os.urandom(SIZE), os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -311,7 +313,7 @@ def test_without_a_digest_an_older_announcement_starts_from_nothing(t: Test) -> 
     check(SIZE - 20000 in have, f"bytes that it has: {have}")
 
 
-def test_the_same_table_again_and_again_changes_nothing(t: Test) -> None:
+def test_repeating_the_same_table_changes_nothing(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -359,7 +361,7 @@ def test_a_digest_that_comes_before_the_last_symbol_is_checked(t: Test) -> None:
     r.lacks("a.bin")
 
 
-def test_a_finished_name_is_replaced_only_by_force(t: Test) -> None:
+def test_a_complete_file_is_replaced_only_with_force(t: Test) -> None:
     old, new = os.urandom(SIZE), os.urandom(SIZE)
     for args, code, kept in (((), 3, old), (("--force",), 0, new)):
         r = Listener(t, *args, out=f"in{code}")
@@ -377,7 +379,7 @@ def test_a_finished_name_is_replaced_only_by_force(t: Test) -> None:
             check("--force" in reason(result, "a.bin"), f"{result['files']}")
 
 
-def test_a_name_with_too_many_contents_ends_in_a_sentence(t: Test) -> None:
+def test_a_name_with_too_many_contents_is_refused_with_the_reason(t: Test) -> None:
     contents = [os.urandom(3000) for _ in range(12)]
     r = Listener(t)
     s = r.sender()
@@ -437,8 +439,8 @@ def test_two_close_packets_end_a_session_that_lacks_symbols(t: Test) -> None:
     equal(r.manifest()["files"][0]["missing"], [[3000, 4000]], "missing ranges")
 
 
-def test_a_close_that_comes_right_behind_a_short_session_counts(t: Test) -> None:
-    """Though the receiver has not read the session's table yet."""
+def test_a_close_packet_directly_after_a_short_session_counts(t: Test) -> None:
+    """The receiver may not have read the session's table yet."""
     data = os.urandom(SIZE)
     for i in range(3):
         r = Listener(t, out=f"in{i}", timeout="20s")
@@ -509,7 +511,7 @@ def test_the_next_pass_repairs_a_file_whose_digest_differed(t: Test) -> None:
         equal(r.names(), ["a.bin"], "files")
 
 
-def test_a_file_whose_digest_differs_is_named_and_wholly_missing(t: Test) -> None:
+def test_a_file_whose_digest_differs_is_listed_as_missing_entirely(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files that go through a ring of memory, over the virtual wire."""
+"""Streamed files: sent through a ring of memory, over the virtual wire."""
 import ctypes
 import json
 import mmap
@@ -14,7 +14,7 @@ MIB = 1 << 20
 
 
 def cached_bytes(path):
-    """What of the file lies in the page cache: mincore(2)."""
+    """How many bytes of the file are in the page cache: mincore(2)."""
     size = os.path.getsize(path)
     libc = ctypes.CDLL(None, use_errno=True)
     with open(path, "rb") as f, mmap.mmap(f.fileno(), size, mmap.MAP_PRIVATE) as m:
@@ -63,7 +63,7 @@ def test_files_of_all_sizes_are_streamed_and_read_again_for_each_pass(t):
     equal(again.json["payload_bytes"], 3 * tx["payload_bytes"], "bytes of three passes")
 
 
-def test_what_a_stage_has_no_memory_for_is_streamed_unasked(t):
+def test_a_file_that_is_too_large_to_stage_is_streamed(t):
     t.need_hugepages()
     sent = t.file("a.bin", 48 * MIB)
     tx, rx = virtio_user_to_vhost(t, [sent], ("--memory", "96MiB", "--stream-memory", "16MiB"))
@@ -90,7 +90,7 @@ def test_a_repair_reads_only_what_is_missing(t):
     equal(tx.json["payload_bytes"], 1440 + 1440 + 60 * MIB % 1440, "bytes sent")
 
 
-def test_a_file_truncated_while_it_is_streamed_ends_with_its_name(t):
+def test_truncating_a_streamed_file_is_an_error_that_names_it(t):
     sent = sparse_file(t, "a.bin", 1024 * MIB)
     tx = t.send("--port", "null", "--to", "239.77.0.1", "--pages", "stream", "--stream-memory",
                 "16MiB", "--no-huge", "--rate", "200Mbit/s", "--progress", sent)
@@ -100,7 +100,7 @@ def test_a_file_truncated_while_it_is_streamed_ends_with_its_name(t):
     check("a.bin" in tx.err and "truncated" in tx.err, f"said nothing of it: {tx.describe()}")
 
 
-def test_a_file_system_without_o_direct_is_read_with_a_copy_that_is_said(t):
+def test_without_o_direct_a_file_is_read_with_one_reported_copy(t):
     sent = os.path.join(t.tmpfs("shm", "8m"), "a.bin")
     with open(sent, "wb") as f:
         f.write(os.urandom(3000001))
@@ -112,7 +112,7 @@ def test_a_file_system_without_o_direct_is_read_with_a_copy_that_is_said(t):
 
 
 def disk_of_its_own(t, name, mib):
-    """A file system that can be frozen without anybody else waiting."""
+    """Mounts a private file system, which can be frozen without blocking other processes."""
     t.need_root()
     image, mount = sparse_file(t, f"{name}.img", mib * MIB), t.mkdir(name)
     for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, mount]):
@@ -124,7 +124,7 @@ def disk_of_its_own(t, name, mib):
 
 
 @long
-def test_a_disk_that_takes_nothing_is_reported_and_waited_for(t):
+def test_a_disk_that_hangs_is_reported_and_waited_for(t):
     t.need_hugepages()
     sent, disk = t.file("a.bin", 300 * MIB + 777), disk_of_its_own(t, "disk", 600)
     sock = t.path("w.sock")

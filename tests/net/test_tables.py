@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""File tables as the standards allow them, and with faults: one bad entry costs that file and no other.
+"""File tables as the standards allow them, and with errors: a bad entry affects that file only.
 
 The rules are those of docs/wire.md, "The file table" and "Names"; RFC 6726, RFC 5775, 3GPP TS 26.346."""
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import flute
 from harness import Test, check, equal
 from session import Entry, Listener, entry, reason, sha, states
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 SIZE = 10500  # 11 symbols; the last one is short
 FTI = (SIZE, 1000, 64)
@@ -30,7 +32,7 @@ def bare(**attributes: Any) -> Entry:
 
 def with_entries(t: Test, entries: list[Entry], code: int, out: str, **more: Any
                  ) -> tuple[Listener, dict[str, Any]]:
-    """A table of these and a good one, before and after which they stand; the good file arrives."""
+    """Sends a table of these entries, with a good one in the middle; the good file must arrive."""
     r = Listener(t, out=out)
     s = r.sender()
     about, data = good()
@@ -97,7 +99,7 @@ def test_entries_without_a_name_cost_no_other_file(t: Test) -> None:
 
 
 def test_many_bad_entries_around_good_ones(t: Test) -> None:
-    bad = []
+    bad: list[Entry] = []
     for i, (what, attributes) in enumerate(BAD.items()):
         if "TOI" not in what:
             bad.append({**attributes, "TOI": i + 1, "Content-Location": f"bad{i}"})
@@ -107,7 +109,7 @@ def test_many_bad_entries_around_good_ones(t: Test) -> None:
 
 
 def test_symbols_are_described_by_the_data_packets(t: Test) -> None:
-    """EXT_FTI, where the table does not say it (RFC 6726 section 5)."""
+    """By EXT_FTI, where the table has no FEC parameters (RFC 6726 section 5)."""
     data = os.urandom(SIZE)
     for i, about in enumerate((
             bare(Content_Location="a.bin", TOI=1, Content_Length=SIZE),
@@ -133,7 +135,7 @@ def test_symbols_are_described_by_the_data_packets(t: Test) -> None:
 
 
 def test_one_packet_with_ext_fti_among_others_is_enough(t: Test) -> None:
-    """The packets before it cannot be placed, so they come in a second pass."""
+    """The packets before it cannot be placed; a second pass brings them again."""
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -149,7 +151,7 @@ def test_one_packet_with_ext_fti_among_others_is_enough(t: Test) -> None:
     r.holds("a.bin", data)
 
 
-def test_a_file_that_nobody_describes_is_refused_with_the_reason(t: Test) -> None:
+def test_a_file_without_fec_parameters_is_refused_with_the_reason(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -162,7 +164,7 @@ def test_a_file_that_nobody_describes_is_refused_with_the_reason(t: Test) -> Non
     check(result["counters"]["unknown_toi"] > 0, "its packets are not counted")
 
 
-def test_ext_fti_that_contradicts_the_table_does_not_spoil_the_file(t: Test) -> None:
+def test_ext_fti_that_contradicts_the_table_does_not_damage_the_file(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -185,7 +187,7 @@ PACKERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "wrapped deflate": (2, zlib.compress), "gzip": (3, gzip.compress)}
 
 
-def test_a_packed_table_is_read(t: Test) -> None:
+def test_a_compressed_table_is_read(t: Test) -> None:
     for name, (algorithm, pack) in PACKERS.items():
         for count in (1, 60):  # one packet, and several
             r = Listener(t, out=f"in-{name}-{count}")
@@ -200,7 +202,7 @@ def test_a_packed_table_is_read(t: Test) -> None:
             r.holds("good.bin", data)
 
 
-def test_a_packed_table_that_cannot_be_read_is_named(t: Test) -> None:
+def test_a_compressed_table_that_cannot_be_read_is_reported(t: Test) -> None:
     xml = flute.fdt_xml([flute.file_entry("never.bin", 1, 10)])
     bomb = gzip.compress(flute.fdt_xml([], extra=" " * (64 << 20)))
     bad = {"cut": (3, gzip.compress(xml)[:-9]), "gzip as zlib": (1, gzip.compress(xml)),
@@ -223,7 +225,7 @@ def test_a_packed_table_that_cannot_be_read_is_named(t: Test) -> None:
         check("FDT instance 7" in r.err or "FLUTE" in r.err, f"{what} is not named: {r.err}")
 
 
-def test_a_bad_table_alone_is_not_silent(t: Test) -> None:
+def test_a_bad_table_alone_is_reported(t: Test) -> None:
     r = Listener(t, as_text=True)
     s = r.sender()
     s.xml(gzip.compress(b"<html/>"), cenc=3)
@@ -236,7 +238,7 @@ def encoded(name: str, data: bytes, **more: Any) -> Entry:
     return {**flute.file_entry(name, 1, len(data), symbol=100), **more}
 
 
-def test_an_encoded_file_is_never_handed_out_as_if_it_were_plain(t: Test) -> None:
+def test_a_file_with_content_encoding_is_refused(t: Test) -> None:
     """Encodings of the File, and those that it inherits from the FDT-Instance."""
     packed = gzip.compress(b"hello, world\n" * 800)
     for i, (instance, file) in enumerate((("gzip", None), ("x-gzip", None), ("GZIP", None),
@@ -246,7 +248,7 @@ def test_an_encoded_file_is_never_handed_out_as_if_it_were_plain(t: Test) -> Non
         r = Listener(t, out=f"in{i}")
         s = r.sender()
         about = encoded("t.txt", packed, **({} if file is None else {"Content-Encoding": file}))
-        if i % 2:  # two lengths are in order here
+        if i % 2:  # Content-Length and Transfer-Length may differ here
             about["Content-Length"] = 13 * 800
         s.table([about], complete=True,
                 attributes="" if instance is None else f'Content-Encoding="{instance}"')
@@ -257,7 +259,7 @@ def test_an_encoded_file_is_never_handed_out_as_if_it_were_plain(t: Test) -> Non
         check("Content-Encoding" in reason(result, "t.txt"), f"{result['files']}")
 
 
-def test_identity_is_no_encoding(t: Test) -> None:
+def test_content_encoding_identity_is_accepted(t: Test) -> None:
     data = os.urandom(SIZE)
     for i, (instance, file) in enumerate((("identity", None), ("gzip", "identity"),
                                           (None, "IDENTITY"), ("", None), (None, ""))):
@@ -295,7 +297,7 @@ def test_a_file_inherits_its_symbols_from_the_instance(t: Test) -> None:
         r.holds(name, data)
 
 
-def test_a_bad_attribute_of_the_instance_is_that_of_its_heirs_alone(t: Test) -> None:
+def test_a_bad_attribute_of_the_instance_affects_only_files_that_inherit_it(t: Test) -> None:
     _, result = with_entries(t, [bare(Content_Location="bad", TOI=1, Content_Length=10)], 3, "in",
                              attributes='FEC-OTI-Encoding-Symbol-Length="many"')
     equal(states(result), {"good.bin": ["complete"], "bad": ["refused"]}, "states")
@@ -309,7 +311,7 @@ UNSAFE = ("http://h/../up", "file:///../../up", "/etc/passwd", "//h/x", "a//b", 
           "http://h/a/../../up", "http://h/%2e%2e/up", "http%3A//h/x", "x/..")
 
 
-def test_absolute_uris_have_a_name_below_the_output_directory(t: Test) -> None:
+def test_absolute_uris_become_names_below_the_output_directory(t: Test) -> None:
     contents = {uri: os.urandom(700) for uri in URIS}
     r = Listener(t)
     s = r.sender()
@@ -323,7 +325,7 @@ def test_absolute_uris_have_a_name_below_the_output_directory(t: Test) -> None:
     equal(r.names(), sorted(URIS.values()), "files")
 
 
-def test_uris_that_lead_out_of_the_output_directory_are_refused(t: Test) -> None:
+def test_uris_outside_the_output_directory_are_refused(t: Test) -> None:
     r = Listener(t, out="deep/er/in")
     s = r.sender()
     about, data = good()
@@ -342,7 +344,7 @@ def test_uris_that_lead_out_of_the_output_directory_are_refused(t: Test) -> None
     equal(sorted(set(found) - {"pagewire-gaps.json"}), ["good.bin"], "files anywhere")
 
 
-def test_one_name_by_two_uris_is_one_file(t: Test) -> None:
+def test_two_uris_of_the_same_name_are_one_file(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -371,7 +373,7 @@ def test_the_last_symbol_may_be_padded(t: Test) -> None:
         equal(result["bytes"], size, "bytes")
 
 
-def test_symbols_of_any_other_length_are_not_taken(t: Test) -> None:
+def test_symbols_of_a_wrong_length_are_not_placed(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -387,7 +389,7 @@ def test_symbols_of_any_other_length_are_not_taken(t: Test) -> None:
 
 
 def test_a_packet_may_carry_several_symbols(t: Test) -> None:
-    """RFC 5775 section 2.3: consecutive ones of one block."""
+    """Consecutive symbols of one block (RFC 5775 section 2.3)."""
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -404,7 +406,7 @@ def test_a_packet_may_carry_several_symbols(t: Test) -> None:
     r.holds("a.bin", data)
 
 
-def test_white_space_comments_and_other_elements_are_passed_over(t: Test) -> None:
+def test_white_space_comments_and_other_elements_are_ignored(t: Test) -> None:
     data = os.urandom(SIZE)
     digest = sha(data)
     fec = (' FEC-OTI-FEC-Encoding-ID="\n0 " FEC-OTI-Maximum-Source-Block-Length=" 64\t" '

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a receiver tells: each cause once, with its mend; loss on the path apart from what is missing at the end."""
+"""The reports of a receiver: each cause once, with its fix; loss on the path and missing bytes separately."""
 from __future__ import annotations
 
 import os
@@ -8,8 +8,10 @@ import signal
 import time
 
 import flute
-from harness import Test, check, equal
+from harness import Test, check, equal, exclusive
 from session import Listener, entry, states
+
+CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 SIZE = 100500  # 101 symbols; the last one is short
 N = 101
@@ -19,8 +21,9 @@ def sentences(text: str, word: str) -> list[str]:
     return [line for line in text.splitlines() if word in line]
 
 
-def test_frames_longer_than_the_mtu_arrive_or_are_named(t: Test) -> None:
-    """A sender of --mtu 9000 and a receiver without, over the virtual wire."""
+@exclusive
+def test_frames_longer_than_the_mtu_arrive_or_are_reported(t: Test) -> None:
+    """A sender with --mtu 9000 and a receiver without, over the virtual wire."""
     original, sock = t.file("a.bin", 2000001), t.path("w.sock")
     tx = t.send("--port", f"vhost:{sock}", "--to", "239.77.0.1", "--no-huge", "--mtu", "9000", "--lead",
                 "500ms", "--rate", "500Mbit/s", original)
@@ -37,7 +40,7 @@ def test_frames_longer_than_the_mtu_arrive_or_are_named(t: Test) -> None:
     check(re.search(r"[1-9]\d* frames were longer than 1500 bytes", told[0]) is not None, told[0])
 
 
-def test_loss_on_the_path_is_told_though_a_later_pass_filled_it(t: Test) -> None:
+def test_loss_on_the_path_is_reported_even_if_a_later_pass_filled_it(t: Test) -> None:
     data = os.urandom(SIZE)
     for as_text in (False, True):
         r = Listener(t, out=f"in{as_text}", as_text=as_text)
@@ -62,7 +65,7 @@ def test_loss_on_the_path_is_told_though_a_later_pass_filled_it(t: Test) -> None
         r.holds("a.bin", data)
 
 
-def test_a_session_without_loss_has_none(t: Test) -> None:
+def test_a_session_without_loss_reports_none(t: Test) -> None:
     data = os.urandom(SIZE)
     for passes in (1, 3):
         r = Listener(t, out=f"in{passes}")
@@ -75,7 +78,7 @@ def test_a_session_without_loss_has_none(t: Test) -> None:
         equal(r.end(0)["loss"], 0.0, f"loss in {passes} passes")
 
 
-def test_what_is_missing_at_the_end_is_bytes_never_rounded_away(t: Test) -> None:
+def test_missing_bytes_are_reported_without_rounding_to_zero(t: Test) -> None:
     data = os.urandom(9 << 20)  # 9.00 MiB of 9.00 MiB, when rounded
     r = Listener(t, as_text=True)
     s = r.sender()
@@ -91,7 +94,7 @@ def test_what_is_missing_at_the_end_is_bytes_never_rounded_away(t: Test) -> None
     check(found is not None and 0.0 < float(found[1]) < 0.5, out)
 
 
-def test_what_no_packet_of_came_is_missing_too(t: Test) -> None:
+def test_a_file_without_any_packet_is_reported_as_missing(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t)
     s = r.sender()
@@ -105,8 +108,8 @@ def test_what_no_packet_of_came_is_missing_too(t: Test) -> None:
           {"a.bin": [[SIZE - 500, SIZE]], "never.bin": [[0, SIZE]]}, "the manifest")
 
 
-def test_an_overflow_of_the_socket_is_named_with_the_rate_that_fits(t: Test) -> None:
-    """The receiver stands still while three times its buffer comes."""
+def test_an_overflow_of_the_socket_is_reported_with_a_rate_that_fits(t: Test) -> None:
+    """The receiver is stopped while packets for three times its buffer come."""
     data = os.urandom(3000 * 1000)
     for as_text in (True, False):
         r = Listener(t, "--rcvbuf", "128KiB", out=f"in{as_text}", as_text=as_text)
@@ -158,17 +161,18 @@ def test_a_file_without_a_digest_is_unverified(t: Test) -> None:
             r.holds("plain.bin", data)
 
 
-def test_with_digests_require_digest_is_content(t: Test) -> None:
+def test_require_digest_accepts_files_with_a_digest(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t, "--require-digest")
     r.sender().whole("a.bin", data)
     equal(r.end(0)["files_unverified"], 0, "files_unverified")
 
 
-def test_each_reason_why_nothing_moved_is_told(t: Test) -> None:
+def test_each_reason_for_receiving_nothing_is_reported(t: Test) -> None:
     data = os.urandom(SIZE)
-    cases = {"no packet came": [], "file table (FDT)": flute.data_packets(1, data),
-             "not FLUTE": [b"hello"] * 5, "cannot be used": flute.fdt_packets(b"<html/>")}
+    cases: dict[str, list[bytes]] = {
+        "no packet came": [], "file table (FDT)": flute.data_packets(1, data),
+        "not FLUTE": [b"hello"] * 5, "cannot be used": flute.fdt_packets(b"<html/>")}
     for i, (words, packets) in enumerate(cases.items()):
         r = Listener(t, out=f"in{i}", as_text=True, timeout="300ms")
         r.sender().send(packets)
@@ -177,7 +181,7 @@ def test_each_reason_why_nothing_moved_is_told(t: Test) -> None:
         check("received 0 of 0 files" in out, out)
 
 
-def test_packets_that_contradict_the_table_are_told(t: Test) -> None:
+def test_packets_that_contradict_the_table_are_reported(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t, as_text=True)
     s = r.sender()
@@ -191,7 +195,7 @@ def test_packets_that_contradict_the_table_are_told(t: Test) -> None:
     check(len(told) == 1 and "3 packets" in told[0], r.err)
 
 
-def test_ignored_sessions_beyond_a_few_are_summed_up(t: Test) -> None:
+def test_more_than_five_ignored_sessions_are_summed_up(t: Test) -> None:
     data = os.urandom(SIZE)
     r = Listener(t, as_text=True)
     r.sender().send(flute.packet(1, 0, 0, b"x", tsi=100 + i) for i in range(10))
@@ -202,7 +206,7 @@ def test_ignored_sessions_beyond_a_few_are_summed_up(t: Test) -> None:
     check("5 more sessions" in told[-1], told[-1])
 
 
-def test_a_carousel_cut_short_in_its_first_pass_says_so(t: Test) -> None:
+def test_a_signal_in_the_first_pass_of_a_carousel_is_reported(t: Test) -> None:
     file = t.file("a.bin", 2000000)
     for number, name in ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")):
         p = t.start("send", file, "--port", "null", "--to", "239.77.0.1", "--no-huge", "--loop", "0",

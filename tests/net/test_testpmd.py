@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""dpdk-testpmd at the other end of the virtual wire: somebody else's counters and packets."""
+"""dpdk-testpmd at the other end of the virtual wire: its counters, and its packets."""
 import os
 import re
 import subprocess
@@ -9,7 +9,7 @@ from harness import check, equal, poll_until
 
 
 class Testpmd:
-    """Interactive, through a pipe; what a command has printed tells that it is done."""
+    """Controls testpmd through a pipe. The output of a command shows that the command is done."""
 
     def __init__(self, t, vdev, mode):
         t.need_tool("dpdk-testpmd")
@@ -50,7 +50,7 @@ class Testpmd:
         return int(re.findall(name + r": +(\d+)", self.p.out)[-1])
 
     def rx_packets(self):
-        """When no more come."""
+        """RX-packets, read until the number does not grow."""
         last = -1
         for _ in range(50):
             now = self.counter("RX-packets")
@@ -83,11 +83,11 @@ def test_testpmd_on_vhost_counts_what_virtio_user_sent(t):
 
 
 def test_garbage_of_testpmd_is_foreign_and_does_no_harm(t):
-    """Its txonly mode sends UDP of its own, faster than anybody: to other addresses and ports."""
+    """Its txonly mode sends UDP packets to other addresses and ports, at full speed."""
     sock, out = t.path("w.sock"), t.mkdir("in")
     with Testpmd(t, f"net_vhost0,iface={sock}", "txonly") as peer:
         rx = t.recv("--port", f"virtio-user:{sock}", "--listen", "239.77.0.1:4001", "--out", out,
-                    "--timeout", "3s")
+                    "--timeout", "2s")
         poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the receiver")
         peer.start()
         rx.ends_with(3)
@@ -98,10 +98,10 @@ def test_garbage_of_testpmd_is_foreign_and_does_no_harm(t):
 
 
 def test_garbage_on_our_port_is_malformed_and_does_no_harm(t):
-    """Without --listen every UDP packet is looked at: these have zeros for an ALC header."""
+    """Without --listen every UDP packet is parsed. Those of testpmd have zeros in place of an ALC header."""
     sock, out = t.path("w.sock"), t.mkdir("in")
     with Testpmd(t, f"net_vhost0,iface={sock}", "txonly") as peer:
-        rx = t.recv("--port", f"virtio-user:{sock}", "--out", out, "--timeout", "3s")
+        rx = t.recv("--port", f"virtio-user:{sock}", "--out", out, "--timeout", "2s")
         poll_until(lambda: "receiving on" in rx.err or not rx.running, 20, "the receiver")
         peer.do("set txpkts 60,40", "testpmd>")
         peer.start()

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Unicast without --to-mac: ARP and neighbour discovery, asked and answered by pagewire itself."""
+"""Unicast without --to-mac: ARP and neighbour discovery, by pagewire itself."""
 import os
 
 from harness import check, equal, once, poll_until
 
 
-def unicast(t, address, elsewhere=None, vlan=()):
-    """A session to `address` over vhost; the receiver answers for it, or for `elsewhere`."""
+def unicast(t, address, elsewhere=None, vlan=(), timeout="8s"):
+    """Starts a session to `address` over vhost; the receiver answers for that address, or for `elsewhere`."""
     sock, original, out = t.path("w.sock"), t.file("a.bin", 300001), t.mkdir("in")
     tx = t.send("--port", f"vhost:{sock}", "--to", address, *vlan, original)
     rx = t.recv("--port", f"virtio-user:{sock}", "--listen", elsewhere or address, "--out", out,
-                "--timeout", "8s")
+                "--timeout", timeout)
     return original, tx, rx
 
 
@@ -37,9 +37,9 @@ def test_arp_works_inside_a_vlan(t):
 
 
 @once
-def test_a_receiver_of_another_address_does_not_answer(t):
+def test_a_receiver_with_another_address_does_not_answer(t):
     t.need_hugepages()
-    _, tx, rx = unicast(t, "10.1.2.3:4001", elsewhere="10.1.2.4:4001")
+    _, tx, rx = unicast(t, "10.1.2.3:4001", elsewhere="10.1.2.4:4001", timeout="6s")
     tx.ends_with(1)
     rx.ends_with(3)
     lines = [line for line in tx.err.splitlines() if "error" in line]
@@ -48,7 +48,7 @@ def test_a_receiver_of_another_address_does_not_answer(t):
     equal(os.listdir(t.path("in")), [], "files received")
 
 
-def test_a_given_mac_is_not_asked_for(t):
+def test_with_to_mac_no_arp_request_is_sent(t):
     t.need_hugepages()
     sock, original, out = t.path("w.sock"), t.file("a.bin", 300001), t.mkdir("in")
     tx = t.send("--port", f"vhost:{sock}", "--to", "10.1.2.3", "--to-mac", "02:00:00:00:00:07",
@@ -70,7 +70,7 @@ def test_packets_to_another_address_or_port_are_foreign(t):
         tx.ends_with(0)
         rx.ends_with(3)
         equal((rx.json["packets"], rx.json["files_known"]), (0, 0), "packets, files")
-        # the last table may come when the receiver has looked for the last time
+        # the last table may come after the receiver's last poll
         check(rx.json["port_counters"]["foreign"] >= 7, f"{rx.json['port_counters']} of {to}")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The virtual wire: vhost and virtio-user, both ways, with every way to get at the file's pages."""
+"""The virtual wire: vhost and virtio-user, in both directions, with every provider of pages."""
 import os
 
 from harness import Skip, check, equal, once
@@ -27,7 +27,7 @@ def check_arrived(t, files, tx, rx):
     equal(rx["files_good"], len(files), "files_good")
     equal(rx["bytes"], sum(os.path.getsize(f) for f in files), "bytes received")
     equal(tx["bytes"], rx["bytes"], "bytes sent")
-    # the sender's last tables come when a receiver that has everything may be gone already
+    # a receiver that has everything may end before the sender's last tables come
     check(rx["packets"] <= tx["packets"], f"{rx['packets']} of {tx['packets']} packets came")
     equal(rx["counters"]["duplicates"], 0, "duplicates")
     equal(rx["loss"], 0.0, "loss")
@@ -51,7 +51,7 @@ def test_two_queues_send_each_symbol_once_both_ways(t):
     files = files_of_all_sizes(t)
     two = ("--queues", "2", "--queue-size", "256")
     one_cpu = ("--core", str(min(os.sched_getaffinity(0))))  # for both of the receiver's threads
-    # a large one that is dealt to both lanes, and small ones in one group with it
+    # a large file, which both lanes send, and small files in the same group
     for way, more in (vhost_to_virtio_user, ()), (virtio_user_to_vhost, one_cpu):
         tx, rx = way(t, files, two, two + ("--force", *more))
         check_arrived(t, files, tx, rx)
@@ -97,7 +97,7 @@ def test_virtio_user_sends_all_sizes_from_a_stage(t):
     equal(tx["cpu_copies_per_byte"], float(tx["page_in_copies"]), "cpu_copies_per_byte")
 
 
-def test_virtio_user_stages_a_file_that_lies_on_huge_pages(t):
+def test_virtio_user_stages_a_file_on_huge_pages(t):
     t.need_hugepages()
     original = t.file("a.bin", 3000001)
     tx, rx = virtio_user_to_vhost(t, [t.stage(original)])
@@ -116,12 +116,12 @@ def check_refused(t, pages, file):
     equal(p.out, "", "stdout")
 
 
-def test_virtio_user_refuses_huge_files_in_place_and_says_why(t):
+def test_virtio_user_refuses_huge_files_in_place_with_the_reason(t):
     t.need_hugepages()
     check_refused(t, "hugefile", t.stage(t.file("a.bin", 100000)))
 
 
-def test_virtio_user_refuses_the_page_cache_and_says_why(t):
+def test_virtio_user_refuses_the_page_cache_with_the_reason(t):
     check_refused(t, "pagecache", t.file("a.bin", 100000))
 
 
@@ -137,7 +137,7 @@ def test_both_ways_work_without_huge_pages(t):
 
 
 def tree(t):
-    """150 files and names that need care: in a URI, in XML, in a shell, in a format string."""
+    """150 files, with names that need quoting in URIs, XML, shells or format strings."""
     odd = ("two words", "#hash", "100%", "%41%00", "naïve", "文件", "a&b<c>'\"", "q?x=1", "co:lon",
            "-dash", "semi;colon", "back\\slash", ".hidden", "trailing ", "%s%n", "~", "emoji 🦀")
     for i in range(150 - 2 * len(odd)):
@@ -159,7 +159,7 @@ def test_a_tree_of_150_files_arrives_with_its_names(t):
     equal(found, 150, "files in the output directory")
 
 
-def test_a_symbol_length_of_ones_own_and_jumbo_frames_arrive(t):
+def test_a_chosen_symbol_length_and_jumbo_frames_arrive(t):
     t.need_hugepages()
     files = [t.file("a.bin", 3000001)]
     tx, rx = vhost_to_virtio_user(t, files, ("--symbol", "1000"))
@@ -187,7 +187,7 @@ def test_sha_256_md5_ipv6_and_vlan_arrive_in_one_session(t):
     check(tx.json["cpu_reads_per_byte"] >= 1.0, "IPv6 checksums in software read every byte")
 
 
-def test_the_profile_of_the_virtual_wire_works(t):
+def test_the_virtual_wire_configuration_works(t):
     t.need_hugepages()
     shipped = os.path.join(os.path.dirname(__file__), "..", "..", "config", "virtual-wire.ini")
     with open(shipped, encoding="utf-8") as f:
@@ -207,7 +207,7 @@ def test_the_profile_of_the_virtual_wire_works(t):
 
 @once
 def test_a_file_beyond_4_gib_arrives_whole(t):
-    """Sparse, on tmpfs: no disk is to wait for; offsets beyond 32 bits are the point."""
+    """Offsets beyond 32 bits. The file is sparse and on tmpfs, so that no disk is waited for."""
     t.need_hugepages()
     size = (4 << 30) + 12345
     if t.memory_available() < size + (2 << 30):

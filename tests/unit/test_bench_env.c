@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "bench/env.h"
+#include "bench/envnic.h"
 #include "sysfix.h"
 
 static int setup(void **state)
@@ -50,7 +51,7 @@ static void a_host_that_tells_nothing_is_unknown(void **state)
 	struct pw_env env;
 	size_t i;
 
-	pw_env_read(&env, f->dir, NULL, "");
+	pw_env_read(&env, f->dir, "");
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		assert_item(&env, keys[i], "");
 	assert_null(pw_env_get(&env, "nic"));
@@ -79,7 +80,7 @@ static void files_of_the_host_are_read_below_the_root(void **state)
 		"BOOT_IMAGE=/x root=/dev/secret mitigations=off isolcpus=2-3 isolcpusx=1 nosmt");
 	sysfix_hugepages(f, -1, 2048, 512, 100, 10);
 	sysfix_hugepages(f, -1, 1048576, 4, 4, 0);
-	pw_env_read(&env, f->dir, NULL, "DPDK 22.11.11");
+	pw_env_read(&env, f->dir, "DPDK 22.11.11");
 	assert_item(&env, "kernel", "6.1.0-99-test");
 	assert_item(&env, "distribution", "Test Linux 1 (one)");
 	assert_item(&env, "cpu_model", "Test CPU @ 3 GHz");
@@ -104,7 +105,7 @@ static void a_host_of_bare_metal_says_none(void **state)
 	struct pw_env env;
 
 	sysfix_write(f, "/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu nohypervisor");
-	pw_env_read(&env, f->dir, NULL, "");
+	pw_env_read(&env, f->dir, "");
 	assert_item(&env, "hypervisor", "none");
 }
 
@@ -114,12 +115,12 @@ static void mitigations_are_those_that_cost(void **state)
 	struct pw_env env;
 
 	sysfix_write(f, "/sys/devices/system/cpu/vulnerabilities/l1tf", "Not affected");
-	pw_env_read(&env, f->dir, NULL, "");
+	pw_env_read(&env, f->dir, "");
 	assert_item(&env, "mitigations", "none needed");
 	sysfix_write(f, "/sys/devices/system/cpu/vulnerabilities/spectre_v2",
 		"Mitigation: Retpolines; STIBP: disabled");
 	sysfix_write(f, "/sys/devices/system/cpu/vulnerabilities/mds", "Vulnerable");
-	pw_env_read(&env, f->dir, NULL, "");
+	pw_env_read(&env, f->dir, "");
 	assert_item(&env, "mitigations", "mds: Vulnerable; spectre_v2: Retpolines");
 }
 
@@ -132,12 +133,12 @@ static void governors_and_turbo_are_told(void **state)
 	sysfix_write(f, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance");
 	sysfix_write(f, "/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "performance");
 	sysfix_write(f, "/sys/devices/system/cpu/cpufreq/boost", "1");
-	pw_env_read(&env, f->dir, NULL, "");
+	pw_env_read(&env, f->dir, "");
 	assert_item(&env, "governor", "performance");
 	assert_item(&env, "turbo", "on");
 	sysfix_write(f, "/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave");
 	sysfix_write(f, "/sys/devices/system/cpu/intel_pstate/no_turbo", "1");
-	pw_env_read(&env, f->dir, NULL, "");
+	pw_env_read(&env, f->dir, "");
 	assert_item(&env, "governor", "mixed");
 	assert_item(&env, "turbo", "off");
 }
@@ -149,12 +150,14 @@ static void an_interface_below_a_root_is_described(void **state)
 
 	sysfix_netif(f, "eth7", 9000, 0x1003, 1);
 	sysfix_link(f, "/sys/class/net/eth7/device/driver", "../../bus/pci/drivers/mlx5_core");
-	pw_env_read(&env, f->dir, "eth7", "");
+	pw_env_read(&env, f->dir, "");
+	pw_envnic_read(&env, f->dir, "eth7");
 	assert_item(&env, "nic", "eth7");
 	assert_item(&env, "nic_mtu", "9000");
 	assert_item(&env, "nic_driver", "mlx5_core");
 	assert_item(&env, "nic_offloads", "");
-	pw_env_read(&env, f->dir, "nosuch", "");
+	pw_env_read(&env, f->dir, "");
+	pw_envnic_read(&env, f->dir, "nosuch");
 	assert_item(&env, "nic", "nosuch");
 	assert_item(&env, "nic_mtu", "");
 }
@@ -167,7 +170,8 @@ static void this_host_is_described(void **state)
 	struct tm tm = {0};
 
 	(void)state;
-	pw_env_read(&env, "", "lo", "");
+	pw_env_read(&env, "", "");
+	pw_envnic_read(&env, "", "lo");
 	assert_int_equal(uname(&uts), 0);
 	assert_item(&env, "kernel", uts.release);
 	assert_item(&env, "arch", uts.machine);
@@ -188,7 +192,7 @@ static void the_revision_is_a_commit_or_unknown(void **state)
 	size_t hex;
 
 	(void)state;
-	pw_env_read(&env, "", NULL, "");
+	pw_env_read(&env, "", "");
 	assert_item(&env, "git_revision", pw_env_revision);
 	hex = strspn(pw_env_revision, "0123456789abcdef");
 	assert_true(hex == 0 || hex >= 12);

@@ -184,7 +184,7 @@ static void a_program_is_run_and_what_it_said_kept(void **state)
 	assert_int_equal(pw_prog_start(&p, argv, -1, NULL, &err), 0);
 	assert_int_equal(pw_prog_say(&p, "7\n", &err), 0);
 	assert_int_equal(pw_prog_wait(&p, 10 * PW_NS_PER_S, &err), -EIO);
-	assert_string_equal(err.msg, "run sh: exit code 7: got 7");
+	assert_string_equal(err.msg, "cannot run sh: exit code 7: got 7");
 	pw_prog_drop(&p);
 }
 

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "bench/classic.h"
 #include "bench/report.h"
+#include "bench/view.h"
 #include "bench_fixture.h"
 
 static char *print(const struct pw_bench_result *r, bool setup)
@@ -83,8 +84,8 @@ static void numbers_have_three_digits_in_six_columns(void **state)
 
 	(void)state;
 	for (i = 0; i < PW_ARRAY_LEN(cases); i++)
-		assert_string_equal(pw_metric_format(text, sizeof(text), cases[i].m, cases[i].v),
-			cases[i].text);
+		assert_string_equal(
+			pw_view_metric(text, sizeof(text), cases[i].m, cases[i].v), cases[i].text);
 }
 
 static void every_metric_is_described(void **state)

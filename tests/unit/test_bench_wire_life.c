@@ -324,7 +324,7 @@ static int nic_refusals(const void *arg)
 		{"pwa", "10.98.0.1", "10.98.0.1", 1500, ENETUNREACH},
 		{"pwd", "198.18.0.2", "ip link set up dev pwd", 1500, ENETDOWN},
 		{"pwe", "198.18.0.2", "another interface", 1500, ENETUNREACH},
-		{"pwa", "198.18.0.77", "nobody answers", 1500, EHOSTUNREACH}};
+		{"pwa", "198.18.0.77", "no host answers", 1500, EHOSTUNREACH}};
 	const struct pw_wire *veth = arg;
 	struct pw_err err = {0};
 	struct pw_addr to;

@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Guests for tests: scripts/vm with a deadline, and what must not be left of it."""
+"""Runs scripts/vm for a test, with a deadline, and checks that it leaves nothing behind."""
+from __future__ import annotations
+
 import os
 import signal
+from collections.abc import Iterable
 
-from harness import Skip, check
+from harness import Process, Skip, Test, check
 
 SCRIPT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../scripts/vm"))
 LIMIT = 90  # seconds for a guest; under software emulation and load a boot takes 5 to 15
 
 
 class Guest:
-    """One run of scripts/vm; result() gives the process when it has ended."""
+    """One execution of scripts/vm. result() waits for its end."""
 
-    def __init__(self, t, *command, options=(), limit=LIMIT):
+    def __init__(self, t: Test, *command: str, options: Iterable[object] = (),
+                 limit: float = LIMIT) -> None:
         t.need_tool("qemu-system-x86_64")
-        t.env["TMPDIR"] = t.mkdir("tmp")  # what it leaves there is found
+        t.env["TMPDIR"] = t.mkdir("tmp")  # result() checks that this directory is empty again
         self.t = t
         self.limit = limit
         self.p = t.spawn(SCRIPT, "run", "--timeout", limit, "--pagewire", t.binary, *options, "--",
                          *command)
 
-    def result(self):
+    def result(self) -> Process:
         self.p.wait(self.limit + 15)
         left = os.listdir(self.t.path("tmp"))
         check(not left, f"left in TMPDIR: {left}")
@@ -28,14 +32,14 @@ class Guest:
             raise Skip(self.p.err.strip().removeprefix("vm: "))
         return self.p
 
-    def ends_with(self, code):
+    def ends_with(self, code: int) -> Process:
         p = self.result()
         check(p.code == code, f"exit code {p.code}, wanted {code}:\n{p.describe()}")
         return p
 
 
-def children(pid):
-    """Processes whose parent is pid, with their names."""
+def children(pid: int) -> dict[int, str]:
+    """The child processes of pid, with their names."""
     found = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -48,7 +52,7 @@ def children(pid):
     return found
 
 
-def alive(pid):
+def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -57,6 +61,6 @@ def alive(pid):
         return f.read().rpartition(")")[2].split()[0] != "Z"
 
 
-def end_by(p, number=signal.SIGTERM):
+def end_by(p: Process, number: int = signal.SIGTERM) -> Process:
     p.signal(number)
     return p.wait(15)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs in a guest: sends a file from hugetlbfs through one NIC after the other, then receives it
-through each. The first argument is a JSON object; results go to standard output as another.
+"""Runs in a guest: sends a file from hugetlbfs through each NIC in turn, then receives it through each.
+The first argument is a JSON object; the results are written to standard output as another one.
 
-    file     the file on the host; its copy lies on hugetlbfs as /dev/hugepages/NAME
-    scatter  put it on pages of which none follows on the one before
+    file     the file on the host; its copy on hugetlbfs is /dev/hugepages/NAME
+    scatter  put the copy on huge pages of which no two are adjacent
     steps    a list of {"send": OPTIONS} and {"recv": OPTIONS, "out": DIR, "send": OPTIONS or null};
              the receiver is started first. "from": "hugetlbfs" (unless given), "tmpfs", "ext4".
-             "memlock": BYTES may be locked, and no privilege helps
+             "memlock": run with this limit of locked memory (bytes), without CAP_IPC_LOCK
 """
 import ctypes
 import filecmp
@@ -36,7 +36,7 @@ def stage(path):
 
 
 def stage_scattered(path):
-    """Takes every page of the pool, gives every other one back, and stages the file on those."""
+    """Takes every page of the pool, frees every other one, and stages the file on the freed ones."""
     with open(FREE, encoding="ascii") as f:
         fillers = [os.path.join(MOUNT, f"filler{n}") for n in range(int(f.read()))]
     for name in fillers:
@@ -51,7 +51,7 @@ def stage_scattered(path):
 
 
 def physical_addresses(path):
-    """Of each huge page of the file, from pagemap."""
+    """The physical address of each huge page of the file, from pagemap."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int,
@@ -61,7 +61,7 @@ def physical_addresses(path):
         size = os.path.getsize(path)
         start = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, f.fileno(), 0)
         for address in range(start, start + size, HUGE):
-            ctypes.string_at(address, 1)  # the page is there
+            ctypes.string_at(address, 1)  # touch the page, so that it is mapped
             pagemap.seek(address // 4096 * 8)
             entry, = struct.unpack("<Q", pagemap.read(8))
             found.append((entry & ((1 << 55) - 1)) * 4096)
@@ -69,7 +69,7 @@ def physical_addresses(path):
 
 
 def copies(path):
-    """The file on other file systems, by their names."""
+    """Copies the file to other file systems; returns the paths by the file systems' names."""
     image, mount = "/dev/shm/ext4.img", "/tmp/ext4"
     for module in ("loop", "ext4"):
         subprocess.run(["modprobe", module], check=True)
@@ -103,7 +103,7 @@ def send(file, step):
 
 
 def receive(file, step):
-    """The receiver's result, and the sender's where it runs here, too."""
+    """Runs a receiver, and a sender where the step has one; returns both results."""
     shutil.rmtree(step["out"], ignore_errors=True)
     os.makedirs(step["out"])
     options = ["--out", step["out"], "--core", "0", "--json", *step["recv"]]

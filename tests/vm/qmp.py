@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""QEMU's own commands to a guest that runs, by the socket of `scripts/vm --qmp`."""
+"""Sends QMP commands to a running guest, through the socket of `scripts/vm --qmp`."""
+from __future__ import annotations
+
 import json
 import socket
 import time
+from collections.abc import Callable
+from typing import Any
 
-from harness import check, poll_until
+from harness import Process, check, poll_until
 
 
 class Qmp:
-    def __init__(self, path, process=None, seconds=30):
-        self.events = []
+    def __init__(self, path: str, process: Process | None = None, seconds: float = 30) -> None:
+        self.events: list[dict[str, Any]] = []
         self.rest = b""
-        self.socket = poll_until(lambda: self._connect(path, process), seconds, "QEMU's socket")
+        connected = poll_until(lambda: self._connect(path, process), seconds, "QEMU's socket")
+        assert connected
+        self.socket = connected
         self._receive(lambda m: "QMP" in m, seconds)
         self.do("qmp_capabilities")
 
     @staticmethod
-    def _connect(path, process):
+    def _connect(path: str, process: Process | None) -> socket.socket | None:
         check(not process or process.running, "the guest has ended")
         s = socket.socket(socket.AF_UNIX)
         try:
@@ -26,13 +32,13 @@ class Qmp:
             return None
         return s
 
-    def _receive(self, wanted, seconds):
-        """The first message that is wanted; events before it are kept."""
+    def _receive(self, wanted: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
+        """Waits for a message that `wanted` accepts. Events that come before it are kept."""
         end = time.monotonic() + seconds
         while True:
             while b"\n" in self.rest:
                 line, self.rest = self.rest.split(b"\n", 1)
-                message = json.loads(line)
+                message: dict[str, Any] = json.loads(line)
                 if wanted(message):
                     return message
                 if "event" in message:
@@ -47,20 +53,20 @@ class Qmp:
             check(data, f"QEMU has closed its socket; events: {self.events}")
             self.rest += data
 
-    def do(self, command, seconds=10, **arguments):
+    def do(self, command: str, seconds: float = 10, **arguments: Any) -> Any:
         text = json.dumps({"execute": command, "arguments": arguments})
         self.socket.sendall(text.encode() + b"\n")
         answer = self._receive(lambda m: "return" in m or "error" in m, seconds)
         check("return" in answer, f"{text}: {answer}")
         return answer["return"]
 
-    def wait_for(self, event, seconds):
-        def wanted(message):
+    def wait_for(self, event: str, seconds: float) -> dict[str, Any]:
+        def wanted(message: dict[str, Any]) -> bool:
             return message.get("event") == event
         for message in filter(wanted, self.events):
             self.events.remove(message)
             return message
         return self._receive(wanted, seconds)
 
-    def close(self):
+    def close(self) -> None:
         self.socket.close()

@@ -7,10 +7,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 NET = os.path.join(os.path.dirname(HERE), "net")
 sys.dont_write_bytecode = True
-sys.path[0] = NET  # its run.py and harness.py; the tests here follow
+sys.path[0] = NET  # for run.py and harness.py, which tests/net and tests/vm share
 sys.path.append(HERE)
 
-import run  # pylint: disable=wrong-import-position
+import run  # noqa: E402  pylint: disable=wrong-import-position
 
 if __name__ == "__main__":
     run.HERE = HERE

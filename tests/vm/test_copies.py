@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Copies, counted by BPF in the guest's kernel and held against what its source says.
+"""Copies that BPF counts in the guest's kernel, compared with what the kernel's source says.
 
-The expectations are the bench's own table (lib/bench/way.c). A header is copied with its payload, so
-a datagram of 1440 bytes counts some 1 % more than its file bytes; a way may be told apart from its
-neighbour by a whole copy.
+The expected numbers are in the bench's table (lib/bench/way.c). A header is copied with its payload, so
+a datagram of 1440 bytes counts about 1 % more than its file bytes; ways differ by whole copies.
 """
 import json
 import os
@@ -20,7 +19,7 @@ BYPASS = ["dpdk_null/hugefile"]
 
 
 def bench(t, *args, options=()):
-    # the status is 3 where a sample was void: the rows say so better
+    # exit code 3: a sample was void; the checks of the rows report which
     p = Guest(t, "sh", "-c", 'ip link set lo up; pagewire bench "$@" --json', "sh", *args,
               options=options, limit=180).result()
     check(p.code in (0, 3), p.describe())
@@ -39,7 +38,7 @@ def test_the_meter_reads_known_numbers_of_copies_exactly(t):
 def test_the_textbooks_copies_are_two_one_and_none(t):
     result = bench(t, "--classic", options=("--hugepages", "260"))
     rows = [(row["way"], row["skipped"], row["cpu_copies_per_byte"]) for row in result["rows"]]
-    # the guest has no disk: what is staged comes from memory, by one copy
+    # the guest has no disk, so a file is staged from memory, by one copy
     for (way, skipped, copies), want in zip(rows, (2, 1, 0, 1, 0)):
         check(skipped is None, f"{way}: {skipped}")
         check(copies is not None, f"{way}: {json.dumps(result['rows'][0], indent=1)}")
@@ -48,7 +47,7 @@ def test_the_textbooks_copies_are_two_one_and_none(t):
 
 
 def off(row):
-    """Why the row's copies are not those that are expected, or None."""
+    """The reason why the row does not have the expected copies, or None."""
     where = f"{row['label']} on {row['wire']}"
     check(row["skipped"] is None, f"{where}: {row['skipped']}")
     copies = row["summary"]["cpu_copies_per_byte"]["median"]
@@ -59,8 +58,8 @@ def off(row):
 
 
 def check_copies(t, wires, names, options=()):
-    """A guest that its host makes wait sends TCP segments again, and the kernel copies them again: what is
-    off is measured anew, by itself, twice at most."""
+    """On a busy host the guest retransmits TCP segments, and the kernel copies them again. Rows that differ
+    are therefore measured again by themselves, at most twice."""
     left, seen = set(names), set()
     for _ in range(3):
         result = bench(t, "--wires", wires, "--ways", ",".join(sorted(left)), "--sizes", "1MiB", "--rounds",

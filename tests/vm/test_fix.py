@@ -36,7 +36,7 @@ echo JSON; cat /tmp/fix.json
 
 
 def link(line):
-    """What has to be the same of lab0 afterwards; its number and its queues are new."""
+    """The properties of lab0 that --undo restores. Its index and its queues are new."""
     found = [i for i in json.loads(line) if i["ifname"] == "lab0"]
     equal(len(found), 1, f"interfaces called lab0 in {line}")
     return {key: found[0][key] for key in ("mtu", "address")} | {"up": "UP" in found[0]["flags"]}

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the guest's kernel is there for: an IOMMU, hugepages, BPF, drivers."""
+"""The guest has what the other tests need: an IOMMU, huge pages, BPF, drivers."""
 from guest import Guest
 from harness import check, equal, long
+
+CONCURRENT = True  # the guests of these tests may run beside others (run.py of tests/net)
 
 
 def test_the_guest_has_an_iommu_hugepages_and_btf(t):
@@ -15,7 +17,7 @@ def test_the_guest_has_an_iommu_hugepages_and_btf(t):
     equal(lines[2], "40", "free hugepages")
 
 
-def test_doctor_finds_the_guest_in_order(t):
+def test_doctor_finds_no_failure_in_the_guest(t):
     p = Guest(t, "pagewire", "doctor", options=("--hugepages", "64")).ends_with(0)
     check("iommu" in p.out and "0 fail" in p.out, p.describe())
 

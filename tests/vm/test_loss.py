@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a transfer through a device of the guest depends on is taken away in its middle: the NIC, the
-process at its other end, its link, the guest itself. A boot costs more than a loss: each guest suffers
-several.
+"""During a transfer, something that it needs is taken away: the NIC, the process at the other end, the
+link, the guest itself. A boot takes longer than a loss, so each guest has several.
 
     guest                                            host
     pagewire send, net_virtio -> QEMU -> vhost-user  pagewire recv    nic0, net0
@@ -19,7 +18,7 @@ from test_testpmd import Testpmd
 
 SIZE = (24 << 20) + 1
 RATE = "20Mbit/s"  # it would take ten seconds
-SOON = 5  # seconds, in which a loss is to be noticed
+SOON = 5  # seconds; a loss must be noticed within this time
 MULTICAST = "239.77.0.1"
 
 
@@ -28,7 +27,7 @@ def loss_errors(text):
 
 
 def check_errors(text, *wanted):
-    """The errors of a text, in turn, have these words in them."""
+    """The text has exactly these errors, in this order; each contains its words."""
     errors = loss_errors(text)
     equal(len(errors), len(wanted), f"error lines in {text!r}")
     for error, words in zip(errors, wanted):
@@ -48,7 +47,7 @@ class Rig:
         self.t = t
         self.iommu = iommu
         self.original = t.file("a.bin", SIZE)
-        self.words = t.mkdir("words")  # the host tells the guest to go on by a file in it
+        self.words = t.mkdir("words")  # the host makes a file here to let the guest continue
         self.guest = self.qmp = None
 
     def port(self, name):
@@ -60,7 +59,7 @@ class Rig:
         return rx
 
     def boot(self, script, *options, driver="vfio-pci", nets=("to",)):
-        """stage, send and recv: functions of the script, which leave what they said in files."""
+        """Boots a guest that runs the script. The script may call stop WORD (wait for go(WORD)) and send."""
         words = [word for name in nets for word in ("--net", f"vhost-user:{self.t.path(name)}")]
         text = f"""
             pagewire stage {self.original} --to /dev/hugepages >&2 || exit 1
@@ -79,7 +78,7 @@ class Rig:
             pass
 
     def until_comes(self, rx, out="in"):
-        """Until a third of the file or so has come to the receiver."""
+        """Waits until the receiver has part of the file."""
         part = self.t.path(out, "a.bin.part")
         poll_until(lambda: os.path.exists(part) or not (rx.running and self.guest.p.running), 60, part)
         check(rx.running and self.guest.p.running, f"{self.guest.p.describe()}\n{rx.describe()}")
@@ -97,7 +96,7 @@ def missing(t, out="in"):
 
 
 def check_partial(t, original, rx, out="in"):
-    """The gaps are right: outside of them the part is the file."""
+    """The listed gaps are right: outside of them the partial file equals the original."""
     rx.ends_with(3)
     gaps, have = missing(t, out), rx.json["files"][0]["have"]
     equal(have + sum(to - start for start, to in gaps), SIZE, "bytes in the gaps and beside them")
@@ -109,8 +108,8 @@ def check_partial(t, original, rx, out="in"):
         at = to
 
 
-def check_goes(rig, device):
-    """The kernel of the guest lets the device go when pagewire has."""
+def remove_device(rig, device):
+    """Removes a NIC. It is gone once pagewire, and then the guest's kernel, has released it."""
     rig.qmp.do("device_del", id=device)
     end = time.monotonic() + SOON
     while True:
@@ -122,8 +121,8 @@ def check_goes(rig, device):
 REMOVED = "its device was removed from this machine"
 
 
-def test_nics_that_are_pulled_while_they_send_and_receive_are_named(t):
-    """Two NICs on vfio-pci; QEMU waits for the process to let go of them, and pagewire does."""
+def test_removed_nics_are_named_by_sender_and_receiver(t):
+    """Two NICs on vfio-pci. QEMU waits until the process releases them."""
     rig = Rig(t)
     rx = rig.recv()
     tx = t.send("--port", rig.port("from"), "--to", MULTICAST, "--rate", RATE, "--wait", "60s", rig.original)
@@ -138,11 +137,11 @@ def test_nics_that_are_pulled_while_they_send_and_receive_are_named(t):
         cat /tmp/in/pagewire-gaps.json >&2
         """, "--hotplug", nets=("to", "from"))
     rig.until_comes(rx)
-    check_goes(rig, "nic0")
+    remove_device(rig, "nic0")
     check_partial(t, rig.original, rx)
     equal(rx.json["ended"], "peer-gone", "ended")
     poll_until(lambda: "it comes" in rig.guest.p.err or not rig.guest.p.running, 60, "the guest's receiver")
-    check_goes(rig, "nic1")
+    remove_device(rig, "nic1")
     p = rig.finish(0)
     check_errors(p.err, f"send on 0000:01:00.0: {REMOVED}", f"receive on 0000:02:00.0: {REMOVED}")
     equal(codes(p.err), [1, 1], "exit codes")
@@ -156,14 +155,14 @@ def test_nics_that_are_pulled_while_they_send_and_receive_are_named(t):
 
 
 @long
-def test_a_uio_nic_that_is_pulled_while_it_sends_is_named(t):
-    """The kernel unmaps its registers without a question: no SIGBUS ends the process. What the driver
-    took last is in a ring that nobody reads any more."""
+def test_a_removed_uio_nic_is_named_by_the_sender(t):
+    """The kernel unmaps the registers at once; pagewire must not end by SIGBUS. The last packets are lost
+    in the ring of the removed device."""
     rig = Rig(t, iommu="")
     rx = rig.recv()
     rig.boot(f"send --port 0000:01:00.0 --rate {RATE}", "--hotplug", "--no-iommu", driver="uio_pci_generic")
     rig.until_comes(rx)
-    check_goes(rig, "nic0")
+    remove_device(rig, "nic0")
     p = rig.finish(0)
     check_errors(p.err, f"send on 0000:01:00.0: {REMOVED}")
     equal(codes(p.err), [1], "exit code")
@@ -172,7 +171,7 @@ def test_a_uio_nic_that_is_pulled_while_it_sends_is_named(t):
     check(0 <= lost <= 256, f"{lost} packets lost: the ring has 256")
 
 
-def test_the_other_end_is_killed_started_again_flaps_and_the_guest_is_reset(t):
+def test_killed_peers_a_flapping_link_and_a_reset_guest(t):
     rig = Rig(t)
     rx = rig.recv()
     rig.boot(f"""
@@ -195,7 +194,7 @@ def test_the_other_end_is_killed_started_again_flaps_and_the_guest_is_reset(t):
     start = time.monotonic()
     rig.qmp.do("system_reset")
     check_partial(t, rig.original, rx, "reset")
-    check(time.monotonic() - start < SOON, "the receiver took its time")
+    check(time.monotonic() - start < SOON, "the receiver did not end soon")
     equal(rx.json["ended"], "peer-gone", "ended")
     p = rig.finish(7)  # it has booted again
     check_errors(p.err, "send on 0000:00:10.0: its link went down, the peer is gone",
@@ -204,8 +203,8 @@ def test_the_other_end_is_killed_started_again_flaps_and_the_guest_is_reset(t):
 
 
 def resume(rig, rx):
-    """A receiver that is interrupted and started again: QEMU connects to it, the sender waits, and its
-    next pass brings what was lost. It goes for good, and the sender ends."""
+    """The receiver is interrupted and started again: QEMU reconnects, the sender waits, and its next pass
+    brings what is missing. Then the receiver ends for good, and the sender reports it."""
     rig.until_comes(rx)
     rx.signal(2)
     rx.ends_with(3)
@@ -227,7 +226,7 @@ def killed_testpmd(rig):
         poll_until(lambda: sink.counter("RX-packets") > 100 or not rig.guest.p.running, 30, "packets at testpmd")
         sink.p.kill()
     poll_until(lambda: len(codes(rig.guest.p.err)) == 2 or not rig.guest.p.running, SOON, "the sender's error")
-    os.unlink(path)  # a killed process cannot
+    os.unlink(path)  # a killed process does not remove its socket
 
 
 def flap(rig):
@@ -240,6 +239,6 @@ def flap(rig):
     poll_until(lambda: len(codes(rig.guest.p.err)) == 3 or not rig.guest.p.running, 40, "the sender's end")
     rx.wait(30)
     check(rx.code in (0, 3), rx.describe())
-    if rx.code == 3:  # what went while the link was down is missing, and the session went on
+    if rx.code == 3:  # packets sent while the link was down are missing; the session continued
         check_partial(rig.t, rig.original, rx, "flap")
     equal(rx.json["ended"], "closed" if rx.code else "done", "ended")

@@ -8,8 +8,8 @@ the guest's hugetlbfs in place through each, and arrives through each.
     14.0  net_virtio <- QEMU <- vhost-user ------------------------ pagewire send
     15.0  e1000, 16.0 e1000e, 17.0 vmxnet3 on one hub: one sends, another receives
 
-Ordinary files leave in place, too, where the device may be given the page cache: tmpfs and ext4; and
-streamed through EAL's memory, from ext4.
+Files on tmpfs and ext4 are sent in place from the page cache, where the device may read it; and from ext4
+streamed through EAL's memory.
 """
 import json
 import os
@@ -17,9 +17,9 @@ import os
 from guest import Guest
 from harness import HERE, check, equal, poll_until
 
-SIZE = (6 << 20) + 1  # symbols cross pages: emulated devices lose them or take the wrong bytes
-LIMIT = 200  # seconds; under software emulation an EAL starts in 1 to 5
-WAIT = f"{LIMIT - 20}s"  # a step that fails is ended by the guest
+SIZE = (6 << 20) + 1  # symbols cross pages, which emulated devices get wrong (docs/vm.md)
+LIMIT = 200  # seconds; under software emulation EAL takes 1 to 5 to start
+WAIT = f"{LIMIT - 20}s"  # longer than a step: the guest ends a step that fails
 SYMBOLS = -(-SIZE // 1440)
 BOUNDARIES = SIZE >> 21
 CONTROL_PACKETS = 20  # at most: a file table each second, the session's end
@@ -35,7 +35,7 @@ def address(number):
 
 
 def receivers(t, iommu, n):
-    """The first n of the host; for each the options of the guest's sender."""
+    """Starts n receivers on the host; returns each with the options for the guest's sender."""
     found = [(t.recv("--port", f"vhost:{t.path('to')}{iommu}", "--out", t.mkdir("in0"), "--timeout", WAIT),
               ["--to", "239.77.0.1", "--rate", "200Mbit/s"])]
     for number in range(1, n):
@@ -50,7 +50,7 @@ def receivers(t, iommu, n):
 
 
 def steps(senders, origins):
-    """What the guest does: the files come to hugetlbfs and to a tmpfs, and from there."""
+    """The steps of the guest, as nics.py takes them."""
     made = [{"send": [*options, "--port", address(n), "--json"]} for n, (_, options) in enumerate(senders)]
     made.append({"recv": ["--port", address(4), "--timeout", WAIT], "out": "/dev/hugepages/in", "send": None})
     for origin, (source, sink) in zip(origins, ((5, 6), (6, 7), (7, 5))):
@@ -59,7 +59,7 @@ def steps(senders, origins):
                      "from": "ext4" if origin == "stream" else origin,
                      "out": "/dev/hugepages/in" if options else "/dev/shm/in",
                      "send": ["--port", address(source), "--to", "239.77.0.1", "--rate", "50Mbit/s", *options]})
-    # less than EAL's pools and the file: only the map of the file fails
+    # enough for EAL's pools, too little for the file as well: mapping the file fails
     made.append({"send": ["--port", address(5), "--to", "239.77.0.1", "--pages", "pagecache"],
                  "from": "tmpfs", "memlock": 62 << 20})
     return made
@@ -72,7 +72,7 @@ def check_sent(step, name, want):
     check("warning" not in sent["err"], f"{where}: {sent['err']}")
     got = json.loads(sent["out"])
     equal({key: got.get(key) for key in want}, want, f"how it went {where}")
-    # virtio is handed more until a host that is behind has read the last page
+    # with virtio, more packets are sent until the host has read the last page
     check(got["driver"] == "net_virtio" or got["packets"] < SYMBOLS + CONTROL_PACKETS,
           f"{where}: {got['packets']} packets")
 
@@ -87,7 +87,7 @@ def check_received(step, name, line=""):
 
 
 def run_in_guest(t, options, iommu, n_receivers, origins, scatter=False):
-    """The guest's report by step; everything that it sent has arrived."""
+    """Runs all steps in one guest; returns its report. The receivers on the host must have the file."""
     t.need_hugepages()
     original = t.file("a.bin", SIZE)
     rx = receivers(t, iommu, n_receivers)
@@ -129,12 +129,12 @@ def test_vfio_by_virtual_addresses(t):
 
 
 def test_uio_by_physical_addresses_of_scattered_pages(t):
-    """No huge page of the file follows on the one before: a symbol across the boundary must be cut."""
+    """No two huge pages of the file are adjacent: a symbol that crosses a boundary must be split."""
     report = run_in_guest(t, ("--driver", "uio_pci_generic", "--no-iommu"), "", 1,
                           ("hugetlbfs", "hugetlbfs", "stream"), True)
     pages = report["physical"]
     equal(len(pages), BOUNDARIES + 1, "pages")
-    check(all(b != a + (2 << 20) for a, b in zip(pages, pages[1:])), f"they follow: {pages}")
+    check(all(b != a + (2 << 20) for a, b in zip(pages, pages[1:])), f"adjacent pages: {pages}")
     check_report(report, IN_PLACE | {"iova_mode": "pa", "dma_maps": 0, "iova_runs": BOUNDARIES + 1,
                                      "split_packets": BOUNDARIES},
                  (*("pages: hugefile, in place, 0 copies, IOVA PA, no DMA map, ",) * 2,

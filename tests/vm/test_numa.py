@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A port on the second of two NUMA nodes: what is far is said, and what pagewire chooses is near."""
+"""A port on the second of two NUMA nodes: pagewire uses near memory, and warns of what is far."""
 from guest import Guest
 from harness import check, long
 
@@ -28,7 +28,7 @@ send 77 /dev/hugepages/0/*
 
 
 @long
-def test_what_is_far_from_the_port_is_said_and_what_is_chosen_is_near(t):
+def test_near_memory_is_chosen_and_far_memory_is_warned_of(t):
     p = Guest(t, "sh", "-c", IN_GUEST, "sh", t.file("a.bin", 3 << 20), limit=LIMIT,
               options=("--nodes", "2", "--hugepages", "160", "--net", "e1000:hub", "--driver",
                        "vfio-pci")).ends_with(0)

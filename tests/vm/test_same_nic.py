@@ -6,8 +6,8 @@
                              +-- 0000:00:10.0 -- QEMU -- vhost-user: dpdk-testpmd counts
     net_virtio on vfio-pci --+
 
-What the bench says it sent must be what testpmd received, to the packet: IPv6 is off and the neighbour
-permanent, so nobody else sends.
+The bench must report exactly as many packets as testpmd received. IPv6 is off and the neighbour entry is
+permanent, so the kernel sends no packets of its own.
 """
 import json
 
@@ -17,7 +17,7 @@ from test_testpmd import Testpmd
 
 WAYS = ["udp_sendmmsg", "udp_gso", "packet_tx_ring", "dpdk_pci/hugefile"]
 
-# Interface and device; what a test does follows.
+# Sets up the interface; each test appends its own commands.
 SETUP = r"""
 modprobe vfio-pci || exit 77
 dev=/sys/bus/pci/devices/0000:00:10.0
@@ -43,7 +43,7 @@ taken() { until [ "$(basename "$(readlink $dev/driver)")" = vfio-pci ]; do sleep
 
 
 def documents(text):
-    """The JSON documents that a guest printed one after the other."""
+    """The JSON documents that a guest printed, in order."""
     decoder, found = json.JSONDecoder(), []
     text = text.lstrip()
     while text:
@@ -69,8 +69,8 @@ def run(t, sock, script, limit=150):
 
 
 def left(result):
-    """Packets that left the NIC: by the device's counters, of the bypass by what the driver took. The
-    kernel's queue may have dropped some before (fq_codel does, where frames wait for 5 ms)."""
+    """Packets that left the NIC: counted by the device for the kernel's ways, by the driver for the bypass.
+    The kernel's queue may have dropped packets before (fq_codel does after 5 ms of waiting)."""
     return sum(sample["packets_sent"] if row["bypass"] else sample["packets_counted"]
                for row in result["rows"] for sample in row["samples"])
 
@@ -111,7 +111,7 @@ sleep 1
           f"{p.err}\n{peer.p.out[-1500:]}")
 
 
-def test_what_cannot_be_given_back_is_not_taken_and_the_reason_named(t):
+def test_a_nic_that_could_not_be_given_back_is_not_taken(t):
     sock, testpmd = sink(t)
     with testpmd:
         (before, *results, after), _ = run(t, sock, """

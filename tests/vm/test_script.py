@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""scripts/vm itself: status and output come back, and it ends and cleans up whatever happens."""
+"""scripts/vm: exit status and output come back; it ends and cleans up in every case."""
 import hashlib
 import os
 import signal
@@ -7,8 +7,10 @@ import signal
 from guest import SCRIPT, Guest, alive, children, end_by
 from harness import check, equal, poll_until
 
+CONCURRENT = True  # the guests of these tests may run beside others (run.py of tests/net)
 
-def test_status_and_both_streams_come_back_apart(t):
+
+def test_exit_status_and_both_streams_come_back_separately(t):
     p = Guest(t, "sh", "-c", "uname -r; echo words >&2; exit 7").ends_with(7)
     check(p.out.rstrip().endswith("-amd64"), f"uname -r printed {p.out!r}")
     equal(p.err, "words\n", "standard error")
@@ -27,7 +29,7 @@ def test_bytes_and_arguments_arrive_unchanged(t):
     equal(p.err, "".join(f"<{a}>" for a in awkward), "the arguments")
 
 
-def test_the_guest_changes_only_what_it_may(t):
+def test_the_guest_can_change_only_writable_directories(t):
     own, shared = t.file("own", 10), t.mkdir("shared")
     before = os.stat(own).st_mtime_ns
     Guest(t, "sh", "-c", "echo x >own && echo y >new && echo z >shared/made && cat own new",
@@ -37,21 +39,21 @@ def test_the_guest_changes_only_what_it_may(t):
     equal(open(os.path.join(shared, "made"), encoding="ascii").read(), "z\n", "the shared file")
 
 
-def test_a_command_that_hangs_is_ended_with_124(t):
+def test_a_command_that_hangs_is_killed_with_exit_code_124(t):
     g = Guest(t, "sleep", "1000", limit=4)
     poll_until(lambda: children(g.p.pid), 10, "QEMU")
     qemu = list(children(g.p.pid))
     p = g.ends_with(124)
     check("time limit of 4 s" in p.err, f"message: {p.err!r}")
-    check(not any(map(alive, qemu)), "QEMU lives on")
+    check(not any(map(alive, qemu)), "QEMU still runs")
 
 
-def test_what_the_command_leaves_running_does_not_hold_the_end(t):
+def test_background_processes_do_not_delay_the_end(t):
     p = Guest(t, "sh", "-c", "sleep 1000 & echo started").ends_with(0)
     equal(p.out, "started\n", "output")
 
 
-def test_a_panic_is_told_from_a_status(t):
+def test_a_panic_of_the_guest_is_exit_code_125(t):
     p = Guest(t, "sh", "-c", "echo c >/proc/sysrq-trigger; sleep 100").ends_with(125)
     check("ended without a result" in p.err and "sysrq triggered crash" in p.err,
           f"message: {p.err!r}")
@@ -63,15 +65,15 @@ def interrupted(t, number, code):
     qemu = list(children(g.p.pid))
     end_by(g.p, number)
     equal(g.p.code, code, "exit code")
-    check(not any(map(alive, qemu)), "QEMU lives on")
+    check(not any(map(alive, qemu)), "QEMU still runs")
     equal(os.listdir(t.path("tmp")), [], "left in TMPDIR")
 
 
-def test_a_signal_leaves_nothing(t):
+def test_a_signal_ends_qemu_and_leaves_no_file(t):
     interrupted(t, signal.SIGTERM, 143)
 
 
-def test_qemu_dies_even_when_the_script_is_killed(t):
+def test_qemu_ends_when_the_script_is_killed(t):
     g = Guest(t, "sleep", "1000")
     poll_until(lambda: children(g.p.pid), 10, "QEMU")
     qemu = list(children(g.p.pid))
@@ -79,7 +81,7 @@ def test_qemu_dies_even_when_the_script_is_killed(t):
     poll_until(lambda: not any(map(alive, qemu)), 5, "the end of QEMU")
 
 
-def test_a_missing_qemu_is_77_and_named(t):
+def test_without_qemu_the_exit_code_is_77(t):
     t.need_tool("qemu-system-x86_64")
     empty = t.mkdir("bin")
     os.symlink(os.path.realpath("/usr/bin/python3"), os.path.join(empty, "python3"))
@@ -90,7 +92,7 @@ def test_a_missing_qemu_is_77_and_named(t):
     check("no qemu-system-x86_64" in p.err, f"message: {p.err!r}")
 
 
-def test_options_that_make_no_sense_are_usage_errors(t):
+def test_invalid_options_are_usage_errors(t):
     for options in (("--net", "ne2k"), ("--net", "virtio:tap"), ("--net", "vhost-user"),
                     ("--writable", "/nowhere"), ("--pagewire", "/nowhere")):
         p = t.spawn(SCRIPT, "run", *options, "--", "true").wait()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The profiles of config/ at work, where a host without their NICs can do it."""
+"""The configuration files of config/ that work on a host without their NICs."""
 import os
 
 from harness import check, equal, poll_until
@@ -7,8 +7,8 @@ from harness import check, equal, poll_until
 CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config")
 
 
-def profile(t, name, old, new):
-    """The shipped profile with one word changed: its user does that too."""
+def configured(t, name, old, new):
+    """Copies a shipped file with one word changed, as a user does."""
     with open(os.path.join(CONFIG, name), encoding="utf-8") as f:
         text = f.read()
     check(old in text, f"{name} has no {old!r} any more")
@@ -18,14 +18,14 @@ def profile(t, name, old, new):
     return path
 
 
-def test_the_diode_profile_carries_files_one_way(t):
-    """What the receiver's side may send is dropped on the wire: nothing comes back."""
+def test_the_diode_configuration_sends_files_one_way(t):
+    """The receiver's interface answers no ARP, so nothing comes back to the sender."""
     t.veth()
     t.tool("ip", "addr", "add", "192.0.2.1/24", "dev", "va0", ns="a")
     t.tool("ip", "addr", "add", "192.0.2.2/24", "dev", "va1", ns="b")
     t.tool("ip", "link", "set", "va1", "address", "02:00:00:00:00:02", ns="b")
     t.tool("ip", "link", "set", "va1", "arp", "off", ns="b")
-    config = profile(t, "diode.ini", "af_packet:eth1", "af_packet:va0")
+    config = configured(t, "diode.ini", "af_packet:eth1", "af_packet:va0")
     files, out = [t.file("a.bin", 3000001), t.file("b.bin", 1)], t.mkdir("in")
     rx = t.recv("--config", config, "--out", out, ns="b")
     poll_until(lambda: "listening on" in rx.err or not rx.running, 20, "the receiver's socket")

@@ -10,8 +10,7 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "file/file.h"
-#include "file/provider.h"
-#include "file/window.h"
+#include "file/window_private.h"
 
 /* hugetlbfs gives up fallocate() at a signal; a storm of them must not keep us here for good. */
 #define MAX_INTERRUPTED 1000
@@ -116,7 +115,7 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	w->map_bytes = pw_align_up(w->len_bytes, w->page_bytes);
 	ret = map_exact(w->fd, path, va_hint, w->map_bytes, w->page_bytes, true, &w->map, err);
 	if (ret == 0)
-		ret = pw_window_map_run(w, path, err);
+		ret = pw_window_add_map(w, path, err);
 	if (ret < 0)
 		pw_window_close(w);
 	return ret;

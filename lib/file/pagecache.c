@@ -7,8 +7,7 @@
 
 #include "base/bytes.h"
 #include "file/file.h"
-#include "file/provider.h"
-#include "file/window.h"
+#include "file/window_private.h"
 
 /* 0 when /proc does not tell. */
 static uint64_t available_bytes(void)
@@ -91,7 +90,7 @@ int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, stru
 	}
 	ret = bring_in(w, path, f.huge_page_bytes != 0, err);
 	if (ret == 0)
-		ret = pw_window_map_run(w, path, err);
+		ret = pw_window_add_map(w, path, err);
 	if (ret == 0)
 		return 0;
 

@@ -7,7 +7,6 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "file/file.h"
-#include "file/provider.h"
 #include "file/readin.h"
 #include "file/window.h"
 
@@ -135,6 +134,17 @@ static int read_runs(struct pw_window *w, struct pw_readin *in, struct pw_err *e
 	return pw_readin_unchanged(in, err);
 }
 
+/* Gives the extents back to the memory that they were taken from. */
+static void release(struct pw_window *w)
+{
+	struct pw_stage_mem *mem = w->priv;
+	uint32_t i;
+
+	for (i = 0; mem && i < w->n_extents; i++)
+		mem->free(mem->ctx, (void *)(uintptr_t)w->extents[i].va);
+	free(mem);
+}
+
 int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	const struct pw_stage_mem *mem, bool (*progress)(void *ctx, uint64_t done, uint64_t total),
 	void *progress_ctx, struct pw_err *err)
@@ -167,6 +177,7 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	w->page_bytes = mem->page_bytes ? mem->page_bytes : PW_READIN_ALIGN;
 	w->writable = true;
 	w->priv = kept;
+	w->release = release;
 	w->fd = in.fd; /* the window's from here on: in is not closed */
 	ret = take_memory(w, &x, mem, path, err);
 	if (ret == 0)
@@ -175,14 +186,4 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	if (ret < 0)
 		pw_window_close(w);
 	return ret;
-}
-
-void pw_stage_release(struct pw_window *w)
-{
-	struct pw_stage_mem *mem = w->priv;
-	uint32_t i;
-
-	for (i = 0; mem && i < w->n_extents; i++)
-		mem->free(mem->ctx, (void *)(uintptr_t)w->extents[i].va);
-	free(mem);
 }

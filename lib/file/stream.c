@@ -10,7 +10,6 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "file/file.h"
-#include "file/provider.h"
 #include "file/readin.h"
 #include "file/stream_private.h"
 #include "host/uring.h"
@@ -76,6 +75,11 @@ uint64_t pw_stream_plan_bytes(const struct pw_stream_plan *p)
 	return p->n_slots * slot_cost(p->slot_bytes);
 }
 
+static void release(struct pw_window *w)
+{
+	free(w->priv);
+}
+
 int pw_stream_file_open(struct pw_window *w, const char *path, struct pw_err *err)
 {
 	struct pw_readin *in = calloc(1, sizeof(*in));
@@ -96,12 +100,8 @@ int pw_stream_file_open(struct pw_window *w, const char *path, struct pw_err *er
 	w->cpu_copies = !in->direct;
 	w->fd = in->fd; /* closed with the window */
 	w->priv = in;
+	w->release = release;
 	return 0;
-}
-
-void pw_stream_release(struct pw_window *w)
-{
-	free(w->priv);
 }
 
 int pw_stream_probe(const char *path, bool *direct, struct pw_err *err)

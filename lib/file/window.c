@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "file/file.h"
-#include "file/provider.h"
+#include "file/window_private.h"
 
 static const char *const names[] = {
 	[PW_PAGES_AUTO] = "auto",
@@ -39,7 +39,7 @@ bool pw_pages_parse(const char *s, enum pw_pages *p)
 	return false;
 }
 
-int pw_window_map_run(struct pw_window *w, const char *path, struct pw_err *err)
+int pw_window_add_map(struct pw_window *w, const char *path, struct pw_err *err)
 {
 	w->extents = calloc(1, sizeof(*w->extents));
 	if (!w->extents)
@@ -81,10 +81,8 @@ int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *
 void pw_window_close(struct pw_window *w)
 {
 	assert(w->n_out == 0);
-	if (w->pages == PW_PAGES_STAGE)
-		pw_stage_release(w);
-	else if (w->pages == PW_PAGES_STREAM)
-		pw_stream_release(w);
+	if (w->release)
+		w->release(w);
 	if (w->map)
 		munmap(w->map, w->map_bytes);
 	if (w->fd > STDERR_FILENO)

@@ -63,6 +63,8 @@ struct pw_window {
 	uint64_t mtime_ns; /* at open; pw_window_check() compares */
 	void *map;         /* of the provider */
 	void *priv;        /* of the provider */
+	/* Frees what `priv` and the extents own. Set by a provider that owns more than `map`. */
+	void (*release)(struct pw_window *w);
 };
 
 /* Memory for the stage provider comes from whoever owns EAL; lib/file knows no DPDK. */

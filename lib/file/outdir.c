@@ -16,9 +16,6 @@
 #include "file/ahead.h"
 #include "file/guard.h"
 #include "file/outdir_private.h"
-#include "file/outdirect.h"
-#include "file/outfile.h"
-#include "wire/fdt.h"
 
 #define MAX_MADE 1000000u
 
@@ -61,8 +58,8 @@ static int lock_dir(const struct pw_outdir *d, struct pw_err *err)
 				"open output directory %s: another pagewire recv writes to %s; "
 				"wait for it, or give another --out",
 				d->path, d->path);
-		pw_warn(d->log, "lock output directory %s: %s; start no second recv on it", d->path,
-			strerror(errno));
+		pw_warn(d->files.log, "lock output directory %s: %s; start no second recv on it",
+			d->path, strerror(errno));
 		break;
 	}
 	return 0;
@@ -77,6 +74,7 @@ static int open_root(struct pw_outdir *d, struct pw_err *err)
 		return dir_error(d->path, errno, err);
 	/* Above the standard streams: a process that closed those must not print into it. */
 	d->root.fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	d->files.dir_fd = d->root.fd;
 	ret = d->root.fd < 0 ? -errno : 0;
 	close(fd);
 	if (ret == 0 && (faccessat(d->root.fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ||
@@ -85,19 +83,19 @@ static int open_root(struct pw_outdir *d, struct pw_err *err)
 	if (ret < 0)
 		return dir_error(d->path, -ret, err);
 	if (fs.f_type == HUGETLBFS_MAGIC)
-		d->huge_page_bytes = (uint64_t)fs.f_bsize;
+		d->files.huge_page_bytes = (uint64_t)fs.f_bsize;
 	return lock_dir(d, err);
 }
 
 static void find_openat2(struct pw_outdir *d)
 {
-	struct pw_outdir_path p;
+	struct pw_outpath p;
 
 	d->root.walk_only = false;
-	if (pw_outdir_path_open(&p, &d->root, "./x", PW_OUTDIR_TARGET, false) < 0)
+	if (pw_outpath_open(&p, &d->root, "./x", PW_OUTDIR_TARGET, false) < 0)
 		d->root.walk_only = true;
 	else
-		pw_outdir_path_close(&p, &d->root);
+		pw_outpath_close(&p, &d->root);
 }
 
 static int set_manifest(struct pw_outdir *d, const char *path, struct pw_err *err)
@@ -107,7 +105,7 @@ static int set_manifest(struct pw_outdir *d, const char *path, struct pw_err *er
 	if (!path)
 		return 0;
 	d->manifest = strdup(path);
-	ret = d->manifest ? pw_outdir_locate(d->path, path, &d->manifest_below) : -ENOMEM;
+	ret = d->manifest ? pw_outname_locate(d->path, path, &d->manifest_below) : -ENOMEM;
 	if (ret < 0)
 		return pw_err_sys(err, -ret, "find out where the gap manifest %s lies", path);
 	return 0;
@@ -115,13 +113,14 @@ static int set_manifest(struct pw_outdir *d, const char *path, struct pw_err *er
 
 static int check_memory(struct pw_outdir *d, struct pw_err *err)
 {
-	if (d->memory_bytes == 0)
-		d->memory_bytes = PW_OUTDIR_MEMORY;
-	if (d->memory_bytes < PW_OUTDIR_MEMORY_LO || d->memory_bytes > PW_OUTDIR_MEMORY_HI)
+	if (d->files.memory_bytes == 0)
+		d->files.memory_bytes = PW_OUTDIR_MEMORY;
+	if (d->files.memory_bytes < PW_OUTDIR_MEMORY_LO ||
+		d->files.memory_bytes > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
 			"open output directory %s: %llu bytes of memory for writing; give 8MiB to "
 			"256MiB",
-			d->path, (unsigned long long)d->memory_bytes);
+			d->path, (unsigned long long)d->files.memory_bytes);
 	return 0;
 }
 
@@ -133,14 +132,15 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 	*out = NULL;
 	if (!d)
 		return pw_err_sys(err, ENOMEM, "open output directory %s", cfg->path);
-	pthread_mutex_init(&d->lock, NULL);
+	pw_outfile_shared_init(&d->files);
 	d->root.fd = -1;
 	d->root.max_made = cfg->max_made ? cfg->max_made : MAX_MADE;
-	d->write = cfg->write;
-	d->memory_bytes = cfg->write_memory_bytes;
-	d->log = cfg->log;
+	d->files.write = cfg->write;
+	d->files.memory_bytes = cfg->write_memory_bytes;
+	d->files.log = cfg->log;
 	d->umask = read_umask();
 	d->path = strdup(cfg->path);
+	d->files.dir = d->path;
 	ret = d->path ? check_memory(d, err)
 		      : pw_err_sys(err, ENOMEM, "open output directory %s", cfg->path);
 	if (ret == 0)
@@ -149,8 +149,8 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 		ret = open_root(d, err);
 	if (ret == 0)
 		ret = set_manifest(d, cfg->manifest_path, err);
-	if (ret == 0 && d->huge_page_bytes)
-		ret = pw_ahead_create(&d->ahead, err);
+	if (ret == 0 && d->files.huge_page_bytes)
+		ret = pw_ahead_create(&d->files.ahead, err);
 	if (ret < 0) {
 		pw_outdir_close(d);
 		return ret;
@@ -164,20 +164,13 @@ void pw_outdir_close(struct pw_outdir *d)
 {
 	if (!d)
 		return;
-	pw_outdirect_pool_destroy(d->pool);
-	pw_ahead_destroy(d->ahead);
+	pw_outfile_shared_finish(&d->files);
 	if (d->root.fd >= 0)
 		close(d->root.fd);
-	pthread_mutex_destroy(&d->lock);
 	free(d->path);
 	free(d->manifest);
 	free(d->manifest_below);
 	free(d);
-}
-
-uint64_t pw_outdir_huge_page_bytes(const struct pw_outdir *d)
-{
-	return d->huge_page_bytes;
 }
 
 /* A hugetlbfs that has no size of its own does not say: it can have what the pool has. */
@@ -205,48 +198,11 @@ int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_e
 	if (fstatvfs(d->root.fd, &fs) < 0)
 		return pw_err_sys(err, errno, "look at the free space of %s", d->path);
 	if (fs.f_blocks == 0)
-		*bytes = d->huge_page_bytes ? huge_pool_free(d->huge_page_bytes) : UINT64_MAX;
+		*bytes = d->files.huge_page_bytes ? huge_pool_free(d->files.huge_page_bytes)
+						  : UINT64_MAX;
 	else if (__builtin_mul_overflow(fs.f_bavail, fs.f_frsize, bytes))
 		*bytes = UINT64_MAX;
 	return 0;
-}
-
-void pw_outdir_remember(struct pw_outdir *d, struct pw_outfile *f)
-{
-	pthread_mutex_lock(&d->lock);
-	f->next = d->files;
-	d->files = f;
-	pthread_mutex_unlock(&d->lock);
-}
-
-void pw_outdir_forget(struct pw_outdir *d, struct pw_outfile *f)
-{
-	struct pw_outfile **at;
-
-	pthread_mutex_lock(&d->lock);
-	for (at = &d->files; *at; at = &(*at)->next)
-		if (*at == f) {
-			*at = f->next;
-			break;
-		}
-	pthread_mutex_unlock(&d->lock);
-}
-
-bool pw_outdir_same_file(const struct stat *st, const struct pw_outfile_id *id)
-{
-	return (uint64_t)st->st_dev == id->dev && (uint64_t)st->st_ino == id->ino;
-}
-
-static bool is_open_here(struct pw_outdir *d, const struct stat *st)
-{
-	const struct pw_outfile *f;
-
-	pthread_mutex_lock(&d->lock);
-	for (f = d->files; f; f = f->next)
-		if (pw_outdir_same_file(st, &f->id))
-			break;
-	pthread_mutex_unlock(&d->lock);
-	return f != NULL;
 }
 
 static int create_error(const struct pw_outdir *d, const char *name, uint64_t len_bytes, int code,
@@ -292,7 +248,7 @@ static int clear_name(struct pw_outdir *d, int dir_fd, const char *base)
 		return errno == ENOENT ? 1 : -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return 0;
-	if (S_ISREG(st.st_mode) && (is_open_here(d, &st) || is_locked(dir_fd, base)))
+	if (S_ISREG(st.st_mode) && (pw_outfile_is_open(&d->files, &st) || is_locked(dir_fd, base)))
 		return 0;
 	if (unlinkat(dir_fd, base, 0) < 0 && errno != ENOENT)
 		return errno == EISDIR ? 0 : -errno;
@@ -307,7 +263,7 @@ static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 
 	if (ret <= 0)
 		return ret;
-	if (!pw_outdir_root_count(&d->root))
+	if (!pw_outroot_count(&d->root))
 		return -EDQUOT;
 	fd = openat(dir_fd, base, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
@@ -321,18 +277,16 @@ static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 }
 
 /* -EISDIR: no number is left. p->base gets the name; *part the number. */
-static int make_any_part(struct pw_outdir *d, struct pw_outdir_path *p, const char *name,
+static int make_any_part(struct pw_outdir *d, struct pw_outpath *p, const char *name,
 	uint32_t keep_parts, unsigned int *part)
 {
-	const char *slash = strrchr(name, '/');
 	unsigned int k;
 	int fd, ret;
 
 	for (k = 0; k < PW_OUTDIR_MAX_PARTS; k++) {
 		if (keep_parts & 1u << k)
 			continue;
-		ret = pw_outdir_part_name(
-			p->base, sizeof(p->base), slash ? slash + 1 : name, (int)k);
+		ret = pw_outpath_set_part(p, name, (int)k);
 		if (ret < 0)
 			return ret;
 		fd = make_part(d, p->dir_fd, p->base);
@@ -349,34 +303,34 @@ int pw_outdir_create(struct pw_outdir *d, const char *name, uint64_t len_bytes, 
 {
 	struct pw_outfile_open how = {
 		.name = name, .len_bytes = len_bytes, .symbol_len = symbol_len, .new_part = true};
-	struct pw_outdir_path p;
+	struct pw_outpath p;
 	int fd, ret;
 
 	*f = NULL;
 	if (len_bytes > INT64_MAX)
 		return create_error(d, name, len_bytes, EFBIG, err);
-	ret = pw_outdir_path_open(&p, &d->root, name, 0, true);
+	ret = pw_outpath_open(&p, &d->root, name, 0, true);
 	if (ret < 0)
 		return create_error(d, name, len_bytes, -ret, err);
 	fd = make_any_part(d, &p, name, keep_parts, &how.part);
 	ret = fd < 0 ? fd : 0;
 	/* Sparse: what never comes takes no room. On hugetlbfs mapping it sets its length. */
-	if (ret == 0 && !d->huge_page_bytes && ftruncate(fd, (off_t)len_bytes) < 0)
+	if (ret == 0 && !d->files.huge_page_bytes && ftruncate(fd, (off_t)len_bytes) < 0)
 		ret = -errno;
 	if (ret < 0)
 		create_error(d, name, len_bytes, -ret, err);
 	else
-		ret = pw_outfile_open(f, d, fd, &how, err);
+		ret = pw_outfile_open(f, &d->files, fd, &how, err);
 	if (fd >= 0) {
 		close(fd);
 		if (ret < 0)
 			unlinkat(p.dir_fd, p.base, 0);
 	}
-	pw_outdir_path_close(&p, &d->root);
+	pw_outpath_close(&p, &d->root);
 	return ret;
 }
 
-int pw_outdir_stale(const struct pw_outdir *d, const char *name, struct pw_err *err)
+static int report_stale(const struct pw_outdir *d, const char *name, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,
 		"open %s/%s: somebody replaced or truncated it; leave the output directory alone "
@@ -387,26 +341,26 @@ int pw_outdir_stale(const struct pw_outdir *d, const char *name, struct pw_err *
 static int open_existing(struct pw_outdir *d, const char *name, int part, int flags,
 	const struct pw_outfile_id *id, uint64_t len_bytes, struct pw_err *err)
 {
-	struct pw_outdir_path p;
+	struct pw_outpath p;
 	struct stat st;
-	int fd, ret = pw_outdir_path_open(&p, &d->root, name, part, false);
+	int fd, ret = pw_outpath_open(&p, &d->root, name, part, false);
 
 	if (ret == 0) {
 		fd = openat(
 			p.dir_fd, p.base, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		ret = fd < 0 ? -errno : fd;
-		pw_outdir_path_close(&p, &d->root);
+		pw_outpath_close(&p, &d->root);
 	}
 	if (ret == -ENOENT)
-		return pw_outdir_stale(d, name, err);
+		return report_stale(d, name, err);
 	if (ret < 0)
 		return pw_err_sys(err, -ret, "open %s/%s", d->path, name);
 	fd = ret;
 	if (fstat(fd, &st) < 0)
 		ret = pw_err_sys(err, errno, "open %s/%s", d->path, name);
 	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (uint64_t)st.st_size != len_bytes ||
-		 (id && !pw_outdir_same_file(&st, id)))
-		ret = pw_outdir_stale(d, name, err);
+		 (id && !pw_outfile_id_matches(&st, id)))
+		ret = report_stale(d, name, err);
 	if (ret < 0)
 		close(fd);
 	return ret;
@@ -422,7 +376,7 @@ int pw_outdir_reopen(struct pw_outdir *d, const char *name, unsigned int part, u
 	fd = open_existing(d, name, (int)part, O_RDWR, id, len_bytes, err);
 	if (fd < 0)
 		return fd;
-	ret = pw_outfile_open(f, d, fd, &how, err);
+	ret = pw_outfile_open(f, &d->files, fd, &how, err);
 	close(fd);
 	return ret;
 }
@@ -437,7 +391,18 @@ int pw_outdir_open_target(struct pw_outdir *d, const char *name, uint64_t len_by
 	fd = open_existing(d, name, PW_OUTDIR_TARGET, O_RDONLY, NULL, len_bytes, err);
 	if (fd < 0)
 		return fd;
-	ret = pw_outfile_open(f, d, fd, &how, err);
+	ret = pw_outfile_open(f, &d->files, fd, &how, err);
 	close(fd);
 	return ret;
+}
+
+const char *pw_outdir_reserved(const struct pw_outdir *d, const char *name)
+{
+	return d->manifest_below ? pw_outname_reserved(name, d->manifest_below) : NULL;
+}
+
+bool pw_outdir_is_refusal(int code)
+{
+	return code != ENOMEM && code != EMFILE && code != ENFILE && code != EBADF &&
+	       code != ENODEV;
 }

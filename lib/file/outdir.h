@@ -7,7 +7,7 @@
  *   DIR/a/b.part     part 0 of NAME, under way
  *   DIR/a/b.3.part   part 3 of NAME: another content that came under the same name
  *
- * Any thread may call. Names have passed pw_outdir_name_fault() and pw_outdir_reserved().
+ * Any thread may call. Names have passed pw_outname_fault() and pw_outdir_reserved().
  */
 #ifndef PW_FILE_OUTDIR_H
 #define PW_FILE_OUTDIR_H
@@ -18,18 +18,12 @@
 
 #include "base/err.h"
 #include "base/log.h"
-
-#define PW_PART_SUFFIX      ".part"
-#define PW_OUTDIR_MAX_PARTS 16u
-#define PW_OUTDIR_TARGET    (-1) /* for pw_outdir_look(): NAME itself */
+#include "file/outfile.h"
+#include "file/outname.h"
 
 #define PW_OUTDIR_MEMORY    (192ull << 20) /* of all chunks, unless asked for */
 #define PW_OUTDIR_MEMORY_LO (8ull << 20)
 #define PW_OUTDIR_MEMORY_HI (256ull << 20)
-
-/* How new files are written: mapped, so that the kernel writes them back when it will, or past the
- * page cache (file/outdirect.h). AUTO: past it from 64 MiB on, where that is possible. */
-enum pw_outdir_write { PW_OUTDIR_AUTO, PW_OUTDIR_MAPPED, PW_OUTDIR_DIRECT };
 
 struct pw_outdir_config {
 	const char *path;          /* must exist; as the user wrote it, for messages; copied */
@@ -41,17 +35,12 @@ struct pw_outdir_config {
 };
 
 struct pw_outdir; /* opaque */
-struct pw_outfile;
 
 enum pw_outdir_kind {
 	PW_OUTDIR_ABSENT,
 	PW_OUTDIR_FILE, /* ordinary, one link */
 	PW_OUTDIR_DIR,
 	PW_OUTDIR_OTHER, /* a symbolic link, a device, or a file with several names */
-};
-
-struct pw_outfile_id {
-	uint64_t dev, ino;
 };
 
 struct pw_outfile_attr {
@@ -66,15 +55,12 @@ int pw_outdir_open(struct pw_outdir **d, const struct pw_outdir_config *cfg, str
 /* Every file of it must be closed. Accepts NULL. */
 void pw_outdir_close(struct pw_outdir *d);
 
-/* NULL when name may be a file of ours; else why not, in a few words. Rules of the name alone. */
-const char *pw_outdir_name_fault(const char *name);
 /* NULL, or why this directory refuses the name: NAME or a part of it would be the gap manifest or its
  * ".part", lie below one of them, or take the place of a directory on the way to it. */
 const char *pw_outdir_reserved(const struct pw_outdir *d, const char *name);
 
 /* UINT64_MAX when the file system does not say. */
 int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_err *err);
-uint64_t pw_outdir_huge_page_bytes(const struct pw_outdir *d); /* 0: not on hugetlbfs */
 
 /* What is there now. part: PW_OUTDIR_TARGET = NAME itself, 0 = NAME.part, k = NAME.k.part. -errno: its
  * path cannot be walked. */

@@ -13,58 +13,21 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/outdirect_private.h"
-#include "file/outfile.h"
+#include "file/outpool_private.h"
 #include "file/window.h"
 
 #define READ_BYTES (1u << 20) /* at once, for a digest */
-
-uint64_t pw_outdirect_chunk_end(const struct pw_outdirect *d, uint64_t index)
-{
-	return pw_min_u64((index + 1) * CHUNK_BYTES, d->len_bytes);
-}
-
-unsigned int pw_outdirect_chunk_symbols(const struct pw_outdirect *d, uint64_t index)
-{
-	return (unsigned int)(pw_div_ceil(pw_outdirect_chunk_end(d, index), d->symbol_len) -
-			      index * CHUNK_BYTES / d->symbol_len);
-}
-
-void pw_outdirect_fail(struct pw_outdirect *d, int code)
-{
-	int none = 0;
-
-	atomic_compare_exchange_strong(&d->failed, &none, code);
-}
 
 int pw_outdirect_failed(const struct pw_outdirect *d)
 {
 	return atomic_load_explicit(&d->failed, memory_order_relaxed);
 }
 
-void pw_outdirect_write_plain(
-	struct pw_outdirect *d, const uint8_t *data, uint64_t len, uint64_t at)
-{
-	while (len && !atomic_load(&d->failed)) {
-		ssize_t n = pwrite(d->plain_fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			pw_outdirect_fail(d, n < 0 ? errno : ENOSPC);
-			return;
-		}
-		data += n;
-		len -= (uint64_t)n;
-		at += (uint64_t)n;
-	}
-}
-
 /* n bytes for a chunk that is not in memory, and will not be. */
 static void write_late(struct pw_outdirect *d, uint64_t at, const uint8_t *data, uint32_t n)
 {
-	if (!atomic_load_explicit(&d->fresh, memory_order_relaxed) || !pw_outfile_is_zero(data, n))
-		pw_outdirect_write_plain(d, data, n, at);
+	if (!atomic_load_explicit(&d->fresh, memory_order_relaxed) || !pw_is_zero(data, n))
+		pw_outpool_write_plain(d, data, n, at);
 }
 
 /* Bits [first, end) of the chunk's symbols. Returns how many are set now. Release: who sees a bit sees
@@ -130,7 +93,7 @@ static void put_piece(struct pw_outdirect *d, uint64_t at, const uint8_t *data, 
 	memcpy(c->mem + at % CHUNK_BYTES, data, n);
 	if (mark(c, (unsigned int)(at / d->symbol_len - base),
 		    (unsigned int)(pw_div_ceil(at + n, d->symbol_len) - base)) ==
-		pw_outdirect_chunk_symbols(d, index))
+		pw_outpool_chunk_symbols(d, index))
 		hand_over(d, c);
 	pw_outpool_unpin(c);
 }
@@ -158,7 +121,7 @@ void pw_outdirect_put(struct pw_outdirect *d, uint64_t at, const uint8_t *data, 
 /* Takes all chunks of the file away but those that are being written. The lock is held. */
 static void drop_chunks(struct pw_outdirect *d)
 {
-	struct pw_outdirect_pool *pool = d->pool;
+	struct pw_outpool *pool = d->pool;
 	unsigned int i;
 
 	for (i = 0; i < pool->n_chunks; i++) {
@@ -179,7 +142,7 @@ void pw_outdirect_rewrite(struct pw_outdirect *d)
 	drop_chunks(d);
 	while (d->n_writing && !atomic_load(&d->failed)) {
 		if (pw_outpool_wait(d->pool, d) < 0)
-			pw_outdirect_fail(d, ETIMEDOUT);
+			pw_outpool_fail(d, ETIMEDOUT);
 		drop_chunks(d);
 	}
 	if (!d->n_writing)
@@ -191,7 +154,7 @@ void pw_outdirect_rewrite(struct pw_outdirect *d)
 
 static bool is_under_way(const struct pw_outdirect *d, uint64_t until)
 {
-	const struct pw_outdirect_pool *pool = d->pool;
+	const struct pw_outpool *pool = d->pool;
 	unsigned int i;
 
 	for (i = 0; i < pool->n_chunks; i++) {
@@ -223,7 +186,7 @@ static int write_error(const struct pw_outdirect *d, struct pw_err *err)
 
 int pw_outdirect_flush(struct pw_outdirect *d, struct pw_err *err)
 {
-	struct pw_outdirect_pool *pool = d->pool;
+	struct pw_outpool *pool = d->pool;
 	struct stat st;
 	uint64_t until;
 	unsigned int i;
@@ -241,12 +204,12 @@ int pw_outdirect_flush(struct pw_outdirect *d, struct pw_err *err)
 	pw_outpool_wake(pool);
 	while (is_under_way(d, until) && !atomic_load(&d->failed))
 		if (pw_outpool_wait(pool, d) < 0)
-			pw_outdirect_fail(d, ETIMEDOUT);
+			pw_outpool_fail(d, ETIMEDOUT);
 	pthread_mutex_unlock(&pool->lock);
 	if (fstat(d->plain_fd, &st) < 0)
-		pw_outdirect_fail(d, errno);
+		pw_outpool_fail(d, errno);
 	else if ((uint64_t)st.st_size != d->len_bytes)
-		pw_outdirect_fail(d, ESTALE);
+		pw_outpool_fail(d, ESTALE);
 	return write_error(d, err);
 }
 
@@ -257,7 +220,7 @@ int pw_outdirect_sync(struct pw_outdirect *d, struct pw_err *err)
 	if (ret < 0)
 		return ret;
 	if (fsync(d->plain_fd) < 0)
-		pw_outdirect_fail(d, errno);
+		pw_outpool_fail(d, errno);
 	return write_error(d, err);
 }
 
@@ -284,7 +247,7 @@ static uint64_t digest_memory(
 
 	if (!c || c == &d->pool->gone || !pw_outpool_pin(d, index, c))
 		return at;
-	end = there_until(d, c, at, pw_min_u64(to, pw_outdirect_chunk_end(d, index)));
+	end = there_until(d, c, at, pw_min_u64(to, pw_outpool_chunk_end(d, index)));
 	pw_digest_update(s, c->mem + at % CHUNK_BYTES, end - at);
 	pw_outpool_unpin(c);
 	return end;
@@ -373,25 +336,14 @@ static int open_files(struct pw_outdirect *d, int fd)
 	return are_descriptors_short(d->fd) ? -EMFILE : 0;
 }
 
-void pw_outdirect_free(struct pw_outdirect *d)
-{
-	if (d->fd >= 0)
-		close(d->fd);
-	if (d->plain_fd >= 0)
-		close(d->plain_fd);
-	free(d->table);
-	free(d->name);
-	free(d);
-}
-
-int pw_outdirect_open(struct pw_outdirect **out, struct pw_outdirect_pool *pool, int fd,
-	const char *dir, const char *name, uint64_t len_bytes, uint32_t symbol_len)
+int pw_outdirect_open(struct pw_outdirect **out, struct pw_outpool *pool, int fd, const char *dir,
+	const char *name, uint64_t len_bytes, uint32_t symbol_len)
 {
 	struct pw_outdirect *d;
 	int ret;
 
 	*out = NULL;
-	if (symbol_len < PW_OUTDIRECT_SYMBOL_MIN)
+	if (symbol_len < SYMBOL_MIN)
 		return -EOPNOTSUPP;
 	d = calloc(1, sizeof(*d));
 	if (!d)
@@ -407,7 +359,7 @@ int pw_outdirect_open(struct pw_outdirect **out, struct pw_outdirect_pool *pool,
 		d->name = NULL;
 	ret = d->table && d->name ? open_files(d, fd) : -ENOMEM;
 	if (ret < 0) {
-		pw_outdirect_free(d);
+		pw_outpool_free_file(d);
 		return ret;
 	}
 	*out = d;
@@ -426,5 +378,5 @@ void pw_outdirect_close(struct pw_outdirect *d)
 	d->closed = true;
 	pthread_mutex_unlock(&d->pool->lock);
 	if (!busy) /* else the disk thread frees it when it has done its last write */
-		pw_outdirect_free(d);
+		pw_outpool_free_file(d);
 }

@@ -17,25 +17,17 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "file/digest.h"
 
-#define PW_OUTDIRECT_MIN        (64ull << 20) /* bytes of a file, unless asked for */
-#define PW_OUTDIRECT_SYMBOL_MIN 512u
+#define PW_OUTDIRECT_MIN (64ull << 20) /* bytes of a file, unless asked for */
 
-struct pw_outdirect;      /* a file */
-struct pw_outdirect_pool; /* memory and thread, of a directory */
-
-/* memory_bytes: within PW_OUTDIR_MEMORY_LO and _HI. */
-int pw_outdirect_pool_create(struct pw_outdirect_pool **pool, uint64_t memory_bytes,
-	const struct pw_log *log, struct pw_err *err);
-/* Every file of it is closed. Waits for writes under way, 30 s at most. Accepts NULL. */
-void pw_outdirect_pool_destroy(struct pw_outdirect_pool *pool);
+struct pw_outdirect; /* a file */
+struct pw_outpool;
 
 /* fd: open read-write, len_bytes (> 0) long, empty; it stays the caller's. dir/name is
  * for messages. -EOPNOTSUPP, -EMFILE, -ENOMEM and others: the file has to be mapped instead. */
-int pw_outdirect_open(struct pw_outdirect **d, struct pw_outdirect_pool *pool, int fd,
-	const char *dir, const char *name, uint64_t len_bytes, uint32_t symbol_len);
+int pw_outdirect_open(struct pw_outdirect **d, struct pw_outpool *pool, int fd, const char *dir,
+	const char *name, uint64_t len_bytes, uint32_t symbol_len);
 /* Does not wait. What was not flushed is lost. Accepts NULL. */
 void pw_outdirect_close(struct pw_outdirect *d);
 

@@ -12,14 +12,23 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "file/digest.h"
 #include "file/ntcopy.h"
-#include "file/outdir.h"
 
 #define PW_OUTFILE_LARGE (1ull << 20) /* bytes of a file whose stores go past the CPU's caches */
 
+/* How a new file is written: mapped, so that the kernel writes it back later, or past the page cache
+ * (file/outdirect.h). AUTO: past it from 64 MiB on, where that is possible. */
+enum pw_outdir_write { PW_OUTDIR_AUTO, PW_OUTDIR_MAPPED, PW_OUTDIR_DIRECT };
+
+struct pw_outfile_id {
+	uint64_t dev, ino;
+};
+
 struct pw_outdirect;
+struct pw_outfile_shared;
 
 struct pw_outfile {
 	uint8_t *base;     /* mapped: where byte 0 lies; NULL: not mapped (direct, or empty) */
@@ -31,26 +40,16 @@ struct pw_outfile {
 	struct pw_outdirect *direct; /* NULL: mapped, or empty */
 
 	/* private */
-	struct pw_outdir *dir; /* NULL: memory */
-	char *name;            /* as received; owned */
-	uint64_t map_bytes;    /* 0: not our mapping */
-	int guard;             /* slot, or negative */
+	struct pw_outfile_shared *shared; /* NULL: memory of the caller */
+	char *name;                       /* as received; owned */
+	uint64_t map_bytes;               /* 0: not our mapping */
+	int guard;                        /* slot, or negative */
 	bool is_target;
-	struct pw_outfile *next; /* in the directory's list of what is open */
+	struct pw_outfile *next; /* in shared->files */
 };
 
 /* Of pw_outfile_put(): bytes of a file that is not mapped. */
 void pw_outfile_put_direct(struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len);
-
-/* len > 0. Ordinary data costs one load and one branch. */
-static inline bool pw_outfile_is_zero(const uint8_t *data, uint32_t len)
-{
-	uint64_t first = 0;
-
-	memcpy(&first, data, len < sizeof(first) ? len : sizeof(first));
-	return first == 0 && (len <= sizeof(first) ||
-				     memcmp(data, data + sizeof(first), len - sizeof(first)) == 0);
-}
 
 /* A file that is no more than this memory of the caller's: it has no name, and is never published. */
 int pw_outfile_open_memory(
@@ -67,7 +66,7 @@ static inline void pw_outfile_put(
 		pw_outfile_put_direct(f, at, data, len);
 		return;
 	}
-	if (atomic_load_explicit(&f->fresh, memory_order_relaxed) && pw_outfile_is_zero(data, len))
+	if (atomic_load_explicit(&f->fresh, memory_order_relaxed) && pw_is_zero(data, len))
 		return;
 	if (f->is_large)
 		pw_ntcopy(f->base + at, data, len);

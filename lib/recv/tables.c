@@ -73,7 +73,7 @@ static const char *name_fault(const struct pw_recv *r, const struct pw_fdt_file 
 	if (f->fault)
 		return f->fault;
 	if (!r->cfg.discard)
-		why = pw_outdir_name_fault(f->location);
+		why = pw_outname_fault(f->location);
 	if (!why && !r->cfg.discard)
 		why = pw_outdir_reserved(r->out, f->location);
 	if (!why && f->encoding != PW_ENCODING_IDENTITY)
@@ -396,7 +396,7 @@ static void learn(
 		o = pw_objtab_find(&r->objs, s, f->toi);
 		known = o && name && pw_object_is(o, f, name);
 		pthread_mutex_unlock(&r->lock);
-		if (name && !f->fault && !pw_outdir_name_fault(f->location) && !known)
+		if (name && !f->fault && !pw_outname_fault(f->location) && !known)
 			t = look(r, name, gap);
 		pthread_mutex_lock(&r->lock);
 		n_left += !name || !learn_file(r, s, f, name, &t, gap, instance);

@@ -64,7 +64,7 @@ void pw_filenotes_finish(struct pw_filenotes *notes)
 const char *pw_filenotes_name_fault(const char *name)
 {
 	const size_t first = strcspn(name, "/");
-	const char *fault = pw_outdir_name_fault(name);
+	const char *fault = pw_outname_fault(name);
 
 	/* A directory of that name would stand where the receiver writes its manifest. */
 	if (!fault && first == strlen(PW_GAPS_FILE) && !strncmp(name, PW_GAPS_FILE, first))

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "file/outdirect_private.h"
+#include "file/outpool_private.h"
 #include "file/window.h"
 #include "outdir_util.h"
 

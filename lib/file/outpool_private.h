@@ -10,24 +10,23 @@
  * the file's table, and looks there again. Who takes a chunk away from its file first takes it out of
  * the table, then closes it to new pins, then waits until nobody has it pinned.
  */
-#ifndef PW_FILE_OUTDIRECT_PRIVATE_H
-#define PW_FILE_OUTDIRECT_PRIVATE_H
+#ifndef PW_FILE_OUTPOOL_PRIVATE_H
+#define PW_FILE_OUTPOOL_PRIVATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
-#include "file/outdir.h"
-#include "file/outdirect.h"
 #include "host/uring.h"
 
 #define CHUNK_BYTES ((uint64_t)2 << 20)
-#define CHUNKS_MAX  (PW_OUTDIR_MEMORY_HI / CHUNK_BYTES)
 #define BLOCK_BYTES 4096u
+#define SYMBOL_MIN  512u /* bytes; a file with smaller symbols is mapped */
 /* A symbol that began in the chunk before has a bit here, too. */
-#define SYMBOL_WORDS ((unsigned int)(CHUNK_BYTES / PW_OUTDIRECT_SYMBOL_MIN / 64 + 1))
+#define SYMBOL_WORDS ((unsigned int)(CHUNK_BYTES / SYMBOL_MIN / 64 + 1))
 #define N_OPS        16u            /* writes under way */
 #define PIN_CLOSED   (1u << 31)     /* in `pins`: no new ones */
 #define PATIENCE_NS  5000000000ull  /* a disk that says nothing for so long is reported, */
@@ -56,7 +55,7 @@ struct chunk {
 };
 
 struct pw_outdirect {
-	struct pw_outdirect_pool *pool;
+	struct pw_outpool *pool;
 	int fd; /* O_DIRECT */
 	int plain_fd;
 	char *name;
@@ -78,7 +77,7 @@ struct op {
 	uint64_t from, to;   /* of the file */
 };
 
-struct pw_outdirect_pool {
+struct pw_outpool {
 	const struct pw_log *log;
 	void *map;
 	uint64_t map_bytes;
@@ -104,33 +103,43 @@ struct pw_outdirect_pool {
 	int broken; /* the ring: positive errno */
 };
 
-/* Where the chunk's bytes end in the file; how many symbols lie in it, if only in part. */
-uint64_t pw_outdirect_chunk_end(const struct pw_outdirect *d, uint64_t index);
-unsigned int pw_outdirect_chunk_symbols(const struct pw_outdirect *d, uint64_t index);
+/* Where the chunk's bytes end in the file. */
+static inline uint64_t pw_outpool_chunk_end(const struct pw_outdirect *d, uint64_t index)
+{
+	return pw_min_u64((index + 1) * CHUNK_BYTES, d->len_bytes);
+}
 
-void pw_outdirect_fail(struct pw_outdirect *d, int code);
-/* With pwrite(2), exactly these bytes; none when they are zeros that the file has anyway. */
-void pw_outdirect_write_plain(
-	struct pw_outdirect *d, const uint8_t *data, uint64_t len, uint64_t at);
-void pw_outdirect_free(struct pw_outdirect *d);
+/* How many symbols lie in the chunk, or partly in it. */
+static inline unsigned int pw_outpool_chunk_symbols(const struct pw_outdirect *d, uint64_t index)
+{
+	return (unsigned int)(pw_div_ceil(pw_outpool_chunk_end(d, index), d->symbol_len) -
+			      index * CHUNK_BYTES / d->symbol_len);
+}
 
-/* outpool.c; the lock is held but for pinning and waking. */
+int pw_outpool_create(struct pw_outpool **pool, uint64_t memory_bytes, const struct pw_log *log);
+void pw_outpool_destroy(struct pw_outpool *pool);
+
+/* Files. Only the first failure counts. */
+void pw_outpool_fail(struct pw_outdirect *d, int code);
+/* Writes exactly these bytes, with pwrite(2). */
+void pw_outpool_write_plain(struct pw_outdirect *d, const uint8_t *data, uint64_t len, uint64_t at);
+void pw_outpool_free_file(struct pw_outdirect *d);
+
+/* Chunks. The caller holds the lock, except for pin, unpin and wake. */
+/* False: the chunk leaves, or is no longer this one of the file. */
 bool pw_outpool_pin(struct pw_outdirect *d, uint64_t index, struct chunk *c);
 void pw_outpool_unpin(struct chunk *c);
-/* Puts a chunk into the file's table, unless somebody else does or d->failed. May wait. */
+/* Puts a chunk into the file's table, unless another thread does or the file fails. May wait. */
 void pw_outpool_claim(struct pw_outdirect *d, uint64_t index);
-void pw_outpool_release(struct pw_outdirect_pool *pool, struct chunk *c);
-/* For the disk thread, which has to be woken up. */
-void pw_outpool_queue(struct pw_outdirect_pool *pool, struct chunk *c);
-/* Sleeps until something changes, for a moment at most. -ETIMEDOUT: the disk says nothing. */
-int pw_outpool_wait(struct pw_outdirect_pool *pool, const struct pw_outdirect *d);
-/* The one of them that has been in this state for longest; NULL: there is none. */
-struct chunk *pw_outpool_oldest(struct pw_outdirect_pool *pool, enum chunk_state state);
-/* Whether memory is short enough that a chunk that is filling has to leave. */
-bool pw_outpool_is_low(const struct pw_outdirect_pool *pool);
-void pw_outpool_wake(struct pw_outdirect_pool *pool);
-
-/* outdisk.c */
-void *pw_outdisk_run(void *pool);
+void pw_outpool_release(struct pw_outpool *pool, struct chunk *c);
+/* Hands the chunk to the disk thread, which the caller wakes up. */
+void pw_outpool_queue(struct pw_outpool *pool, struct chunk *c);
+/* Sleeps until something changes, 20 ms at most. -ETIMEDOUT: the disk has not answered for 30 s. */
+int pw_outpool_wait(struct pw_outpool *pool, const struct pw_outdirect *d);
+/* The chunk that has been in this state for longest, or NULL. */
+struct chunk *pw_outpool_oldest(struct pw_outpool *pool, enum chunk_state state);
+/* Whether memory is so short that a chunk that is filling has to leave. */
+bool pw_outpool_is_low(const struct pw_outpool *pool);
+void pw_outpool_wake(struct pw_outpool *pool);
 
 #endif

@@ -15,6 +15,7 @@
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "file/hugecopy.h"
 #include "file/window.h"
@@ -140,29 +141,10 @@ static const char *choose_mount(const struct huge_mounts *m)
 	return best;
 }
 
-/* Names are bytes, JSON is UTF-8: what does not fit is shown as '?'. */
-static json_t *json_path(const char *path)
-{
-	json_t *s = json_string(path);
-	char *plain;
-
-	if (s)
-		return s;
-	plain = strdup(path);
-	if (!plain)
-		return json_null();
-	for (char *p = plain; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	s = json_string(plain);
-	free(plain);
-	return s;
-}
-
 static void add_file(struct stage *s, const char *path, uint64_t bytes, uint64_t pages,
 	uint64_t page_bytes, json_t *more)
 {
-	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", json_path(path), "bytes",
+	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", pw_json_text(path), "bytes",
 		(json_int_t)bytes, "pages", (json_int_t)pages, "page_bytes",
 		(json_int_t)page_bytes);
 
@@ -213,7 +195,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 			pw_units_duration(took, sizeof(took), pw_clock_ns() - start),
 			copy.cpu_copies);
 	add_file(s, to, copy.len_bytes, copy.n_pages, copy.page_bytes,
-		json_pack("{s:o, s:i, s:f}", "from", json_path(from), "cpu_copies",
+		json_pack("{s:o, s:i, s:f}", "from", pw_json_text(from), "cpu_copies",
 			(int)copy.cpu_copies, "seconds",
 			(double)(pw_clock_ns() - start) / (double)PW_NS_PER_S));
 	return 0;
@@ -419,7 +401,7 @@ static int finish(struct stage *s, int ret, const struct pw_err *err)
 		"version", PW_VERSION, "exit_code", code, "action", s->action, "bytes",
 		(json_int_t)s->n_bytes, "pages", (json_int_t)s->n_pages, "files", s->files);
 	if (ret < 0)
-		json_object_set_new(result, "error", json_path(err->msg));
+		json_object_set_new(result, "error", pw_json_text(err->msg));
 	pw_cli_print_json(result);
 	return code;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/utf8.h"
 
 /* The only writable global of the program: a signal handler reaches nothing else. */
 static volatile sig_atomic_t stop_signal;
@@ -78,28 +77,6 @@ int pw_cli_usage(const char *command, const struct pw_err *err)
 	fprintf(stderr, "pagewire %s: ", command);
 	print_plain(stderr, err->msg);
 	return PW_EXIT_USAGE;
-}
-
-json_t *pw_cli_json_text(const char *s)
-{
-	char out[4096];
-	size_t n = 0;
-
-	if (!s)
-		return json_null();
-	while (*s && n + 4 < sizeof(out)) {
-		size_t step = pw_utf8_len(s);
-
-		if (!step) {
-			out[n++] = '?';
-			s++;
-			continue;
-		}
-		memcpy(out + n, s, step);
-		n += step;
-		s += step;
-	}
-	return json_stringn(out, n);
 }
 
 json_t *pw_cli_json_result(const char *schema, int exit_code)

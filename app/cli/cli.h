@@ -47,8 +47,6 @@ int pw_cli_usage(const char *command, const struct pw_err *err);
 /* A result with the keys that every document has: schema, version, exit_code. NULL without memory;
  * jansson's setters take that. */
 json_t *pw_cli_json_result(const char *schema, int exit_code);
-/* As json_string(), for text of any origin: what is no UTF-8 becomes '?'; NULL becomes null. */
-json_t *pw_cli_json_text(const char *s);
 /* Prints a result object to standard output as one JSON document and drops it. */
 void pw_cli_print_json(json_t *result);
 

@@ -4,6 +4,7 @@
 #include "app/cli/cli.h"
 #include "app/doctor/doctor.h"
 #include "app/doctor/fix.h"
+#include "base/json_text.h"
 
 const char *pw_doctor_level_name(enum pw_doctor_level level)
 {
@@ -78,8 +79,8 @@ static json_t *json_of_steps(const struct pw_fix *fix)
 
 		json_array_append_new(
 			steps, json_pack("{s:s, s:s, s:o, s:o}", "check", check_of(s), "state",
-				       states[s->state], "what", pw_cli_json_text(s->what),
-				       "command", pw_cli_json_text(s->command)));
+				       states[s->state], "what", pw_json_text(s->what), "command",
+				       pw_json_text(s->command)));
 	}
 	return steps;
 }
@@ -95,8 +96,8 @@ void pw_doctor_print_json(const struct pw_doctor_report *report, const struct pw
 
 		json_array_append_new(checks,
 			json_pack("{s:s, s:s, s:o, s:o}", "id", c->id, "level",
-				pw_doctor_level_name(c->level), "what", pw_cli_json_text(c->what),
-				"mend", pw_cli_json_text(c->mend[0] ? c->mend : NULL)));
+				pw_doctor_level_name(c->level), "what", pw_json_text(c->what),
+				"mend", pw_json_text(c->mend[0] ? c->mend : NULL)));
 	}
 	json_object_set_new(result, "checks", checks);
 	if (fix)

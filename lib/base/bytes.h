@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Big-endian loads and stores at any alignment, and the small integer helpers everyone needs. */
+/* Small helpers for bytes and integers: big-endian loads and stores, hexadecimal digits, rounding. */
 #ifndef PW_BASE_BYTES_H
 #define PW_BASE_BYTES_H
 
@@ -47,6 +47,16 @@ static inline void pw_be48_store(void *p, uint64_t v)
 {
 	pw_be16_store(p, (uint16_t)(v >> 32));
 	pw_be32_store((uint8_t *)p + 2, (uint32_t)v);
+}
+
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+static inline int pw_hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Whether all bytes are 0; len > 0. Most data costs one load and one branch. */

@@ -22,15 +22,11 @@ static const char *component_fault(const char *s, size_t len)
 	return NULL;
 }
 
-/* C0, DEL, and C1 as UTF-8 writes it (0xc2 0x80 .. 0xc2 0x9f): terminals obey them all. */
 static bool has_control(const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
-
-	for (; *p; p++)
-		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f))
-			return true;
-	return false;
+	while (*s && !pw_control_len(s))
+		s++;
+	return *s != '\0';
 }
 
 const char *pw_outname_fault(const char *name)

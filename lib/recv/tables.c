@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "recv/recv_private.h"
 #include "wire/alc.h"
 
@@ -21,19 +22,17 @@
 /* Control characters as \xNN, for print; malloc. */
 static char *printable(const char *name)
 {
-	const unsigned char *s = (const unsigned char *)name;
 	char *out = malloc(4 * strlen(name) + 1), *p = out;
+	size_t left = 0; /* bytes of a control character */
 
-	for (; out && *s; s++) {
-		bool c1 = *s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f;
-
-		if (*s >= 0x20 && *s != 0x7f && !c1) {
-			*p++ = (char)*s;
+	for (; out && *name; name++) {
+		left = left ? left : pw_control_len(name);
+		if (!left) {
+			*p++ = *name;
 			continue;
 		}
-		p += sprintf(p, "\\x%02x", *s);
-		if (c1)
-			p += sprintf(p, "\\x%02x", *++s);
+		p += sprintf(p, "\\x%02x", (unsigned char)*name);
+		left--;
 	}
 	if (out)
 		*p = '\0';

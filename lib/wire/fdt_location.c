@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "wire/fdt.h"
 
 static bool is_alpha(char c)
@@ -54,15 +55,6 @@ static void drop_dots(char *s)
 	memmove(out, in, strlen(in) + 1);
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Undoes percent-encoding, in place; false for an encoded NUL. A '%' that starts no pair stands for
  * itself. */
 static bool decode(char *s)
@@ -70,8 +62,8 @@ static bool decode(char *s)
 	char *out = s;
 
 	for (; *s; s++) {
-		int high = *s == '%' ? hex(s[1]) : -1;
-		int low = high >= 0 ? hex(s[2]) : -1;
+		int high = *s == '%' ? pw_hex_value(s[1]) : -1;
+		int low = high >= 0 ? pw_hex_value(s[2]) : -1;
 
 		if (low < 0) {
 			*out++ = *s;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
 
@@ -52,38 +53,33 @@ static bool starts(const struct scan *s, const char *text)
 	return (size_t)(s->end - s->p) >= len && !memcmp(s->p, text, len);
 }
 
-/* Goes on behind the next `text`; *markup: a '<' was passed over. */
-static int skip_past(struct scan *s, const char *text, size_t *len, bool *markup)
+/* Goes on after the next `text`. Returns the number of bytes before it if they contain a '<', else 0. */
+static ssize_t skip_past(struct scan *s, const char *text)
 {
-	const char *hit = memmem(s->p, (size_t)(s->end - s->p), text, strlen(text));
+	const char *start = s->p, *hit = memmem(s->p, (size_t)(s->end - s->p), text, strlen(text));
 
 	if (!hit)
 		return malformed(s);
-	*len = (size_t)(hit - s->p);
-	*markup = memchr(s->p, '<', *len) != NULL;
 	s->p = hit + strlen(text);
-	return 0;
+	return memchr(start, '<', (size_t)(hit - start)) ? hit - start : 0;
 }
 
-/* For what may hold no '<': values and end tags. */
+/* For values and end tags, which contain no '<'. */
 static int skip_plain(struct scan *s, const char *text)
 {
-	bool markup;
-	size_t len;
-	int r = skip_past(s, text, &len, &markup);
+	ssize_t markup = skip_past(s, text);
 
-	return r || !markup ? r : malformed(s);
+	return markup > 0 ? malformed(s) : (int)markup;
 }
 
+/* For comments and the like. */
 static int skip_hidden(struct scan *s, const char *text)
 {
-	bool markup;
-	size_t len;
-	int r = skip_past(s, text, &len, &markup);
+	ssize_t markup = skip_past(s, text);
 
-	if (r || !markup)
-		return r;
-	s->hidden += len;
+	if (markup <= 0)
+		return (int)markup;
+	s->hidden += (size_t)markup;
 	return s->hidden <= PW_FDT_MAX_HIDDEN
 		       ? 0
 		       : too_many(s, "bytes of comments with markup", PW_FDT_MAX_HIDDEN);

@@ -181,7 +181,8 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 	int ret;
 
 	if (!*name || snprintf(to, sizeof(to), "%s/%s", dir, name) >= (int)sizeof(to))
-		return pw_err_set(err, EINVAL, "stage %s: no usable file name", from);
+		return pw_err_set(err, EINVAL,
+			"cannot stage %s: the path has no file name; name a file", from);
 	pw_progress_init(&s->progress, s->ctx->is_tty, false);
 	ret = pw_hugecopy_run(&copy, err);
 	pw_progress_end(&s->progress);
@@ -221,9 +222,8 @@ static int check_names(const struct pw_operands *ops, struct pw_err *err)
 		for (k = 0; k < i; k++)
 			if (strcmp(basename(ops->argv[i]), basename(ops->argv[k])) == 0)
 				return pw_err_set(err, EINVAL,
-					"%s and %s would get the same name; stage them to "
-					"different "
-					"directories",
+					"cannot stage %s and %s: they would get the same name; "
+					"stage them to different directories",
 					ops->argv[k], ops->argv[i]);
 	return 0;
 }
@@ -238,16 +238,17 @@ static int do_stage(struct stage *s, const struct huge_mounts *mounts,
 
 	if (!dir)
 		return pw_err_set(err, ENODEV,
-			"stage: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
-			"none /mnt/huge, then sysctl -w vm.nr_hugepages=%llu (pagewire doctor)",
+			"cannot stage files: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount "
+			"-t hugetlbfs none /mnt/huge, then sysctl -w vm.nr_hugepages=%llu "
+			"(pagewire doctor)",
 			(unsigned long long)pages_wanted(ops));
 	ret = pw_hugefile_probe(dir, &huge, &page_bytes, err);
 	if (ret < 0)
 		return ret;
 	if (!huge)
 		return pw_err_set(err, EINVAL,
-			"stage to %s: not on hugetlbfs; mount one there: mount -t hugetlbfs none "
-			"%s",
+			"cannot stage to %s: not on hugetlbfs; mount one there: mount -t hugetlbfs "
+			"none %s",
 			dir, dir);
 	pw_stop_install();
 	for (i = 0; i < ops->n; i++) {
@@ -288,10 +289,12 @@ static int list_tree(struct stage *s, char *dir, struct pw_err *err)
 	if (ret < 0)
 		return ret;
 	if (!huge)
-		return pw_err_set(err, EINVAL, "list %s: not on hugetlbfs", dir);
+		return pw_err_set(err, EINVAL,
+			"cannot list %s: not on hugetlbfs; name a hugetlbfs directory with --to",
+			dir);
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, by_name);
 	if (!tree)
-		return pw_err_sys(err, errno, "list %s", dir);
+		return pw_err_sys(err, errno, "cannot list %s", dir);
 	while ((e = fts_read(tree))) {
 		if (e->fts_info == FTS_F)
 			list_file(s, e->fts_path, e->fts_statp, page_bytes);
@@ -311,12 +314,13 @@ static int do_list(struct stage *s, const struct huge_mounts *mounts, struct pw_
 	if (s->config->to) {
 		char *dir = strdup(s->config->to);
 
-		ret = dir ? list_tree(s, dir, err) : pw_err_sys(err, ENOMEM, "list");
+		ret = dir ? list_tree(s, dir, err)
+			  : pw_err_sys(err, ENOMEM, "cannot list staged files");
 		free(dir);
 	} else if (mounts->n == 0) {
 		return pw_err_set(err, ENODEV,
-			"list: no hugetlbfs is mounted; mkdir -p /mnt/huge && mount -t hugetlbfs "
-			"none /mnt/huge");
+			"cannot list staged files: no hugetlbfs is mounted; mkdir -p /mnt/huge && "
+			"mount -t hugetlbfs none /mnt/huge");
 	}
 	for (i = 0; !s->config->to && i < mounts->n && ret == 0; i++)
 		ret = list_tree(s, mounts->dirs[i], err);
@@ -335,19 +339,19 @@ static int drop_one(struct stage *s, const char *path, struct pw_err *err)
 	int ret;
 
 	if (lstat(path, &st) < 0)
-		return pw_err_sys(err, errno, "drop %s", path);
+		return pw_err_sys(err, errno, "cannot drop %s", path);
 	if (!S_ISREG(st.st_mode))
-		return pw_err_set(err, EINVAL, "drop %s: not an ordinary file", path);
+		return pw_err_set(err, EINVAL, "cannot drop %s: not a regular file", path);
 	ret = pw_hugefile_probe(path, &huge, &page_bytes, err);
 	if (ret < 0)
 		return ret;
 	if (!huge)
 		return pw_err_set(err, EINVAL,
-			"drop %s: not on hugetlbfs, so it is left alone (`pagewire stage --list` "
-			"shows what is)",
+			"cannot drop %s: not on hugetlbfs; list the staged files with `pagewire "
+			"stage --list`",
 			path);
 	if (unlink(path) < 0)
-		return pw_err_sys(err, errno, "drop %s", path);
+		return pw_err_sys(err, errno, "cannot drop %s", path);
 	add_file(s, path, (uint64_t)st.st_size, (uint64_t)st.st_blocks * 512 / page_bytes,
 		page_bytes, NULL);
 	if (!s->config->json)

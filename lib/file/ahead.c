@@ -75,14 +75,14 @@ int pw_ahead_create(struct pw_ahead **out, struct pw_err *err)
 
 	*out = NULL;
 	if (!a)
-		return pw_err_sys(err, ENOMEM, "start the thread that makes pages");
+		return pw_err_sys(err, ENOMEM, "cannot start the thread that allocates huge pages");
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->work, NULL);
 	pthread_cond_init(&a->rest, NULL);
 	ret = pw_thread_start(&a->thread, run, a);
 	if (ret) {
 		free(a);
-		return pw_err_sys(err, ret, "start the thread that makes pages");
+		return pw_err_sys(err, ret, "cannot start the thread that allocates huge pages");
 	}
 	*out = a;
 	return 0;

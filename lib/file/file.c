@@ -33,11 +33,10 @@ static int check_mode(const char *path, mode_t mode, const char *action, struct 
 	if (S_ISREG(mode))
 		return 0;
 	if (S_ISDIR(mode))
-		return pw_err_set(
-			err, EISDIR, "%s %s: is a directory; name the files in it", action, path);
+		return pw_err_set(err, EISDIR,
+			"cannot %s %s: it is a directory; name the files in it", action, path);
 	return pw_err_set(err, EINVAL,
-		"%s %s: is a %s; only ordinary files have pages to send, copy it into one", action,
-		path,
+		"cannot %s %s: it is a %s; copy its content into a regular file", action, path,
 		S_ISFIFO(mode)   ? "FIFO"
 		: S_ISSOCK(mode) ? "socket"
 				 : "device");
@@ -47,9 +46,10 @@ static int open_error(const char *path, int code, int flags, const char *action,
 {
 	if ((code == EACCES || code == EROFS || code == EPERM) && (flags & O_ACCMODE) == O_RDWR)
 		return pw_err_sys(err, code,
-			"%s %s read-write, as a device needs it (chmod u+w, or --pages pagecache)",
+			"cannot %s %s read-write, which a device needs (chmod u+w, or --pages "
+			"pagecache)",
 			action, path);
-	return pw_err_sys(err, code, "%s %s", action, path);
+	return pw_err_sys(err, code, "cannot %s %s", action, path);
 }
 
 /* A zeroed struct must not own standard input, so descriptor 0 is never kept. */
@@ -74,7 +74,7 @@ int pw_file_open(
 	*f = (struct pw_file){0};
 	/* Looked at before it is opened: opening a device or a FIFO has effects of its own. */
 	if (stat(path, &st) < 0)
-		return pw_err_sys(err, errno, "%s %s", action, path);
+		return pw_err_sys(err, errno, "cannot %s %s", action, path);
 	ret = check_mode(path, st.st_mode, action, err);
 	if (ret < 0)
 		return ret;
@@ -82,7 +82,7 @@ int pw_file_open(
 	if (fd < 0)
 		return open_error(path, errno, flags, action, err);
 	if (fstat(fd, &st) < 0) {
-		ret = pw_err_sys(err, errno, "%s %s", action, path);
+		ret = pw_err_sys(err, errno, "cannot %s %s", action, path);
 		goto close_fd;
 	}
 	ret = check_mode(path, st.st_mode, action, err);
@@ -90,7 +90,7 @@ int pw_file_open(
 		goto close_fd;
 	huge = pw_file_huge_page(fd);
 	if (huge < 0) {
-		ret = pw_err_sys(err, (int)-huge, "%s %s", action, path);
+		ret = pw_err_sys(err, (int)-huge, "cannot %s %s", action, path);
 		goto close_fd;
 	}
 	f->fd = fd;

@@ -93,7 +93,7 @@ int pw_guard_init(struct pw_err *err)
 	sigemptyset(&sa.sa_mask);
 	pthread_mutex_lock(&lock);
 	if (!installed && sigaction(SIGBUS, &sa, &previous) < 0)
-		ret = pw_err_sys(err, errno, "guard mapped files: install a SIGBUS handler");
+		ret = pw_err_sys(err, errno, "cannot install a SIGBUS handler for mapped files");
 	if (ret == 0)
 		installed = true;
 	pthread_mutex_unlock(&lock);

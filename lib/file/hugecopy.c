@@ -18,15 +18,18 @@ static int check_target(const struct pw_hugecopy *c, const struct pw_readin *in,
 	struct stat st;
 
 	if (lstat(c->to, &st) < 0)
-		return errno == ENOENT ? 0 : pw_err_sys(err, errno, "stage to %s", c->to);
+		return errno == ENOENT ? 0 : pw_err_sys(err, errno, "cannot stage to %s", c->to);
 	if (st.st_dev == in->st.st_dev && st.st_ino == in->st.st_ino)
-		return pw_err_set(err, EEXIST, "stage %s: it is on hugetlbfs already", c->from);
+		return pw_err_set(err, EEXIST,
+			"cannot stage %s: it is on hugetlbfs already; send it as it is", c->from);
 	if (!S_ISREG(st.st_mode))
-		return pw_err_set(
-			err, EEXIST, "stage to %s: something is there that is no file", c->to);
+		return pw_err_set(err, EEXIST,
+			"cannot stage to %s: it exists and is not a regular file; name another "
+			"directory with --to",
+			c->to);
 	if (!c->replace)
-		return pw_err_set(
-			err, EEXIST, "stage to %s: it exists; --force replaces it", c->to);
+		return pw_err_set(err, EEXIST,
+			"cannot stage to %s: it exists; replace it with --force", c->to);
 	return 0;
 }
 
@@ -44,10 +47,10 @@ static int create_part(const struct pw_hugecopy *c, const struct pw_readin *in, 
 		return fd;
 	if (errno == EEXIST)
 		return pw_err_set(err, EEXIST,
-			"create %s: it exists; another stage is at work, or one was killed: "
-			"--force replaces it",
+			"cannot create %s: it exists, so another stage runs or was killed; replace "
+			"it with --force",
 			part);
-	return pw_err_sys(err, errno, "create %s", part);
+	return pw_err_sys(err, errno, "cannot create %s", part);
 }
 
 static int fill(
@@ -62,7 +65,7 @@ static int fill(
 	c->n_pages = map_bytes / c->page_bytes;
 	/* Allocating the pages takes a while for itself. */
 	if (c->progress && !c->progress(c->progress_ctx, 0, in->len_bytes))
-		ret = pw_err_set(err, ECANCELED, "stage %s: interrupted", c->from);
+		ret = pw_err_set(err, ECANCELED, "cannot stage %s: interrupted", c->from);
 	if (ret == 0)
 		ret = pw_readin_read(in, 0, map, in->len_bytes, err);
 	if (map)
@@ -77,16 +80,16 @@ static int finish(const struct pw_hugecopy *c, const struct pw_readin *in, int f
 	struct stat st;
 
 	if (futimens(fd, times) < 0)
-		return pw_err_sys(err, errno, "set the times of %s", part);
+		return pw_err_sys(err, errno, "cannot set the times of %s", part);
 	if (fstat(fd, &st) < 0)
-		return pw_err_sys(err, errno, "look at %s", part);
+		return pw_err_sys(err, errno, "cannot stat %s", part);
 	if (st.st_size != in->st.st_size)
 		return pw_err_set(err, EIO,
-			"stage %s: this kernel made the copy %lld bytes long instead of %lld; "
-			"use --pages stage when sending",
+			"cannot stage %s: this kernel made the copy %lld bytes long instead of "
+			"%lld; use --pages stage when sending",
 			c->from, (long long)st.st_size, (long long)in->st.st_size);
 	if (renameat2(AT_FDCWD, part, AT_FDCWD, c->to, c->replace ? 0 : RENAME_NOREPLACE) < 0)
-		return pw_err_sys(err, errno, "rename %s to %s", part, c->to);
+		return pw_err_sys(err, errno, "cannot rename %s to %s", part, c->to);
 	return 0;
 }
 
@@ -98,7 +101,7 @@ int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err)
 	int fd, ret;
 
 	if (snprintf(part, sizeof(part), "%s.part", c->to) >= (int)sizeof(part))
-		return pw_err_sys(err, ENAMETOOLONG, "stage to %s", c->to);
+		return pw_err_sys(err, ENAMETOOLONG, "cannot stage to %s", c->to);
 	ret = pw_readin_open(&in, c->from, "stage", err);
 	if (ret < 0)
 		return ret;
@@ -115,7 +118,8 @@ int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err)
 	page_bytes = pw_file_huge_page(fd);
 	if (page_bytes <= 0) {
 		ret = pw_err_set(err, EINVAL,
-			"stage to %s: not on hugetlbfs; name a directory that is with --to", c->to);
+			"cannot stage to %s: not on hugetlbfs; name a directory that is with --to",
+			c->to);
 		goto drop_part;
 	}
 	c->page_bytes = (uint64_t)page_bytes;

@@ -21,7 +21,7 @@ int pw_hugefile_probe(
 	struct statfs fs;
 
 	if (statfs(path, &fs) < 0)
-		return pw_err_sys(err, errno, "look at %s", path);
+		return pw_err_sys(err, errno, "cannot stat %s", path);
 	*on_hugetlbfs = fs.f_type == HUGETLBFS_MAGIC;
 	*page_bytes = (uint64_t)fs.f_bsize;
 	return 0;
@@ -33,7 +33,7 @@ static int no_pages(const char *action, const char *path, uint64_t map_bytes, ui
 	char size[32];
 
 	return pw_err_set(err, code,
-		"%s %s: needs %llu huge pages of %s, fewer are free; add some "
+		"cannot %s %s: it needs %llu huge pages of %s, and fewer are free; add some "
 		"(pagewire doctor: hugepages.free)",
 		action, path, (unsigned long long)(map_bytes / page_bytes),
 		pw_units_size(size, sizeof(size), page_bytes));
@@ -52,7 +52,7 @@ static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes
 
 	if (p == MAP_FAILED)
 		return errno == ENOMEM ? no_pages("map", path, map_bytes, page_bytes, ENOMEM, err)
-				       : pw_err_sys(err, errno, "map %s", path);
+				       : pw_err_sys(err, errno, "cannot map %s", path);
 	/* MAP_POPULATE would keep quiet about a page that is not there. */
 	ret = populate ? pw_file_populate(p, map_bytes) : 0;
 	if (ret == -ENOMEM) {
@@ -63,17 +63,17 @@ static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes
 		/* A hole in the file: nothing free to fill it with, or, as its last partial page,
 		 * beyond what the kernel will fill at all. */
 		pw_err_set(err, EFAULT,
-			"map %s: a huge page of it is missing; stage it anew, or add huge pages "
-			"(pagewire doctor: hugepages.free)",
+			"cannot map %s: a huge page of it is missing; stage it again, or add huge "
+			"pages (pagewire doctor: hugepages.free)",
 			path);
 		goto unmap;
 	}
 	if (ret < 0) {
-		pw_err_sys(err, -ret, "map %s: fault its huge pages in", path);
+		pw_err_sys(err, -ret, "cannot fault in the huge pages of %s", path);
 		goto unmap;
 	}
 	if (mprotect(p, map_bytes, PROT_READ | PROT_WRITE) < 0) {
-		ret = pw_err_sys(err, errno, "map %s read-write", path);
+		ret = pw_err_sys(err, errno, "cannot map %s read-write", path);
 		goto unmap;
 	}
 	*map = p;
@@ -100,7 +100,7 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	if (!f.huge_page_bytes) {
 		pw_file_close(&f);
 		return pw_err_set(err, EINVAL,
-			"map %s: not on hugetlbfs; use --pages pagecache or stage it with "
+			"cannot map %s: not on hugetlbfs; use --pages pagecache or stage it with "
 			"`pagewire stage FILE`",
 			path);
 	}
@@ -145,13 +145,13 @@ static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_by
 	*map = NULL;
 	*map_bytes = 0;
 	if (len_bytes > INT64_MAX - page_bytes)
-		return pw_err_sys(err, EFBIG, "allocate %s", path);
+		return pw_err_sys(err, EFBIG, "cannot allocate %s", path);
 	if (fstat(fd, &st) < 0)
-		return pw_err_sys(err, errno, "allocate %s", path);
+		return pw_err_sys(err, errno, "cannot allocate %s", path);
 	/* Only a multiple of the page size can be truncated to; exact sizes come from below. */
 	if ((uint64_t)st.st_size > len_bytes) {
 		if (ftruncate(fd, 0) < 0)
-			return pw_err_sys(err, errno, "truncate %s", path);
+			return pw_err_sys(err, errno, "cannot truncate %s", path);
 		st.st_size = 0;
 	}
 	if (len_bytes == 0)
@@ -163,7 +163,7 @@ static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_by
 	else if (ret == -ENOSPC || ret == -ENOMEM)
 		no_pages("allocate", path, *map_bytes, page_bytes, ENOSPC, err);
 	else
-		pw_err_sys(err, -ret, "allocate %s", path);
+		pw_err_sys(err, -ret, "cannot allocate %s", path);
 	if (ret == 0)
 		return 0;
 	/* A failed fallocate() leaves the pages it got behind the end of the file. */

@@ -22,12 +22,15 @@
 static int dir_error(const char *dir, int code, struct pw_err *err)
 {
 	if (code == ENOENT)
-		return pw_err_set(
-			err, code, "open output directory %s: not there; mkdir -p %s", dir, dir);
+		return pw_err_set(err, code,
+			"cannot open output directory %s: it does not exist; mkdir -p %s", dir,
+			dir);
 	if (code == ENOTDIR)
-		return pw_err_set(
-			err, code, "open output directory %s: not a directory; name one", dir);
-	return pw_err_sys(err, code, "open output directory %s", dir);
+		return pw_err_set(err, code,
+			"cannot open output directory %s: not a directory; name a directory with "
+			"--out",
+			dir);
+	return pw_err_sys(err, code, "cannot open output directory %s", dir);
 }
 
 /* umask(2) can only be asked by changing it, which other threads would notice. */
@@ -55,10 +58,11 @@ static int lock_dir(const struct pw_outdir *d, struct pw_err *err)
 			continue;
 		if (errno == EWOULDBLOCK)
 			return pw_err_set(err, EBUSY,
-				"open output directory %s: another pagewire recv writes to %s; "
-				"wait for it, or give another --out",
+				"cannot open output directory %s: another pagewire recv writes to "
+				"%s; wait for it, or give another --out",
 				d->path, d->path);
-		pw_warn(d->files.log, "lock output directory %s: %s; start no second recv on it",
+		pw_warn(d->files.log,
+			"cannot lock output directory %s: %s; do not start a second recv on it",
 			d->path, strerror(errno));
 		break;
 	}
@@ -107,7 +111,8 @@ static int set_manifest(struct pw_outdir *d, const char *path, struct pw_err *er
 	d->manifest = strdup(path);
 	ret = d->manifest ? pw_outname_locate(d->path, path, &d->manifest_below) : -ENOMEM;
 	if (ret < 0)
-		return pw_err_sys(err, -ret, "find out where the gap manifest %s lies", path);
+		return pw_err_sys(
+			err, -ret, "cannot resolve the path of the gap manifest %s", path);
 	return 0;
 }
 
@@ -118,8 +123,8 @@ static int check_memory(struct pw_outdir *d, struct pw_err *err)
 	if (d->files.memory_bytes < PW_OUTDIR_MEMORY_LO ||
 		d->files.memory_bytes > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
-			"open output directory %s: %llu bytes of memory for writing; give 8MiB to "
-			"256MiB",
+			"cannot open output directory %s: %llu bytes of memory for writing; give "
+			"8MiB to 256MiB",
 			d->path, (unsigned long long)d->files.memory_bytes);
 	return 0;
 }
@@ -131,7 +136,7 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 
 	*out = NULL;
 	if (!d)
-		return pw_err_sys(err, ENOMEM, "open output directory %s", cfg->path);
+		return pw_err_sys(err, ENOMEM, "cannot open output directory %s", cfg->path);
 	pw_outfile_shared_init(&d->files);
 	d->root.fd = -1;
 	d->root.max_made = cfg->max_made ? cfg->max_made : MAX_MADE;
@@ -142,7 +147,7 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 	d->path = strdup(cfg->path);
 	d->files.dir = d->path;
 	ret = d->path ? check_memory(d, err)
-		      : pw_err_sys(err, ENOMEM, "open output directory %s", cfg->path);
+		      : pw_err_sys(err, ENOMEM, "cannot open output directory %s", cfg->path);
 	if (ret == 0)
 		ret = pw_guard_init(err);
 	if (ret == 0)
@@ -196,7 +201,7 @@ int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_e
 	struct statvfs fs;
 
 	if (fstatvfs(d->root.fd, &fs) < 0)
-		return pw_err_sys(err, errno, "look at the free space of %s", d->path);
+		return pw_err_sys(err, errno, "cannot read the free space of %s", d->path);
 	if (fs.f_blocks == 0)
 		*bytes = d->files.huge_page_bytes ? huge_pool_free(d->files.huge_page_bytes)
 						  : UINT64_MAX;
@@ -210,21 +215,21 @@ static int create_error(const struct pw_outdir *d, const char *name, uint64_t le
 {
 	if (code == EDQUOT && atomic_load(&d->root.n_made) >= d->root.max_made)
 		return pw_err_set(err, code,
-			"create %s/%s: %llu files and directories were made already, no more are "
-			"allowed",
+			"cannot create %s/%s: %llu files and directories were made already; raise "
+			"--max-files",
 			d->path, name, (unsigned long long)d->root.max_made);
 	if (code == ENOSPC || code == EDQUOT)
 		return pw_err_set(err, code,
-			"create %s/%s: %s, up to %llu bytes are needed; make room and go on with "
-			"--resume",
+			"cannot create %s/%s: %s, up to %llu bytes are needed; free some space and "
+			"continue with --resume",
 			d->path, name, code == ENOSPC ? "disk full" : "disk quota used up",
 			(unsigned long long)len_bytes);
 	if (code == EISDIR)
 		return pw_err_set(err, code,
-			"create %s/%s: all %u names for its partial file are taken; remove some "
+			"cannot create %s/%s: all %u names for its partial file exist; remove some "
 			"of them",
 			d->path, name, PW_OUTDIR_MAX_PARTS);
-	return pw_err_sys(err, code, "create %s/%s", d->path, name);
+	return pw_err_sys(err, code, "cannot create %s/%s", d->path, name);
 }
 
 static bool is_locked(int dir_fd, const char *base)
@@ -333,8 +338,8 @@ int pw_outdir_create(struct pw_outdir *d, const char *name, uint64_t len_bytes, 
 static int report_stale(const struct pw_outdir *d, const char *name, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,
-		"open %s/%s: somebody replaced or truncated it; leave the output directory alone "
-		"while receiving",
+		"cannot open %s/%s: another process replaced or truncated it; do not change the "
+		"output directory while recv runs",
 		d->path, name);
 }
 
@@ -354,10 +359,10 @@ static int open_existing(struct pw_outdir *d, const char *name, int part, int fl
 	if (ret == -ENOENT)
 		return report_stale(d, name, err);
 	if (ret < 0)
-		return pw_err_sys(err, -ret, "open %s/%s", d->path, name);
+		return pw_err_sys(err, -ret, "cannot open %s/%s", d->path, name);
 	fd = ret;
 	if (fstat(fd, &st) < 0)
-		ret = pw_err_sys(err, errno, "open %s/%s", d->path, name);
+		ret = pw_err_sys(err, errno, "cannot open %s/%s", d->path, name);
 	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (uint64_t)st.st_size != len_bytes ||
 		 (id && !pw_outfile_id_matches(&st, id)))
 		ret = report_stale(d, name, err);

@@ -172,16 +172,18 @@ static int write_error(const struct pw_outdirect *d, struct pw_err *err)
 	int code = pw_outdirect_failed(d);
 
 	if (code == ENOSPC || code == EDQUOT)
-		return pw_err_set(err, code, "write %s: %s; make room and go on with --resume",
-			d->name, code == ENOSPC ? "disk full" : "disk quota used up");
+		return pw_err_set(err, code,
+			"cannot write %s: %s; free some space and continue with --resume", d->name,
+			code == ENOSPC ? "disk full" : "disk quota used up");
 	if (code == ETIMEDOUT)
-		return pw_err_set(err, code, "write %s: the disk did not answer for 30 s", d->name);
+		return pw_err_set(
+			err, code, "cannot write %s: the disk did not answer for 30 s", d->name);
 	if (code == ESTALE)
 		return pw_err_set(err, code,
-			"write %s: somebody changed its length; leave the output directory alone "
-			"while receiving",
+			"cannot write %s: another process changed its length; do not change the "
+			"output directory while recv runs",
 			d->name);
-	return code ? pw_err_sys(err, code, "write %s", d->name) : 0;
+	return code ? pw_err_sys(err, code, "cannot write %s", d->name) : 0;
 }
 
 int pw_outdirect_flush(struct pw_outdirect *d, struct pw_err *err)
@@ -265,12 +267,13 @@ static uint64_t digest_file(struct pw_outdirect *d, struct pw_digest_state *s, u
 		n = pread(d->fd, buf, want, (off_t)(at - skip));
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		pw_err_sys(err, errno, "read %s back for its digest", d->name);
+		pw_err_sys(err, errno, "cannot read %s back for its digest", d->name);
 		return at;
 	}
 	if ((uint64_t)n <= skip) {
-		pw_err_set(
-			err, ESTALE, "read %s back for its digest: somebody truncated it", d->name);
+		pw_err_set(err, ESTALE,
+			"cannot read %s back for its digest: another process truncated it",
+			d->name);
 		return at;
 	}
 	want = pw_min_u64((uint64_t)n - skip, to - at);
@@ -291,7 +294,8 @@ uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, 
 		if (next == at && !buf) {
 			if (posix_memalign(&buf, BLOCK_BYTES, READ_BYTES) != 0) {
 				buf = NULL;
-				pw_err_sys(err, ENOMEM, "read %s back for its digest", d->name);
+				pw_err_sys(
+					err, ENOMEM, "cannot read %s back for its digest", d->name);
 				break;
 			}
 			/* What left memory may still be on its way to the disk. */

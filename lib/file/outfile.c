@@ -58,12 +58,12 @@ static int failure(const struct pw_outfile *f, struct pw_err *err)
 
 	if (code == ENOSPC)
 		return pw_err_set(err, code,
-			"write %s/%s: disk full; make room and go on with --resume", f->shared->dir,
-			f->name);
+			"cannot write %s/%s: disk full; free some space and continue with --resume",
+			f->shared->dir, f->name);
 	if (code)
 		return pw_err_set(err, code,
-			"write %s/%s: a page of it was lost: somebody truncated it, or the disk "
-			"failed or is full",
+			"cannot write %s/%s: a page of it was lost; another process truncated it, "
+			"or the disk failed or is full",
 			f->shared->dir, f->name);
 	return 0;
 }
@@ -111,7 +111,7 @@ int pw_outfile_sync(struct pw_outfile *f, struct pw_err *err)
 	pw_ntcopy_fence();
 	/* As fsync(2), and it knows the errors since the mapping was made. */
 	if (msync(f->base, f->map_bytes, MS_SYNC) < 0)
-		return pw_err_sys(err, errno, "sync %s/%s", f->shared->dir, f->name);
+		return pw_err_sys(err, errno, "cannot sync %s/%s", f->shared->dir, f->name);
 	return failure(f, err);
 }
 
@@ -120,8 +120,8 @@ static int map_read_only(
 {
 	f->map_bytes = pw_align_up(f->len_bytes, page_bytes);
 	*base = mmap(NULL, f->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
-	return *base == MAP_FAILED ? pw_err_sys(err, errno == ENOMEM ? EFBIG : errno, "map %s/%s",
-					     f->shared->dir, f->name)
+	return *base == MAP_FAILED ? pw_err_sys(err, errno == ENOMEM ? EFBIG : errno,
+					     "cannot map %s/%s", f->shared->dir, f->name)
 				   : 0;
 }
 
@@ -138,10 +138,10 @@ static int map_writable(
 	/* What is short is address space, and a file that is smaller may have enough. */
 	if (errno == ENOMEM)
 		return pw_err_set(err, EFBIG,
-			"map %s/%s: no address space for its %llu bytes; receive fewer or smaller "
-			"files at once",
+			"cannot map %s/%s: no address space for its %llu bytes; receive fewer or "
+			"smaller files at once",
 			f->shared->dir, f->name, (unsigned long long)f->len_bytes);
-	return pw_err_sys(err, errno, "map %s/%s", f->shared->dir, f->name);
+	return pw_err_sys(err, errno, "cannot map %s/%s", f->shared->dir, f->name);
 }
 
 static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
@@ -190,8 +190,9 @@ static void warn_mapped(struct pw_outfile_shared *s, const char *name, int code)
 	pthread_mutex_unlock(&s->lock);
 	if (!warned)
 		pw_warn(s->log,
-			"write %s/%s past the page cache: %s; it and others like it go through the "
-			"page cache",
+			"cannot write %s/%s past the page cache: %s; it and similar files go "
+			"through "
+			"the page cache",
 			s->dir, name, strerror(code));
 }
 
@@ -272,7 +273,7 @@ int pw_outfile_open(struct pw_outfile **out, struct pw_outfile_shared *s, int fd
 
 	*out = NULL;
 	if (!f)
-		return pw_err_sys(err, ENOMEM, "open %s/%s", s->dir, how->name);
+		return pw_err_sys(err, ENOMEM, "cannot open %s/%s", s->dir, how->name);
 	f->shared = s;
 	f->guard = -1;
 	f->part = how->part;
@@ -281,9 +282,9 @@ int pw_outfile_open(struct pw_outfile **out, struct pw_outfile_shared *s, int fd
 	atomic_init(&f->fresh, how->new_part);
 	f->name = strdup(how->name);
 	if (!f->name)
-		ret = pw_err_sys(err, ENOMEM, "open %s/%s", s->dir, how->name);
+		ret = pw_err_sys(err, ENOMEM, "cannot open %s/%s", s->dir, how->name);
 	else if (fstat(fd, &st) < 0)
-		ret = pw_err_sys(err, errno, "open %s/%s", s->dir, how->name);
+		ret = pw_err_sys(err, errno, "cannot open %s/%s", s->dir, how->name);
 	else if (f->len_bytes && !(how->new_part && open_direct(f, fd, how->symbol_len)))
 		ret = map_file(f, fd, err);
 	if (ret < 0) {
@@ -304,7 +305,7 @@ int pw_outfile_open_memory(
 
 	*out = f;
 	if (!f)
-		return pw_err_sys(err, ENOMEM, "receive into memory");
+		return pw_err_sys(err, ENOMEM, "cannot receive into memory");
 	f->base = bytes;
 	f->len_bytes = len_bytes;
 	f->is_large = len_bytes >= MEMORY_LARGE;

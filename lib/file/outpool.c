@@ -167,7 +167,7 @@ static void say_silent(struct pw_outpool *pool, const char *name, uint64_t silen
 	if (silent_ns < pool->say_ns)
 		return;
 	pool->say_ns = silent_ns + PATIENCE_NS;
-	pw_warn(pool->log, "write %s: the disk has not answered for %.0f s", name,
+	pw_warn(pool->log, "cannot write %s yet: the disk has not answered for %.0f s", name,
 		(double)silent_ns * 1e-9);
 }
 

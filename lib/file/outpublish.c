@@ -101,14 +101,15 @@ static int publish_error(const struct pw_outdir *d, const char *name, int code, 
 {
 	if (code == ESTALE || code == ENOENT)
 		return pw_err_set(err, ESTALE,
-			"rename the partial file of %s/%s: somebody replaced or removed it; leave "
-			"the output directory alone while receiving",
+			"cannot rename the partial file of %s/%s: another process replaced or "
+			"removed it; do not change the output directory while recv runs",
 			d->path, name);
 	if (code == EISDIR || code == ENOTEMPTY)
 		return pw_err_set(err, EISDIR,
-			"rename the partial file of %s/%s: a directory has the name; remove it",
+			"cannot rename the partial file of %s/%s: the name is that of a directory; "
+			"remove the directory",
 			d->path, name);
-	return pw_err_sys(err, code, "rename the partial file of %s/%s", d->path, name);
+	return pw_err_sys(err, code, "cannot rename the partial file of %s/%s", d->path, name);
 }
 
 /* The part, if it is still that file. */
@@ -136,12 +137,13 @@ static int look_at_target(const struct pw_outdir *d, const struct pw_outpath *p,
 		return errno == ENOENT ? 0 : publish_error(d, name, errno, err);
 	if (is_manifest(d, &st))
 		return pw_err_set(err, EEXIST,
-			"rename the partial file of %s/%s: that is the gap manifest, which a "
-			"received file never replaces; give another --gaps",
+			"cannot rename the partial file of %s/%s: a received file does not replace "
+			"the gap manifest; give another --gaps",
 			d->path, name);
 	if (!force)
 		return pw_err_set(err, EEXIST,
-			"rename the partial file of %s/%s: the name is taken; give --force",
+			"cannot rename the partial file of %s/%s: the name exists; replace it with "
+			"--force",
 			d->path, name);
 	return 0;
 }
@@ -182,7 +184,7 @@ close_path:
 int pw_outdir_sync_all(struct pw_outdir *d, struct pw_err *err)
 {
 	if (syncfs(d->root.fd) < 0)
-		return pw_err_sys(err, errno, "sync the file system of %s", d->path);
+		return pw_err_sys(err, errno, "cannot sync the file system of %s", d->path);
 	return 0;
 }
 
@@ -258,5 +260,5 @@ int pw_outdir_sync_names(
 	/* Too many, or a file system that syncs no directory by itself. */
 	if (ret == 1 || ret == -EINVAL)
 		return pw_outdir_sync_all(d, err);
-	return ret < 0 ? pw_err_sys(err, -ret, "sync the directories of %s", d->path) : 0;
+	return ret < 0 ? pw_err_sys(err, -ret, "cannot sync the directories of %s", d->path) : 0;
 }

@@ -41,10 +41,10 @@ int pw_window_populate(
 		return 0;
 	if (ret == -EFAULT)
 		return pw_err_set(err, EIO,
-			"map %s: a page cannot be read (bad disk, or truncated meanwhile); copy "
-			"the file and send the copy",
+			"cannot map %s: a page cannot be read, the disk is bad or another process "
+			"truncated it; send a copy of the file",
 			path);
-	return pw_err_sys(err, -ret, "map %s: read it into memory", path);
+	return pw_err_sys(err, -ret, "cannot read %s into memory", path);
 }
 
 /* Huge pages at once; others when their turn comes, unless the file is so large that it would push
@@ -81,11 +81,11 @@ int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, stru
 		w->map = NULL;
 		ret = f.huge_page_bytes && errno == ENOMEM
 			      ? pw_err_set(err, ENOMEM,
-					"map %s: it has holes, and too few huge pages are free to "
-					"fill "
-					"them (pagewire doctor: hugepages.free)",
+					"cannot map %s: it has holes, and too few huge pages are "
+					"free to fill them; add some (pagewire doctor: "
+					"hugepages.free)",
 					path)
-			      : pw_err_sys(err, errno, "map %s (try --pages stage)", path);
+			      : pw_err_sys(err, errno, "cannot map %s (try --pages stage)", path);
 		goto close_window;
 	}
 	ret = bring_in(w, path, f.huge_page_bytes != 0, err);

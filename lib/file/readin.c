@@ -63,7 +63,7 @@ int pw_readin_open(struct pw_readin *r, const char *path, const char *action, st
 	if (ret < 0)
 		return ret;
 	if (fstat(f.fd, &r->st) < 0) {
-		ret = pw_err_sys(err, errno, "%s %s", action, path);
+		ret = pw_err_sys(err, errno, "cannot %s %s", action, path);
 		pw_file_close(&f);
 		return ret;
 	}
@@ -78,8 +78,8 @@ int pw_readin_open(struct pw_readin *r, const char *path, const char *action, st
 static int shrunk(const struct pw_readin *r, uint64_t at, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,
-		"%s %s: it ended at %llu of %llu bytes, truncated meanwhile; keep it still and "
-		"try again",
+		"cannot %s %s: it was truncated from %llu to %llu bytes while it was read; do not "
+		"change it, and try again",
 		r->action, r->path, (unsigned long long)at, (unsigned long long)r->len_bytes);
 }
 
@@ -118,7 +118,7 @@ int pw_readin_read(
 		if (n == 0)
 			return shrunk(r, offset + done, err);
 		if (n < 0 && n != -EINTR)
-			return pw_err_sys(err, (int)-n, "read %s at byte %llu", r->path,
+			return pw_err_sys(err, (int)-n, "cannot read %s at byte %llu", r->path,
 				(unsigned long long)(offset + done));
 		if (n > 0) {
 			/* A file that grew gives more than was asked for. */
@@ -127,7 +127,8 @@ int pw_readin_read(
 			r->done_bytes += (uint64_t)n;
 		}
 		if (r->progress && !r->progress(r->progress_ctx, r->done_bytes, r->len_bytes))
-			return pw_err_set(err, ECANCELED, "%s %s: interrupted", r->action, r->path);
+			return pw_err_set(
+				err, ECANCELED, "cannot %s %s: interrupted", r->action, r->path);
 	}
 	return 0;
 }
@@ -137,12 +138,12 @@ int pw_readin_unchanged(const struct pw_readin *r, struct pw_err *err)
 	struct stat st;
 
 	if (fstat(r->fd, &st) < 0)
-		return pw_err_sys(err, errno, "%s %s", r->action, r->path);
+		return pw_err_sys(err, errno, "cannot %s %s", r->action, r->path);
 	if (st.st_size == r->st.st_size && pw_file_mtime_ns(&st) == pw_file_mtime_ns(&r->st))
 		return 0;
 	return pw_err_set(err, ESTALE,
-		"%s %s: it was written to meanwhile; keep it still and try again", r->action,
-		r->path);
+		"cannot %s %s: it was changed while it was read; do not change it, and try again",
+		r->action, r->path);
 }
 
 void pw_readin_close(struct pw_readin *r)

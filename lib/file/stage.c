@@ -42,8 +42,9 @@ static int plan(struct extents *x, uint32_t symbol_len, uint64_t max_bytes, cons
 
 	if (max_bytes < align)
 		return pw_err_set(err, EINVAL,
-			"stage %s: memory comes in pieces of %llu bytes, below one page", path,
-			(unsigned long long)max_bytes);
+			"cannot stage %s: memory comes in pieces of %llu bytes, which is less than "
+			"a page",
+			path, (unsigned long long)max_bytes);
 	x->unit_bytes = unit <= max_bytes ? unit : align;
 	x->next_bytes = pw_align_down(max_bytes, x->unit_bytes);
 	x->floor_bytes = pw_min_u64(pw_align_up(FLOOR_BYTES, x->unit_bytes), x->next_bytes);
@@ -104,14 +105,15 @@ static int take_memory(struct pw_window *w, struct extents *x, const struct pw_s
 		va = take_extent(x, mem, w->len_bytes - offset, &len_bytes);
 		if (!va)
 			return pw_err_set(err, ENOMEM,
-				"stage %s: %s of its %s find no memory; raise --memory or add huge "
-				"pages (pagewire doctor: hugepages.free)",
+				"cannot stage %s: no memory is left for %s of its %s; raise "
+				"--memory or add huge pages (pagewire doctor: hugepages.free)",
 				path,
 				pw_units_size(missing, sizeof(missing), w->len_bytes - offset),
 				pw_units_size(need, sizeof(need), w->len_bytes));
 		if (add_run(w, x, va, offset, len_bytes) < 0) {
 			mem->free(mem->ctx, va);
-			return pw_err_sys(err, ENOMEM, "stage %s: list its extents", path);
+			return pw_err_sys(
+				err, ENOMEM, "cannot stage %s: allocate its list of extents", path);
 		}
 		w->map_bytes += pw_align_up(len_bytes, PW_READIN_ALIGN);
 	}
@@ -156,13 +158,13 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 
 	*w = (struct pw_window){0};
 	if (symbol_len == 0)
-		return pw_err_set(err, EINVAL, "stage %s: symbol length is 0", path);
+		return pw_err_set(err, EINVAL, "cannot stage %s: symbol length is 0", path);
 	ret = plan(&x, symbol_len, mem->max_extent_bytes, path, err);
 	if (ret < 0)
 		return ret;
 	kept = malloc(sizeof(*kept));
 	if (!kept)
-		return pw_err_sys(err, ENOMEM, "stage %s", path);
+		return pw_err_sys(err, ENOMEM, "cannot stage %s", path);
 	*kept = *mem;
 	ret = pw_readin_open(&in, path, "stage", err);
 	if (ret < 0) {

@@ -43,7 +43,7 @@ int pw_window_add_map(struct pw_window *w, const char *path, struct pw_err *err)
 {
 	w->extents = calloc(1, sizeof(*w->extents));
 	if (!w->extents)
-		return pw_err_sys(err, ENOMEM, "map %s", path);
+		return pw_err_sys(err, ENOMEM, "cannot map %s", path);
 	w->extents[0] = (struct pw_extent){
 		.va = w->map,
 		.iova = PW_IOVA_NONE,
@@ -64,16 +64,16 @@ int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *
 		return 0;
 	/* The name may be gone: the descriptor keeps the file. */
 	if (fstat(w->fd, &st) < 0)
-		return pw_err_sys(err, errno, "check %s", path);
+		return pw_err_sys(err, errno, "cannot stat %s", path);
 	if ((uint64_t)st.st_size != w->len_bytes)
 		return pw_err_set(err, ESTALE,
-			"check %s: its size changed from %llu to %llu bytes meanwhile; keep it "
-			"still, or send a copy (--pages stage)",
+			"cannot send %s: its size changed from %llu to %llu bytes; do not change "
+			"it while it is sent, or send a copy (--pages stage)",
 			path, (unsigned long long)w->len_bytes, (unsigned long long)st.st_size);
 	if (pw_file_mtime_ns(&st) != w->mtime_ns)
 		return pw_err_set(err, ESTALE,
-			"check %s: it was written to meanwhile; keep it still, or send a copy "
-			"(--pages stage)",
+			"cannot send %s: it was changed while it was sent; do not change it, or "
+			"send a copy (--pages stage)",
 			path);
 	return 0;
 }

@@ -146,8 +146,8 @@ static int check_names(const struct pw_fdt *fdt, struct pw_err *err)
 		len = strlen(fdt->files[i].location);
 		if (len == 0 || len > PW_NAME_MAX)
 			return pw_err_set(err, ENAMETOOLONG,
-				"build the file table: name '%.60s' has %zu bytes, 1 to %u are "
-				"possible; send it under another name",
+				"cannot build the file table: the name '%.60s' has %zu bytes, 1 to "
+				"%u are possible; send the file under another name",
 				fdt->files[i].location, len, PW_NAME_MAX);
 	}
 	return 0;
@@ -177,5 +177,5 @@ int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_er
 		*len = strlen(*xml);
 	xmlBufferFree(buf);
 	free(scratch);
-	return *xml ? 0 : pw_err_set(err, ENOMEM, "build the file table: out of memory");
+	return *xml ? 0 : pw_err_set(err, ENOMEM, "cannot build the file table: out of memory");
 }

@@ -137,7 +137,7 @@ int pw_fdt_decode(enum pw_encoding e, const void *data, size_t len, void **out, 
 		r = unpack_as(e, data, len, &s);
 	if (r) {
 		free(s.p);
-		return pw_err_set(err, -r, "unpack FDT: %s", reason(r));
+		return pw_err_set(err, -r, "cannot unpack the file table: %s", reason(r));
 	}
 	*out = s.p;
 	*out_len = s.len;

@@ -216,7 +216,7 @@ static int read_file(struct parse *p, const struct attrs *a, struct pw_fdt_file 
 		r = f->location ? 0 : -ENOMEM;
 	}
 	if (r)
-		return pw_err_set(p->err, -r, "read FDT: out of memory");
+		return pw_err_set(p->err, -r, "cannot read the file table: out of memory");
 	read_shared(a, &shared);
 	f->encoding = shared.encoding;
 	read_toi(a, f);
@@ -235,7 +235,8 @@ static struct pw_fdt_file *add_file(struct parse *p)
 
 	if (fdt->n_files == PW_FDT_MAX_FILES) {
 		p->r = pw_err_set(p->err, EFBIG,
-			"read FDT: files in one instance: %u are the limit", PW_FDT_MAX_FILES);
+			"cannot read the file table: more than %u files in one instance",
+			PW_FDT_MAX_FILES);
 		return NULL;
 	}
 	if (fdt->n_files == p->capacity) {
@@ -243,7 +244,8 @@ static struct pw_fdt_file *add_file(struct parse *p)
 		struct pw_fdt_file *files = realloc(fdt->files, n * sizeof(*files));
 
 		if (!files) {
-			p->r = pw_err_set(p->err, ENOMEM, "read FDT: out of memory");
+			p->r = pw_err_set(
+				p->err, ENOMEM, "cannot read the file table: out of memory");
 			return NULL;
 		}
 		fdt->files = files;
@@ -284,7 +286,8 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
 		p->ns = ns;
 		read_root(p, &a);
 	} else if (p->depth == 0) {
-		p->r = pw_err_set(p->err, EBADMSG, "read FDT: the root is not an FDT-Instance");
+		p->r = pw_err_set(p->err, EBADMSG,
+			"cannot read the file table: the root is not an FDT-Instance");
 	} else if (p->depth == 1 && !strcmp((const char *)name, "File") && xmlStrEqual(ns, p->ns)) {
 		f = add_file(p);
 		if (f)
@@ -309,7 +312,8 @@ static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *id, const 
 	struct parse *p = ctx;
 
 	(void)name, (void)id, (void)uri;
-	p->r = pw_err_set(p->err, EBADMSG, "read FDT: it declares a document type");
+	p->r = pw_err_set(
+		p->err, EBADMSG, "cannot read the file table: it declares a document type");
 	xmlStopParser(p->xml);
 }
 
@@ -324,7 +328,7 @@ static void parse_xml(struct parse *p, const char *xml, size_t len)
 	xmlParserCtxtPtr ctxt = xmlNewParserCtxt();
 
 	if (!ctxt) {
-		p->r = pw_err_set(p->err, ENOMEM, "read FDT: out of memory");
+		p->r = pw_err_set(p->err, ENOMEM, "cannot read the file table: out of memory");
 		return;
 	}
 	*ctxt->sax = handlers;
@@ -336,7 +340,8 @@ static void parse_xml(struct parse *p, const char *xml, size_t len)
 		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC |
 			XML_PARSE_NOENT));
 	if (!p->r && !ctxt->wellFormed)
-		p->r = pw_err_set(p->err, EBADMSG, "read FDT: not well-formed XML");
+		p->r = pw_err_set(
+			p->err, EBADMSG, "cannot read the file table: not well-formed XML");
 	xmlFreeParserCtxt(ctxt);
 }
 
@@ -346,8 +351,9 @@ int pw_fdt_parse(const void *xml, size_t len, struct pw_fdt *fdt, struct pw_err 
 
 	memset(fdt, 0, sizeof(*fdt));
 	if (len > PW_FDT_MAX_BYTES)
-		return pw_err_set(
-			err, EFBIG, "read FDT: %zu bytes, %u are the limit", len, PW_FDT_MAX_BYTES);
+		return pw_err_set(err, EFBIG,
+			"cannot read the file table: %zu bytes, at most %u are possible", len,
+			PW_FDT_MAX_BYTES);
 	p.r = pw_fdt_scan(xml, len, err);
 	if (p.r)
 		return p.r;

@@ -27,12 +27,13 @@ struct scan {
 
 static int malformed(struct scan *s)
 {
-	return pw_err_set(s->err, EBADMSG, "read FDT: not well-formed XML");
+	return pw_err_set(s->err, EBADMSG, "cannot read the file table: not well-formed XML");
 }
 
 static int too_many(struct scan *s, const char *what, unsigned limit)
 {
-	return pw_err_set(s->err, EFBIG, "read FDT: %s, %u are the limit", what, limit);
+	return pw_err_set(
+		s->err, EFBIG, "cannot read the file table: more than %u %s", limit, what);
 }
 
 static bool is_space(char c)
@@ -97,7 +98,7 @@ static int note_name(struct scan *s, const char *p, size_t len)
 		if (s->slots[slot].len == len && !memcmp(s->slots[slot].p, p, len))
 			return 0;
 	if (s->n_names == PW_FDT_MAX_NAMES)
-		return too_many(s, "too many different names", PW_FDT_MAX_NAMES);
+		return too_many(s, "different names", PW_FDT_MAX_NAMES);
 	s->n_names++;
 	s->slots[slot] = (struct name){p, len};
 	return 0;
@@ -112,7 +113,7 @@ static int read_name(struct scan *s)
 	if (s->p == start)
 		return malformed(s);
 	if (s->p - start > PW_FDT_MAX_NAME)
-		return too_many(s, "a name of too many bytes", PW_FDT_MAX_NAME);
+		return too_many(s, "bytes in a name", PW_FDT_MAX_NAME);
 	return note_name(s, start, (size_t)(s->p - start));
 }
 
@@ -153,11 +154,11 @@ static int read_tag(struct scan *s)
 		if (starts(s, ">")) {
 			s->p++;
 			if (++s->depth > PW_FDT_MAX_DEPTH)
-				return too_many(s, "elements in elements", PW_FDT_MAX_DEPTH);
+				return too_many(s, "levels of elements", PW_FDT_MAX_DEPTH);
 			return 0;
 		}
 		if (++n > PW_FDT_MAX_ATTRS)
-			return too_many(s, "too many attributes", PW_FDT_MAX_ATTRS);
+			return too_many(s, "attributes in an element", PW_FDT_MAX_ATTRS);
 		r = read_attribute(s);
 	}
 	return r;
@@ -177,8 +178,8 @@ static int read_markup(struct scan *s)
 			return skip_hidden(s, skipped[i].close);
 		}
 	if (starts(s, "<!"))
-		return pw_err_set(
-			s->err, EBADMSG, "read FDT: it declares a document type or entities");
+		return pw_err_set(s->err, EBADMSG,
+			"cannot read the file table: it declares a document type or entities");
 	if (!starts(s, "</"))
 		return read_tag(s);
 	if (s->depth-- == 0)
@@ -193,7 +194,7 @@ int pw_fdt_scan(const char *xml, size_t len, struct pw_err *err)
 	int r = 0;
 
 	if (memchr(xml, '\0', len)) /* UTF-16 and UTF-32, which we would misread */
-		return pw_err_set(err, EBADMSG, "read FDT: not UTF-8 text");
+		return pw_err_set(err, EBADMSG, "cannot read the file table: not UTF-8 text");
 	while (r == 0) {
 		s.p = memchr(s.p, '<', (size_t)(s.end - s.p));
 		if (!s.p)

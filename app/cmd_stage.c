@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/units.h"
-#include "file/hugecopy.h"
+#include "file/hugefile_copy.h"
 #include "file/window.h"
 
 #define COMMON_PAGE_BYTES (2u << 20) /* what EAL and most hosts use */
@@ -172,7 +172,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 {
 	const char *name = basename(from);
 	char to[PATH_MAX], size[32], page[32], took[32];
-	struct pw_hugecopy copy = {.from = from,
+	struct pw_hugefile_copy copy = {.from = from,
 		.to = to,
 		.replace = s->config->force,
 		.progress = tick,
@@ -184,7 +184,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 		return pw_err_set(err, EINVAL,
 			"cannot stage %s: the path has no file name; name a file", from);
 	pw_progress_init(&s->progress, s->ctx->is_tty, false);
-	ret = pw_hugecopy_run(&copy, err);
+	ret = pw_hugefile_copy(&copy, err);
 	pw_progress_end(&s->progress);
 	if (ret < 0)
 		return ret;

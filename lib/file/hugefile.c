@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "file/file.h"
+#include "file/regfile.h"
 #include "file/window_private.h"
 
 /* hugetlbfs gives up fallocate() at a signal; a storm of them must not keep us here for good. */
@@ -47,14 +47,14 @@ static int no_pages(const char *action, const char *path, uint64_t map_bytes, ui
 static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes,
 	uint64_t page_bytes, bool populate, void **map, struct pw_err *err)
 {
-	void *p = pw_file_mmap(va_hint, map_bytes, page_bytes, PROT_READ, MAP_SHARED, fd);
+	void *p = pw_regfile_mmap(va_hint, map_bytes, page_bytes, PROT_READ, MAP_SHARED, fd);
 	int ret;
 
 	if (p == MAP_FAILED)
 		return errno == ENOMEM ? no_pages("map", path, map_bytes, page_bytes, ENOMEM, err)
 				       : pw_err_sys(err, errno, "cannot map %s", path);
 	/* MAP_POPULATE would keep quiet about a page that is not there. */
-	ret = populate ? pw_file_populate(p, map_bytes) : 0;
+	ret = populate ? pw_regfile_populate(p, map_bytes) : 0;
 	if (ret == -ENOMEM) {
 		no_pages("map", path, map_bytes, page_bytes, ENOMEM, err);
 		goto unmap;
@@ -86,7 +86,7 @@ unmap:
 
 int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err)
 {
-	struct pw_file f;
+	struct pw_regfile f;
 	bool huge = false;
 	uint64_t page_bytes;
 	int ret;
@@ -94,11 +94,11 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	*w = (struct pw_window){0};
 	/* Before opening it read-write: a read-only file elsewhere deserves the better message. */
 	ret = pw_hugefile_probe(path, &huge, &page_bytes, NULL);
-	ret = pw_file_open(&f, path, ret == 0 && huge ? O_RDWR : O_RDONLY, "map", err);
+	ret = pw_regfile_open(&f, path, ret == 0 && huge ? O_RDWR : O_RDONLY, "map", err);
 	if (ret < 0)
 		return ret;
 	if (!f.huge_page_bytes) {
-		pw_file_close(&f);
+		pw_regfile_close(&f);
 		return pw_err_set(err, EINVAL,
 			"cannot map %s: not on hugetlbfs; use --pages pagecache or stage it with "
 			"`pagewire stage FILE`",

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/ahead.h"
 #include "file/guard.h"
 #include "file/outdir_private.h"
+#include "file/prefault.h"
 
 #define MAX_MADE 1000000u
 
@@ -155,7 +155,7 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 	if (ret == 0)
 		ret = set_manifest(d, cfg->manifest_path, err);
 	if (ret == 0 && d->files.huge_page_bytes)
-		ret = pw_ahead_create(&d->files.ahead, err);
+		ret = pw_prefault_create(&d->files.ahead, err);
 	if (ret < 0) {
 		pw_outdir_close(d);
 		return ret;

@@ -14,7 +14,7 @@
 
 #include "base/bytes.h"
 #include "file/outpool_private.h"
-#include "file/window.h"
+#include "file/regfile.h"
 
 #define READ_BYTES (1u << 20) /* at once, for a digest */
 
@@ -328,7 +328,7 @@ static int open_files(struct pw_outdirect *d, int fd)
 {
 	char path[32];
 
-	if (!pw_file_takes_direct(fd))
+	if (!pw_regfile_takes_direct(fd))
 		return -EOPNOTSUPP;
 	d->plain_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (d->plain_fd < 0)

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/ahead.h"
 #include "file/guard.h"
 #include "file/outdirect.h"
 #include "file/outdisk.h"
 #include "file/outfile_private.h"
+#include "file/prefault.h"
+#include "file/regfile.h"
 #include "file/window.h"
 
 #define DIGEST_BYTES (1u << 20) /* between two looks whether the file was truncated */
@@ -108,7 +109,7 @@ int pw_outfile_sync(struct pw_outfile *f, struct pw_err *err)
 		return pw_outdirect_sync(f->direct, err);
 	if (!f->map_bytes)
 		return 0;
-	pw_ntcopy_fence();
+	pw_uncached_fence();
 	/* As fsync(2), and it knows the errors since the mapping was made. */
 	if (msync(f->base, f->map_bytes, MS_SYNC) < 0)
 		return pw_err_sys(err, errno, "cannot sync %s/%s", f->shared->dir, f->name);
@@ -159,7 +160,7 @@ static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
 	f->is_large = f->len_bytes >= PW_OUTFILE_LARGE;
 	f->guard = pw_guard_add(base, f->map_bytes, page_bytes);
 	if (s->ahead && !f->is_target)
-		pw_ahead_add(s->ahead, base, f->map_bytes, page_bytes);
+		pw_prefault_add(s->ahead, base, f->map_bytes, page_bytes);
 	return 0;
 }
 
@@ -206,7 +207,7 @@ static bool open_direct(struct pw_outfile *f, int fd, uint32_t symbol_len)
 	if (s->write == PW_OUTDIR_MAPPED ||
 		(s->write == PW_OUTDIR_AUTO && f->len_bytes < PW_OUTDIRECT_MIN))
 		return false;
-	ret = s->huge_page_bytes || !pw_file_takes_direct(fd) ? -EOPNOTSUPP : 0;
+	ret = s->huge_page_bytes || !pw_regfile_takes_direct(fd) ? -EOPNOTSUPP : 0;
 	if (ret == 0) {
 		pool = get_pool(s);
 		ret = pool ? pw_outdirect_open(&f->direct, pool, fd, s->dir, f->name, f->len_bytes,
@@ -227,7 +228,7 @@ void pw_outfile_shared_init(struct pw_outfile_shared *s)
 void pw_outfile_shared_finish(struct pw_outfile_shared *s)
 {
 	pw_outdisk_stop(s->pool);
-	pw_ahead_destroy(s->ahead);
+	pw_prefault_destroy(s->ahead);
 	pthread_mutex_destroy(&s->lock);
 }
 
@@ -322,7 +323,7 @@ void pw_outfile_close(struct pw_outfile *f)
 		forget(f->shared, f);
 	pw_outdirect_close(f->direct);
 	if (f->shared && f->base)
-		pw_ahead_drop(f->shared->ahead, f->base);
+		pw_prefault_remove(f->shared->ahead, f->base);
 	pw_guard_remove(f->guard);
 	if (f->map_bytes)
 		munmap(f->base, f->map_bytes);

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "file/digest.h"
-#include "file/ntcopy.h"
+#include "file/uncached_copy.h"
 
 #define PW_OUTFILE_LARGE (1ull << 20) /* bytes of a file whose stores go past the CPU's caches */
 
@@ -58,7 +58,7 @@ int pw_outfile_open_memory(
 /* Puts bytes [at, at + len), which lie in the file; len > 0. Any thread; two calls never overlap in
  * bytes. May wait for the disk when the memory for chunks is used up: 30 s at most, with a warning
  * every 5 s. A failure shows in pw_outfile_failed(). Before a thread tells another one that bytes of
- * a large mapped file are there, it calls pw_ntcopy_fence(), once for many calls. */
+ * a large mapped file are there, it calls pw_uncached_fence(), once for many calls. */
 static inline void pw_outfile_put(
 	struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len)
 {
@@ -69,7 +69,7 @@ static inline void pw_outfile_put(
 	if (atomic_load_explicit(&f->fresh, memory_order_relaxed) && pw_is_zero(data, len))
 		return;
 	if (f->is_large)
-		pw_ntcopy(f->base + at, data, len);
+		pw_uncached_copy(f->base + at, data, len);
 	else
 		memcpy(f->base + at, data, len);
 }

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "file/outfile.h"
 
-struct pw_ahead;
+struct pw_prefault;
 struct pw_outpool;
 
 struct pw_outfile_shared {
@@ -19,7 +19,7 @@ struct pw_outfile_shared {
 	uint64_t memory_bytes;    /* of all chunks */
 	enum pw_outdir_write write;
 	const struct pw_log *log;
-	struct pw_ahead *ahead; /* makes huge pages; NULL: not on hugetlbfs */
+	struct pw_prefault *ahead; /* makes huge pages; NULL: not on hugetlbfs */
 
 	pthread_mutex_t lock;     /* over all below */
 	struct pw_outfile *files; /* that are open */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/file.h"
+#include "file/regfile.h"
 #include "file/window_private.h"
 
 /* 0 when /proc does not tell. */
@@ -35,7 +35,7 @@ int pw_window_populate(
 	struct pw_window *w, uint64_t offset, uint64_t len, const char *path, struct pw_err *err)
 {
 	uint64_t end = pw_min_u64(pw_align_up(offset + len, w->page_bytes), w->map_bytes);
-	int ret = pw_file_populate((uint8_t *)w->map + offset, end - offset);
+	int ret = pw_regfile_populate((uint8_t *)w->map + offset, end - offset);
 
 	if (ret == 0)
 		return 0;
@@ -61,11 +61,11 @@ static int bring_in(struct pw_window *w, const char *path, bool huge, struct pw_
 
 int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err)
 {
-	struct pw_file f;
+	struct pw_regfile f;
 	int ret;
 
 	*w = (struct pw_window){0};
-	ret = pw_file_open(&f, path, O_RDONLY, "map", err);
+	ret = pw_regfile_open(&f, path, O_RDONLY, "map", err);
 	if (ret < 0)
 		return ret;
 	w->pages = PW_PAGES_PAGECACHE;
@@ -76,7 +76,8 @@ int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, stru
 	if (w->len_bytes == 0)
 		return 0;
 	w->map_bytes = pw_align_up(w->len_bytes, w->page_bytes);
-	w->map = pw_file_mmap(va_hint, w->map_bytes, w->page_bytes, PROT_READ, MAP_SHARED, w->fd);
+	w->map =
+		pw_regfile_mmap(va_hint, w->map_bytes, w->page_bytes, PROT_READ, MAP_SHARED, w->fd);
 	if (w->map == MAP_FAILED) {
 		w->map = NULL;
 		ret = f.huge_page_bytes && errno == ENOMEM

@@ -6,8 +6,8 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "file/file.h"
-#include "file/readin.h"
+#include "file/filereader.h"
+#include "file/regfile.h"
 #include "file/window.h"
 
 /* Where memory is so scattered that not even this much is in one piece, staging gives up: the
@@ -37,7 +37,7 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 static int plan(struct extents *x, uint32_t symbol_len, uint64_t max_bytes, const char *path,
 	struct pw_err *err)
 {
-	uint64_t align = PW_READIN_ALIGN;
+	uint64_t align = PW_FILEREADER_ALIGN;
 	uint64_t unit = symbol_len / gcd(symbol_len, align) * align;
 
 	if (max_bytes < align)
@@ -84,8 +84,8 @@ static void *take_extent(
 
 	for (;;) {
 		*len_bytes = pw_min_u64(left, x->next_bytes);
-		va = mem->alloc(
-			mem->ctx, pw_align_up(*len_bytes, PW_READIN_ALIGN), PW_READIN_ALIGN);
+		va = mem->alloc(mem->ctx, pw_align_up(*len_bytes, PW_FILEREADER_ALIGN),
+			PW_FILEREADER_ALIGN);
 		if (va || *len_bytes < x->floor_bytes || x->next_bytes <= x->floor_bytes)
 			return va;
 		x->next_bytes = pw_align_down(pw_min_u64(x->next_bytes, left) / 2, x->unit_bytes);
@@ -115,12 +115,12 @@ static int take_memory(struct pw_window *w, struct extents *x, const struct pw_s
 			return pw_err_sys(
 				err, ENOMEM, "cannot stage %s: allocate its list of extents", path);
 		}
-		w->map_bytes += pw_align_up(len_bytes, PW_READIN_ALIGN);
+		w->map_bytes += pw_align_up(len_bytes, PW_FILEREADER_ALIGN);
 	}
 	return 0;
 }
 
-static int read_runs(struct pw_window *w, struct pw_readin *in, struct pw_err *err)
+static int read_runs(struct pw_window *w, struct pw_filereader *in, struct pw_err *err)
 {
 	uint32_t i;
 	int ret;
@@ -128,12 +128,12 @@ static int read_runs(struct pw_window *w, struct pw_readin *in, struct pw_err *e
 	for (i = 0; i < w->n_extents; i++) {
 		const struct pw_extent *run = &w->extents[i];
 
-		ret = pw_readin_read(
+		ret = pw_filereader_read(
 			in, run->offset, (void *)(uintptr_t)run->va, run->len_bytes, err);
 		if (ret < 0)
 			return ret;
 	}
-	return pw_readin_unchanged(in, err);
+	return pw_filereader_check_unchanged(in, err);
 }
 
 /* Gives the extents back to the memory that they were taken from. */
@@ -152,7 +152,7 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	void *progress_ctx, struct pw_err *err)
 {
 	struct extents x = {0};
-	struct pw_readin in;
+	struct pw_filereader in;
 	struct pw_stage_mem *kept;
 	int ret;
 
@@ -166,7 +166,7 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	if (!kept)
 		return pw_err_sys(err, ENOMEM, "cannot stage %s", path);
 	*kept = *mem;
-	ret = pw_readin_open(&in, path, "stage", err);
+	ret = pw_filereader_open(&in, path, "stage", err);
 	if (ret < 0) {
 		free(kept);
 		return ret;
@@ -175,8 +175,8 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	in.progress_ctx = progress_ctx;
 	w->pages = PW_PAGES_STAGE;
 	w->len_bytes = in.len_bytes;
-	w->mtime_ns = pw_file_mtime_ns(&in.st);
-	w->page_bytes = mem->page_bytes ? mem->page_bytes : PW_READIN_ALIGN;
+	w->mtime_ns = pw_regfile_mtime_ns(&in.st);
+	w->page_bytes = mem->page_bytes ? mem->page_bytes : PW_FILEREADER_ALIGN;
 	w->writable = true;
 	w->priv = kept;
 	w->release = release;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/file.h"
+#include "file/regfile.h"
 #include "file/window_private.h"
 
 static const char *const names[] = {
@@ -70,7 +70,7 @@ int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *
 			"cannot send %s: its size changed from %llu to %llu bytes; do not change "
 			"it while it is sent, or send a copy (--pages stage)",
 			path, (unsigned long long)w->len_bytes, (unsigned long long)st.st_size);
-	if (pw_file_mtime_ns(&st) != w->mtime_ns)
+	if (pw_regfile_mtime_ns(&st) != w->mtime_ns)
 		return pw_err_set(err, ESTALE,
 			"cannot send %s: it was changed while it was sent; do not change it, or "
 			"send a copy (--pages stage)",

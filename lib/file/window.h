@@ -93,9 +93,6 @@ int pw_pagecache_open(struct pw_window *w, const char *path, void *va_hint, stru
 /* False for a file so large that it would push its own beginning out of memory. */
 bool pw_pagecache_holds(uint64_t len_bytes);
 
-/* Whether reads and writes of this file can go past the page cache, in blocks of 4 KiB. */
-bool pw_file_takes_direct(int fd);
-
 /* stage: read into extents from mem, with O_DIRECT where the file system takes it (cpu_copies 0),
  * else buffered (cpu_copies 1). Extents hold a whole number of symbol_len where a multiple of both
  * it and 4096 fits max_extent_bytes, else of 4096. Pieces are asked for in halved sizes, down to

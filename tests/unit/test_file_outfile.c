@@ -208,7 +208,7 @@ static void *put_own(void *arg)
 
 	for (at = p->n * 1000u; at < SHARED; at += N_THREADS * 1000u)
 		put_pattern(p->f, at, at + 1000 > SHARED ? (uint32_t)(SHARED - at) : 1000);
-	pw_ntcopy_fence();
+	pw_uncached_fence();
 	return NULL;
 }
 

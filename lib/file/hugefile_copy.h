@@ -4,15 +4,15 @@
  * modification kept. It grows under TO.part and gets its name when it is complete; on any failure
  * nothing is left behind.
  */
-#ifndef PW_FILE_HUGECOPY_H
-#define PW_FILE_HUGECOPY_H
+#ifndef PW_FILE_HUGEFILE_COPY_H
+#define PW_FILE_HUGEFILE_COPY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
-struct pw_hugecopy {
+struct pw_hugefile_copy {
 	const char *from;
 	const char *to; /* a name in a directory on hugetlbfs */
 	bool replace;   /* an existing `to`, and a `to`.part that somebody left */
@@ -27,6 +27,6 @@ struct pw_hugecopy {
 };
 
 /* -EEXIST, -ENOSPC (too few huge pages), -ESTALE (`from` changed meanwhile), ... */
-int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err);
+int pw_hugefile_copy(struct pw_hugefile_copy *c, struct pw_err *err);
 
 #endif

@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "file/readin.h"
+#include "file/filereader.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/file.h"
-#include "file/window.h"
 
 /* Large enough that the calls do not matter, small enough for a lively progress line. */
 #define CHUNK_BYTES (4u << 20)
-
-/* Some file systems take O_DIRECT and then copy all the same: the copy must be counted. */
-bool pw_file_takes_direct(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
-		fs.f_type == HUGETLBFS_MAGIC)
-		return false;
-#ifdef STATX_DIOALIGN
-	{
-		struct statx sx = {0};
-
-		if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) == 0 &&
-			(sx.stx_mask & STATX_DIOALIGN))
-			return sx.stx_dio_offset_align > 0 &&
-			       sx.stx_dio_offset_align <= PW_READIN_ALIGN &&
-			       sx.stx_dio_mem_align <= PW_READIN_ALIGN;
-	}
-#endif
-	return true;
-}
 
 static bool set_direct(int fd, bool on)
 {
@@ -45,7 +19,7 @@ static bool set_direct(int fd, bool on)
 	return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
-bool pw_readin_buffered(struct pw_readin *r)
+bool pw_filereader_go_buffered(struct pw_filereader *r)
 {
 	if (!set_direct(r->fd, false))
 		return false;
@@ -53,29 +27,30 @@ bool pw_readin_buffered(struct pw_readin *r)
 	return true;
 }
 
-int pw_readin_open(struct pw_readin *r, const char *path, const char *action, struct pw_err *err)
+int pw_filereader_open(
+	struct pw_filereader *r, const char *path, const char *action, struct pw_err *err)
 {
-	struct pw_file f;
+	struct pw_regfile f;
 	int ret;
 
-	*r = (struct pw_readin){.path = path, .action = action};
-	ret = pw_file_open(&f, path, O_RDONLY, action, err);
+	*r = (struct pw_filereader){.path = path, .action = action};
+	ret = pw_regfile_open(&f, path, O_RDONLY, action, err);
 	if (ret < 0)
 		return ret;
 	if (fstat(f.fd, &r->st) < 0) {
 		ret = pw_err_sys(err, errno, "cannot %s %s", action, path);
-		pw_file_close(&f);
+		pw_regfile_close(&f);
 		return ret;
 	}
 	r->fd = f.fd;
 	r->len_bytes = (uint64_t)r->st.st_size;
-	r->direct = pw_file_takes_direct(f.fd) && set_direct(f.fd, true);
+	r->direct = pw_regfile_takes_direct(f.fd) && set_direct(f.fd, true);
 	if (!r->direct)
 		posix_fadvise(f.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	return 0;
 }
 
-static int shrunk(const struct pw_readin *r, uint64_t at, struct pw_err *err)
+static int shrunk(const struct pw_filereader *r, uint64_t at, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,
 		"cannot %s %s: it was truncated from %llu to %llu bytes while it was read; do not "
@@ -84,7 +59,7 @@ static int shrunk(const struct pw_readin *r, uint64_t at, struct pw_err *err)
 }
 
 /* Reads some of it: bytes read, or -errno. Falls back to buffered reading once and for all. */
-static ssize_t read_some(struct pw_readin *r, uint64_t offset, uint8_t *buf, uint64_t len)
+static ssize_t read_some(struct pw_filereader *r, uint64_t offset, uint8_t *buf, uint64_t len)
 {
 	uint64_t ask = pw_min_u64(len, CHUNK_BYTES);
 	ssize_t n;
@@ -93,11 +68,11 @@ static ssize_t read_some(struct pw_readin *r, uint64_t offset, uint8_t *buf, uin
 		/* After a short read the rest is no longer aligned: ask for whole blocks. */
 		n = -1;
 		errno = EINVAL;
-		if (offset % PW_READIN_ALIGN == 0)
-			n = pread(r->fd, buf, pw_align_up(ask, PW_READIN_ALIGN), (off_t)offset);
+		if (offset % PW_FILEREADER_ALIGN == 0)
+			n = pread(r->fd, buf, pw_align_up(ask, PW_FILEREADER_ALIGN), (off_t)offset);
 		if (n >= 0 || (errno != EINVAL && errno != EOPNOTSUPP))
 			return n < 0 ? -errno : n;
-		if (!pw_readin_buffered(r))
+		if (!pw_filereader_go_buffered(r))
 			return -errno;
 	}
 	n = pread(r->fd, buf, ask, (off_t)offset);
@@ -106,8 +81,8 @@ static ssize_t read_some(struct pw_readin *r, uint64_t offset, uint8_t *buf, uin
 	return n < 0 ? -errno : n;
 }
 
-int pw_readin_read(
-	struct pw_readin *r, uint64_t offset, void *buf, uint64_t len, struct pw_err *err)
+int pw_filereader_read(
+	struct pw_filereader *r, uint64_t offset, void *buf, uint64_t len, struct pw_err *err)
 {
 	uint64_t done = 0;
 	ssize_t n;
@@ -133,22 +108,22 @@ int pw_readin_read(
 	return 0;
 }
 
-int pw_readin_unchanged(const struct pw_readin *r, struct pw_err *err)
+int pw_filereader_check_unchanged(const struct pw_filereader *r, struct pw_err *err)
 {
 	struct stat st;
 
 	if (fstat(r->fd, &st) < 0)
 		return pw_err_sys(err, errno, "cannot %s %s", r->action, r->path);
-	if (st.st_size == r->st.st_size && pw_file_mtime_ns(&st) == pw_file_mtime_ns(&r->st))
+	if (st.st_size == r->st.st_size && pw_regfile_mtime_ns(&st) == pw_regfile_mtime_ns(&r->st))
 		return 0;
 	return pw_err_set(err, ESTALE,
 		"cannot %s %s: it was changed while it was read; do not change it, and try again",
 		r->action, r->path);
 }
 
-void pw_readin_close(struct pw_readin *r)
+void pw_filereader_close(struct pw_filereader *r)
 {
 	if (r->fd > STDERR_FILENO)
 		close(r->fd);
-	*r = (struct pw_readin){0};
+	*r = (struct pw_filereader){0};
 }

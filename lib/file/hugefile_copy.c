@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "file/hugecopy.h"
+#include "file/hugefile_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file/file.h"
-#include "file/readin.h"
+#include "file/filereader.h"
+#include "file/regfile.h"
 #include "file/window.h"
 
-static int check_target(const struct pw_hugecopy *c, const struct pw_readin *in, struct pw_err *err)
+static int check_target(
+	const struct pw_hugefile_copy *c, const struct pw_filereader *in, struct pw_err *err)
 {
 	struct stat st;
 
@@ -33,8 +34,8 @@ static int check_target(const struct pw_hugecopy *c, const struct pw_readin *in,
 	return 0;
 }
 
-static int create_part(const struct pw_hugecopy *c, const struct pw_readin *in, const char *part,
-	struct pw_err *err)
+static int create_part(const struct pw_hugefile_copy *c, const struct pw_filereader *in,
+	const char *part, struct pw_err *err)
 {
 	/* Ours to read and write whatever the original's mode: it is mapped read-write later. */
 	mode_t mode = (in->st.st_mode & 0777) | 0600;
@@ -53,8 +54,8 @@ static int create_part(const struct pw_hugecopy *c, const struct pw_readin *in, 
 	return pw_err_sys(err, errno, "cannot create %s", part);
 }
 
-static int fill(
-	struct pw_hugecopy *c, struct pw_readin *in, int fd, const char *part, struct pw_err *err)
+static int fill(struct pw_hugefile_copy *c, struct pw_filereader *in, int fd, const char *part,
+	struct pw_err *err)
 {
 	uint64_t map_bytes;
 	void *map;
@@ -67,14 +68,14 @@ static int fill(
 	if (c->progress && !c->progress(c->progress_ctx, 0, in->len_bytes))
 		ret = pw_err_set(err, ECANCELED, "cannot stage %s: interrupted", c->from);
 	if (ret == 0)
-		ret = pw_readin_read(in, 0, map, in->len_bytes, err);
+		ret = pw_filereader_read(in, 0, map, in->len_bytes, err);
 	if (map)
 		munmap(map, map_bytes);
-	return ret < 0 ? ret : pw_readin_unchanged(in, err);
+	return ret < 0 ? ret : pw_filereader_check_unchanged(in, err);
 }
 
-static int finish(const struct pw_hugecopy *c, const struct pw_readin *in, int fd, const char *part,
-	struct pw_err *err)
+static int finish(const struct pw_hugefile_copy *c, const struct pw_filereader *in, int fd,
+	const char *part, struct pw_err *err)
 {
 	const struct timespec times[2] = {in->st.st_atim, in->st.st_mtim};
 	struct stat st;
@@ -93,16 +94,16 @@ static int finish(const struct pw_hugecopy *c, const struct pw_readin *in, int f
 	return 0;
 }
 
-int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err)
+int pw_hugefile_copy(struct pw_hugefile_copy *c, struct pw_err *err)
 {
-	struct pw_readin in;
+	struct pw_filereader in;
 	char part[PATH_MAX];
 	int64_t page_bytes;
 	int fd, ret;
 
 	if (snprintf(part, sizeof(part), "%s.part", c->to) >= (int)sizeof(part))
 		return pw_err_sys(err, ENAMETOOLONG, "cannot stage to %s", c->to);
-	ret = pw_readin_open(&in, c->from, "stage", err);
+	ret = pw_filereader_open(&in, c->from, "stage", err);
 	if (ret < 0)
 		return ret;
 	in.progress = c->progress;
@@ -115,7 +116,7 @@ int pw_hugecopy_run(struct pw_hugecopy *c, struct pw_err *err)
 		ret = fd;
 		goto close_in;
 	}
-	page_bytes = pw_file_huge_page(fd);
+	page_bytes = pw_regfile_huge_page_bytes(fd);
 	if (page_bytes <= 0) {
 		ret = pw_err_set(err, EINVAL,
 			"cannot stage to %s: not on hugetlbfs; name a directory that is with --to",
@@ -134,6 +135,6 @@ drop_part:
 		unlink(part);
 	close(fd);
 close_in:
-	pw_readin_close(&in);
+	pw_filereader_close(&in);
 	return ret;
 }

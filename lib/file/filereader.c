@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 
-/* Large enough that the calls do not matter, small enough for a lively progress line. */
+/* Per read: large enough that the calls cost nothing, small enough that progress is reported often. */
 #define CHUNK_BYTES (4u << 20)
 
 static bool set_direct(int fd, bool on)
@@ -58,14 +58,14 @@ static int shrunk(const struct pw_filereader *r, uint64_t at, struct pw_err *err
 		r->action, r->path, (unsigned long long)at, (unsigned long long)r->len_bytes);
 }
 
-/* Reads some of it: bytes read, or -errno. Falls back to buffered reading once and for all. */
+/* One read. Returns bytes, or -errno. If O_DIRECT fails, this and all later reads are buffered. */
 static ssize_t read_some(struct pw_filereader *r, uint64_t offset, uint8_t *buf, uint64_t len)
 {
 	uint64_t ask = pw_min_u64(len, CHUNK_BYTES);
 	ssize_t n;
 
 	if (r->direct) {
-		/* After a short read the rest is no longer aligned: ask for whole blocks. */
+		/* A short read can end inside a block; the rest is then not aligned for O_DIRECT. */
 		n = -1;
 		errno = EINVAL;
 		if (offset % PW_FILEREADER_ALIGN == 0)
@@ -87,7 +87,7 @@ int pw_filereader_read(
 	uint64_t done = 0;
 	ssize_t n;
 
-	/* Ends: each turn adds bytes, fails, or was interrupted and then asks the caller. */
+	/* Each iteration adds bytes, fails, or was interrupted and then calls progress(). */
 	while (done < len) {
 		n = read_some(r, offset + done, (uint8_t *)buf + done, len - done);
 		if (n == 0)
@@ -96,7 +96,7 @@ int pw_filereader_read(
 			return pw_err_sys(err, (int)-n, "cannot read %s at byte %llu", r->path,
 				(unsigned long long)(offset + done));
 		if (n > 0) {
-			/* A file that grew gives more than was asked for. */
+			/* The read was rounded up to whole blocks, and the file may have grown. */
 			n = (ssize_t)pw_min_u64((uint64_t)n, len - done);
 			done += (uint64_t)n;
 			r->done_bytes += (uint64_t)n;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Files on hugetlbfs: the hugefile provider maps one to send it in place; stage and recv create them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -12,7 +13,7 @@
 #include "file/regfile.h"
 #include "file/window_private.h"
 
-/* hugetlbfs gives up fallocate() at a signal; a storm of them must not keep us here for good. */
+/* A signal ends fallocate() on hugetlbfs with EINTR. Bounded: signals may never stop coming. */
 #define MAX_INTERRUPTED 1000
 
 int pw_hugefile_probe(
@@ -53,15 +54,15 @@ static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes
 	if (p == MAP_FAILED)
 		return errno == ENOMEM ? no_pages("map", path, map_bytes, page_bytes, ENOMEM, err)
 				       : pw_err_sys(err, errno, "cannot map %s", path);
-	/* MAP_POPULATE would keep quiet about a page that is not there. */
+	/* Not MAP_POPULATE, which does not report a missing page. */
 	ret = populate ? pw_regfile_populate(p, map_bytes) : 0;
 	if (ret == -ENOMEM) {
 		no_pages("map", path, map_bytes, page_bytes, ENOMEM, err);
 		goto unmap;
 	}
 	if (ret == -EFAULT) {
-		/* A hole in the file: nothing free to fill it with, or, as its last partial page,
-		 * beyond what the kernel will fill at all. */
+		/* A hole in the file: no free page fills it, or it is a last, partial page, which the
+		 * kernel does not fill. */
 		pw_err_set(err, EFAULT,
 			"cannot map %s: a huge page of it is missing; stage it again, or add huge "
 			"pages (pagewire doctor: hugepages.free)",
@@ -92,7 +93,7 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	int ret;
 
 	*w = (struct pw_window){0};
-	/* Before opening it read-write: a read-only file elsewhere deserves the better message. */
+	/* Read-write only on hugetlbfs: elsewhere, a read-only file gets the error below instead. */
 	ret = pw_hugefile_probe(path, &huge, &page_bytes, NULL);
 	ret = pw_regfile_open(&f, path, ret == 0 && huge ? O_RDWR : O_RDONLY, "map", err);
 	if (ret < 0)
@@ -134,7 +135,8 @@ static int allocate(int fd, uint64_t from, uint64_t len_bytes)
 	return -EINTR;
 }
 
-/* The mapping reserves every page. The last one is always there: it is what makes the size exact. */
+/* The mapping reserves all pages. The last page is always allocated, because its fallocate() sets the exact
+ * size. */
 static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes, bool populate,
 	void **map, uint64_t *map_bytes, struct pw_err *err)
 {
@@ -148,7 +150,7 @@ static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_by
 		return pw_err_sys(err, EFBIG, "cannot allocate %s", path);
 	if (fstat(fd, &st) < 0)
 		return pw_err_sys(err, errno, "cannot allocate %s", path);
-	/* Only a multiple of the page size can be truncated to; exact sizes come from below. */
+	/* hugetlbfs truncates to multiples of the page size only; fallocate() below sets the exact size. */
 	if ((uint64_t)st.st_size > len_bytes) {
 		if (ftruncate(fd, 0) < 0)
 			return pw_err_sys(err, errno, "cannot truncate %s", path);
@@ -166,7 +168,7 @@ static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_by
 		pw_err_sys(err, -ret, "cannot allocate %s", path);
 	if (ret == 0)
 		return 0;
-	/* A failed fallocate() leaves the pages it got behind the end of the file. */
+	/* A failed fallocate() leaves the pages that it allocated beyond the end of the file. */
 	kept = pw_align_up((uint64_t)st.st_size, page_bytes);
 	if (kept < *map_bytes)
 		(void)!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)kept,

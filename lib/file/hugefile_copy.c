@@ -37,7 +37,7 @@ static int check_target(
 static int create_part(const struct pw_hugefile_copy *c, const struct pw_filereader *in,
 	const char *part, struct pw_err *err)
 {
-	/* Ours to read and write whatever the original's mode: it is mapped read-write later. */
+	/* The owner can always read and write: send maps the copy read-write. */
 	mode_t mode = (in->st.st_mode & 0777) | 0600;
 	int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = open(part, flags, mode);
@@ -64,7 +64,7 @@ static int fill(struct pw_hugefile_copy *c, struct pw_filereader *in, int fd, co
 	if (ret < 0)
 		return ret;
 	c->n_pages = map_bytes / c->page_bytes;
-	/* Allocating the pages takes a while for itself. */
+	/* To allocate the pages took a while. */
 	if (c->progress && !c->progress(c->progress_ctx, 0, in->len_bytes))
 		ret = pw_err_set(err, ECANCELED, "cannot stage %s: interrupted", c->from);
 	if (ret == 0)

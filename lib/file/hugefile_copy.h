@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A copy of an ordinary file on hugetlbfs, for `pagewire stage`: exact size, mode and time of
- * modification kept. It grows under TO.part and gets its name when it is complete; on any failure
- * nothing is left behind.
+ * Copies a regular file to hugetlbfs, for `pagewire stage`. The copy has the file's exact size, its mode and its
+ * time of modification. It is written as TO.part and renamed when it is complete; a failure leaves no file.
  */
 #ifndef PW_FILE_HUGEFILE_COPY_H
 #define PW_FILE_HUGEFILE_COPY_H
@@ -15,7 +14,7 @@
 struct pw_hugefile_copy {
 	const char *from;
 	const char *to; /* a name in a directory on hugetlbfs */
-	bool replace;   /* an existing `to`, and a `to`.part that somebody left */
+	bool replace;   /* an existing `to`, and a `to`.part that another run left */
 	/* May be NULL; false cancels (-ECANCELED). */
 	bool (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;
@@ -23,10 +22,10 @@ struct pw_hugefile_copy {
 	uint64_t len_bytes;
 	uint64_t page_bytes;
 	uint64_t n_pages;
-	uint8_t cpu_copies; /* per byte: 0 where the disk's DMA wrote the pages, else 1 */
+	uint8_t cpu_copies; /* by the CPU per byte: 0 if the disk's DMA wrote the pages, else 1 */
 };
 
-/* -EEXIST, -ENOSPC (too few huge pages), -ESTALE (`from` changed meanwhile), ... */
+/* -EEXIST, -ENOSPC (too few huge pages), -ESTALE (`from` changed while it was read), ... */
 int pw_hugefile_copy(struct pw_hugefile_copy *c, struct pw_err *err);
 
 #endif

@@ -33,7 +33,7 @@ static int dir_error(const char *dir, int code, struct pw_err *err)
 	return pw_err_sys(err, code, "cannot open output directory %s", dir);
 }
 
-/* umask(2) can only be asked by changing it, which other threads would notice. */
+/* Not umask(2), which can only read the mask by changing it for all threads. */
 static mode_t read_umask(void)
 {
 	char line[128];
@@ -49,8 +49,8 @@ static mode_t read_umask(void)
 	return (mode_t)(mask & 0777);
 }
 
-/* A file system without locks (EBADF and others: NFS wants the descriptor open for writing, which a
- * directory never is) is used without. */
+/* A file system without locks is used without a lock. NFS is one: it needs a descriptor that is open for writing,
+ * which a directory cannot be. */
 static int lock_dir(const struct pw_outdir *d, struct pw_err *err)
 {
 	while (flock(d->root.fd, LOCK_EX | LOCK_NB) < 0) {
@@ -76,7 +76,7 @@ static int open_root(struct pw_outdir *d, struct pw_err *err)
 
 	if (fd < 0)
 		return dir_error(d->path, errno, err);
-	/* Above the standard streams: a process that closed those must not print into it. */
+	/* Above 2: a process that was started without standard streams must not print into the directory. */
 	d->root.fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	d->files.dir_fd = d->root.fd;
 	ret = d->root.fd < 0 ? -errno : 0;
@@ -178,7 +178,7 @@ void pw_outdir_close(struct pw_outdir *d)
 	free(d);
 }
 
-/* A hugetlbfs that has no size of its own does not say: it can have what the pool has. */
+/* A hugetlbfs that was mounted without a size does not report it: it may use all free pages of the pool. */
 static uint64_t huge_pool_free(uint64_t page_bytes)
 {
 	char path[96];
@@ -244,7 +244,7 @@ static bool is_locked(int dir_fd, const char *base)
 	return locked;
 }
 
-/* 1: the name is free, now. 0: what has it is to stay. */
+/* Makes the name free. 1: it is; 0: the file that has it must stay; -errno. */
 static int clear_name(struct pw_outdir *d, int dir_fd, const char *base)
 {
 	struct stat st;
@@ -260,8 +260,8 @@ static int clear_name(struct pw_outdir *d, int dir_fd, const char *base)
 	return 1;
 }
 
-/* The new part's descriptor. 0: this number is taken. Never opens what was there before: it may be a
- * link to somewhere else. */
+/* Returns the new part's descriptor. 0: the number is taken. Never opens an existing file, which may be a link to
+ * another place. */
 static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 {
 	int fd, ret = clear_name(d, dir_fd, base);
@@ -273,7 +273,7 @@ static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 	fd = openat(dir_fd, base, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return errno == EEXIST ? 0 : -errno;
-	/* 0 means something else here. */
+	/* Descriptor 0 would mean `taken`. */
 	if (fd == 0) {
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 		close(0);
@@ -281,7 +281,7 @@ static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 	return fd < 0 ? -errno : fd;
 }
 
-/* -EISDIR: no number is left. p->base gets the name; *part the number. */
+/* Returns the descriptor and sets p->base and *part. -EISDIR: all numbers are taken. */
 static int make_any_part(struct pw_outdir *d, struct pw_outpath *p, const char *name,
 	uint32_t keep_parts, unsigned int *part)
 {
@@ -319,7 +319,7 @@ int pw_outdir_create(struct pw_outdir *d, const char *name, uint64_t len_bytes, 
 		return create_error(d, name, len_bytes, -ret, err);
 	fd = make_any_part(d, &p, name, keep_parts, &how.part);
 	ret = fd < 0 ? fd : 0;
-	/* Sparse: what never comes takes no room. On hugetlbfs mapping it sets its length. */
+	/* Sparse: missing symbols take no space. On hugetlbfs, mapping the file sets its length. */
 	if (ret == 0 && !d->files.huge_page_bytes && ftruncate(fd, (off_t)len_bytes) < 0)
 		ret = -errno;
 	if (ret < 0)

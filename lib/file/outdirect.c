@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file that is written past the page cache: what its callers do. */
 #include "file/outdirect.h"
 
 #include <errno.h>
@@ -23,15 +22,15 @@ int pw_outdirect_failed(const struct pw_outdirect *d)
 	return atomic_load_explicit(&d->failed, memory_order_relaxed);
 }
 
-/* n bytes for a chunk that is not in memory, and will not be. */
+/* Writes n bytes whose chunk has left memory. */
 static void write_late(struct pw_outdirect *d, uint64_t at, const uint8_t *data, uint32_t n)
 {
 	if (!atomic_load_explicit(&d->fresh, memory_order_relaxed) || !pw_is_zero(data, n))
 		pw_outpool_write_plain(d, data, n, at);
 }
 
-/* Bits [first, end) of the chunk's symbols. Returns how many are set now. Release: who sees a bit sees
- * its bytes. */
+/* Sets the bits [first, end) of the chunk's symbols. Returns how many bits are set now. Release: a thread that
+ * sees a bit sees its bytes. */
 static unsigned int mark(struct chunk *c, unsigned int first, unsigned int end)
 {
 	unsigned int i, n_new = 0;
@@ -47,7 +46,7 @@ static unsigned int mark(struct chunk *c, unsigned int first, unsigned int end)
 	return atomic_fetch_add(&c->n_got, n_new) + n_new;
 }
 
-/* The chunk is pinned, so it is still the file's. It may be on its way to the disk already. */
+/* The chunk is pinned, so it is still the file's. It may be queued or written already. */
 static void hand_over(struct pw_outdirect *d, struct chunk *c)
 {
 	pthread_mutex_lock(&d->pool->lock);
@@ -58,7 +57,7 @@ static void hand_over(struct pw_outdirect *d, struct chunk *c)
 	pthread_mutex_unlock(&d->pool->lock);
 }
 
-/* The chunk, pinned. NULL: these bytes are to be written by themselves, or the file has failed. */
+/* Returns the chunk, pinned. NULL: it has left memory, or the file has failed. */
 static struct chunk *get_chunk(struct pw_outdirect *d, uint64_t index)
 {
 	struct chunk *c;
@@ -74,13 +73,13 @@ static struct chunk *get_chunk(struct pw_outdirect *d, uint64_t index)
 		} else if (pw_outpool_pin(d, index, c)) {
 			return c;
 		} else {
-			sched_yield(); /* it is about to leave */
+			sched_yield(); /* it is being taken away */
 		}
 	}
 	return NULL;
 }
 
-/* n bytes of whole symbols, or of what parts of them lie in this one chunk. */
+/* n bytes of one chunk: whole symbols, or the parts of them that lie in this chunk. */
 static void put_piece(struct pw_outdirect *d, uint64_t at, const uint8_t *data, uint32_t n)
 {
 	const uint64_t index = at / CHUNK_BYTES, base = index * CHUNK_BYTES / d->symbol_len;
@@ -118,7 +117,7 @@ void pw_outdirect_put(struct pw_outdirect *d, uint64_t at, const uint8_t *data, 
 	}
 }
 
-/* Takes all chunks of the file away but those that are being written. The lock is held. */
+/* Takes all chunks away from the file, except those that are being written. The caller holds the lock. */
 static void drop_chunks(struct pw_outdirect *d)
 {
 	struct pw_outpool *pool = d->pool;
@@ -132,7 +131,7 @@ static void drop_chunks(struct pw_outdirect *d)
 	}
 }
 
-/* Old content that is still being written must not come after new one. */
+/* Waits for writes of old content: they must not overwrite new content. */
 void pw_outdirect_rewrite(struct pw_outdirect *d)
 {
 	uint64_t i;
@@ -226,8 +225,8 @@ int pw_outdirect_sync(struct pw_outdirect *d, struct pw_err *err)
 	return write_error(d, err);
 }
 
-/* Where the bytes that are there from `at` on end: `to` or the first one that is missing. */
-static uint64_t there_until(
+/* The end of the received bytes from `at` on: `to` or the first missing byte. */
+static uint64_t received_until(
 	const struct pw_outdirect *d, const struct chunk *c, uint64_t at, uint64_t to)
 {
 	const uint64_t base = c->index * CHUNK_BYTES / d->symbol_len;
@@ -239,7 +238,7 @@ static uint64_t there_until(
 	return to;
 }
 
-/* Bytes from `at` on that are in memory; none beyond the chunk. */
+/* Digests the bytes from `at` on that are in this chunk. Returns their end. */
 static uint64_t digest_memory(
 	struct pw_outdirect *d, struct pw_digest_state *s, uint64_t at, uint64_t to)
 {
@@ -249,13 +248,13 @@ static uint64_t digest_memory(
 
 	if (!c || c == &d->pool->gone || !pw_outpool_pin(d, index, c))
 		return at;
-	end = there_until(d, c, at, pw_min_u64(to, pw_outpool_chunk_end(d, index)));
+	end = received_until(d, c, at, pw_min_u64(to, pw_outpool_chunk_end(d, index)));
 	pw_digest_update(s, c->mem + at % CHUNK_BYTES, end - at);
 	pw_outpool_unpin(c);
 	return end;
 }
 
-/* Reads past the page cache, as it was written: in whole blocks, into an aligned buffer. */
+/* Reads past the page cache: whole blocks, into an aligned buffer. */
 static uint64_t digest_file(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t at,
 	uint64_t to, uint8_t *buf, struct pw_err *err)
 {
@@ -298,7 +297,7 @@ uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, 
 					err, ENOMEM, "cannot read %s back for its digest", d->name);
 				break;
 			}
-			/* What left memory may still be on its way to the disk. */
+			/* Chunks that have left memory may not be written yet. */
 			if (pw_outdirect_flush(d, err) < 0)
 				break;
 		}
@@ -314,7 +313,7 @@ uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, 
 	return at;
 }
 
-/* A high number means that few are left; a mapped file needs none. */
+/* A high number means that few descriptors are left; a mapped file needs none. */
 static bool are_descriptors_short(int fd)
 {
 	struct rlimit limit;
@@ -323,7 +322,7 @@ static bool are_descriptors_short(int fd)
 	       (rlim_t)fd >= limit.rlim_cur - limit.rlim_cur / 4;
 }
 
-/* A second description of the same file, for O_DIRECT alone. */
+/* Opens the file a second time, for O_DIRECT. */
 static int open_files(struct pw_outdirect *d, int fd)
 {
 	char path[32];
@@ -381,6 +380,6 @@ void pw_outdirect_close(struct pw_outdirect *d)
 	busy = d->n_writing > 0;
 	d->closed = true;
 	pthread_mutex_unlock(&d->pool->lock);
-	if (!busy) /* else the disk thread frees it when it has done its last write */
+	if (!busy) /* else the disk thread frees it after its last write */
 		pw_outpool_free_file(d);
 }

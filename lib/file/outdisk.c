@@ -12,9 +12,9 @@
 #include "base/thread.h"
 #include "file/outpool_private.h"
 
-#define WAKE_DATA (N_OPS + 1ull) /* the completion that is no write */
+#define WAKE_DATA (N_OPS + 1ull) /* user data of the wake-up read; writes have their index */
 #define WAIT_NS   1000000000ull
-/* A shorter run of whole blocks is left to the page cache with the rest of its bytes. */
+/* A shorter range is written through the page cache. */
 #define DIRECT_MIN_BYTES (128u << 10)
 #define HOLE_BYTES       (64u << 10)
 
@@ -27,7 +27,7 @@ static const uint8_t *bytes_at(const struct chunk *c, uint64_t at)
 	return c->mem + (at - c->index * CHUNK_BYTES);
 }
 
-/* What happens to a chunk when its last write has ended. */
+/* The last write of a chunk has ended: its next state. */
 static void settle(struct pw_outpool *pool, struct chunk *c)
 {
 	struct pw_outdirect *d = c->file;
@@ -36,7 +36,7 @@ static void settle(struct pw_outpool *pool, struct chunk *c)
 
 	pthread_mutex_lock(&pool->lock);
 	pool->busy_since_ns = pw_clock_ns();
-	pool->say_ns = PATIENCE_NS;
+	pool->warn_ns = PATIENCE_NS;
 	d->n_writing--;
 	orphan = d->closed && d->n_writing == 0;
 	if (d->closed || c->leaves) {
@@ -45,7 +45,7 @@ static void settle(struct pw_outpool *pool, struct chunk *c)
 		c->state = WRITTEN;
 		c->since = ++pool->clock;
 	} else if (c->again || atomic_load(&c->n_got) == all) {
-		c->state = QUEUED; /* since when stays: a flush waits for it */
+		c->state = QUEUED; /* `since` does not change: a flush waits for it */
 	} else {
 		c->state = FILLING;
 	}
@@ -103,7 +103,8 @@ static void take(struct pw_outpool *pool, struct op *op, int res)
 		submit(pool);
 		return;
 	}
-	if (res == -EINVAL || res == -EOPNOTSUPP) /* it cannot do what it said it could */
+	if (res == -EINVAL ||
+		res == -EOPNOTSUPP) /* the file system does not support O_DIRECT after all */
 		pw_outpool_write_plain(
 			d, bytes_at(op->chunk, op->from), op->to - op->from, op->from);
 	else if (op->from < op->to)
@@ -140,7 +141,7 @@ static void take_all(struct pw_outpool *pool)
 	}
 }
 
-/* A ring that no longer works: what it has, it may still write, so the chunks are not used again. */
+/* If the ring is broken, its writes may still happen: their chunks are not used again. */
 static void wait_ring(struct pw_outpool *pool)
 {
 	int ret;
@@ -175,7 +176,7 @@ static void write_direct(struct pw_outpool *pool, struct chunk *c, const struct 
 	submit(pool);
 }
 
-/* Whole blocks past the page cache when they are many; the edges, and all of a short one, exactly. */
+/* Whole blocks go past the page cache. The edges, and short ranges, go through it. */
 static void write_range(struct pw_outpool *pool, struct chunk *c, const struct range *r)
 {
 	struct pw_outdirect *d = c->file;
@@ -190,7 +191,7 @@ static void write_range(struct pw_outpool *pool, struct chunk *c, const struct r
 	write_direct(pool, c, &body);
 }
 
-/* A hole of a sparse file stays one: of a new file, blocks of zeros are left out. */
+/* A new file stays sparse: blocks of zeros are not written. */
 static void write_but_holes(struct pw_outpool *pool, struct chunk *c, const struct range *r)
 {
 	struct range piece = {r->from, r->from};
@@ -231,7 +232,7 @@ static struct range range_of(const struct chunk *c, unsigned int first, unsigned
 	};
 }
 
-/* What is there and was not written yet. Others may put to the rest of the chunk meanwhile. */
+/* Writes the symbols that were received and not written yet. Other threads may put more symbols. */
 static void write_chunk(struct pw_outpool *pool, struct chunk *c)
 {
 	struct pw_outdirect *d = c->file;
@@ -257,7 +258,7 @@ static void write_chunk(struct pw_outpool *pool, struct chunk *c)
 	end_one(pool, c);
 }
 
-/* Nobody puts to it any more when this returns; a put that comes now is written by itself. */
+/* When this returns, no thread puts bytes to the chunk; later bytes are written to the file directly. */
 static void close_chunk(struct pw_outpool *pool, struct chunk *c)
 {
 	atomic_store(&c->file->table[c->index], &pool->gone);
@@ -266,7 +267,7 @@ static void close_chunk(struct pw_outpool *pool, struct chunk *c)
 		sched_yield();
 }
 
-/* What is queued; and when memory is short, what has been filling for longest. */
+/* The oldest queued chunk; if memory is short, else the chunk that has been filling for longest. */
 static struct chunk *next_chunk(struct pw_outpool *pool)
 {
 	struct chunk *c;

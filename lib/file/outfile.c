@@ -17,9 +17,8 @@
 #include "file/regfile.h"
 #include "file/window.h"
 
-#define DIGEST_BYTES (1u << 20) /* between two looks whether the file was truncated */
-#define MEMORY_LARGE \
-	(4u << 20) /* smaller memory that is filled again and again stays in the cache */
+#define DIGEST_BYTES (1u << 20) /* between two checks for truncation */
+#define MEMORY_LARGE (4u << 20) /* smaller memory that is filled repeatedly stays in the cache */
 
 void pw_outfile_put_direct(struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len)
 {
@@ -34,7 +33,7 @@ void pw_outfile_rewrite(struct pw_outfile *f)
 		pw_outdirect_rewrite(f->direct);
 }
 
-/* A store that found no page says no more: a disk that is full explains it. */
+/* A store found no page. The reason is not reported; a full disk explains it. */
 static int why_lost(const struct pw_outfile *f)
 {
 	struct statvfs fs;
@@ -110,7 +109,7 @@ int pw_outfile_sync(struct pw_outfile *f, struct pw_err *err)
 	if (!f->map_bytes)
 		return 0;
 	pw_uncached_fence();
-	/* As fsync(2), and it knows the errors since the mapping was made. */
+	/* Like fsync(2), and it reports the errors since the file was mapped. */
 	if (msync(f->base, f->map_bytes, MS_SYNC) < 0)
 		return pw_err_sys(err, errno, "cannot sync %s/%s", f->shared->dir, f->name);
 	return failure(f, err);
@@ -136,7 +135,7 @@ static int map_writable(
 	*base = mmap(NULL, f->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*base != MAP_FAILED)
 		return 0;
-	/* What is short is address space, and a file that is smaller may have enough. */
+	/* Address space is short; a smaller file may still fit, so this is not ENOMEM. */
 	if (errno == ENOMEM)
 		return pw_err_set(err, EFBIG,
 			"cannot map %s/%s: no address space for its %llu bytes; receive fewer or "
@@ -164,7 +163,7 @@ static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
 	return 0;
 }
 
-/* The directory's pool, made now if it has to be. NULL: there is none. */
+/* The pool, which is made when it is first needed. NULL: it cannot be made. */
 static struct pw_outpool *get_pool(struct pw_outfile_shared *s)
 {
 	struct pw_outpool *pool;
@@ -197,7 +196,7 @@ static void warn_mapped(struct pw_outfile_shared *s, const char *name, int code)
 			s->dir, name, strerror(code));
 }
 
-/* false: the file has to be mapped. */
+/* False: the file must be mapped. */
 static bool open_direct(struct pw_outfile *f, int fd, uint32_t symbol_len)
 {
 	struct pw_outfile_shared *s = f->shared;

@@ -76,7 +76,7 @@ static bool is_at_or_below(const char *path, const char *of)
 	return strncmp(path, of, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
-/* Whether one of them is the other, or lies below the other: they cannot both be files then. */
+/* Whether the two paths cannot both be files: they are the same, or one lies below the other. */
 static bool is_in_way(const char *a, const char *b)
 {
 	return is_at_or_below(a, b) || is_at_or_below(b, a);
@@ -99,7 +99,7 @@ const char *pw_outname_reserved(const char *name, const char *manifest)
 	return NULL;
 }
 
-/* Cuts the last component off. NULL: there is none. "/a" becomes "/", "a" becomes ".". */
+/* Cuts the last component off the path and returns it. NULL: there is none. */
 static char *cut_last(char *path)
 {
 	char *slash;
@@ -114,7 +114,7 @@ static char *cut_last(char *path)
 	return slash + 1;
 }
 
-/* Takes ".", ".." and empty components out of an absolute path. Only right where none of them follows a
+/* Removes ".", ".." and empty components from an absolute path. Correct only if none of them follows a
  * symbolic link. */
 static void tidy(char *path)
 {
@@ -137,8 +137,8 @@ static void tidy(char *path)
 	*to = '\0';
 }
 
-/* The real path of the deepest directory on the way that is there, then the rest as it is written. The
- * last component is never followed: whoever replaces a file by renaming does not follow it either. */
+/* The real path of the deepest directory that exists, then the rest as it is written. The last component is not
+ * followed: rename() does not follow it either. */
 static int resolve(const char *path, char real[PATH_MAX])
 {
 	char *copy, *last, tail[PATH_MAX] = "", longer[PATH_MAX];
@@ -166,7 +166,7 @@ static int resolve(const char *path, char real[PATH_MAX])
 	len = strlen(real);
 	if ((size_t)snprintf(real + len, PATH_MAX - len, "%s", tail) >= PATH_MAX - len)
 		return -ENAMETOOLONG;
-	tidy(real); /* what is not there yet is no symbolic link */
+	tidy(real); /* components that do not exist are not symbolic links */
 	return 0;
 }
 

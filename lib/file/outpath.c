@@ -34,7 +34,7 @@ static int open_beneath(int dir_fd, const char *path)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* One level down. Names have no "." or ".." component, so it cannot lead up; and O_NOFOLLOW with
+/* Opens one directory level. Names have no "." or ".." component, so this cannot lead up; O_NOFOLLOW with
  * O_DIRECTORY refuses a symbolic link. */
 static int step(struct pw_outroot *root, int dir_fd, const char *component, bool make)
 {
@@ -50,7 +50,7 @@ static int step(struct pw_outroot *root, int dir_fd, const char *component, bool
 	return fd < 0 ? -errno : fd;
 }
 
-/* Cuts `parent` into its components. */
+/* Opens `parent` component by component; changes the string. */
 static int walk(struct pw_outroot *root, char *parent, bool make)
 {
 	char *save = NULL, *component;
@@ -74,7 +74,7 @@ static int open_parent(struct pw_outroot *root, char *parent, bool make)
 
 	if (!root->walk_only) {
 		fd = open_beneath(root->fd, parent);
-		/* -EAGAIN: a rename elsewhere disturbed the kernel's check; walking needs none. */
+		/* -EAGAIN: a rename at the same time disturbed the kernel's check. */
 		if (fd >= 0 || (fd != -ENOENT && fd != -EAGAIN) || (fd == -ENOENT && !make))
 			return fd;
 	}

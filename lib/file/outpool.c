@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunks that all files of a directory share: who has which, and who has to give one up. */
+/* Hands out chunks to files, and takes them back when memory is short. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "file/outpool_private.h"
 
-#define TICK_NS 20000000ll /* no wait is longer: an unpinned chunk wakes nobody */
+#define TICK_NS 20000000ll /* longest wait: unpinning a chunk wakes no thread */
 
 void pw_outpool_fail(struct pw_outdirect *d, int code)
 {
@@ -68,7 +68,7 @@ void pw_outpool_wake(struct pw_outpool *pool)
 {
 	const uint64_t one = 1;
 
-	/* It fails only when the count is full: then it is about to be read. */
+	/* It fails only if the count is full; then the thread wakes up anyway. */
 	(void)!write(pool->wake_fd, &one, sizeof(one));
 }
 
@@ -105,7 +105,7 @@ bool pw_outpool_is_low(const struct pw_outpool *pool)
 	return pool->n_chunks - count(pool, FILLING) < pool->low;
 }
 
-/* The chunk is closed, or nobody can have it pinned. */
+/* The chunk is closed, or no thread can have it pinned. */
 void pw_outpool_release(struct pw_outpool *pool, struct chunk *c)
 {
 	atomic_fetch_or(&c->pins, PIN_CLOSED);
@@ -118,13 +118,13 @@ void pw_outpool_queue(struct pw_outpool *pool, struct chunk *c)
 {
 	if (!is_busy(pool)) {
 		pool->busy_since_ns = pw_clock_ns();
-		pool->say_ns = PATIENCE_NS;
+		pool->warn_ns = PATIENCE_NS;
 	}
 	c->state = QUEUED;
 	c->since = ++pool->clock;
 }
 
-/* The oldest that was written and that no digest reads just now. */
+/* Takes the oldest written chunk that is not pinned away from its file. */
 static struct chunk *recycle(struct pw_outpool *pool)
 {
 	struct chunk *found = NULL;
@@ -143,7 +143,7 @@ static struct chunk *recycle(struct pw_outpool *pool)
 	return found;
 }
 
-static void give(struct chunk *c, struct pw_outdirect *d, uint64_t index)
+static void assign(struct chunk *c, struct pw_outdirect *d, uint64_t index)
 {
 	struct pw_outpool *pool = d->pool;
 	unsigned int i;
@@ -162,11 +162,11 @@ static void give(struct chunk *c, struct pw_outdirect *d, uint64_t index)
 	atomic_store(&d->table[index], c);
 }
 
-static void say_silent(struct pw_outpool *pool, const char *name, uint64_t silent_ns)
+static void warn_silent(struct pw_outpool *pool, const char *name, uint64_t silent_ns)
 {
-	if (silent_ns < pool->say_ns)
+	if (silent_ns < pool->warn_ns)
 		return;
-	pool->say_ns = silent_ns + PATIENCE_NS;
+	pool->warn_ns = silent_ns + PATIENCE_NS;
 	pw_warn(pool->log, "cannot write %s yet: the disk has not answered for %.0f s", name,
 		(double)silent_ns * 1e-9);
 }
@@ -186,7 +186,7 @@ int pw_outpool_wait(struct pw_outpool *pool, const struct pw_outdirect *d)
 	now_ns = pw_clock_ns();
 	if (!is_busy(pool) || now_ns <= pool->busy_since_ns)
 		return 0;
-	say_silent(pool, d->name, now_ns - pool->busy_since_ns);
+	warn_silent(pool, d->name, now_ns - pool->busy_since_ns);
 	return now_ns - pool->busy_since_ns >= SILENT_NS ? -ETIMEDOUT : 0;
 }
 
@@ -200,7 +200,7 @@ void pw_outpool_claim(struct pw_outdirect *d, uint64_t index)
 		if (!c)
 			c = recycle(pool);
 		if (c) {
-			give(c, d, index);
+			assign(c, d, index);
 			if (pw_outpool_is_low(pool))
 				pw_outpool_wake(pool);
 			return;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Internal to outdirect.c (files), outpool.c (memory) and outdisk.c (the thread that writes).
+/* Chunks of memory that all received files of a directory share, and their states. outpool.c manages them;
+ * outdirect.c fills them; outdisk.c writes them.
  *
- *   FREE -> FILLING -> QUEUED -> WRITING -> WRITTEN -> FREE     all its bytes came
+ *   FREE -> FILLING -> QUEUED -> WRITING -> WRITTEN -> FREE     all its bytes were received
  *              ^  '--------------> WRITING ----------> FREE     it had to leave (c->leaves)
  *              '------ flushed ----'
  *
- * States change under the pool's lock. Putting bytes takes no lock: it pins the chunk that it finds in
- * the file's table, and looks there again. Who takes a chunk away from its file first takes it out of
- * the table, then closes it to new pins, then waits until nobody has it pinned.
+ * States change under the pool's lock. A thread that puts bytes takes no lock: it pins the chunk that it finds in
+ * the file's table, and then checks the table again. To take a chunk away from its file, a thread first
+ * removes it from the table, then forbids new pins, then waits until the chunk is not pinned.
  */
 #ifndef PW_FILE_OUTPOOL_PRIVATE_H
 #define PW_FILE_OUTPOOL_PRIVATE_H
@@ -25,12 +25,12 @@
 #define CHUNK_BYTES ((uint64_t)2 << 20)
 #define BLOCK_BYTES 4096u
 #define SYMBOL_MIN  512u /* bytes; a file with smaller symbols is mapped */
-/* A symbol that began in the chunk before has a bit here, too. */
+/* One more: a symbol that begins in the chunk before has a bit here as well. */
 #define SYMBOL_WORDS ((unsigned int)(CHUNK_BYTES / SYMBOL_MIN / 64 + 1))
 #define N_OPS        16u            /* writes under way */
 #define PIN_CLOSED   (1u << 31)     /* in `pins`: no new ones */
-#define PATIENCE_NS  5000000000ull  /* a disk that says nothing for so long is reported, */
-#define SILENT_NS    30000000000ull /* and for so long given up */
+#define PATIENCE_NS  5000000000ull  /* a disk that does not answer for so long is reported, */
+#define SILENT_NS    30000000000ull /* and after this time the file fails */
 
 enum chunk_state { FREE, FILLING, QUEUED, WRITING, WRITTEN };
 
@@ -45,13 +45,13 @@ struct chunk {
 	struct pw_outdirect *file;
 	uint64_t index; /* in the file */
 	uint64_t since; /* when it began to fill, was queued or was written, by pool->clock */
-	bool leaves;    /* its memory is wanted: it is written as far as it is there */
-	bool again;     /* while it is written: bytes that came meanwhile are to be flushed, too */
+	bool leaves;    /* its memory is needed: it is written incomplete */
+	bool again;     /* set during a write: bytes that came later must be flushed as well */
 
 	/* the disk thread's */
 	uint64_t done[SYMBOL_WORDS]; /* symbols that were written */
 	unsigned int n_done;
-	unsigned int n_pending; /* of its writes, and one while more may follow */
+	unsigned int n_pending; /* writes, plus one while more may follow */
 };
 
 struct pw_outdirect {
@@ -64,7 +64,7 @@ struct pw_outdirect {
 	atomic_bool fresh;
 	atomic_int failed; /* positive errno */
 	uint64_t n_chunks;
-	/* NULL: nothing came for it. &pool->gone: it was here; more is written by itself. */
+	/* NULL: no bytes came. &pool->gone: it has left memory. */
 	_Atomic(struct chunk *) *table;
 
 	/* under the pool's lock */
@@ -82,16 +82,17 @@ struct pw_outpool {
 	void *map;
 	uint64_t map_bytes;
 	struct chunk *chunks;
-	unsigned int n_chunks, low; /* fewer than `low` free, or soon so: old ones have to leave */
-	struct chunk gone;          /* stands for all that left */
+	unsigned int n_chunks,
+		low;       /* with fewer than `low` chunks that are not filling, old ones leave */
+	struct chunk gone; /* stands in tables for all chunks that have left memory */
 	pthread_t thread;
 	int wake_fd;
 
 	pthread_mutex_t lock; /* over all below */
 	pthread_cond_t change;
 	uint64_t clock;
-	uint64_t busy_since_ns; /* the last sign of life of the disk */
-	uint64_t say_ns;        /* of silence: the user is told then */
+	uint64_t busy_since_ns; /* when the disk last answered */
+	uint64_t warn_ns;       /* warn when the disk has not answered for so long */
 	bool stop;
 
 	/* the disk thread's */
@@ -100,7 +101,7 @@ struct pw_outpool {
 	unsigned int n_ops;
 	uint64_t wake_count; /* read from wake_fd */
 	bool wake_armed;
-	int broken; /* the ring: positive errno */
+	int broken; /* positive errno: the ring does not work any more */
 };
 
 /* Where the chunk's bytes end in the file. */

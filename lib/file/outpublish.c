@@ -14,7 +14,7 @@
 #include "file/outdir_private.h"
 #include "wire/fdt.h"
 
-/* More directories than this are synced all at once, with the rest of the file system. */
+/* If there are more directories than this, the whole file system is synced. */
 #define SYNC_DIRS 16u
 
 int pw_outdir_look(const struct pw_outdir *d, const char *name, int part, enum pw_outdir_kind *kind,
@@ -22,7 +22,7 @@ int pw_outdir_look(const struct pw_outdir *d, const char *name, int part, enum p
 {
 	struct pw_outpath p;
 	struct stat st;
-	/* The root's counter is not touched: nothing is made. */
+	/* The root does not change: nothing is made. */
 	struct pw_outroot *root = (struct pw_outroot *)&d->root;
 	int ret = pw_outpath_open(&p, root, name, part, false);
 
@@ -74,7 +74,7 @@ static int set_attr(int fd, const struct pw_outdir *d, const struct pw_outfile_a
 	return futimens(fd, times) < 0 ? -errno : 0;
 }
 
-/* RENAME_NOREPLACE where the file system has it, else a look before. */
+/* RENAME_NOREPLACE, or stat() and rename() if the file system does not support it. */
 static int rename_new(int dfd, const char *part, const char *base)
 {
 	struct stat st;
@@ -88,7 +88,8 @@ static int rename_new(int dfd, const char *part, const char *base)
 	return renameat(dfd, part, dfd, base) < 0 ? -errno : 0;
 }
 
-/* However it came to have two names that differ: a case-insensitive file system, a second mount. */
+/* Compares the files: the manifest may have a second name, by a case-insensitive file system or a second
+ * mount. */
 static bool is_manifest(const struct pw_outdir *d, const struct stat *st)
 {
 	struct stat m;
@@ -112,7 +113,7 @@ static int publish_error(const struct pw_outdir *d, const char *name, int code, 
 	return pw_err_sys(err, code, "cannot rename the partial file of %s/%s", d->path, name);
 }
 
-/* The part, if it is still that file. */
+/* Opens the part. -ESTALE: it is no longer that file. */
 static int open_part(const struct pw_outpath *p, const char *part, const struct pw_outfile_id *id)
 {
 	struct stat st;
@@ -127,8 +128,8 @@ static int open_part(const struct pw_outpath *p, const char *part, const struct 
 	return -ESTALE;
 }
 
-/* 1: the name is taken, and may be replaced if asked for. */
-static int look_at_target(const struct pw_outdir *d, const struct pw_outpath *p, const char *name,
+/* 0: the name may be given to the part. */
+static int check_target(const struct pw_outdir *d, const struct pw_outpath *p, const char *name,
 	bool force, struct pw_err *err)
 {
 	struct stat st;
@@ -158,7 +159,7 @@ int pw_outdir_publish(struct pw_outdir *d, const char *name, unsigned int part,
 
 	if (ret < 0)
 		return publish_error(d, name, -ret, err);
-	ret = look_at_target(d, &p, name, force, err);
+	ret = check_target(d, &p, name, force, err);
 	if (ret < 0)
 		goto close_path;
 	ret = pw_outname_part(from, sizeof(from), p.base, (int)part);
@@ -170,8 +171,8 @@ int pw_outdir_publish(struct pw_outdir *d, const char *name, unsigned int part,
 		ret = renameat(p.dir_fd, from, p.dir_fd, p.base) < 0 ? -errno : 0;
 	else if (ret == 0)
 		ret = rename_new(p.dir_fd, from, p.base);
-	if (ret == -EEXIST && !force) /* it came between the look and the renaming */
-		look_at_target(d, &p, name, force, err);
+	if (ret == -EEXIST && !force) /* the file appeared after the check */
+		check_target(d, &p, name, force, err);
 	else if (ret < 0)
 		ret = publish_error(d, name, -ret, err);
 	if (fd >= 0)
@@ -193,7 +194,7 @@ struct dir_set {
 	unsigned int n;
 };
 
-/* 1: there is no room for one more. */
+/* 1: the set is full. */
 static int add_dir(struct dir_set *s, const char *dir, size_t len)
 {
 	unsigned int i;
@@ -210,7 +211,7 @@ static int add_dir(struct dir_set *s, const char *dir, size_t len)
 	return 0;
 }
 
-/* The name's parent, its parent, and so on. */
+/* Adds all directories on the way to the name. */
 static int add_parents(struct dir_set *s, const char *name)
 {
 	const char *slash;
@@ -229,7 +230,7 @@ static int sync_dir(struct pw_outdir *d, const char *dir)
 
 	if (!dir[0])
 		return fsync(d->root.fd) < 0 ? -errno : 0;
-	/* Any name in it leads to it. */
+	/* The path of any name in it opens the directory. */
 	snprintf(inside, sizeof(inside), "%s/x", dir);
 	ret = pw_outpath_open(&p, &d->root, inside, PW_OUTDIR_TARGET, false);
 	if (ret < 0)
@@ -252,12 +253,12 @@ int pw_outdir_sync_names(
 
 	for (i = 0; i < n && ret == 0; i++)
 		ret = add_parents(&s, names[i]);
-	/* The deepest last: a directory's name is durable before what lies in it. */
+	/* Parents first: the name of a directory is durable before its content. */
 	for (k = 0; k < s.n && ret == 0; k++)
 		ret = sync_dir(d, s.v[k]);
 	for (k = 0; k < s.n; k++)
 		free(s.v[k]);
-	/* Too many, or a file system that syncs no directory by itself. */
+	/* Too many directories, or the file system cannot sync one. */
 	if (ret == 1 || ret == -EINVAL)
 		return pw_outdir_sync_all(d, err);
 	return ret < 0 ? pw_err_sys(err, -ret, "cannot sync the directories of %s", d->path) : 0;

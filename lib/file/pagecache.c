@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The pagecache provider: maps any regular file to send it in place, from the page cache. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "file/regfile.h"
 #include "file/window_private.h"
 
-/* 0 when /proc does not tell. */
+/* 0 when /proc/meminfo does not contain it. */
 static uint64_t available_bytes(void)
 {
 	char line[128];
@@ -47,8 +48,8 @@ int pw_window_populate(
 	return pw_err_sys(err, -ret, "cannot read %s into memory", path);
 }
 
-/* Huge pages at once; others when their turn comes, unless the file is so large that it would push
- * out its own beginning before that is sent. */
+/* Huge pages are populated now. Other pages are populated shortly before they are sent, unless the file is so large
+ * that its end would evict its beginning. */
 static int bring_in(struct pw_window *w, const char *path, bool huge, struct pw_err *err)
 {
 	if (huge)

@@ -20,8 +20,8 @@ struct range {
 struct pw_prefault {
 	pthread_t thread;
 	pthread_mutex_t lock; /* over all below */
-	pthread_cond_t work;  /* a range is there, or stop */
-	pthread_cond_t rest;  /* no page is in work */
+	pthread_cond_t work;  /* a range was added, or stop */
+	pthread_cond_t rest;  /* the thread is between two pages */
 	struct range todo[RANGES_MAX];
 	unsigned int n;
 	bool busy; /* with a page of todo[0] */
@@ -34,7 +34,8 @@ static void remove_range(struct pw_prefault *a, unsigned int i)
 	memmove(&a->todo[i], &a->todo[i + 1], (a->n - i) * sizeof(a->todo[0]));
 }
 
-/* The pages are reserved; one that cannot be had all the same is for whoever touches it. */
+/* The pages are reserved, so this does not fail normally. If it does, the range is dropped, and the receiver
+ * meets the fault itself. */
 static void make_page(struct pw_prefault *a)
 {
 	struct range *r = &a->todo[0];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Huge pages of a new file, made by a thread ahead of the symbols: the kernel clears 2 MiB for each,
- * and for a large file that takes longer than its packets do. Who comes first to a page makes it.
+ * A thread that faults in the huge pages of new files before the receiver writes to them: the kernel clears
+ * each page, and for a large file that takes longer than to receive it. If the receiver is first at a page,
+ * its own write faults the page in.
  */
 #ifndef PW_FILE_PREFAULT_H
 #define PW_FILE_PREFAULT_H
@@ -13,11 +14,11 @@
 struct pw_prefault; /* opaque */
 
 int pw_prefault_create(struct pw_prefault **a, struct pw_err *err);
-/* [base, base + bytes), from its beginning; page_bytes: of the mapping. When too many ranges wait
- * already, it is left to the symbols. */
+/* Queues [base, base + bytes). page_bytes: of the mapping. If too many ranges wait, the range is ignored, and the
+ * receiver faults its pages in. */
 void pw_prefault_add(struct pw_prefault *a, uint8_t *base, uint64_t bytes, uint64_t page_bytes);
-/* The range may be unmapped when this returns: it waits for one page at most. Accepts a NULL a, and a
- * base that is not there. */
+/* The range may be unmapped when this returns; it waits for one page at most. Accepts NULL, and a base that is
+ * not queued. */
 void pw_prefault_remove(struct pw_prefault *a, const uint8_t *base);
 void pw_prefault_destroy(struct pw_prefault *a); /* accepts NULL */
 

@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-/* How many places above the hint are tried: one for each file already mapped there, in the main. */
+/* Addresses above the hint that are tried: usually one for each file that is already mapped there. */
 #define MAX_HINTS 256
 
 uint64_t pw_regfile_mtime_ns(const struct stat *st)
@@ -74,7 +74,7 @@ static int open_error(const char *path, int code, int flags, const char *action,
 	return pw_err_sys(err, code, "cannot %s %s", action, path);
 }
 
-/* A zeroed struct must not own standard input, so descriptor 0 is never kept. */
+/* Moves the descriptor above 2: a zeroed struct pw_regfile must not own standard input. */
 static int above_stdio(int fd)
 {
 	int up;
@@ -94,7 +94,7 @@ int pw_regfile_open(
 	int fd, ret;
 
 	*f = (struct pw_regfile){0};
-	/* Looked at before it is opened: opening a device or a FIFO has effects of its own. */
+	/* stat() before open(): to open a device or a FIFO has side effects. */
 	if (stat(path, &st) < 0)
 		return pw_err_sys(err, errno, "cannot %s %s", action, path);
 	ret = check_mode(path, st.st_mode, action, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file as a list of extents of borrowed memory: one allocation, one run each. */
+/* The stage provider: reads a whole file into borrowed memory. Each allocation is one extent of the window. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,14 +10,14 @@
 #include "file/regfile.h"
 #include "file/window.h"
 
-/* Where memory is so scattered that not even this much is in one piece, staging gives up: the
- * extents would cost more than they carry. */
+/* The smallest extent. Staging fails when no allocation of this size is left: still smaller extents would cost more
+ * than they save. */
 #define FLOOR_BYTES (1u << 20)
 
 struct extents {
 	uint64_t unit_bytes; /* an extent is a multiple of it, except for the file's last */
 	uint64_t floor_bytes;
-	uint64_t next_bytes; /* size to try next: only ever falls */
+	uint64_t next_bytes; /* size to try next; never grows */
 	uint32_t room;       /* of w->extents */
 };
 
@@ -32,8 +32,8 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* Symbols should not cross extents and O_DIRECT wants whole blocks. Where no multiple of both fits
- * an allocation, blocks come first: a symbol may cross then, it costs one more segment. */
+/* Symbols should not cross extents, and O_DIRECT needs whole blocks. If no multiple of both fits into an
+ * allocation, extents are whole blocks: a symbol that crosses then costs one more segment. */
 static int plan(struct extents *x, uint32_t symbol_len, uint64_t max_bytes, const char *path,
 	struct pw_err *err)
 {
@@ -51,7 +51,7 @@ static int plan(struct extents *x, uint32_t symbol_len, uint64_t max_bytes, cons
 	return 0;
 }
 
-static int add_run(
+static int add_extent(
 	struct pw_window *w, struct extents *x, void *va, uint64_t offset, uint64_t len_bytes)
 {
 	struct pw_extent *extents;
@@ -76,7 +76,7 @@ static int add_run(
 	return 0;
 }
 
-/* The largest piece that memory has for what is left of the file, or NULL. */
+/* The largest allocation possible for the rest of the file, or NULL. */
 static void *take_extent(
 	struct extents *x, const struct pw_stage_mem *mem, uint64_t left, uint64_t *len_bytes)
 {
@@ -93,7 +93,7 @@ static void *take_extent(
 	}
 }
 
-/* All memory first: what does not fit should fail before gigabytes are read. */
+/* Allocates all memory before anything is read: a file that does not fit fails early. */
 static int take_memory(struct pw_window *w, struct extents *x, const struct pw_stage_mem *mem,
 	const char *path, struct pw_err *err)
 {
@@ -110,7 +110,7 @@ static int take_memory(struct pw_window *w, struct extents *x, const struct pw_s
 				path,
 				pw_units_size(missing, sizeof(missing), w->len_bytes - offset),
 				pw_units_size(need, sizeof(need), w->len_bytes));
-		if (add_run(w, x, va, offset, len_bytes) < 0) {
+		if (add_extent(w, x, va, offset, len_bytes) < 0) {
 			mem->free(mem->ctx, va);
 			return pw_err_sys(
 				err, ENOMEM, "cannot stage %s: allocate its list of extents", path);
@@ -120,16 +120,16 @@ static int take_memory(struct pw_window *w, struct extents *x, const struct pw_s
 	return 0;
 }
 
-static int read_runs(struct pw_window *w, struct pw_filereader *in, struct pw_err *err)
+static int read_extents(struct pw_window *w, struct pw_filereader *in, struct pw_err *err)
 {
 	uint32_t i;
 	int ret;
 
 	for (i = 0; i < w->n_extents; i++) {
-		const struct pw_extent *run = &w->extents[i];
+		const struct pw_extent *extent = &w->extents[i];
 
 		ret = pw_filereader_read(
-			in, run->offset, (void *)(uintptr_t)run->va, run->len_bytes, err);
+			in, extent->offset, (void *)(uintptr_t)extent->va, extent->len_bytes, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -180,10 +180,10 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	w->writable = true;
 	w->priv = kept;
 	w->release = release;
-	w->fd = in.fd; /* the window's from here on: in is not closed */
+	w->fd = in.fd; /* the window owns it: `in` is not closed */
 	ret = take_memory(w, &x, mem, path, err);
 	if (ret == 0)
-		ret = read_runs(w, &in, err);
+		ret = read_extents(w, &in, err);
 	w->cpu_copies = in.cpu_copies;
 	if (ret < 0)
 		pw_window_close(w);

@@ -58,11 +58,10 @@ int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *
 {
 	struct stat st;
 
-	/* A staged file is a copy, compared when it was complete: what became of the original
-	 * afterwards does not reach it. */
+	/* A copy: later changes of the file do not reach it. */
 	if (w->pages == PW_PAGES_STAGE)
 		return 0;
-	/* The name may be gone: the descriptor keeps the file. */
+	/* By descriptor: the file may have lost its name. */
 	if (fstat(w->fd, &st) < 0)
 		return pw_err_sys(err, errno, "cannot stat %s", path);
 	if ((uint64_t)st.st_size != w->len_bytes)

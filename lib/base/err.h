@@ -3,8 +3,8 @@
  * Errors of cold functions. A function that can fail returns 0 or -errno and
  * fills the last argument, `struct pw_err *err`, with one sentence:
  *
- *     ACTION OBJECT: REASON; MEND
- *     "map /mnt/huge/a.img: not on hugetlbfs; use --pages pagecache"
+ *     cannot ACTION OBJECT: REASON; FIX
+ *     "cannot map /mnt/huge/a.img: not on hugetlbfs; use --pages pagecache"
  *
  * Positive return values are documented outcomes of the module, not errors.
  * Fast-path functions return counts and have no err argument.

@@ -34,5 +34,5 @@ void pw_log_stderr(void *ctx, enum pw_log_level level, const char *line)
 	(void)ctx;
 	n = snprintf(out, sizeof(out), "pagewire: %s%s\n", prefix[level], line);
 	if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
-		return; /* nowhere left to say it */
+		return; /* there is no other place to report it */
 }

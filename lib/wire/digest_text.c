@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Digests as text: "xxh3-128:HEX". */
+/* Digests as text, "xxh3-128:HEX": in file tables, JSON and gap manifests. */
 #include <stdio.h>
 #include <string.h>
 

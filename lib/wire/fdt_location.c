@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a Content-Location to the name of a file. The rule stands in wire/fdt.h. */
+/* Turns a Content-Location into a file name. wire/fdt.h documents the rules. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static void drop_leading_slashes(char *s)
 	memmove(s, s + n, strlen(s + n) + 1);
 }
 
-/* Takes away the segments that are "." and their slash. A query is not a path: it stays. */
+/* Removes segments "." with their slash from the path; a query is kept. */
 static void drop_dots(char *s)
 {
 	const char *in = s, *end = s + strcspn(s, "?");
@@ -55,8 +55,7 @@ static void drop_dots(char *s)
 	memmove(out, in, strlen(in) + 1);
 }
 
-/* Undoes percent-encoding, in place; false for an encoded NUL. A '%' that starts no pair stands for
- * itself. */
+/* Decodes percent-encoding in place. False: an encoded NUL. A '%' without two hexadecimal digits is kept. */
 static bool decode(char *s)
 {
 	char *out = s;
@@ -92,7 +91,7 @@ int pw_fdt_location(const char *uri, char **path)
 		drop_leading_slashes(s);
 	}
 	drop_dots(s);
-	if (start) /* there may be new ones, as in "http://h/.//x" */
+	if (start) /* drop_dots() can expose more, as in "http://h/.//x" */
 		drop_leading_slashes(s);
 	if (!decode(s))
 		r = -EBADMSG;

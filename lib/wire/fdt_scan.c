@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/bytes.h"
+#include "wire/fdt_text.h"
 
 #define SLOTS (2 * PW_FDT_MAX_NAMES)
 
@@ -36,14 +37,9 @@ static int too_many(struct scan *s, const char *what, unsigned limit)
 		s->err, EFBIG, "cannot read the file table: more than %u %s", limit, what);
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static void skip_space(struct scan *s)
 {
-	while (s->p < s->end && is_space(*s->p))
+	while (s->p < s->end && pw_fdt_is_space(*s->p))
 		s->p++;
 }
 
@@ -86,7 +82,7 @@ static int skip_hidden(struct scan *s, const char *text)
 		       : too_many(s, "bytes of comments with markup", PW_FDT_MAX_HIDDEN);
 }
 
-/* Remembers a name; -EFBIG for one too many. */
+/* Adds a name to the set. -EFBIG: the set is full. */
 static int note_name(struct scan *s, const char *p, size_t len)
 {
 	uint32_t slot = 2166136261u;
@@ -108,7 +104,7 @@ static int read_name(struct scan *s)
 {
 	const char *start = s->p;
 
-	while (s->p < s->end && !is_space(*s->p) && !strchr("=/><\"'", *s->p))
+	while (s->p < s->end && !pw_fdt_is_space(*s->p) && !strchr("=/><\"'", *s->p))
 		s->p++;
 	if (s->p == start)
 		return malformed(s);
@@ -193,7 +189,7 @@ int pw_fdt_scan(const char *xml, size_t len, struct pw_err *err)
 	struct scan s = {.p = xml, .end = xml + len, .err = err};
 	int r = 0;
 
-	if (memchr(xml, '\0', len)) /* UTF-16 and UTF-32, which we would misread */
+	if (memchr(xml, '\0', len)) /* UTF-16 or UTF-32, which this scan cannot read */
 		return pw_err_set(err, EBADMSG, "cannot read the file table: not UTF-8 text");
 	while (r == 0) {
 		s.p = memchr(s.p, '<', (size_t)(s.end - s.p));

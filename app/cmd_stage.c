@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire stage: files onto hugetlbfs, where `send` takes them in place; what is there; off it. */
+/* pagewire stage: copies files to hugetlbfs, from which `send` sends them in place; lists and removes them. */
 #include <errno.h>
 #include <fts.h>
 #include <limits.h>
@@ -20,7 +20,7 @@
 #include "file/hugefile_copy.h"
 #include "file/window.h"
 
-#define COMMON_PAGE_BYTES (2u << 20) /* what EAL and most hosts use */
+#define COMMON_PAGE_BYTES (2u << 20) /* the default of EAL and most hosts */
 #define MAX_MOUNTS        64
 
 struct stage_config {
@@ -60,7 +60,7 @@ static const struct pw_opt options[] = {
 
 static const struct stage_config defaults = {0};
 
-/* A run of the command: what it has done so far, for the result. */
+/* What this run of the command has done so far, for its result. */
 struct stage {
 	const struct stage_config *config;
 	const struct pw_context *ctx;
@@ -84,7 +84,7 @@ static void add_mount(struct huge_mounts *m, const char *dir)
 	uint64_t page_bytes;
 	size_t i;
 
-	/* Something else may be mounted over it, and one file system in several places. */
+	/* Another file system may be mounted over it, and one file system may be mounted twice. */
 	if (m->n == MAX_MOUNTS || stat(dir, &st) < 0 ||
 		pw_hugefile_probe(dir, &huge, &page_bytes, NULL) < 0 || !huge)
 		return;
@@ -121,8 +121,8 @@ static void free_mounts(struct huge_mounts *m)
 		free(m->dirs[i]);
 }
 
-/* The mount to stage to: one that can be written beats one that cannot, then 2 MiB pages, then the
- * order of mounting. NULL when there is none. */
+/* The mount to stage to: writable mounts first, then those with 2 MiB pages, then in the order of mounting. NULL:
+ * there is none. */
 static const char *choose_mount(const struct huge_mounts *m)
 {
 	const char *best = NULL;
@@ -387,7 +387,7 @@ static int check_usage(
 	return c->drop || c->list ? 0 : check_names(ops, err);
 }
 
-/* Too few pages and no place for them are the environment's, all else is this run's. */
+/* The environment lacks huge pages or a hugetlbfs; all other errors are runtime errors. */
 static int finish(struct stage *s, int ret, const struct pw_err *err)
 {
 	int code = PW_EXIT_OK;

@@ -15,11 +15,12 @@
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/units.h"
-#include "file/hugecopy.h"
+#include "file/hugefile_copy.h"
 #include "file/window.h"
 
-#define COMMON_PAGE_BYTES (2u << 20) /* what EAL and most hosts use */
+#define COMMON_PAGE_BYTES (2u << 20) /* the default of EAL and most hosts */
 #define MAX_MOUNTS        64
 
 struct stage_config {
@@ -131,7 +132,7 @@ static const char *choose_mount(const struct huge_mounts *m)
 static void add_file(struct stage *s, const char *path, uint64_t bytes, uint64_t pages,
 	uint64_t page_bytes, json_t *more)
 {
-	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", pw_cli_json_text(path), "bytes",
+	json_t *file = json_pack("{s:o, s:I, s:I, s:I}", "path", pw_json_text(path), "bytes",
 		(json_int_t)bytes, "pages", (json_int_t)pages, "page_bytes",
 		(json_int_t)page_bytes);
 
@@ -159,7 +160,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 {
 	const char *name = basename(from);
 	char to[PATH_MAX], size[32], page[32], took[32];
-	struct pw_hugecopy copy = {.from = from,
+	struct pw_hugefile_copy copy = {.from = from,
 		.to = to,
 		.replace = s->config->force,
 		.progress = tick,
@@ -173,7 +174,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 			from);
 	pw_progress_init(&s->progress, s->ctx->is_tty, false);
 	pw_progress_phase(&s->progress, start, "staged", 0);
-	ret = pw_hugecopy_run(&copy, err);
+	ret = pw_hugefile_copy(&copy, err);
 	pw_progress_end(&s->progress);
 	if (ret < 0)
 		return ret;
@@ -185,7 +186,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 			pw_units_duration(took, sizeof(took), pw_clock_ns() - start),
 			copy.cpu_copies);
 	add_file(s, to, copy.len_bytes, copy.n_pages, copy.page_bytes,
-		json_pack("{s:o, s:i, s:f}", "from", pw_cli_json_text(from), "cpu_copies",
+		json_pack("{s:o, s:i, s:f}", "from", pw_json_text(from), "cpu_copies",
 			(int)copy.cpu_copies, "seconds",
 			(double)(pw_clock_ns() - start) / (double)PW_NS_PER_S));
 	return 0;
@@ -396,7 +397,7 @@ static int finish(struct stage *s, int ret, const struct pw_err *err)
 		"version", PW_VERSION, "exit_code", code, "action", s->action, "bytes",
 		(json_int_t)s->n_bytes, "pages", (json_int_t)s->n_pages, "files", s->files);
 	if (ret < 0)
-		json_object_set_new(result, "error", pw_cli_json_text(err->msg));
+		json_object_set_new(result, "error", pw_json_text(err->msg));
 	pw_cli_print_json(result);
 	return code;
 }

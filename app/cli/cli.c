@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
-
 /* A global, because a signal handler has no other way to store it. */
 static volatile sig_atomic_t stop_signal;
 
@@ -97,34 +95,6 @@ void pw_cli_print_word(FILE *out, const char *word)
 			fputc((unsigned char)*word < ' ' || *word == 0x7f ? '?' : *word, out);
 	}
 	fputc('\'', out);
-}
-
-json_t *pw_cli_json_text(const char *s)
-{
-	json_t *text;
-	char *out;
-	size_t n = 0;
-
-	if (!s)
-		return json_null();
-	out = malloc(strlen(s) + 1);
-	if (!out)
-		return NULL;
-	while (*s) {
-		size_t step = pw_utf8_len(s);
-
-		if (!step) {
-			out[n++] = '?';
-			s++;
-			continue;
-		}
-		memcpy(out + n, s, step);
-		n += step;
-		s += step;
-	}
-	text = json_stringn(out, n);
-	free(out);
-	return text;
 }
 
 json_t *pw_cli_json_result(const char *schema, int exit_code)

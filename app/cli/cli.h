@@ -56,8 +56,6 @@ void pw_cli_print_word(FILE *out, const char *word);
 /* A result with the keys that every document has: schema, version, exit_code. NULL without memory,
  * which jansson's setters accept. */
 json_t *pw_cli_json_result(const char *schema, int exit_code);
-/* As json_string(), for text of any origin: bytes that are not UTF-8 become '?'; NULL becomes null. */
-json_t *pw_cli_json_text(const char *s);
 /* Prints a result object to standard output as one JSON document and frees it. */
 void pw_cli_print_json(json_t *result);
 

@@ -8,6 +8,7 @@
 #include "app/cmd_recv.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/json_text.h"
 
 #define MAX_LINES 20 /* of files, in the text */
 
@@ -170,7 +171,7 @@ static json_t *json_file(const struct pw_recv_file_info *i)
 {
 	static const char key[] = "digest";
 	char digest[96];
-	json_t *o = json_pack("{s:o, s:I, s:s, s:I, s:I}", "name", pw_cli_json_text(i->name), "tsi",
+	json_t *o = json_pack("{s:o, s:I, s:s, s:I, s:I}", "name", pw_json_text(i->name), "tsi",
 		(json_int_t)i->tsi, "state", pw_recv_file_state_name(i->state), "bytes",
 		(json_int_t)i->len_bytes, "have", (json_int_t)i->have_bytes);
 
@@ -180,7 +181,7 @@ static json_t *json_file(const struct pw_recv_file_info *i)
 		json_object_set_new(
 			o, key, json_string(pw_digest_format(digest, sizeof(digest), &i->digest)));
 	if (i->reason)
-		json_object_set_new(o, "reason", pw_cli_json_text(i->reason));
+		json_object_set_new(o, "reason", pw_json_text(i->reason));
 	return o;
 }
 
@@ -294,7 +295,7 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 	json_object_set_new(
 		o, "port_counters", json_port_counters(run->path.ops->counters(run->path.path)));
 	json_object_set_new(o, "queue_packets", json_queue_packets(run));
-	json_object_set_new(o, "gaps", pw_cli_json_text(pw_recv_gaps_written(run->recv)));
+	json_object_set_new(o, "gaps", pw_json_text(pw_recv_gaps_written(run->recv)));
 	json_object_set_new(o, "path", json_string(run->path.name));
 	json_object_set_new(o, "ended", json_string(pw_recv_end_name(run->end)));
 	json_object_set_new(o, "interrupted", json_boolean(run->end == PW_RECV_END_INTERRUPTED));

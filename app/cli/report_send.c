@@ -6,6 +6,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/report_send.h"
 #include "base/clock.h"
+#include "base/json_text.h"
 
 /* With virtual addresses a file has one map; with physical ones, one for each contiguous part. */
 static void print_dma_maps(const struct pw_job *job)
@@ -132,7 +133,7 @@ static json_t *warnings_json(const struct pw_job *job)
 	size_t i, n = pw_filenotes_kept(notes);
 
 	for (i = 0; i < n; i++)
-		json_array_append_new(list, pw_cli_json_text(notes->text[i]));
+		json_array_append_new(list, pw_json_text(notes->text[i]));
 	return json_pack("{s:o, s:I}", "warnings", list, "n_warnings", (json_int_t)notes->n);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/cli/cli.h"
+#include "base/json_text.h"
 
 void pw_doctor_add(struct pw_doctor_report *report, enum pw_doctor_level level, const char *id,
 	const char *fmt, ...)
@@ -95,8 +96,8 @@ void pw_doctor_print_json(const struct pw_doctor_report *report, json_t *steps, 
 
 		json_array_append_new(checks,
 			json_pack("{s:s, s:s, s:o, s:o}", "id", c->id, "level",
-				pw_doctor_level_name(c->level), "what", pw_cli_json_text(c->what),
-				"fix", pw_cli_json_text(c->fix[0] ? c->fix : NULL)));
+				pw_doctor_level_name(c->level), "what", pw_json_text(c->what),
+				"fix", pw_json_text(c->fix[0] ? c->fix : NULL)));
 	}
 	json_object_set_new(result, "checks", checks);
 	if (steps)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Big-endian loads and stores at any alignment, and the small integer helpers everyone needs. */
+/* Small helpers for bytes and integers: big-endian loads and stores, hexadecimal digits, rounding. */
 #ifndef PW_BASE_BYTES_H
 #define PW_BASE_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -46,6 +47,26 @@ static inline void pw_be48_store(void *p, uint64_t v)
 {
 	pw_be16_store(p, (uint16_t)(v >> 32));
 	pw_be32_store((uint8_t *)p + 2, (uint32_t)v);
+}
+
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+static inline int pw_hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Whether all bytes are 0; len > 0. Most data costs one load and one branch. */
+static inline bool pw_is_zero(const uint8_t *data, size_t len)
+{
+	uint64_t first = 0;
+
+	memcpy(&first, data, len < sizeof(first) ? len : sizeof(first));
+	return first == 0 && (len <= sizeof(first) ||
+				     memcmp(data, data + sizeof(first), len - sizeof(first)) == 0);
 }
 
 static inline uint64_t pw_min_u64(uint64_t a, uint64_t b)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Statically defined tracing: PW_PROBE2(tx_burst, a, b) is a NOP in the code and a note in the ELF
- * file that says where it is and where a and b are; bpftrace, perf and gdb find it as
- * pagewire:tx_burst. Nothing is computed for it that was not there already.
+ * Statically defined trace points: PW_PROBE3(tx_burst, a, b, c) is a NOP in the code and a note in the ELF file
+ * with its address and the locations of a, b and c. bpftrace, perf and gdb find it as pagewire:tx_burst.
+ * Arguments are values that the code has anyway: nothing is computed for a probe.
  */
 #ifndef PW_BASE_PROBE_H
 #define PW_BASE_PROBE_H

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * CLOCK_MONOTONIC for a loop that asks a million times a second: the cycle counter in between, and the
- * clock itself once a millisecond. The counter's rate is measured against the clock from its start on, so
- * it only has to hold for that millisecond. One thread.
+ * CLOCK_MONOTONIC for a loop that reads it a million times a second: reads the clock once a millisecond, and the
+ * cycle counter in between. The counter's rate is measured against the clock since the start, so it must be
+ * stable only for that millisecond. One thread.
  */
 #ifndef PW_BASE_QUICKCLOCK_H
 #define PW_BASE_QUICKCLOCK_H
 
 #include "base/clock.h"
 
-#define PW_QUICK_SYNC_NS 1000000ull  /* between two looks at the clock */
-#define PW_QUICK_BASE_NS 10000000ull /* so long the clock alone is asked: then the rate is known */
-#define PW_QUICK_PAIR_NS 2000ull     /* counter and clock were read together */
+#define PW_QUICK_SYNC_NS 1000000ull /* between two reads of the clock */
+#define PW_QUICK_BASE_NS \
+	10000000ull /* before this the rate is unknown, and only the clock is read */
+#define PW_QUICK_PAIR_NS \
+	2000ull /* longest time between reads of counter and clock that belong together */
 
 struct pw_quickclock {
 	uint64_t base_cycles, base_ns; /* 0: not started */
 	uint64_t sync_cycles, sync_ns;
-	uint64_t sync_after; /* cycles; 0: ask the clock */
+	uint64_t sync_after; /* cycles; 0: read the clock */
 	double ns_per_cycle;
 };
 
-/* A counter's and a clock's reading that belong together, unless the thread lost its CPU thrice. */
+/* Reads counter and clock together. Retries twice if the thread lost its CPU in between. */
 static inline void pw_quick_sync(struct pw_quickclock *q)
 {
 	unsigned int i;
@@ -48,7 +50,7 @@ static inline uint64_t pw_quick_ns(struct pw_quickclock *q)
 {
 	uint64_t cycles = pw_cycles();
 
-	/* also when the counter went backwards: another CPU's */
+	/* also if the counter went backwards, on another CPU */
 	if (cycles - q->sync_cycles >= q->sync_after) {
 		pw_quick_sync(q);
 		return q->sync_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Words that one thread publishes as a whole and others read as a whole, without a lock: the writer
- * never waits, a reader who met a writer tries again.
+ * A sequence lock: one thread publishes an array of words, and others read all of it consistently, without a
+ * lock. The writer never waits; a reader that met a write reads again.
  */
 #ifndef PW_BASE_SNAPSHOT_H
 #define PW_BASE_SNAPSHOT_H
@@ -34,7 +34,8 @@ static inline void pw_snapshot_read(
 		before = atomic_load_explicit(seq, memory_order_acquire);
 		for (i = 0; i < n; i++)
 			to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire); /* no word after the second look */
+		atomic_thread_fence(
+			memory_order_acquire); /* no word after the second read of seq */
 		after = atomic_load_explicit(seq, memory_order_relaxed);
 	} while (before != after || before & 1);
 }

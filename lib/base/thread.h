@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A helper thread: signals stay those of the thread that started it. */
+/* Starts a thread that receives no signals: the thread that starts it handles them. */
 #ifndef PW_BASE_THREAD_H
 #define PW_BASE_THREAD_H
 
 #include <pthread.h>
 
-/* Positive errno, or 0. The thread blocks all signals but those of its own faults: one of these that is
- * blocked would kill the process. */
+/* Positive errno, or 0. The thread blocks all signals except those of faults (SIGBUS, SIGSEGV, ...): a
+ * blocked fault would kill the process. */
 int pw_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 #endif

@@ -3,32 +3,8 @@
 #include "bench/text.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/utf8.h"
-
-json_t *pw_json_text(const char *s)
-{
-	char *clean;
-	json_t *j;
-	size_t i, n;
-
-	if (!s)
-		return json_null();
-	clean = strdup(s);
-	if (!clean)
-		return NULL;
-	for (i = 0; clean[i]; i += n) {
-		n = pw_utf8_len(clean + i);
-		if (n == 0)
-			clean[i] = '?';
-		n = n ? n : 1;
-	}
-	j = json_string(clean);
-	free(clean);
-	return j;
-}
 
 json_t *pw_json_reason(const char *s)
 {

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Bytes that are no UTF-8 come out as '?'. NULL: null. */
-json_t *pw_json_text(const char *s);
+#include "base/json_text.h"
+
 json_t *pw_json_reason(const char *s); /* "" is null */
 json_t *pw_json_number(double v);      /* NaN and infinity are null */
 /* Takes v, which may be NULL; *failed is set when it is, or when memory is short. */

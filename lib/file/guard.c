@@ -28,7 +28,7 @@ struct slot {
 	_Atomic uint64_t page_bytes;
 };
 
-/* A signal handler is given nothing else to reach its state by. */
+/* Globals: a signal handler gets no argument. */
 static struct slot slots[N_SLOTS];
 static atomic_uint n_used; /* slots [n_used, N_SLOTS) were never live */
 static atomic_bool any_lost;
@@ -40,8 +40,8 @@ static_assert(ATOMIC_POINTER_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
 		      ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2,
 	"the handler may not take a lock");
 
-/* Puts zeros in place of the page; false when addr is not in this slot's range. */
-static bool mend(struct slot *s, uintptr_t addr)
+/* Maps a page of zeros at addr; false: addr is not in this slot's range. */
+static bool map_zeros(struct slot *s, uintptr_t addr)
 {
 	unsigned int seq = atomic_load_explicit(&s->seq, memory_order_acquire);
 	uintptr_t base, end, page;
@@ -71,14 +71,14 @@ static void on_sigbus(int sig, siginfo_t *info, void *ucontext)
 	unsigned int i, n = atomic_load_explicit(&n_used, memory_order_acquire);
 
 	(void)ucontext;
-	/* Only the kernel knows an address; si_code <= 0 is somebody's kill(). */
+	/* si_code <= 0: kill() sent the signal, and there is no address. */
 	for (i = 0; info->si_code > 0 && i < n; i++) {
-		if (mend(&slots[i], (uintptr_t)info->si_addr)) {
+		if (map_zeros(&slots[i], (uintptr_t)info->si_addr)) {
 			errno = saved_errno;
 			return;
 		}
 	}
-	/* Not ours: the instruction faults again, or the signal is raised again, without us. */
+	/* Not in a range. With the previous action, the instruction faults again or the signal is raised again. */
 	sigaction(SIGBUS, &previous, NULL);
 	if (info->si_code <= 0)
 		raise(sig);
@@ -93,7 +93,7 @@ int pw_guard_init(struct pw_err *err)
 	sigemptyset(&sa.sa_mask);
 	pthread_mutex_lock(&lock);
 	if (!installed && sigaction(SIGBUS, &sa, &previous) < 0)
-		ret = pw_err_sys(err, errno, "guard mapped files: install a SIGBUS handler");
+		ret = pw_err_sys(err, errno, "cannot install a SIGBUS handler for mapped files");
 	if (ret == 0)
 		installed = true;
 	pthread_mutex_unlock(&lock);
@@ -124,7 +124,7 @@ int pw_guard_add(const void *base, size_t len, uint64_t page_bytes)
 	i = find_free();
 	if (i >= 0) {
 		s = &slots[i];
-		/* Release, each: who reads a new field sees that seq has left the old range. */
+		/* Release: a handler that reads a new field also sees that seq has changed. */
 		atomic_store_explicit(
 			&s->base, pw_align_down(start, page_bytes), memory_order_release);
 		atomic_store_explicit(

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SIGBUS on a mapped file (somebody truncated it) must end in a clear error, not in a crash. While
- * a range is guarded, a fault inside it maps fresh zero pages over the hole and sets a flag; the
- * thread goes on (in the middle of a driver's memcpy, say) and the transfer's loop sees the flag at
- * its next burst and stops. A SIGBUS outside every range has the default action.
+ * The SIGBUS guard: a mapped file that another process truncates ends the transfer with an error, not the
+ * process with a signal. A fault inside a guarded range maps zero pages over the hole and sets a flag. The
+ * thread continues, even inside a driver's memcpy, and the transfer's loop sees the flag at its next burst
+ * and stops. A SIGBUS outside all ranges has its previous action.
  *
- * One process-wide table (a signal handler can reach nothing else): add and remove from any thread,
- * the handler reads it without locks.
+ * There is one table for the process, because a signal handler gets no argument. Any thread may add and
+ * remove ranges; the handler reads the table without a lock.
  */
 #ifndef PW_FILE_GUARD_H
 #define PW_FILE_GUARD_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Files on hugetlbfs: the hugefile provider maps one to send it in place; stage and recv create them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -9,11 +10,10 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "file/file.h"
-#include "file/provider.h"
-#include "file/window.h"
+#include "file/regfile.h"
+#include "file/window_private.h"
 
-/* hugetlbfs gives up fallocate() at a signal; a storm of them must not keep us here for good. */
+/* A signal ends fallocate() on hugetlbfs with EINTR. Bounded: signals may never stop coming. */
 #define MAX_INTERRUPTED 1000
 
 int pw_hugefile_probe(
@@ -22,7 +22,7 @@ int pw_hugefile_probe(
 	struct statfs fs;
 
 	if (statfs(path, &fs) < 0)
-		return pw_err_sys(err, errno, "look at %s", path);
+		return pw_err_sys(err, errno, "cannot stat %s", path);
 	*on_hugetlbfs = fs.f_type == HUGETLBFS_MAGIC;
 	*page_bytes = (uint64_t)fs.f_bsize;
 	return 0;
@@ -34,7 +34,7 @@ static int no_pages(const char *action, const char *path, uint64_t map_bytes, ui
 	char size[32];
 
 	return pw_err_set(err, code,
-		"%s %s: needs %llu huge pages of %s, fewer are free; add some "
+		"cannot %s %s: it needs %llu huge pages of %s, and fewer are free; add some "
 		"(pagewire doctor: hugepages.free)",
 		action, path, (unsigned long long)(map_bytes / page_bytes),
 		pw_units_size(size, sizeof(size), page_bytes));
@@ -48,33 +48,33 @@ static int no_pages(const char *action, const char *path, uint64_t map_bytes, ui
 static int map_exact(int fd, const char *path, void *va_hint, uint64_t map_bytes,
 	uint64_t page_bytes, bool populate, void **map, struct pw_err *err)
 {
-	void *p = pw_file_mmap(va_hint, map_bytes, page_bytes, PROT_READ, MAP_SHARED, fd);
+	void *p = pw_regfile_mmap(va_hint, map_bytes, page_bytes, PROT_READ, MAP_SHARED, fd);
 	int ret;
 
 	if (p == MAP_FAILED)
 		return errno == ENOMEM ? no_pages("map", path, map_bytes, page_bytes, ENOMEM, err)
-				       : pw_err_sys(err, errno, "map %s", path);
-	/* MAP_POPULATE would keep quiet about a page that is not there. */
-	ret = populate ? pw_file_populate(p, map_bytes) : 0;
+				       : pw_err_sys(err, errno, "cannot map %s", path);
+	/* Not MAP_POPULATE, which does not report a missing page. */
+	ret = populate ? pw_regfile_populate(p, map_bytes) : 0;
 	if (ret == -ENOMEM) {
 		no_pages("map", path, map_bytes, page_bytes, ENOMEM, err);
 		goto unmap;
 	}
 	if (ret == -EFAULT) {
-		/* A hole in the file: nothing free to fill it with, or, as its last partial page,
-		 * beyond what the kernel will fill at all. */
+		/* A hole in the file: no free page fills it, or it is a last, partial page, which the
+		 * kernel does not fill. */
 		pw_err_set(err, EFAULT,
-			"map %s: a huge page of it is missing; stage it anew, or add huge pages "
-			"(pagewire doctor: hugepages.free)",
+			"cannot map %s: a huge page of it is missing; stage it again, or add huge "
+			"pages (pagewire doctor: hugepages.free)",
 			path);
 		goto unmap;
 	}
 	if (ret < 0) {
-		pw_err_sys(err, -ret, "map %s: fault its huge pages in", path);
+		pw_err_sys(err, -ret, "cannot fault in the huge pages of %s", path);
 		goto unmap;
 	}
 	if (mprotect(p, map_bytes, PROT_READ | PROT_WRITE) < 0) {
-		ret = pw_err_sys(err, errno, "map %s read-write", path);
+		ret = pw_err_sys(err, errno, "cannot map %s read-write", path);
 		goto unmap;
 	}
 	*map = p;
@@ -87,21 +87,21 @@ unmap:
 
 int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struct pw_err *err)
 {
-	struct pw_file f;
+	struct pw_regfile f;
 	bool huge = false;
 	uint64_t page_bytes;
 	int ret;
 
 	*w = (struct pw_window){0};
-	/* Before opening it read-write: a read-only file elsewhere deserves the better message. */
+	/* Read-write only on hugetlbfs: elsewhere, a read-only file gets the error below instead. */
 	ret = pw_hugefile_probe(path, &huge, &page_bytes, NULL);
-	ret = pw_file_open(&f, path, ret == 0 && huge ? O_RDWR : O_RDONLY, "map", err);
+	ret = pw_regfile_open(&f, path, ret == 0 && huge ? O_RDWR : O_RDONLY, "map", err);
 	if (ret < 0)
 		return ret;
 	if (!f.huge_page_bytes) {
-		pw_file_close(&f);
+		pw_regfile_close(&f);
 		return pw_err_set(err, EINVAL,
-			"map %s: not on hugetlbfs; use --pages pagecache or stage it with "
+			"cannot map %s: not on hugetlbfs; use --pages pagecache or stage it with "
 			"`pagewire stage FILE`",
 			path);
 	}
@@ -116,7 +116,7 @@ int pw_hugefile_open(struct pw_window *w, const char *path, void *va_hint, struc
 	w->map_bytes = pw_align_up(w->len_bytes, w->page_bytes);
 	ret = map_exact(w->fd, path, va_hint, w->map_bytes, w->page_bytes, true, &w->map, err);
 	if (ret == 0)
-		ret = pw_window_map_run(w, path, err);
+		ret = pw_window_add_map(w, path, err);
 	if (ret < 0)
 		pw_window_close(w);
 	return ret;
@@ -135,7 +135,8 @@ static int allocate(int fd, uint64_t from, uint64_t len_bytes)
 	return -EINTR;
 }
 
-/* The mapping reserves every page. The last one is always there: it is what makes the size exact. */
+/* The mapping reserves all pages. The last page is always allocated, because its fallocate() sets the exact
+ * size. */
 static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_bytes, bool populate,
 	void **map, uint64_t *map_bytes, struct pw_err *err)
 {
@@ -146,13 +147,13 @@ static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_by
 	*map = NULL;
 	*map_bytes = 0;
 	if (len_bytes > INT64_MAX - page_bytes)
-		return pw_err_sys(err, EFBIG, "allocate %s", path);
+		return pw_err_sys(err, EFBIG, "cannot allocate %s", path);
 	if (fstat(fd, &st) < 0)
-		return pw_err_sys(err, errno, "allocate %s", path);
-	/* Only a multiple of the page size can be truncated to; exact sizes come from below. */
+		return pw_err_sys(err, errno, "cannot allocate %s", path);
+	/* hugetlbfs truncates to multiples of the page size only; fallocate() below sets the exact size. */
 	if ((uint64_t)st.st_size > len_bytes) {
 		if (ftruncate(fd, 0) < 0)
-			return pw_err_sys(err, errno, "truncate %s", path);
+			return pw_err_sys(err, errno, "cannot truncate %s", path);
 		st.st_size = 0;
 	}
 	if (len_bytes == 0)
@@ -164,10 +165,10 @@ static int create(int fd, const char *path, uint64_t len_bytes, uint64_t page_by
 	else if (ret == -ENOSPC || ret == -ENOMEM)
 		no_pages("allocate", path, *map_bytes, page_bytes, ENOSPC, err);
 	else
-		pw_err_sys(err, -ret, "allocate %s", path);
+		pw_err_sys(err, -ret, "cannot allocate %s", path);
 	if (ret == 0)
 		return 0;
-	/* A failed fallocate() leaves the pages it got behind the end of the file. */
+	/* A failed fallocate() leaves the pages that it allocated beyond the end of the file. */
 	kept = pw_align_up((uint64_t)st.st_size, page_bytes);
 	if (kept < *map_bytes)
 		(void)!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)kept,

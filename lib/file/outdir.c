@@ -13,27 +13,27 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/ahead.h"
 #include "file/guard.h"
 #include "file/outdir_private.h"
-#include "file/outdirect.h"
-#include "file/outfile.h"
-#include "wire/fdt.h"
+#include "file/prefault.h"
 
 #define MAX_MADE 1000000u
 
 static int dir_error(const char *dir, int code, struct pw_err *err)
 {
 	if (code == ENOENT)
-		return pw_err_set(
-			err, code, "open output directory %s: not there; mkdir -p %s", dir, dir);
+		return pw_err_set(err, code,
+			"cannot open output directory %s: it does not exist; mkdir -p %s", dir,
+			dir);
 	if (code == ENOTDIR)
-		return pw_err_set(
-			err, code, "open output directory %s: not a directory; name one", dir);
-	return pw_err_sys(err, code, "open output directory %s", dir);
+		return pw_err_set(err, code,
+			"cannot open output directory %s: not a directory; name a directory with "
+			"--out",
+			dir);
+	return pw_err_sys(err, code, "cannot open output directory %s", dir);
 }
 
-/* umask(2) can only be asked by changing it, which other threads would notice. */
+/* Not umask(2), which can only read the mask by changing it for all threads. */
 static mode_t read_umask(void)
 {
 	char line[128];
@@ -49,8 +49,8 @@ static mode_t read_umask(void)
 	return (mode_t)(mask & 0777);
 }
 
-/* A file system without locks (EBADF and others: NFS wants the descriptor open for writing, which a
- * directory never is) is used without. */
+/* A file system without locks is used without a lock. NFS is one: it needs a descriptor that is open for writing,
+ * which a directory cannot be. */
 static int lock_dir(const struct pw_outdir *d, struct pw_err *err)
 {
 	while (flock(d->root.fd, LOCK_EX | LOCK_NB) < 0) {
@@ -58,11 +58,12 @@ static int lock_dir(const struct pw_outdir *d, struct pw_err *err)
 			continue;
 		if (errno == EWOULDBLOCK)
 			return pw_err_set(err, EBUSY,
-				"open output directory %s: another pagewire recv writes to %s; "
-				"wait for it, or give another --out",
+				"cannot open output directory %s: another pagewire recv writes to "
+				"%s; wait for it, or give another --out",
 				d->path, d->path);
-		pw_warn(d->log, "lock output directory %s: %s; start no second recv on it", d->path,
-			strerror(errno));
+		pw_warn(d->files.log,
+			"cannot lock output directory %s: %s; do not start a second recv on it",
+			d->path, strerror(errno));
 		break;
 	}
 	return 0;
@@ -75,8 +76,9 @@ static int open_root(struct pw_outdir *d, struct pw_err *err)
 
 	if (fd < 0)
 		return dir_error(d->path, errno, err);
-	/* Above the standard streams: a process that closed those must not print into it. */
+	/* Above 2: a process that was started without standard streams must not print into the directory. */
 	d->root.fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	d->files.dir_fd = d->root.fd;
 	ret = d->root.fd < 0 ? -errno : 0;
 	close(fd);
 	if (ret == 0 && (faccessat(d->root.fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ||
@@ -85,19 +87,19 @@ static int open_root(struct pw_outdir *d, struct pw_err *err)
 	if (ret < 0)
 		return dir_error(d->path, -ret, err);
 	if (fs.f_type == HUGETLBFS_MAGIC)
-		d->huge_page_bytes = (uint64_t)fs.f_bsize;
+		d->files.huge_page_bytes = (uint64_t)fs.f_bsize;
 	return lock_dir(d, err);
 }
 
 static void find_openat2(struct pw_outdir *d)
 {
-	struct pw_outdir_path p;
+	struct pw_outpath p;
 
 	d->root.walk_only = false;
-	if (pw_outdir_path_open(&p, &d->root, "./x", PW_OUTDIR_TARGET, false) < 0)
+	if (pw_outpath_open(&p, &d->root, "./x", PW_OUTDIR_TARGET, false) < 0)
 		d->root.walk_only = true;
 	else
-		pw_outdir_path_close(&p, &d->root);
+		pw_outpath_close(&p, &d->root);
 }
 
 static int set_manifest(struct pw_outdir *d, const char *path, struct pw_err *err)
@@ -107,21 +109,23 @@ static int set_manifest(struct pw_outdir *d, const char *path, struct pw_err *er
 	if (!path)
 		return 0;
 	d->manifest = strdup(path);
-	ret = d->manifest ? pw_outdir_locate(d->path, path, &d->manifest_below) : -ENOMEM;
+	ret = d->manifest ? pw_outname_locate(d->path, path, &d->manifest_below) : -ENOMEM;
 	if (ret < 0)
-		return pw_err_sys(err, -ret, "find out where the gap manifest %s lies", path);
+		return pw_err_sys(
+			err, -ret, "cannot resolve the path of the gap manifest %s", path);
 	return 0;
 }
 
 static int check_memory(struct pw_outdir *d, struct pw_err *err)
 {
-	if (d->memory_bytes == 0)
-		d->memory_bytes = PW_OUTDIR_MEMORY;
-	if (d->memory_bytes < PW_OUTDIR_MEMORY_LO || d->memory_bytes > PW_OUTDIR_MEMORY_HI)
+	if (d->files.memory_bytes == 0)
+		d->files.memory_bytes = PW_OUTDIR_MEMORY;
+	if (d->files.memory_bytes < PW_OUTDIR_MEMORY_LO ||
+		d->files.memory_bytes > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
-			"open output directory %s: %llu bytes of memory for writing; give 8MiB to "
-			"256MiB",
-			d->path, (unsigned long long)d->memory_bytes);
+			"cannot open output directory %s: %llu bytes of memory for writing; give "
+			"8MiB to 256MiB",
+			d->path, (unsigned long long)d->files.memory_bytes);
 	return 0;
 }
 
@@ -132,25 +136,26 @@ int pw_outdir_open(struct pw_outdir **out, const struct pw_outdir_config *cfg, s
 
 	*out = NULL;
 	if (!d)
-		return pw_err_sys(err, ENOMEM, "open output directory %s", cfg->path);
-	pthread_mutex_init(&d->lock, NULL);
+		return pw_err_sys(err, ENOMEM, "cannot open output directory %s", cfg->path);
+	pw_outfile_shared_init(&d->files);
 	d->root.fd = -1;
 	d->root.max_made = cfg->max_made ? cfg->max_made : MAX_MADE;
-	d->write = cfg->write;
-	d->memory_bytes = cfg->write_memory_bytes;
-	d->log = cfg->log;
+	d->files.write = cfg->write;
+	d->files.memory_bytes = cfg->write_memory_bytes;
+	d->files.log = cfg->log;
 	d->umask = read_umask();
 	d->path = strdup(cfg->path);
+	d->files.dir = d->path;
 	ret = d->path ? check_memory(d, err)
-		      : pw_err_sys(err, ENOMEM, "open output directory %s", cfg->path);
+		      : pw_err_sys(err, ENOMEM, "cannot open output directory %s", cfg->path);
 	if (ret == 0)
 		ret = pw_guard_init(err);
 	if (ret == 0)
 		ret = open_root(d, err);
 	if (ret == 0)
 		ret = set_manifest(d, cfg->manifest_path, err);
-	if (ret == 0 && d->huge_page_bytes)
-		ret = pw_ahead_create(&d->ahead, err);
+	if (ret == 0 && d->files.huge_page_bytes)
+		ret = pw_prefault_create(&d->files.ahead, err);
 	if (ret < 0) {
 		pw_outdir_close(d);
 		return ret;
@@ -164,23 +169,16 @@ void pw_outdir_close(struct pw_outdir *d)
 {
 	if (!d)
 		return;
-	pw_outdirect_pool_destroy(d->pool);
-	pw_ahead_destroy(d->ahead);
+	pw_outfile_shared_finish(&d->files);
 	if (d->root.fd >= 0)
 		close(d->root.fd);
-	pthread_mutex_destroy(&d->lock);
 	free(d->path);
 	free(d->manifest);
 	free(d->manifest_below);
 	free(d);
 }
 
-uint64_t pw_outdir_huge_page_bytes(const struct pw_outdir *d)
-{
-	return d->huge_page_bytes;
-}
-
-/* A hugetlbfs that has no size of its own does not say: it can have what the pool has. */
+/* A hugetlbfs that was mounted without a size does not report it: it may use all free pages of the pool. */
 static uint64_t huge_pool_free(uint64_t page_bytes)
 {
 	char path[96];
@@ -203,50 +201,13 @@ int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_e
 	struct statvfs fs;
 
 	if (fstatvfs(d->root.fd, &fs) < 0)
-		return pw_err_sys(err, errno, "look at the free space of %s", d->path);
+		return pw_err_sys(err, errno, "cannot read the free space of %s", d->path);
 	if (fs.f_blocks == 0)
-		*bytes = d->huge_page_bytes ? huge_pool_free(d->huge_page_bytes) : UINT64_MAX;
+		*bytes = d->files.huge_page_bytes ? huge_pool_free(d->files.huge_page_bytes)
+						  : UINT64_MAX;
 	else if (__builtin_mul_overflow(fs.f_bavail, fs.f_frsize, bytes))
 		*bytes = UINT64_MAX;
 	return 0;
-}
-
-void pw_outdir_remember(struct pw_outdir *d, struct pw_outfile *f)
-{
-	pthread_mutex_lock(&d->lock);
-	f->next = d->files;
-	d->files = f;
-	pthread_mutex_unlock(&d->lock);
-}
-
-void pw_outdir_forget(struct pw_outdir *d, struct pw_outfile *f)
-{
-	struct pw_outfile **at;
-
-	pthread_mutex_lock(&d->lock);
-	for (at = &d->files; *at; at = &(*at)->next)
-		if (*at == f) {
-			*at = f->next;
-			break;
-		}
-	pthread_mutex_unlock(&d->lock);
-}
-
-bool pw_outdir_same_file(const struct stat *st, const struct pw_outfile_id *id)
-{
-	return (uint64_t)st->st_dev == id->dev && (uint64_t)st->st_ino == id->ino;
-}
-
-static bool is_open_here(struct pw_outdir *d, const struct stat *st)
-{
-	const struct pw_outfile *f;
-
-	pthread_mutex_lock(&d->lock);
-	for (f = d->files; f; f = f->next)
-		if (pw_outdir_same_file(st, &f->id))
-			break;
-	pthread_mutex_unlock(&d->lock);
-	return f != NULL;
 }
 
 static int create_error(const struct pw_outdir *d, const char *name, uint64_t len_bytes, int code,
@@ -254,21 +215,21 @@ static int create_error(const struct pw_outdir *d, const char *name, uint64_t le
 {
 	if (code == EDQUOT && atomic_load(&d->root.n_made) >= d->root.max_made)
 		return pw_err_set(err, code,
-			"create %s/%s: %llu files and directories were made already, no more are "
-			"allowed",
+			"cannot create %s/%s: %llu files and directories were made already; raise "
+			"--max-files",
 			d->path, name, (unsigned long long)d->root.max_made);
 	if (code == ENOSPC || code == EDQUOT)
 		return pw_err_set(err, code,
-			"create %s/%s: %s, up to %llu bytes are needed; make room and go on with "
-			"--resume",
+			"cannot create %s/%s: %s, up to %llu bytes are needed; free some space and "
+			"continue with --resume",
 			d->path, name, code == ENOSPC ? "disk full" : "disk quota used up",
 			(unsigned long long)len_bytes);
 	if (code == EISDIR)
 		return pw_err_set(err, code,
-			"create %s/%s: all %u names for its partial file are taken; remove some "
+			"cannot create %s/%s: all %u names for its partial file exist; remove some "
 			"of them",
 			d->path, name, PW_OUTDIR_MAX_PARTS);
-	return pw_err_sys(err, code, "create %s/%s", d->path, name);
+	return pw_err_sys(err, code, "cannot create %s/%s", d->path, name);
 }
 
 static bool is_locked(int dir_fd, const char *base)
@@ -283,7 +244,7 @@ static bool is_locked(int dir_fd, const char *base)
 	return locked;
 }
 
-/* 1: the name is free, now. 0: what has it is to stay. */
+/* Makes the name free. 1: it is; 0: the file that has it must stay; -errno. */
 static int clear_name(struct pw_outdir *d, int dir_fd, const char *base)
 {
 	struct stat st;
@@ -292,27 +253,27 @@ static int clear_name(struct pw_outdir *d, int dir_fd, const char *base)
 		return errno == ENOENT ? 1 : -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return 0;
-	if (S_ISREG(st.st_mode) && (is_open_here(d, &st) || is_locked(dir_fd, base)))
+	if (S_ISREG(st.st_mode) && (pw_outfile_is_open(&d->files, &st) || is_locked(dir_fd, base)))
 		return 0;
 	if (unlinkat(dir_fd, base, 0) < 0 && errno != ENOENT)
 		return errno == EISDIR ? 0 : -errno;
 	return 1;
 }
 
-/* The new part's descriptor. 0: this number is taken. Never opens what was there before: it may be a
- * link to somewhere else. */
+/* Returns the new part's descriptor. 0: the number is taken. Never opens an existing file, which may be a link to
+ * another place. */
 static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 {
 	int fd, ret = clear_name(d, dir_fd, base);
 
 	if (ret <= 0)
 		return ret;
-	if (!pw_outdir_root_count(&d->root))
+	if (!pw_outroot_count(&d->root))
 		return -EDQUOT;
 	fd = openat(dir_fd, base, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return errno == EEXIST ? 0 : -errno;
-	/* 0 means something else here. */
+	/* Descriptor 0 would mean `taken`. */
 	if (fd == 0) {
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 		close(0);
@@ -320,19 +281,17 @@ static int make_part(struct pw_outdir *d, int dir_fd, const char *base)
 	return fd < 0 ? -errno : fd;
 }
 
-/* -EISDIR: no number is left. p->base gets the name; *part the number. */
-static int make_any_part(struct pw_outdir *d, struct pw_outdir_path *p, const char *name,
+/* Returns the descriptor and sets p->base and *part. -EISDIR: all numbers are taken. */
+static int make_any_part(struct pw_outdir *d, struct pw_outpath *p, const char *name,
 	uint32_t keep_parts, unsigned int *part)
 {
-	const char *slash = strrchr(name, '/');
 	unsigned int k;
 	int fd, ret;
 
 	for (k = 0; k < PW_OUTDIR_MAX_PARTS; k++) {
 		if (keep_parts & 1u << k)
 			continue;
-		ret = pw_outdir_part_name(
-			p->base, sizeof(p->base), slash ? slash + 1 : name, (int)k);
+		ret = pw_outpath_set_part(p, name, (int)k);
 		if (ret < 0)
 			return ret;
 		fd = make_part(d, p->dir_fd, p->base);
@@ -349,64 +308,64 @@ int pw_outdir_create(struct pw_outdir *d, const char *name, uint64_t len_bytes, 
 {
 	struct pw_outfile_open how = {
 		.name = name, .len_bytes = len_bytes, .symbol_len = symbol_len, .new_part = true};
-	struct pw_outdir_path p;
+	struct pw_outpath p;
 	int fd, ret;
 
 	*f = NULL;
 	if (len_bytes > INT64_MAX)
 		return create_error(d, name, len_bytes, EFBIG, err);
-	ret = pw_outdir_path_open(&p, &d->root, name, 0, true);
+	ret = pw_outpath_open(&p, &d->root, name, 0, true);
 	if (ret < 0)
 		return create_error(d, name, len_bytes, -ret, err);
 	fd = make_any_part(d, &p, name, keep_parts, &how.part);
 	ret = fd < 0 ? fd : 0;
-	/* Sparse: what never comes takes no room. On hugetlbfs mapping it sets its length. */
-	if (ret == 0 && !d->huge_page_bytes && ftruncate(fd, (off_t)len_bytes) < 0)
+	/* Sparse: missing symbols take no space. On hugetlbfs, mapping the file sets its length. */
+	if (ret == 0 && !d->files.huge_page_bytes && ftruncate(fd, (off_t)len_bytes) < 0)
 		ret = -errno;
 	if (ret < 0)
 		create_error(d, name, len_bytes, -ret, err);
 	else
-		ret = pw_outfile_open(f, d, fd, &how, err);
+		ret = pw_outfile_open(f, &d->files, fd, &how, err);
 	if (fd >= 0) {
 		close(fd);
 		if (ret < 0)
 			unlinkat(p.dir_fd, p.base, 0);
 	}
-	pw_outdir_path_close(&p, &d->root);
+	pw_outpath_close(&p, &d->root);
 	return ret;
 }
 
-int pw_outdir_stale(const struct pw_outdir *d, const char *name, struct pw_err *err)
+static int report_stale(const struct pw_outdir *d, const char *name, struct pw_err *err)
 {
 	return pw_err_set(err, ESTALE,
-		"open %s/%s: somebody replaced or truncated it; leave the output directory alone "
-		"while receiving",
+		"cannot open %s/%s: another process replaced or truncated it; do not change the "
+		"output directory while recv runs",
 		d->path, name);
 }
 
 static int open_existing(struct pw_outdir *d, const char *name, int part, int flags,
 	const struct pw_outfile_id *id, uint64_t len_bytes, struct pw_err *err)
 {
-	struct pw_outdir_path p;
+	struct pw_outpath p;
 	struct stat st;
-	int fd, ret = pw_outdir_path_open(&p, &d->root, name, part, false);
+	int fd, ret = pw_outpath_open(&p, &d->root, name, part, false);
 
 	if (ret == 0) {
 		fd = openat(
 			p.dir_fd, p.base, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		ret = fd < 0 ? -errno : fd;
-		pw_outdir_path_close(&p, &d->root);
+		pw_outpath_close(&p, &d->root);
 	}
 	if (ret == -ENOENT)
-		return pw_outdir_stale(d, name, err);
+		return report_stale(d, name, err);
 	if (ret < 0)
-		return pw_err_sys(err, -ret, "open %s/%s", d->path, name);
+		return pw_err_sys(err, -ret, "cannot open %s/%s", d->path, name);
 	fd = ret;
 	if (fstat(fd, &st) < 0)
-		ret = pw_err_sys(err, errno, "open %s/%s", d->path, name);
+		ret = pw_err_sys(err, errno, "cannot open %s/%s", d->path, name);
 	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || (uint64_t)st.st_size != len_bytes ||
-		 (id && !pw_outdir_same_file(&st, id)))
-		ret = pw_outdir_stale(d, name, err);
+		 (id && !pw_outfile_id_matches(&st, id)))
+		ret = report_stale(d, name, err);
 	if (ret < 0)
 		close(fd);
 	return ret;
@@ -422,7 +381,7 @@ int pw_outdir_reopen(struct pw_outdir *d, const char *name, unsigned int part, u
 	fd = open_existing(d, name, (int)part, O_RDWR, id, len_bytes, err);
 	if (fd < 0)
 		return fd;
-	ret = pw_outfile_open(f, d, fd, &how, err);
+	ret = pw_outfile_open(f, &d->files, fd, &how, err);
 	close(fd);
 	return ret;
 }
@@ -437,7 +396,18 @@ int pw_outdir_open_target(struct pw_outdir *d, const char *name, uint64_t len_by
 	fd = open_existing(d, name, PW_OUTDIR_TARGET, O_RDONLY, NULL, len_bytes, err);
 	if (fd < 0)
 		return fd;
-	ret = pw_outfile_open(f, d, fd, &how, err);
+	ret = pw_outfile_open(f, &d->files, fd, &how, err);
 	close(fd);
 	return ret;
+}
+
+const char *pw_outdir_reserved(const struct pw_outdir *d, const char *name)
+{
+	return d->manifest_below ? pw_outname_reserved(name, d->manifest_below) : NULL;
+}
+
+bool pw_outdir_is_refusal(int code)
+{
+	return code != ENOMEM && code != EMFILE && code != ENFILE && code != EBADF &&
+	       code != ENODEV;
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The output directory: the one place where received names become paths. Every path is resolved from
- * the directory's descriptor, through no symbolic link and never above it.
+ * The output directory: creates, opens, publishes and removes received files (file/outname.h: how they are
+ * named). Every path is resolved from the directory's descriptor, through no symbolic link and never
+ * above it.
  *
- *   DIR/a/b          NAME, complete
- *   DIR/a/b.part     part 0 of NAME, under way
- *   DIR/a/b.3.part   part 3 of NAME: another content that came under the same name
- *
- * Any thread may call. Names have passed pw_outdir_name_fault() and pw_outdir_reserved().
+ * Any thread may call. All names have passed pw_outname_fault() and pw_outdir_reserved().
  */
 #ifndef PW_FILE_OUTDIR_H
 #define PW_FILE_OUTDIR_H
@@ -18,21 +15,15 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "file/outfile.h"
+#include "file/outname.h"
 
-#define PW_PART_SUFFIX      ".part"
-#define PW_OUTDIR_MAX_PARTS 16u
-#define PW_OUTDIR_TARGET    (-1) /* for pw_outdir_look(): NAME itself */
-
-#define PW_OUTDIR_MEMORY    (192ull << 20) /* of all chunks, unless asked for */
+#define PW_OUTDIR_MEMORY    (192ull << 20) /* of all chunks; the default */
 #define PW_OUTDIR_MEMORY_LO (8ull << 20)
 #define PW_OUTDIR_MEMORY_HI (256ull << 20)
 
-/* How new files are written: mapped, so that the kernel writes them back when it will, or past the
- * page cache (file/outdirect.h). AUTO: past it from 64 MiB on, where that is possible. */
-enum pw_outdir_write { PW_OUTDIR_AUTO, PW_OUTDIR_MAPPED, PW_OUTDIR_DIRECT };
-
 struct pw_outdir_config {
-	const char *path;          /* must exist; as the user wrote it, for messages; copied */
+	const char *path;          /* must exist; copied */
 	const char *manifest_path; /* the gap manifest, or NULL; copied */
 	enum pw_outdir_write write;
 	uint64_t write_memory_bytes; /* of all chunks together, at most; 0 = PW_OUTDIR_MEMORY */
@@ -41,17 +32,12 @@ struct pw_outdir_config {
 };
 
 struct pw_outdir; /* opaque */
-struct pw_outfile;
 
 enum pw_outdir_kind {
 	PW_OUTDIR_ABSENT,
-	PW_OUTDIR_FILE, /* ordinary, one link */
+	PW_OUTDIR_FILE, /* regular, one link */
 	PW_OUTDIR_DIR,
 	PW_OUTDIR_OTHER, /* a symbolic link, a device, or a file with several names */
-};
-
-struct pw_outfile_id {
-	uint64_t dev, ino;
 };
 
 struct pw_outfile_attr {
@@ -66,37 +52,33 @@ int pw_outdir_open(struct pw_outdir **d, const struct pw_outdir_config *cfg, str
 /* Every file of it must be closed. Accepts NULL. */
 void pw_outdir_close(struct pw_outdir *d);
 
-/* NULL when name may be a file of ours; else why not, in a few words. Rules of the name alone. */
-const char *pw_outdir_name_fault(const char *name);
-/* NULL, or why this directory refuses the name: NAME or a part of it would be the gap manifest or its
- * ".part", lie below one of them, or take the place of a directory on the way to it. */
+/* pw_outname_reserved() with the manifest of this directory. */
 const char *pw_outdir_reserved(const struct pw_outdir *d, const char *name);
 
-/* UINT64_MAX when the file system does not say. */
+/* UINT64_MAX: the file system does not report it. */
 int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_err *err);
-uint64_t pw_outdir_huge_page_bytes(const struct pw_outdir *d); /* 0: not on hugetlbfs */
 
-/* What is there now. part: PW_OUTDIR_TARGET = NAME itself, 0 = NAME.part, k = NAME.k.part. -errno: its
- * path cannot be walked. */
+/* Reports what has the name now. part: PW_OUTDIR_TARGET = NAME itself, 0 = NAME.part, k = NAME.k.part.
+ * -errno: the path cannot be resolved. */
 int pw_outdir_look(const struct pw_outdir *d, const char *name, int part, enum pw_outdir_kind *kind,
 	uint64_t *len_bytes);
 
-/* Makes a new sparse part of len_bytes, and its directories. Parts in the mask keep_parts are never
- * touched. Of the others the lowest number is taken whose name is free, or is a file or link that
- * nobody has open here and nobody has locked: that one is removed, never opened for writing. A
- * symbol_len below 512 is never written past the page cache. On hugetlbfs pages are reserved. */
+/* Makes a new sparse part of len_bytes, and its directories. Takes the lowest number that is not in the mask
+ * keep_parts and whose name is free, or is that of a file or link that is neither open here nor locked: the
+ * file is removed, never opened for writing. A file with a symbol_len below 512 is always mapped. On
+ * hugetlbfs the pages are reserved. */
 int pw_outdir_create(struct pw_outdir *d, const char *name, uint64_t len_bytes, uint32_t symbol_len,
 	uint32_t keep_parts, struct pw_outfile **f, struct pw_err *err);
 
-/* Maps an existing part: an ordinary file with one link and exactly len_bytes, and with an id that
- * very file. -ESTALE when it is not. */
+/* Maps an existing part. -ESTALE: it is not a regular file with one link and len_bytes, or, with an id, not
+ * that file. */
 int pw_outdir_reopen(struct pw_outdir *d, const char *name, unsigned int part, uint64_t len_bytes,
 	const struct pw_outfile_id *id, struct pw_outfile **f, struct pw_err *err);
-/* Maps NAME itself, to be read only. -ESTALE as above. */
+/* Maps NAME itself read-only. -ESTALE as above. */
 int pw_outdir_open_target(struct pw_outdir *d, const char *name, uint64_t len_bytes,
 	struct pw_outfile **f, struct pw_err *err);
 
-/* Removes the part, if it can; with an id only that very file. */
+/* Removes the part; with an id, only if it is that file. Errors are ignored. */
 void pw_outdir_remove_part(
 	struct pw_outdir *d, const char *name, unsigned int part, const struct pw_outfile_id *id);
 
@@ -113,8 +95,8 @@ int pw_outdir_sync_names(
 	struct pw_outdir *d, const char *const *names, size_t n, struct pw_err *err);
 int pw_outdir_sync_all(struct pw_outdir *d, struct pw_err *err); /* the file system */
 
-/* true when error `code` (positive) ends one file only; false when the next one would fare no better:
- * ENOMEM, EMFILE, ENFILE, EBADF, ENODEV. */
+/* Whether the error `code` (positive) concerns one file only. False: the next file would fail as well: ENOMEM,
+ * EMFILE, ENFILE, EBADF, ENODEV. */
 bool pw_outdir_is_refusal(int code);
 
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file that is written past the page cache: what its callers do. */
 #include "file/outdirect.h"
 
 #include <errno.h>
@@ -13,62 +12,25 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/outdirect_private.h"
-#include "file/outfile.h"
-#include "file/window.h"
+#include "file/outpool_private.h"
+#include "file/regfile.h"
 
 #define READ_BYTES (1u << 20) /* at once, for a digest */
-
-uint64_t pw_outdirect_chunk_end(const struct pw_outdirect *d, uint64_t index)
-{
-	return pw_min_u64((index + 1) * CHUNK_BYTES, d->len_bytes);
-}
-
-unsigned int pw_outdirect_chunk_symbols(const struct pw_outdirect *d, uint64_t index)
-{
-	return (unsigned int)(pw_div_ceil(pw_outdirect_chunk_end(d, index), d->symbol_len) -
-			      index * CHUNK_BYTES / d->symbol_len);
-}
-
-void pw_outdirect_fail(struct pw_outdirect *d, int code)
-{
-	int none = 0;
-
-	atomic_compare_exchange_strong(&d->failed, &none, code);
-}
 
 int pw_outdirect_failed(const struct pw_outdirect *d)
 {
 	return atomic_load_explicit(&d->failed, memory_order_relaxed);
 }
 
-void pw_outdirect_write_plain(
-	struct pw_outdirect *d, const uint8_t *data, uint64_t len, uint64_t at)
-{
-	while (len && !atomic_load(&d->failed)) {
-		ssize_t n = pwrite(d->plain_fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			pw_outdirect_fail(d, n < 0 ? errno : ENOSPC);
-			return;
-		}
-		data += n;
-		len -= (uint64_t)n;
-		at += (uint64_t)n;
-	}
-}
-
-/* n bytes for a chunk that is not in memory, and will not be. */
+/* Writes n bytes whose chunk has left memory. */
 static void write_late(struct pw_outdirect *d, uint64_t at, const uint8_t *data, uint32_t n)
 {
-	if (!atomic_load_explicit(&d->fresh, memory_order_relaxed) || !pw_outfile_is_zero(data, n))
-		pw_outdirect_write_plain(d, data, n, at);
+	if (!atomic_load_explicit(&d->fresh, memory_order_relaxed) || !pw_is_zero(data, n))
+		pw_outpool_write_plain(d, data, n, at);
 }
 
-/* Bits [first, end) of the chunk's symbols. Returns how many are set now. Release: who sees a bit sees
- * its bytes. */
+/* Sets the bits [first, end) of the chunk's symbols. Returns how many bits are set now. Release: a thread that
+ * sees a bit sees its bytes. */
 static unsigned int mark(struct chunk *c, unsigned int first, unsigned int end)
 {
 	unsigned int i, n_new = 0;
@@ -84,7 +46,7 @@ static unsigned int mark(struct chunk *c, unsigned int first, unsigned int end)
 	return atomic_fetch_add(&c->n_got, n_new) + n_new;
 }
 
-/* The chunk is pinned, so it is still the file's. It may be on its way to the disk already. */
+/* The chunk is pinned, so it is still the file's. It may be queued or written already. */
 static void hand_over(struct pw_outdirect *d, struct chunk *c)
 {
 	pthread_mutex_lock(&d->pool->lock);
@@ -95,7 +57,7 @@ static void hand_over(struct pw_outdirect *d, struct chunk *c)
 	pthread_mutex_unlock(&d->pool->lock);
 }
 
-/* The chunk, pinned. NULL: these bytes are to be written by themselves, or the file has failed. */
+/* Returns the chunk, pinned. NULL: it has left memory, or the file has failed. */
 static struct chunk *get_chunk(struct pw_outdirect *d, uint64_t index)
 {
 	struct chunk *c;
@@ -111,13 +73,13 @@ static struct chunk *get_chunk(struct pw_outdirect *d, uint64_t index)
 		} else if (pw_outpool_pin(d, index, c)) {
 			return c;
 		} else {
-			sched_yield(); /* it is about to leave */
+			sched_yield(); /* it is being taken away */
 		}
 	}
 	return NULL;
 }
 
-/* n bytes of whole symbols, or of what parts of them lie in this one chunk. */
+/* n bytes of one chunk: whole symbols, or the parts of them that lie in this chunk. */
 static void put_piece(struct pw_outdirect *d, uint64_t at, const uint8_t *data, uint32_t n)
 {
 	const uint64_t index = at / CHUNK_BYTES, base = index * CHUNK_BYTES / d->symbol_len;
@@ -130,7 +92,7 @@ static void put_piece(struct pw_outdirect *d, uint64_t at, const uint8_t *data, 
 	memcpy(c->mem + at % CHUNK_BYTES, data, n);
 	if (mark(c, (unsigned int)(at / d->symbol_len - base),
 		    (unsigned int)(pw_div_ceil(at + n, d->symbol_len) - base)) ==
-		pw_outdirect_chunk_symbols(d, index))
+		pw_outpool_chunk_symbols(d, index))
 		hand_over(d, c);
 	pw_outpool_unpin(c);
 }
@@ -155,10 +117,10 @@ void pw_outdirect_put(struct pw_outdirect *d, uint64_t at, const uint8_t *data, 
 	}
 }
 
-/* Takes all chunks of the file away but those that are being written. The lock is held. */
+/* Takes all chunks away from the file, except those that are being written. The caller holds the lock. */
 static void drop_chunks(struct pw_outdirect *d)
 {
-	struct pw_outdirect_pool *pool = d->pool;
+	struct pw_outpool *pool = d->pool;
 	unsigned int i;
 
 	for (i = 0; i < pool->n_chunks; i++) {
@@ -169,7 +131,7 @@ static void drop_chunks(struct pw_outdirect *d)
 	}
 }
 
-/* Old content that is still being written must not come after new one. */
+/* Waits for writes of old content: they must not overwrite new content. */
 void pw_outdirect_rewrite(struct pw_outdirect *d)
 {
 	uint64_t i;
@@ -179,7 +141,7 @@ void pw_outdirect_rewrite(struct pw_outdirect *d)
 	drop_chunks(d);
 	while (d->n_writing && !atomic_load(&d->failed)) {
 		if (pw_outpool_wait(d->pool, d) < 0)
-			pw_outdirect_fail(d, ETIMEDOUT);
+			pw_outpool_fail(d, ETIMEDOUT);
 		drop_chunks(d);
 	}
 	if (!d->n_writing)
@@ -191,7 +153,7 @@ void pw_outdirect_rewrite(struct pw_outdirect *d)
 
 static bool is_under_way(const struct pw_outdirect *d, uint64_t until)
 {
-	const struct pw_outdirect_pool *pool = d->pool;
+	const struct pw_outpool *pool = d->pool;
 	unsigned int i;
 
 	for (i = 0; i < pool->n_chunks; i++) {
@@ -209,21 +171,23 @@ static int write_error(const struct pw_outdirect *d, struct pw_err *err)
 	int code = pw_outdirect_failed(d);
 
 	if (code == ENOSPC || code == EDQUOT)
-		return pw_err_set(err, code, "write %s: %s; make room and go on with --resume",
-			d->name, code == ENOSPC ? "disk full" : "disk quota used up");
+		return pw_err_set(err, code,
+			"cannot write %s: %s; free some space and continue with --resume", d->name,
+			code == ENOSPC ? "disk full" : "disk quota used up");
 	if (code == ETIMEDOUT)
-		return pw_err_set(err, code, "write %s: the disk did not answer for 30 s", d->name);
+		return pw_err_set(
+			err, code, "cannot write %s: the disk did not answer for 30 s", d->name);
 	if (code == ESTALE)
 		return pw_err_set(err, code,
-			"write %s: somebody changed its length; leave the output directory alone "
-			"while receiving",
+			"cannot write %s: another process changed its length; do not change the "
+			"output directory while recv runs",
 			d->name);
-	return code ? pw_err_sys(err, code, "write %s", d->name) : 0;
+	return code ? pw_err_sys(err, code, "cannot write %s", d->name) : 0;
 }
 
 int pw_outdirect_flush(struct pw_outdirect *d, struct pw_err *err)
 {
-	struct pw_outdirect_pool *pool = d->pool;
+	struct pw_outpool *pool = d->pool;
 	struct stat st;
 	uint64_t until;
 	unsigned int i;
@@ -241,12 +205,12 @@ int pw_outdirect_flush(struct pw_outdirect *d, struct pw_err *err)
 	pw_outpool_wake(pool);
 	while (is_under_way(d, until) && !atomic_load(&d->failed))
 		if (pw_outpool_wait(pool, d) < 0)
-			pw_outdirect_fail(d, ETIMEDOUT);
+			pw_outpool_fail(d, ETIMEDOUT);
 	pthread_mutex_unlock(&pool->lock);
 	if (fstat(d->plain_fd, &st) < 0)
-		pw_outdirect_fail(d, errno);
+		pw_outpool_fail(d, errno);
 	else if ((uint64_t)st.st_size != d->len_bytes)
-		pw_outdirect_fail(d, ESTALE);
+		pw_outpool_fail(d, ESTALE);
 	return write_error(d, err);
 }
 
@@ -257,12 +221,12 @@ int pw_outdirect_sync(struct pw_outdirect *d, struct pw_err *err)
 	if (ret < 0)
 		return ret;
 	if (fsync(d->plain_fd) < 0)
-		pw_outdirect_fail(d, errno);
+		pw_outpool_fail(d, errno);
 	return write_error(d, err);
 }
 
-/* Where the bytes that are there from `at` on end: `to` or the first one that is missing. */
-static uint64_t there_until(
+/* The end of the received bytes from `at` on: `to` or the first missing byte. */
+static uint64_t received_until(
 	const struct pw_outdirect *d, const struct chunk *c, uint64_t at, uint64_t to)
 {
 	const uint64_t base = c->index * CHUNK_BYTES / d->symbol_len;
@@ -274,7 +238,7 @@ static uint64_t there_until(
 	return to;
 }
 
-/* Bytes from `at` on that are in memory; none beyond the chunk. */
+/* Digests the bytes from `at` on that are in this chunk. Returns their end. */
 static uint64_t digest_memory(
 	struct pw_outdirect *d, struct pw_digest_state *s, uint64_t at, uint64_t to)
 {
@@ -284,13 +248,13 @@ static uint64_t digest_memory(
 
 	if (!c || c == &d->pool->gone || !pw_outpool_pin(d, index, c))
 		return at;
-	end = there_until(d, c, at, pw_min_u64(to, pw_outdirect_chunk_end(d, index)));
+	end = received_until(d, c, at, pw_min_u64(to, pw_outpool_chunk_end(d, index)));
 	pw_digest_update(s, c->mem + at % CHUNK_BYTES, end - at);
 	pw_outpool_unpin(c);
 	return end;
 }
 
-/* Reads past the page cache, as it was written: in whole blocks, into an aligned buffer. */
+/* Reads past the page cache: whole blocks, into an aligned buffer. */
 static uint64_t digest_file(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t at,
 	uint64_t to, uint8_t *buf, struct pw_err *err)
 {
@@ -302,12 +266,13 @@ static uint64_t digest_file(struct pw_outdirect *d, struct pw_digest_state *s, u
 		n = pread(d->fd, buf, want, (off_t)(at - skip));
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		pw_err_sys(err, errno, "read %s back for its digest", d->name);
+		pw_err_sys(err, errno, "cannot read %s back for its digest", d->name);
 		return at;
 	}
 	if ((uint64_t)n <= skip) {
-		pw_err_set(
-			err, ESTALE, "read %s back for its digest: somebody truncated it", d->name);
+		pw_err_set(err, ESTALE,
+			"cannot read %s back for its digest: another process truncated it",
+			d->name);
 		return at;
 	}
 	want = pw_min_u64((uint64_t)n - skip, to - at);
@@ -328,10 +293,11 @@ uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, 
 		if (next == at && !buf) {
 			if (posix_memalign(&buf, BLOCK_BYTES, READ_BYTES) != 0) {
 				buf = NULL;
-				pw_err_sys(err, ENOMEM, "read %s back for its digest", d->name);
+				pw_err_sys(
+					err, ENOMEM, "cannot read %s back for its digest", d->name);
 				break;
 			}
-			/* What left memory may still be on its way to the disk. */
+			/* Chunks that have left memory may not be written yet. */
 			if (pw_outdirect_flush(d, err) < 0)
 				break;
 		}
@@ -347,7 +313,7 @@ uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, 
 	return at;
 }
 
-/* A high number means that few are left; a mapped file needs none. */
+/* A high number means that few descriptors are left; a mapped file needs none. */
 static bool are_descriptors_short(int fd)
 {
 	struct rlimit limit;
@@ -356,12 +322,12 @@ static bool are_descriptors_short(int fd)
 	       (rlim_t)fd >= limit.rlim_cur - limit.rlim_cur / 4;
 }
 
-/* A second description of the same file, for O_DIRECT alone. */
+/* Opens the file a second time, for O_DIRECT. */
 static int open_files(struct pw_outdirect *d, int fd)
 {
 	char path[32];
 
-	if (!pw_file_takes_direct(fd))
+	if (!pw_regfile_takes_direct(fd))
 		return -EOPNOTSUPP;
 	d->plain_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (d->plain_fd < 0)
@@ -373,25 +339,14 @@ static int open_files(struct pw_outdirect *d, int fd)
 	return are_descriptors_short(d->fd) ? -EMFILE : 0;
 }
 
-void pw_outdirect_free(struct pw_outdirect *d)
-{
-	if (d->fd >= 0)
-		close(d->fd);
-	if (d->plain_fd >= 0)
-		close(d->plain_fd);
-	free(d->table);
-	free(d->name);
-	free(d);
-}
-
-int pw_outdirect_open(struct pw_outdirect **out, struct pw_outdirect_pool *pool, int fd,
-	const char *dir, const char *name, uint64_t len_bytes, uint32_t symbol_len)
+int pw_outdirect_open(struct pw_outdirect **out, struct pw_outpool *pool, int fd, const char *dir,
+	const char *name, uint64_t len_bytes, uint32_t symbol_len)
 {
 	struct pw_outdirect *d;
 	int ret;
 
 	*out = NULL;
-	if (symbol_len < PW_OUTDIRECT_SYMBOL_MIN)
+	if (symbol_len < SYMBOL_MIN)
 		return -EOPNOTSUPP;
 	d = calloc(1, sizeof(*d));
 	if (!d)
@@ -407,7 +362,7 @@ int pw_outdirect_open(struct pw_outdirect **out, struct pw_outdirect_pool *pool,
 		d->name = NULL;
 	ret = d->table && d->name ? open_files(d, fd) : -ENOMEM;
 	if (ret < 0) {
-		pw_outdirect_free(d);
+		pw_outpool_free_file(d);
 		return ret;
 	}
 	*out = d;
@@ -425,6 +380,6 @@ void pw_outdirect_close(struct pw_outdirect *d)
 	busy = d->n_writing > 0;
 	d->closed = true;
 	pthread_mutex_unlock(&d->pool->lock);
-	if (!busy) /* else the disk thread frees it when it has done its last write */
-		pw_outdirect_free(d);
+	if (!busy) /* else the disk thread frees it after its last write */
+		pw_outpool_free_file(d);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Internal to file/outfile.c: files that are written past the page cache while their bytes come, in
- * bounded memory that all files of a directory share.
+ * A received file that is written past the page cache while its bytes come, through chunks that all files of
+ * the output directory share. Only for file/outfile.c.
  *
- *   put --memcpy--> chunk of 2 MiB, on a huge page where the kernel has one
- *                     |  all its bytes are there                  |  it is old, and memory is short
- *                     '--O_DIRECT, io_uring, one thread--> disk <-'  just the bytes that are there
+ *   put --memcpy--> chunk of 2 MiB, on a huge page if the kernel has one
+ *                     |  it is complete                           |  it is old, and memory is short
+ *                     '--O_DIRECT, io_uring, one thread--> disk <-'  only the bytes that it has
  *
- * A chunk that was written stays in memory, for the digest, until its memory is needed. Bytes for a
- * chunk that had to leave are written by themselves, by whoever puts them.
+ * A written chunk stays in memory for the digest until its memory is needed. If a chunk has left memory, the
+ * thread that puts later bytes of it writes them to the file itself.
  */
 #ifndef PW_FILE_OUTDIRECT_H
 #define PW_FILE_OUTDIRECT_H
@@ -17,30 +17,21 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "file/digest.h"
 
-#define PW_OUTDIRECT_MIN        (64ull << 20) /* bytes of a file, unless asked for */
-#define PW_OUTDIRECT_SYMBOL_MIN 512u
+#define PW_OUTDIRECT_MIN (64ull << 20) /* bytes of a file, unless asked for */
 
-struct pw_outdirect;      /* a file */
-struct pw_outdirect_pool; /* memory and thread, of a directory */
-
-/* memory_bytes: within PW_OUTDIR_MEMORY_LO and _HI. */
-int pw_outdirect_pool_create(struct pw_outdirect_pool **pool, uint64_t memory_bytes,
-	const struct pw_log *log, struct pw_err *err);
-/* Every file of it is closed. Waits for writes under way, 30 s at most. Accepts NULL. */
-void pw_outdirect_pool_destroy(struct pw_outdirect_pool *pool);
+struct pw_outdirect; /* a file */
+struct pw_outpool;
 
 /* fd: open read-write, len_bytes (> 0) long, empty; it stays the caller's. dir/name is
  * for messages. -EOPNOTSUPP, -EMFILE, -ENOMEM and others: the file has to be mapped instead. */
-int pw_outdirect_open(struct pw_outdirect **d, struct pw_outdirect_pool *pool, int fd,
-	const char *dir, const char *name, uint64_t len_bytes, uint32_t symbol_len);
-/* Does not wait. What was not flushed is lost. Accepts NULL. */
+int pw_outdirect_open(struct pw_outdirect **d, struct pw_outpool *pool, int fd, const char *dir,
+	const char *name, uint64_t len_bytes, uint32_t symbol_len);
+/* Does not wait. Bytes that were not flushed are lost. Accepts NULL. */
 void pw_outdirect_close(struct pw_outdirect *d);
 
-/* These are as pw_outfile_...() in file/outfile.h. Bytes that do not begin and end where symbols do are
- * written by themselves. */
+/* These are as pw_outfile_...() in file/outfile.h. Bytes that do not begin and end at symbols are written to the file at once. */
 void pw_outdirect_put(struct pw_outdirect *d, uint64_t at, const uint8_t *data, uint32_t len);
 void pw_outdirect_rewrite(struct pw_outdirect *d);
 uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t from,

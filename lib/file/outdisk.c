@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The thread that writes chunks. It alone uses the ring. */
+#include "file/outdisk.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
@@ -8,12 +9,12 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "file/outdirect_private.h"
-#include "file/outfile.h"
+#include "base/thread.h"
+#include "file/outpool_private.h"
 
-#define WAKE_DATA (N_OPS + 1ull) /* the completion that is no write */
+#define WAKE_DATA (N_OPS + 1ull) /* user data of the wake-up read; writes have their index */
 #define WAIT_NS   1000000000ull
-/* A shorter run of whole blocks is left to the page cache with the rest of its bytes. */
+/* A shorter range is written through the page cache. */
 #define DIRECT_MIN_BYTES (128u << 10)
 #define HOLE_BYTES       (64u << 10)
 
@@ -26,16 +27,16 @@ static const uint8_t *bytes_at(const struct chunk *c, uint64_t at)
 	return c->mem + (at - c->index * CHUNK_BYTES);
 }
 
-/* What happens to a chunk when its last write has ended. */
-static void settle(struct pw_outdirect_pool *pool, struct chunk *c)
+/* The last write of a chunk has ended: its next state. */
+static void settle(struct pw_outpool *pool, struct chunk *c)
 {
 	struct pw_outdirect *d = c->file;
-	const unsigned int all = pw_outdirect_chunk_symbols(d, c->index);
+	const unsigned int all = pw_outpool_chunk_symbols(d, c->index);
 	bool orphan;
 
 	pthread_mutex_lock(&pool->lock);
 	pool->busy_since_ns = pw_clock_ns();
-	pool->say_ns = PATIENCE_NS;
+	pool->warn_ns = PATIENCE_NS;
 	d->n_writing--;
 	orphan = d->closed && d->n_writing == 0;
 	if (d->closed || c->leaves) {
@@ -44,7 +45,7 @@ static void settle(struct pw_outdirect_pool *pool, struct chunk *c)
 		c->state = WRITTEN;
 		c->since = ++pool->clock;
 	} else if (c->again || atomic_load(&c->n_got) == all) {
-		c->state = QUEUED; /* since when stays: a flush waits for it */
+		c->state = QUEUED; /* `since` does not change: a flush waits for it */
 	} else {
 		c->state = FILLING;
 	}
@@ -52,16 +53,16 @@ static void settle(struct pw_outdirect_pool *pool, struct chunk *c)
 	pthread_cond_broadcast(&pool->change);
 	pthread_mutex_unlock(&pool->lock);
 	if (orphan)
-		pw_outdirect_free(d);
+		pw_outpool_free_file(d);
 }
 
-static void end_one(struct pw_outdirect_pool *pool, struct chunk *c)
+static void end_one(struct pw_outpool *pool, struct chunk *c)
 {
 	if (--c->n_pending == 0)
 		settle(pool, c);
 }
 
-static void end_op(struct pw_outdirect_pool *pool, struct op *op)
+static void end_op(struct pw_outpool *pool, struct op *op)
 {
 	struct chunk *c = op->chunk;
 
@@ -70,7 +71,7 @@ static void end_op(struct pw_outdirect_pool *pool, struct op *op)
 	end_one(pool, c);
 }
 
-static void prepare(struct pw_outdirect_pool *pool, struct op *op)
+static void prepare(struct pw_outpool *pool, struct op *op)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&pool->ring);
 
@@ -80,7 +81,7 @@ static void prepare(struct pw_outdirect_pool *pool, struct op *op)
 	io_uring_sqe_set_data64(sqe, (uint64_t)(op - pool->ops));
 }
 
-static void submit(struct pw_outdirect_pool *pool)
+static void submit(struct pw_outpool *pool)
 {
 	int ret;
 
@@ -91,7 +92,7 @@ static void submit(struct pw_outdirect_pool *pool)
 		pool->broken = -ret;
 }
 
-static void take(struct pw_outdirect_pool *pool, struct op *op, int res)
+static void take(struct pw_outpool *pool, struct op *op, int res)
 {
 	struct pw_outdirect *d = op->chunk->file;
 
@@ -102,15 +103,16 @@ static void take(struct pw_outdirect_pool *pool, struct op *op, int res)
 		submit(pool);
 		return;
 	}
-	if (res == -EINVAL || res == -EOPNOTSUPP) /* it cannot do what it said it could */
-		pw_outdirect_write_plain(
+	if (res == -EINVAL ||
+		res == -EOPNOTSUPP) /* the file system does not support O_DIRECT after all */
+		pw_outpool_write_plain(
 			d, bytes_at(op->chunk, op->from), op->to - op->from, op->from);
 	else if (op->from < op->to)
-		pw_outdirect_fail(d, res < 0 ? -res : ENOSPC);
+		pw_outpool_fail(d, res < 0 ? -res : ENOSPC);
 	end_op(pool, op);
 }
 
-static void arm_wake(struct pw_outdirect_pool *pool)
+static void arm_wake(struct pw_outpool *pool)
 {
 	struct io_uring_sqe *sqe;
 
@@ -123,7 +125,7 @@ static void arm_wake(struct pw_outdirect_pool *pool)
 	pool->wake_armed = true;
 }
 
-static void take_all(struct pw_outdirect_pool *pool)
+static void take_all(struct pw_outpool *pool)
 {
 	struct io_uring_cqe *cqe;
 
@@ -139,8 +141,8 @@ static void take_all(struct pw_outdirect_pool *pool)
 	}
 }
 
-/* A ring that no longer works: what it has, it may still write, so the chunks are not used again. */
-static void wait_ring(struct pw_outdirect_pool *pool)
+/* If the ring is broken, its writes may still happen: their chunks are not used again. */
+static void wait_ring(struct pw_outpool *pool)
 {
 	int ret;
 
@@ -155,14 +157,14 @@ static void wait_ring(struct pw_outdirect_pool *pool)
 	take_all(pool);
 }
 
-static void write_direct(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+static void write_direct(struct pw_outpool *pool, struct chunk *c, const struct range *r)
 {
 	unsigned int i;
 
 	while (pool->n_ops == N_OPS && !pool->broken)
 		wait_ring(pool);
 	if (pool->broken) {
-		pw_outdirect_write_plain(c->file, bytes_at(c, r->from), r->to - r->from, r->from);
+		pw_outpool_write_plain(c->file, bytes_at(c, r->from), r->to - r->from, r->from);
 		return;
 	}
 	for (i = 0; pool->ops[i].chunk; i++)
@@ -174,23 +176,23 @@ static void write_direct(struct pw_outdirect_pool *pool, struct chunk *c, const 
 	submit(pool);
 }
 
-/* Whole blocks past the page cache when they are many; the edges, and all of a short one, exactly. */
-static void write_range(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+/* Whole blocks go past the page cache. The edges, and short ranges, go through it. */
+static void write_range(struct pw_outpool *pool, struct chunk *c, const struct range *r)
 {
 	struct pw_outdirect *d = c->file;
 	struct range body = {pw_align_up(r->from, BLOCK_BYTES), pw_align_down(r->to, BLOCK_BYTES)};
 
 	if (body.to < body.from + DIRECT_MIN_BYTES) {
-		pw_outdirect_write_plain(d, bytes_at(c, r->from), r->to - r->from, r->from);
+		pw_outpool_write_plain(d, bytes_at(c, r->from), r->to - r->from, r->from);
 		return;
 	}
-	pw_outdirect_write_plain(d, bytes_at(c, r->from), body.from - r->from, r->from);
-	pw_outdirect_write_plain(d, bytes_at(c, body.to), r->to - body.to, body.to);
+	pw_outpool_write_plain(d, bytes_at(c, r->from), body.from - r->from, r->from);
+	pw_outpool_write_plain(d, bytes_at(c, body.to), r->to - body.to, body.to);
 	write_direct(pool, c, &body);
 }
 
-/* A hole of a sparse file stays one: of a new file, blocks of zeros are left out. */
-static void write_but_holes(struct pw_outdirect_pool *pool, struct chunk *c, const struct range *r)
+/* A new file stays sparse: blocks of zeros are not written. */
+static void write_but_holes(struct pw_outpool *pool, struct chunk *c, const struct range *r)
 {
 	struct range piece = {r->from, r->from};
 	uint64_t at, end;
@@ -201,7 +203,7 @@ static void write_but_holes(struct pw_outdirect_pool *pool, struct chunk *c, con
 	}
 	for (at = r->from; at < r->to; at = end) {
 		end = pw_min_u64(r->to, pw_align_down(at, HOLE_BYTES) + HOLE_BYTES);
-		if (!pw_outfile_is_zero(bytes_at(c, at), (uint32_t)(end - at))) {
+		if (!pw_is_zero(bytes_at(c, at), (uint32_t)(end - at))) {
 			piece.to = end;
 			continue;
 		}
@@ -226,15 +228,15 @@ static struct range range_of(const struct chunk *c, unsigned int first, unsigned
 
 	return (struct range){
 		.from = pw_max_u64(start, (base + first) * d->symbol_len),
-		.to = pw_min_u64(pw_outdirect_chunk_end(d, c->index), (base + end) * d->symbol_len),
+		.to = pw_min_u64(pw_outpool_chunk_end(d, c->index), (base + end) * d->symbol_len),
 	};
 }
 
-/* What is there and was not written yet. Others may put to the rest of the chunk meanwhile. */
-static void write_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
+/* Writes the symbols that were received and not written yet. Other threads may put more symbols. */
+static void write_chunk(struct pw_outpool *pool, struct chunk *c)
 {
 	struct pw_outdirect *d = c->file;
-	const unsigned int n = pw_outdirect_chunk_symbols(d, c->index);
+	const unsigned int n = pw_outpool_chunk_symbols(d, c->index);
 	uint64_t todo[SYMBOL_WORDS];
 	unsigned int i, first;
 	struct range r;
@@ -256,8 +258,8 @@ static void write_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
 	end_one(pool, c);
 }
 
-/* Nobody puts to it any more when this returns; a put that comes now is written by itself. */
-static void close_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
+/* When this returns, no thread puts bytes to the chunk; later bytes are written to the file directly. */
+static void close_chunk(struct pw_outpool *pool, struct chunk *c)
 {
 	atomic_store(&c->file->table[c->index], &pool->gone);
 	atomic_fetch_or(&c->pins, PIN_CLOSED);
@@ -265,8 +267,8 @@ static void close_chunk(struct pw_outdirect_pool *pool, struct chunk *c)
 		sched_yield();
 }
 
-/* What is queued; and when memory is short, what has been filling for longest. */
-static struct chunk *next_chunk(struct pw_outdirect_pool *pool)
+/* The oldest queued chunk; if memory is short, else the chunk that has been filling for longest. */
+static struct chunk *next_chunk(struct pw_outpool *pool)
 {
 	struct chunk *c;
 
@@ -287,7 +289,7 @@ static struct chunk *next_chunk(struct pw_outdirect_pool *pool)
 	return c;
 }
 
-static bool is_over(struct pw_outdirect_pool *pool, uint64_t *stop_ns)
+static bool is_over(struct pw_outpool *pool, uint64_t *stop_ns)
 {
 	bool stop;
 
@@ -301,9 +303,9 @@ static bool is_over(struct pw_outdirect_pool *pool, uint64_t *stop_ns)
 	return pool->n_ops == 0 || pool->broken || pw_clock_ns() - *stop_ns >= SILENT_NS;
 }
 
-void *pw_outdisk_run(void *arg)
+static void *run(void *arg)
 {
-	struct pw_outdirect_pool *pool = arg;
+	struct pw_outpool *pool = arg;
 	uint64_t stop_ns = 0;
 	struct chunk *c;
 
@@ -319,4 +321,48 @@ void *pw_outdisk_run(void *arg)
 		take_all(pool);
 	}
 	return NULL;
+}
+
+int pw_outdisk_start(struct pw_outpool **out, uint64_t memory_bytes, const struct pw_log *log,
+	struct pw_err *err)
+{
+	static const struct pw_uring_want want = {
+		.sq_entries = 2 * N_OPS,
+		.cq_entries = 4 * N_OPS,
+		.handed_over = true,
+		.op = IORING_OP_WRITE,
+		.op_name = "IORING_OP_WRITE",
+		.since = "5.6",
+	};
+	int ret = pw_outpool_create(out, memory_bytes, log);
+	struct pw_outpool *pool = *out;
+
+	if (ret < 0)
+		return pw_err_sys(err, -ret, "cannot allocate memory for writing files");
+	ret = pw_uring_open(&pool->ring, &want, err);
+	if (ret < 0)
+		goto destroy_pool;
+	ret = pw_thread_start(&pool->thread, run, pool);
+	if (ret == 0)
+		return 0;
+	ret = pw_err_sys(err, ret, "cannot start the thread that writes files");
+	io_uring_queue_exit(&pool->ring);
+destroy_pool:
+	pw_outpool_destroy(pool);
+	*out = NULL;
+	return ret;
+}
+
+void pw_outdisk_stop(struct pw_outpool *pool)
+{
+	if (!pool)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->stop = true;
+	pw_outpool_wake(pool);
+	pthread_mutex_unlock(&pool->lock);
+	pthread_join(pool->thread, NULL);
+	/* If the disk never answers, the kernel keeps the pages of its writes: unmapping them is safe. */
+	io_uring_queue_exit(&pool->ring);
+	pw_outpool_destroy(pool);
 }

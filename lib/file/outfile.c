@@ -9,15 +9,16 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/ahead.h"
 #include "file/guard.h"
-#include "file/outdir_private.h"
 #include "file/outdirect.h"
+#include "file/outdisk.h"
+#include "file/outfile_private.h"
+#include "file/prefault.h"
+#include "file/regfile.h"
 #include "file/window.h"
 
-#define DIGEST_BYTES (1u << 20) /* between two looks whether the file was truncated */
-#define MEMORY_LARGE \
-	(4u << 20) /* smaller memory that is filled again and again stays in the cache */
+#define DIGEST_BYTES (1u << 20) /* between two checks for truncation */
+#define MEMORY_LARGE (4u << 20) /* smaller memory that is filled repeatedly stays in the cache */
 
 void pw_outfile_put_direct(struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len)
 {
@@ -32,13 +33,13 @@ void pw_outfile_rewrite(struct pw_outfile *f)
 		pw_outdirect_rewrite(f->direct);
 }
 
-/* A store that found no page says no more: a disk that is full explains it. */
+/* A store found no page. The reason is not reported; a full disk explains it. */
 static int why_lost(const struct pw_outfile *f)
 {
 	struct statvfs fs;
-	const uint64_t page = f->dir->huge_page_bytes ? f->dir->huge_page_bytes : 4096;
+	const uint64_t page = f->shared->huge_page_bytes ? f->shared->huge_page_bytes : 4096;
 
-	if (fstatvfs(f->dir->root.fd, &fs) == 0 && fs.f_blocks &&
+	if (fstatvfs(f->shared->dir_fd, &fs) == 0 && fs.f_blocks &&
 		(uint64_t)fs.f_bavail * fs.f_frsize < page)
 		return ENOSPC;
 	return EIO;
@@ -57,13 +58,13 @@ static int failure(const struct pw_outfile *f, struct pw_err *err)
 
 	if (code == ENOSPC)
 		return pw_err_set(err, code,
-			"write %s/%s: disk full; make room and go on with --resume", f->dir->path,
-			f->name);
+			"cannot write %s/%s: disk full; free some space and continue with --resume",
+			f->shared->dir, f->name);
 	if (code)
 		return pw_err_set(err, code,
-			"write %s/%s: a page of it was lost: somebody truncated it, or the disk "
-			"failed or is full",
-			f->dir->path, f->name);
+			"cannot write %s/%s: a page of it was lost; another process truncated it, "
+			"or the disk failed or is full",
+			f->shared->dir, f->name);
 	return 0;
 }
 
@@ -107,10 +108,10 @@ int pw_outfile_sync(struct pw_outfile *f, struct pw_err *err)
 		return pw_outdirect_sync(f->direct, err);
 	if (!f->map_bytes)
 		return 0;
-	pw_ntcopy_fence();
-	/* As fsync(2), and it knows the errors since the mapping was made. */
+	pw_uncached_fence();
+	/* Like fsync(2), and it reports the errors since the file was mapped. */
 	if (msync(f->base, f->map_bytes, MS_SYNC) < 0)
-		return pw_err_sys(err, errno, "sync %s/%s", f->dir->path, f->name);
+		return pw_err_sys(err, errno, "cannot sync %s/%s", f->shared->dir, f->name);
 	return failure(f, err);
 }
 
@@ -119,35 +120,35 @@ static int map_read_only(
 {
 	f->map_bytes = pw_align_up(f->len_bytes, page_bytes);
 	*base = mmap(NULL, f->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
-	return *base == MAP_FAILED ? pw_err_sys(err, errno == ENOMEM ? EFBIG : errno, "map %s/%s",
-					     f->dir->path, f->name)
+	return *base == MAP_FAILED ? pw_err_sys(err, errno == ENOMEM ? EFBIG : errno,
+					     "cannot map %s/%s", f->shared->dir, f->name)
 				   : 0;
 }
 
 static int map_writable(
 	struct pw_outfile *f, int fd, uint64_t page_bytes, void **base, struct pw_err *err)
 {
-	if (f->dir->huge_page_bytes)
+	if (f->shared->huge_page_bytes)
 		return pw_hugefile_reserve(
 			fd, f->name, f->len_bytes, page_bytes, base, &f->map_bytes, err);
 	f->map_bytes = f->len_bytes;
 	*base = mmap(NULL, f->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*base != MAP_FAILED)
 		return 0;
-	/* What is short is address space, and a file that is smaller may have enough. */
+	/* Address space is short; a smaller file may still fit, so this is not ENOMEM. */
 	if (errno == ENOMEM)
 		return pw_err_set(err, EFBIG,
-			"map %s/%s: no address space for its %llu bytes; receive fewer or smaller "
-			"files at once",
-			f->dir->path, f->name, (unsigned long long)f->len_bytes);
-	return pw_err_sys(err, errno, "map %s/%s", f->dir->path, f->name);
+			"cannot map %s/%s: no address space for its %llu bytes; receive fewer or "
+			"smaller files at once",
+			f->shared->dir, f->name, (unsigned long long)f->len_bytes);
+	return pw_err_sys(err, errno, "cannot map %s/%s", f->shared->dir, f->name);
 }
 
 static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
 {
-	const struct pw_outdir *d = f->dir;
+	const struct pw_outfile_shared *s = f->shared;
 	const uint64_t page_bytes =
-		d->huge_page_bytes ? d->huge_page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
+		s->huge_page_bytes ? s->huge_page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
 	void *base = NULL;
 	int ret = f->is_target ? map_read_only(f, fd, page_bytes, &base, err)
 			       : map_writable(f, fd, page_bytes, &base, err);
@@ -157,66 +158,113 @@ static int map_file(struct pw_outfile *f, int fd, struct pw_err *err)
 	f->base = base;
 	f->is_large = f->len_bytes >= PW_OUTFILE_LARGE;
 	f->guard = pw_guard_add(base, f->map_bytes, page_bytes);
-	if (d->ahead && !f->is_target)
-		pw_ahead_add(d->ahead, base, f->map_bytes, page_bytes);
+	if (s->ahead && !f->is_target)
+		pw_prefault_add(s->ahead, base, f->map_bytes, page_bytes);
 	return 0;
 }
 
-/* The directory's pool, made now if it has to be. NULL: there is none. */
-static struct pw_outdirect_pool *get_pool(struct pw_outdir *d)
+/* The pool, which is made when it is first needed. NULL: it cannot be made. */
+static struct pw_outpool *get_pool(struct pw_outfile_shared *s)
 {
-	struct pw_outdirect_pool *pool;
+	struct pw_outpool *pool;
 	struct pw_err err = {0};
 
-	pthread_mutex_lock(&d->lock);
-	if (!d->pool && !d->pool_failed &&
-		pw_outdirect_pool_create(&d->pool, d->memory_bytes, d->log, &err) < 0) {
-		d->pool_failed = true;
-		pw_warn(d->log, "%s; files are written through the page cache", err.msg);
+	pthread_mutex_lock(&s->lock);
+	if (!s->pool && !s->pool_failed &&
+		pw_outdisk_start(&s->pool, s->memory_bytes, s->log, &err) < 0) {
+		s->pool_failed = true;
+		pw_warn(s->log, "%s; files are written through the page cache", err.msg);
 	}
-	pool = d->pool;
-	pthread_mutex_unlock(&d->lock);
+	pool = s->pool;
+	pthread_mutex_unlock(&s->lock);
 	return pool;
 }
 
-static void warn_mapped(struct pw_outdir *d, const char *name, int code)
+static void warn_mapped(struct pw_outfile_shared *s, const char *name, int code)
 {
 	bool warned;
 
-	pthread_mutex_lock(&d->lock);
-	warned = d->warned_mapped;
-	d->warned_mapped = true;
-	pthread_mutex_unlock(&d->lock);
+	pthread_mutex_lock(&s->lock);
+	warned = s->warned_mapped;
+	s->warned_mapped = true;
+	pthread_mutex_unlock(&s->lock);
 	if (!warned)
-		pw_warn(d->log,
-			"write %s/%s past the page cache: %s; it and others like it go through the "
-			"page cache",
-			d->path, name, strerror(code));
+		pw_warn(s->log,
+			"cannot write %s/%s past the page cache: %s; it and similar files go "
+			"through "
+			"the page cache",
+			s->dir, name, strerror(code));
 }
 
-/* false: the file has to be mapped. */
+/* False: the file must be mapped. */
 static bool open_direct(struct pw_outfile *f, int fd, uint32_t symbol_len)
 {
-	struct pw_outdir *d = f->dir;
-	struct pw_outdirect_pool *pool;
+	struct pw_outfile_shared *s = f->shared;
+	struct pw_outpool *pool;
 	int ret;
 
-	if (d->write == PW_OUTDIR_MAPPED ||
-		(d->write == PW_OUTDIR_AUTO && f->len_bytes < PW_OUTDIRECT_MIN))
+	if (s->write == PW_OUTDIR_MAPPED ||
+		(s->write == PW_OUTDIR_AUTO && f->len_bytes < PW_OUTDIRECT_MIN))
 		return false;
-	ret = d->huge_page_bytes || !pw_file_takes_direct(fd) ? -EOPNOTSUPP : 0;
+	ret = s->huge_page_bytes || !pw_regfile_takes_direct(fd) ? -EOPNOTSUPP : 0;
 	if (ret == 0) {
-		pool = get_pool(d);
-		ret = pool ? pw_outdirect_open(&f->direct, pool, fd, d->path, f->name, f->len_bytes,
+		pool = get_pool(s);
+		ret = pool ? pw_outdirect_open(&f->direct, pool, fd, s->dir, f->name, f->len_bytes,
 				     symbol_len)
 			   : -EOPNOTSUPP;
 	}
-	if (ret < 0 && d->write == PW_OUTDIR_DIRECT)
-		warn_mapped(d, f->name, -ret);
+	if (ret < 0 && s->write == PW_OUTDIR_DIRECT)
+		warn_mapped(s, f->name, -ret);
 	return ret == 0;
 }
 
-int pw_outfile_open(struct pw_outfile **out, struct pw_outdir *d, int fd,
+void pw_outfile_shared_init(struct pw_outfile_shared *s)
+{
+	*s = (struct pw_outfile_shared){.dir_fd = -1};
+	pthread_mutex_init(&s->lock, NULL);
+}
+
+void pw_outfile_shared_finish(struct pw_outfile_shared *s)
+{
+	pw_outdisk_stop(s->pool);
+	pw_prefault_destroy(s->ahead);
+	pthread_mutex_destroy(&s->lock);
+}
+
+static void remember(struct pw_outfile_shared *s, struct pw_outfile *f)
+{
+	pthread_mutex_lock(&s->lock);
+	f->next = s->files;
+	s->files = f;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void forget(struct pw_outfile_shared *s, struct pw_outfile *f)
+{
+	struct pw_outfile **at;
+
+	pthread_mutex_lock(&s->lock);
+	for (at = &s->files; *at; at = &(*at)->next)
+		if (*at == f) {
+			*at = f->next;
+			break;
+		}
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool pw_outfile_is_open(struct pw_outfile_shared *s, const struct stat *st)
+{
+	const struct pw_outfile *f;
+
+	pthread_mutex_lock(&s->lock);
+	for (f = s->files; f; f = f->next)
+		if (pw_outfile_id_matches(st, &f->id))
+			break;
+	pthread_mutex_unlock(&s->lock);
+	return f != NULL;
+}
+
+int pw_outfile_open(struct pw_outfile **out, struct pw_outfile_shared *s, int fd,
 	const struct pw_outfile_open *how, struct pw_err *err)
 {
 	struct pw_outfile *f = calloc(1, sizeof(*f));
@@ -225,8 +273,8 @@ int pw_outfile_open(struct pw_outfile **out, struct pw_outdir *d, int fd,
 
 	*out = NULL;
 	if (!f)
-		return pw_err_sys(err, ENOMEM, "open %s/%s", d->path, how->name);
-	f->dir = d;
+		return pw_err_sys(err, ENOMEM, "cannot open %s/%s", s->dir, how->name);
+	f->shared = s;
 	f->guard = -1;
 	f->part = how->part;
 	f->len_bytes = how->len_bytes;
@@ -234,9 +282,9 @@ int pw_outfile_open(struct pw_outfile **out, struct pw_outdir *d, int fd,
 	atomic_init(&f->fresh, how->new_part);
 	f->name = strdup(how->name);
 	if (!f->name)
-		ret = pw_err_sys(err, ENOMEM, "open %s/%s", d->path, how->name);
+		ret = pw_err_sys(err, ENOMEM, "cannot open %s/%s", s->dir, how->name);
 	else if (fstat(fd, &st) < 0)
-		ret = pw_err_sys(err, errno, "open %s/%s", d->path, how->name);
+		ret = pw_err_sys(err, errno, "cannot open %s/%s", s->dir, how->name);
 	else if (f->len_bytes && !(how->new_part && open_direct(f, fd, how->symbol_len)))
 		ret = map_file(f, fd, err);
 	if (ret < 0) {
@@ -245,7 +293,7 @@ int pw_outfile_open(struct pw_outfile **out, struct pw_outdir *d, int fd,
 		return ret;
 	}
 	f->id = (struct pw_outfile_id){(uint64_t)st.st_dev, (uint64_t)st.st_ino};
-	pw_outdir_remember(d, f);
+	remember(s, f);
 	*out = f;
 	return 0;
 }
@@ -257,7 +305,7 @@ int pw_outfile_open_memory(
 
 	*out = f;
 	if (!f)
-		return pw_err_sys(err, ENOMEM, "receive into memory");
+		return pw_err_sys(err, ENOMEM, "cannot receive into memory");
 	f->base = bytes;
 	f->len_bytes = len_bytes;
 	f->is_large = len_bytes >= MEMORY_LARGE;
@@ -270,11 +318,11 @@ void pw_outfile_close(struct pw_outfile *f)
 {
 	if (!f)
 		return;
-	if (f->dir)
-		pw_outdir_forget(f->dir, f);
+	if (f->shared)
+		forget(f->shared, f);
 	pw_outdirect_close(f->direct);
-	if (f->dir && f->base)
-		pw_ahead_drop(f->dir->ahead, f->base);
+	if (f->shared && f->base)
+		pw_prefault_remove(f->shared->ahead, f->base);
 	pw_guard_remove(f->guard);
 	if (f->map_bytes)
 		munmap(f->base, f->map_bytes);

@@ -1,28 +1,71 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The output directory's names: what has one now, which are refused, and how a part gets its own. */
+#include "file/outname.h"
+
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "file/outdir.h"
-#include "file/outdir_private.h"
+#include "base/utf8.h"
 #include "wire/fdt.h"
 
-/* More directories than this are synced all at once, with the rest of the file system. */
-#define SYNC_DIRS 16u
-
-#define ABOUT_MANIFEST "name is that of the gap manifest"
-
-bool pw_outdir_is_refusal(int code)
+static const char *component_fault(const char *s, size_t len)
 {
-	return code != ENOMEM && code != EMFILE && code != ENFILE && code != EBADF &&
-	       code != ENODEV;
+	if (len == 0)
+		return "unsafe name: absolute, or with an empty component";
+	if ((len == 1 && s[0] == '.') || (len == 2 && s[0] == '.' && s[1] == '.'))
+		return "unsafe name: has a '.' or '..' component";
+	if (len > NAME_MAX - strlen(PW_PART_SUFFIX))
+		return "unsafe name: a component is longer than 250 bytes";
+	return NULL;
+}
+
+static bool has_control(const char *s)
+{
+	while (*s && !pw_control_len(s))
+		s++;
+	return *s != '\0';
+}
+
+const char *pw_outname_fault(const char *name)
+{
+	const size_t suffix = strlen(PW_PART_SUFFIX);
+	size_t len = strlen(name), n;
+	const char *why, *s = name;
+
+	if (len == 0)
+		return "unsafe name: empty";
+	if (len > PW_NAME_MAX)
+		return "unsafe name: too long";
+	if (has_control(name))
+		return "unsafe name: has control characters";
+	for (;;) {
+		n = strcspn(s, "/");
+		why = component_fault(s, n);
+		if (why)
+			return why;
+		if (!s[n])
+			break;
+		s += n + 1;
+	}
+	if (len > suffix && !strcmp(name + len - suffix, PW_PART_SUFFIX))
+		return "name ends in .part, as files under way do";
+	return NULL;
+}
+
+int pw_outname_part(char *buf, size_t len, const char *name, int part)
+{
+	int n;
+
+	if (part == PW_OUTDIR_TARGET)
+		n = snprintf(buf, len, "%s", name);
+	else if (part == 0)
+		n = snprintf(buf, len, "%s%s", name, PW_PART_SUFFIX);
+	else
+		n = snprintf(buf, len, "%s.%d%s", name, part, PW_PART_SUFFIX);
+	return n < 0 || (size_t)n >= len ? -ENAMETOOLONG : 0;
 }
 
 /* Whether path is `of`, or lies below it. */
@@ -33,273 +76,115 @@ static bool is_at_or_below(const char *path, const char *of)
 	return strncmp(path, of, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
-/* Whether one of them is the other, or lies below the other: they cannot both be files then. */
-static bool in_the_way(const char *a, const char *b)
+/* Whether the two paths cannot both be files: they are the same, or one lies below the other. */
+static bool is_in_way(const char *a, const char *b)
 {
 	return is_at_or_below(a, b) || is_at_or_below(b, a);
 }
 
-const char *pw_outdir_reserved(const struct pw_outdir *d, const char *name)
+const char *pw_outname_reserved(const char *name, const char *manifest)
 {
 	char part[PW_NAME_MAX + 32], temporary[PATH_MAX + 8];
-	const char *manifest = d->manifest_below;
 	int k;
 
-	if (!manifest)
-		return NULL;
+	if (!strcmp(name, manifest))
+		return "name is that of the gap manifest";
 	snprintf(temporary, sizeof(temporary), "%s%s", manifest, PW_PART_SUFFIX);
 	for (k = PW_OUTDIR_TARGET; k < (int)PW_OUTDIR_MAX_PARTS; k++) {
-		if (pw_outdir_part_name(part, sizeof(part), name, k) < 0)
+		if (pw_outname_part(part, sizeof(part), name, k) < 0)
 			break;
-		if (in_the_way(part, manifest) || in_the_way(part, temporary))
-			return k == PW_OUTDIR_TARGET && !strcmp(name, manifest)
-				       ? ABOUT_MANIFEST
-				       : "name is in the way of the gap manifest";
+		if (is_in_way(part, manifest) || is_in_way(part, temporary))
+			return "name is in the way of the gap manifest";
 	}
 	return NULL;
 }
 
-int pw_outdir_look(const struct pw_outdir *d, const char *name, int part, enum pw_outdir_kind *kind,
-	uint64_t *len_bytes)
+/* Cuts the last component off the path and returns it. NULL: there is none. */
+static char *cut_last(char *path)
 {
-	struct pw_outdir_path p;
-	struct stat st;
-	/* The root's counter is not touched: nothing is made. */
-	struct pw_outdir_root *root = (struct pw_outdir_root *)&d->root;
-	int ret = pw_outdir_path_open(&p, root, name, part, false);
+	char *slash;
+	size_t len = strlen(path);
 
-	*kind = PW_OUTDIR_ABSENT;
-	*len_bytes = 0;
-	if (ret < 0)
-		return ret == -ENOENT ? 0 : ret;
-	if (fstatat(p.dir_fd, p.base, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		ret = errno == ENOENT ? 0 : -errno;
-	else if (S_ISREG(st.st_mode) && st.st_nlink == 1)
-		*kind = PW_OUTDIR_FILE;
-	else
-		*kind = S_ISDIR(st.st_mode) ? PW_OUTDIR_DIR : PW_OUTDIR_OTHER;
-	if (*kind == PW_OUTDIR_FILE)
-		*len_bytes = (uint64_t)st.st_size;
-	pw_outdir_path_close(&p, root);
-	return ret;
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash || !slash[1])
+		return NULL;
+	*slash = '\0';
+	return slash + 1;
 }
 
-void pw_outdir_remove_part(
-	struct pw_outdir *d, const char *name, unsigned int part, const struct pw_outfile_id *id)
+/* Removes ".", ".." and empty components from an absolute path. Correct only if none of them follows a
+ * symbolic link. */
+static void tidy(char *path)
 {
-	struct pw_outdir_path p;
-	struct stat st;
+	char *from = path, *to = path;
+	size_t n;
 
-	if (pw_outdir_path_open(&p, &d->root, name, (int)part, false) < 0)
-		return;
-	if (!id || (fstatat(p.dir_fd, p.base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			   pw_outdir_same_file(&st, id)))
-		unlinkat(p.dir_fd, p.base, 0);
-	pw_outdir_path_close(&p, &d->root);
-}
-
-static int set_attr(int fd, const struct pw_outdir *d, const struct pw_outfile_attr *attr)
-{
-	const int64_t second = (int64_t)PW_NS_PER_S;
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-
-	if (attr->has_mode && fchmod(fd, ((mode_t)attr->mode & 0777 & ~d->umask) | 0600) < 0)
-		return -errno;
-	if (!attr->has_mtime)
-		return 0;
-	times[1].tv_sec = attr->mtime_ns / second;
-	times[1].tv_nsec = attr->mtime_ns % second;
-	if (times[1].tv_nsec < 0) {
-		times[1].tv_sec--;
-		times[1].tv_nsec += second;
+	while (*from) {
+		from += strspn(from, "/");
+		n = strcspn(from, "/");
+		if (n == 2 && from[0] == '.' && from[1] == '.') {
+			while (to > path && *--to != '/')
+				;
+		} else if (n && !(n == 1 && from[0] == '.')) {
+			*to++ = '/';
+			memmove(to, from, n);
+			to += n;
+		}
+		from += n;
 	}
-	return futimens(fd, times) < 0 ? -errno : 0;
+	*to = '\0';
 }
 
-/* RENAME_NOREPLACE where the file system has it, else a look before. */
-static int rename_new(int dfd, const char *part, const char *base)
+/* The real path of the deepest directory that exists, then the rest as it is written. The last component is not
+ * followed: rename() does not follow it either. */
+static int resolve(const char *path, char real[PATH_MAX])
 {
-	struct stat st;
-
-	if (renameat2(dfd, part, dfd, base, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	if (fstatat(dfd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return -EEXIST;
-	return renameat(dfd, part, dfd, base) < 0 ? -errno : 0;
-}
-
-/* However it came to have two names that differ: a case-insensitive file system, a second mount. */
-static bool is_manifest(const struct pw_outdir *d, const struct stat *st)
-{
-	struct stat m;
-
-	return d->manifest && lstat(d->manifest, &m) == 0 && m.st_dev == st->st_dev &&
-	       m.st_ino == st->st_ino;
-}
-
-static int publish_error(const struct pw_outdir *d, const char *name, int code, struct pw_err *err)
-{
-	if (code == ESTALE || code == ENOENT)
-		return pw_err_set(err, ESTALE,
-			"rename the partial file of %s/%s: somebody replaced or removed it; leave "
-			"the output directory alone while receiving",
-			d->path, name);
-	if (code == EISDIR || code == ENOTEMPTY)
-		return pw_err_set(err, EISDIR,
-			"rename the partial file of %s/%s: a directory has the name; remove it",
-			d->path, name);
-	return pw_err_sys(err, code, "rename the partial file of %s/%s", d->path, name);
-}
-
-/* The part, if it is still that file. */
-static int open_part(
-	const struct pw_outdir_path *p, const char *part, const struct pw_outfile_id *id)
-{
-	struct stat st;
-	int fd = openat(p->dir_fd, part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ELOOP ? -ESTALE : -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-		pw_outdir_same_file(&st, id))
-		return fd;
-	close(fd);
-	return -ESTALE;
-}
-
-/* 1: the name is taken, and may be replaced if asked for. */
-static int look_at_target(const struct pw_outdir *d, const struct pw_outdir_path *p,
-	const char *name, bool force, struct pw_err *err)
-{
-	struct stat st;
-
-	if (fstatat(p->dir_fd, p->base, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : publish_error(d, name, errno, err);
-	if (is_manifest(d, &st))
-		return pw_err_set(err, EEXIST,
-			"rename the partial file of %s/%s: that is the gap manifest, which a "
-			"received file never replaces; give another --gaps",
-			d->path, name);
-	if (!force)
-		return pw_err_set(err, EEXIST,
-			"rename the partial file of %s/%s: the name is taken; give --force",
-			d->path, name);
-	return 0;
-}
-
-int pw_outdir_publish(struct pw_outdir *d, const char *name, unsigned int part,
-	const struct pw_outfile_id *id, bool force, const struct pw_outfile_attr *attr,
-	struct pw_err *err)
-{
-	char from[NAME_MAX + 1];
-	struct pw_outdir_path p;
-	int fd, ret = pw_outdir_path_open(&p, &d->root, name, PW_OUTDIR_TARGET, false);
-
-	if (ret < 0)
-		return publish_error(d, name, -ret, err);
-	ret = look_at_target(d, &p, name, force, err);
-	if (ret < 0)
-		goto close_path;
-	ret = pw_outdir_part_name(from, sizeof(from), p.base, (int)part);
-	fd = ret < 0 ? ret : open_part(&p, from, id);
-	ret = fd < 0 ? fd : 0;
-	if (fd >= 0 && attr)
-		ret = set_attr(fd, d, attr);
-	if (ret == 0 && force)
-		ret = renameat(p.dir_fd, from, p.dir_fd, p.base) < 0 ? -errno : 0;
-	else if (ret == 0)
-		ret = rename_new(p.dir_fd, from, p.base);
-	if (ret == -EEXIST && !force) /* it came between the look and the renaming */
-		look_at_target(d, &p, name, force, err);
-	else if (ret < 0)
-		ret = publish_error(d, name, -ret, err);
-	if (fd >= 0)
-		close(fd);
-close_path:
-	pw_outdir_path_close(&p, &d->root);
-	return ret;
-}
-
-int pw_outdir_sync_all(struct pw_outdir *d, struct pw_err *err)
-{
-	if (syncfs(d->root.fd) < 0)
-		return pw_err_sys(err, errno, "sync the file system of %s", d->path);
-	return 0;
-}
-
-struct dir_set {
-	char *v[SYNC_DIRS]; /* "" is the output directory */
-	unsigned int n;
-};
-
-/* 1: there is no room for one more. */
-static int add_dir(struct dir_set *s, const char *dir, size_t len)
-{
-	unsigned int i;
-
-	for (i = 0; i < s->n; i++)
-		if (strlen(s->v[i]) == len && memcmp(s->v[i], dir, len) == 0)
-			return 0;
-	if (s->n == SYNC_DIRS)
-		return 1;
-	s->v[s->n] = strndup(dir, len);
-	if (!s->v[s->n])
-		return -ENOMEM;
-	s->n++;
-	return 0;
-}
-
-/* The name's parent, its parent, and so on. */
-static int add_parents(struct dir_set *s, const char *name)
-{
-	const char *slash;
-	int ret = add_dir(s, "", 0);
-
-	for (slash = strchr(name, '/'); slash && ret == 0; slash = strchr(slash + 1, '/'))
-		ret = add_dir(s, name, (size_t)(slash - name));
-	return ret;
-}
-
-static int sync_dir(struct pw_outdir *d, const char *dir)
-{
-	char inside[PW_NAME_MAX + 4];
-	struct pw_outdir_path p;
-	int fd, ret;
-
-	if (!dir[0])
-		return fsync(d->root.fd) < 0 ? -errno : 0;
-	/* Any name in it leads to it. */
-	snprintf(inside, sizeof(inside), "%s/x", dir);
-	ret = pw_outdir_path_open(&p, &d->root, inside, PW_OUTDIR_TARGET, false);
-	if (ret < 0)
-		return ret;
-	fd = openat(p.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = fd < 0 || fsync(fd) < 0 ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	pw_outdir_path_close(&p, &d->root);
-	return ret;
-}
-
-int pw_outdir_sync_names(
-	struct pw_outdir *d, const char *const *names, size_t n, struct pw_err *err)
-{
-	struct dir_set s = {.n = 0};
-	unsigned int k;
-	size_t i;
+	char *copy, *last, tail[PATH_MAX] = "", longer[PATH_MAX];
+	size_t len;
 	int ret = 0;
 
-	for (i = 0; i < n && ret == 0; i++)
-		ret = add_parents(&s, names[i]);
-	/* The deepest last: a directory's name is durable before what lies in it. */
-	for (k = 0; k < s.n && ret == 0; k++)
-		ret = sync_dir(d, s.v[k]);
-	for (k = 0; k < s.n; k++)
-		free(s.v[k]);
-	/* Too many, or a file system that syncs no directory by itself. */
-	if (ret == 1 || ret == -EINVAL)
-		return pw_outdir_sync_all(d, err);
-	return ret < 0 ? pw_err_sys(err, -ret, "sync the directories of %s", d->path) : 0;
+	if (asprintf(&copy, "%s%s", path[0] == '/' ? "" : "./", path) < 0)
+		return -ENOMEM;
+	do {
+		last = cut_last(copy);
+		if (!last) {
+			ret = -ENOENT;
+			break;
+		}
+		if ((size_t)snprintf(longer, sizeof(longer), "/%s%s", last, tail) >=
+			sizeof(longer)) {
+			ret = -ENAMETOOLONG;
+			break;
+		}
+		memcpy(tail, longer, sizeof(tail));
+	} while (!realpath(copy[0] ? copy : "/", real));
+	free(copy);
+	if (ret < 0)
+		return ret;
+	len = strlen(real);
+	if ((size_t)snprintf(real + len, PATH_MAX - len, "%s", tail) >= PATH_MAX - len)
+		return -ENAMETOOLONG;
+	tidy(real); /* components that do not exist are not symbolic links */
+	return 0;
+}
+
+int pw_outname_locate(const char *dir, const char *path, char **below)
+{
+	char real_dir[PATH_MAX], real[PATH_MAX];
+	size_t len;
+	int ret;
+
+	*below = NULL;
+	if (!realpath(dir, real_dir))
+		return -errno;
+	ret = resolve(path, real);
+	if (ret < 0)
+		return ret;
+	len = strcmp(real_dir, "/") ? strlen(real_dir) : 0;
+	if (strncmp(real, real_dir, len) != 0 || real[len] != '/')
+		return 0;
+	*below = strdup(real + len + 1);
+	return *below ? 0 : -ENOMEM;
 }

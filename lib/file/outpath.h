@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to the output directory: from a received name to the directory that holds it. */
+/*
+ * Paths in the output directory: opens the directory in which a received file lies. A path goes through no
+ * symbolic link and never above the output directory.
+ */
 #ifndef PW_FILE_OUTPATH_H
 #define PW_FILE_OUTPATH_H
 
@@ -8,35 +11,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "file/outdir.h"
+#include "file/outname.h"
 
-struct pw_outdir_root {
+/* The output directory as all paths share it. */
+struct pw_outroot {
 	int fd;
-	bool walk_only; /* no openat2(2): parents are walked one component at a time */
+	bool walk_only; /* no openat2(2): parents are opened one component at a time */
 	uint64_t max_made;
 	_Atomic uint64_t n_made; /* files and directories */
 };
 
-struct pw_outdir_path {
+struct pw_outpath {
 	int dir_fd;              /* of the parent directory, O_PATH, or the root's */
 	char base[NAME_MAX + 1]; /* the last component, with the part's suffix */
 };
 
-/* One more file or directory is about to be made. False: that would be too many. */
-bool pw_outdir_root_count(struct pw_outdir_root *root);
+/* Call before a file or directory is made. False: max_made were made already. */
+bool pw_outroot_count(struct pw_outroot *root);
 
-/* Resolves the parent of name's part (PW_OUTDIR_TARGET: of NAME itself) beneath the root, through no
- * symbolic link. make: directories that are missing are made. -ENOENT, -ELOOP, -ENOTDIR,
- * -ENAMETOOLONG; -EDQUOT when too many were made. */
-int pw_outdir_path_open(struct pw_outdir_path *p, struct pw_outdir_root *root, const char *name,
-	int part, bool make);
-void pw_outdir_path_close(struct pw_outdir_path *p, const struct pw_outdir_root *root);
-
-/* "NAME.part", "NAME.3.part" or NAME. -ENAMETOOLONG when it does not fit. */
-int pw_outdir_part_name(char *buf, size_t len, const char *name, int part);
-
-/* Where `path` lies below the directory `dir`, both with their symbolic links resolved and whether or
- * not `path` is there yet: "a/b", allocated. *below is NULL when it lies elsewhere. */
-int pw_outdir_locate(const char *dir, const char *path, char **below);
+/* Opens the parent directory of NAME's part, and sets p->base. make: missing directories are made.
+ * -ENOENT, -ELOOP, -ENOTDIR, -ENAMETOOLONG; -EDQUOT: max_made is reached. */
+int pw_outpath_open(
+	struct pw_outpath *p, struct pw_outroot *root, const char *name, int part, bool make);
+/* Sets p->base to the name of another part. -ENAMETOOLONG. */
+int pw_outpath_set_part(struct pw_outpath *p, const char *name, int part);
+void pw_outpath_close(struct pw_outpath *p, const struct pw_outroot *root);
 
 #endif

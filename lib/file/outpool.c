@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The chunks that all files of a directory share: who has which, and who has to give one up. */
+/* Hands out chunks to files, and takes them back when memory is short. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,44 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/thread.h"
-#include "file/outdirect_private.h"
+#include "file/outpool_private.h"
 
-#define TICK_NS 20000000ll /* no wait is longer: an unpinned chunk wakes nobody */
+#define TICK_NS 20000000ll /* longest wait: unpinning a chunk wakes no thread */
+
+void pw_outpool_fail(struct pw_outdirect *d, int code)
+{
+	int none = 0;
+
+	atomic_compare_exchange_strong(&d->failed, &none, code);
+}
+
+void pw_outpool_write_plain(struct pw_outdirect *d, const uint8_t *data, uint64_t len, uint64_t at)
+{
+	while (len && !atomic_load(&d->failed)) {
+		ssize_t n = pwrite(d->plain_fd, data, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			pw_outpool_fail(d, n < 0 ? errno : ENOSPC);
+			return;
+		}
+		data += n;
+		len -= (uint64_t)n;
+		at += (uint64_t)n;
+	}
+}
+
+void pw_outpool_free_file(struct pw_outdirect *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->plain_fd >= 0)
+		close(d->plain_fd);
+	free(d->table);
+	free(d->name);
+	free(d);
+}
 
 bool pw_outpool_pin(struct pw_outdirect *d, uint64_t index, struct chunk *c)
 {
@@ -30,15 +64,15 @@ void pw_outpool_unpin(struct chunk *c)
 	atomic_fetch_sub_explicit(&c->pins, 1, memory_order_release);
 }
 
-void pw_outpool_wake(struct pw_outdirect_pool *pool)
+void pw_outpool_wake(struct pw_outpool *pool)
 {
 	const uint64_t one = 1;
 
-	/* It fails only when the count is full: then it is about to be read. */
+	/* It fails only if the count is full; then the thread wakes up anyway. */
 	(void)!write(pool->wake_fd, &one, sizeof(one));
 }
 
-struct chunk *pw_outpool_oldest(struct pw_outdirect_pool *pool, enum chunk_state state)
+struct chunk *pw_outpool_oldest(struct pw_outpool *pool, enum chunk_state state)
 {
 	struct chunk *found = NULL;
 	unsigned int i;
@@ -52,7 +86,7 @@ struct chunk *pw_outpool_oldest(struct pw_outdirect_pool *pool, enum chunk_state
 	return found;
 }
 
-static unsigned int count(const struct pw_outdirect_pool *pool, enum chunk_state state)
+static unsigned int count(const struct pw_outpool *pool, enum chunk_state state)
 {
 	unsigned int i, n = 0;
 
@@ -61,18 +95,18 @@ static unsigned int count(const struct pw_outdirect_pool *pool, enum chunk_state
 	return n;
 }
 
-static bool is_busy(const struct pw_outdirect_pool *pool)
+static bool is_busy(const struct pw_outpool *pool)
 {
 	return count(pool, QUEUED) + count(pool, WRITING) > 0;
 }
 
-bool pw_outpool_is_low(const struct pw_outdirect_pool *pool)
+bool pw_outpool_is_low(const struct pw_outpool *pool)
 {
 	return pool->n_chunks - count(pool, FILLING) < pool->low;
 }
 
-/* The chunk is closed, or nobody can have it pinned. */
-void pw_outpool_release(struct pw_outdirect_pool *pool, struct chunk *c)
+/* The chunk is closed, or no thread can have it pinned. */
+void pw_outpool_release(struct pw_outpool *pool, struct chunk *c)
 {
 	atomic_fetch_or(&c->pins, PIN_CLOSED);
 	c->state = FREE;
@@ -80,18 +114,18 @@ void pw_outpool_release(struct pw_outdirect_pool *pool, struct chunk *c)
 	pthread_cond_broadcast(&pool->change);
 }
 
-void pw_outpool_queue(struct pw_outdirect_pool *pool, struct chunk *c)
+void pw_outpool_queue(struct pw_outpool *pool, struct chunk *c)
 {
 	if (!is_busy(pool)) {
 		pool->busy_since_ns = pw_clock_ns();
-		pool->say_ns = PATIENCE_NS;
+		pool->warn_ns = PATIENCE_NS;
 	}
 	c->state = QUEUED;
 	c->since = ++pool->clock;
 }
 
-/* The oldest that was written and that no digest reads just now. */
-static struct chunk *recycle(struct pw_outdirect_pool *pool)
+/* Takes the oldest written chunk that is not pinned away from its file. */
+static struct chunk *recycle(struct pw_outpool *pool)
 {
 	struct chunk *found = NULL;
 	unsigned int i, none = 0;
@@ -109,9 +143,9 @@ static struct chunk *recycle(struct pw_outdirect_pool *pool)
 	return found;
 }
 
-static void give(struct chunk *c, struct pw_outdirect *d, uint64_t index)
+static void assign(struct chunk *c, struct pw_outdirect *d, uint64_t index)
 {
-	struct pw_outdirect_pool *pool = d->pool;
+	struct pw_outpool *pool = d->pool;
 	unsigned int i;
 
 	c->state = FILLING;
@@ -128,16 +162,16 @@ static void give(struct chunk *c, struct pw_outdirect *d, uint64_t index)
 	atomic_store(&d->table[index], c);
 }
 
-static void say_silent(struct pw_outdirect_pool *pool, const char *name, uint64_t silent_ns)
+static void warn_silent(struct pw_outpool *pool, const char *name, uint64_t silent_ns)
 {
-	if (silent_ns < pool->say_ns)
+	if (silent_ns < pool->warn_ns)
 		return;
-	pool->say_ns = silent_ns + PATIENCE_NS;
-	pw_warn(pool->log, "write %s: the disk has not answered for %.0f s", name,
+	pool->warn_ns = silent_ns + PATIENCE_NS;
+	pw_warn(pool->log, "cannot write %s yet: the disk has not answered for %.0f s", name,
 		(double)silent_ns * 1e-9);
 }
 
-int pw_outpool_wait(struct pw_outdirect_pool *pool, const struct pw_outdirect *d)
+int pw_outpool_wait(struct pw_outpool *pool, const struct pw_outdirect *d)
 {
 	struct timespec until;
 	uint64_t now_ns;
@@ -152,13 +186,13 @@ int pw_outpool_wait(struct pw_outdirect_pool *pool, const struct pw_outdirect *d
 	now_ns = pw_clock_ns();
 	if (!is_busy(pool) || now_ns <= pool->busy_since_ns)
 		return 0;
-	say_silent(pool, d->name, now_ns - pool->busy_since_ns);
+	warn_silent(pool, d->name, now_ns - pool->busy_since_ns);
 	return now_ns - pool->busy_since_ns >= SILENT_NS ? -ETIMEDOUT : 0;
 }
 
 void pw_outpool_claim(struct pw_outdirect *d, uint64_t index)
 {
-	struct pw_outdirect_pool *pool = d->pool;
+	struct pw_outpool *pool = d->pool;
 	struct chunk *c = NULL;
 
 	while (!atomic_load(&d->table[index]) && !atomic_load(&d->failed)) {
@@ -166,18 +200,18 @@ void pw_outpool_claim(struct pw_outdirect *d, uint64_t index)
 		if (!c)
 			c = recycle(pool);
 		if (c) {
-			give(c, d, index);
+			assign(c, d, index);
 			if (pw_outpool_is_low(pool))
 				pw_outpool_wake(pool);
 			return;
 		}
 		pw_outpool_wake(pool);
 		if (pw_outpool_wait(pool, d) < 0)
-			pw_outdirect_fail(d, ETIMEDOUT);
+			pw_outpool_fail(d, ETIMEDOUT);
 	}
 }
 
-static int make_memory(struct pw_outdirect_pool *pool, uint64_t memory_bytes)
+static int make_memory(struct pw_outpool *pool, uint64_t memory_bytes)
 {
 	uint8_t *mem;
 	unsigned int i;
@@ -203,19 +237,7 @@ static int make_memory(struct pw_outdirect_pool *pool, uint64_t memory_bytes)
 	return 0;
 }
 
-static void free_pool(struct pw_outdirect_pool *pool)
-{
-	if (pool->wake_fd >= 0)
-		close(pool->wake_fd);
-	if (pool->map)
-		munmap(pool->map, pool->map_bytes);
-	pthread_mutex_destroy(&pool->lock);
-	pthread_cond_destroy(&pool->change);
-	free(pool->chunks);
-	free(pool);
-}
-
-static void init_locks(struct pw_outdirect_pool *pool)
+static void init_locks(struct pw_outpool *pool)
 {
 	pthread_condattr_t attr;
 
@@ -226,65 +248,43 @@ static void init_locks(struct pw_outdirect_pool *pool)
 	pthread_condattr_destroy(&attr);
 }
 
-int pw_outdirect_pool_create(struct pw_outdirect_pool **out, uint64_t memory_bytes,
-	const struct pw_log *log, struct pw_err *err)
+int pw_outpool_create(struct pw_outpool **out, uint64_t memory_bytes, const struct pw_log *log)
 {
-	static const struct pw_uring_want want = {
-		.sq_entries = 2 * N_OPS,
-		.cq_entries = 4 * N_OPS,
-		.handed_over = true,
-		.op = IORING_OP_WRITE,
-		.op_name = "IORING_OP_WRITE",
-		.since = "5.6",
-	};
-	struct pw_outdirect_pool *pool = calloc(1, sizeof(*pool));
+	struct pw_outpool *pool = calloc(1, sizeof(*pool));
 	int ret;
 
 	*out = NULL;
 	if (!pool)
-		return pw_err_sys(err, ENOMEM, "make memory for writing files");
+		return -ENOMEM;
 	pool->log = log;
 	init_locks(pool);
 	atomic_init(&pool->gone.pins, PIN_CLOSED);
 	pool->wake_fd = eventfd(0, EFD_CLOEXEC);
 	ret = pool->wake_fd < 0 ? -errno : make_memory(pool, memory_bytes);
 	if (ret < 0) {
-		free_pool(pool);
-		return pw_err_sys(err, -ret, "make memory for writing files");
-	}
-	ret = pw_uring_open(&pool->ring, &want, err);
-	if (ret < 0) {
-		free_pool(pool);
+		pw_outpool_destroy(pool);
 		return ret;
-	}
-	ret = pw_thread_start(&pool->thread, pw_outdisk_run, pool);
-	if (ret) {
-		io_uring_queue_exit(&pool->ring);
-		free_pool(pool);
-		return pw_err_sys(err, ret, "start the thread that writes files");
 	}
 	*out = pool;
 	return 0;
 }
 
-void pw_outdirect_pool_destroy(struct pw_outdirect_pool *pool)
+void pw_outpool_destroy(struct pw_outpool *pool)
 {
 	unsigned int i;
 
-	if (!pool)
-		return;
-	pthread_mutex_lock(&pool->lock);
-	pool->stop = true;
-	pw_outpool_wake(pool);
-	pthread_mutex_unlock(&pool->lock);
-	pthread_join(pool->thread, NULL);
-	/* Writes that a dead disk still holds keep their pages: unmapping is safe. */
-	io_uring_queue_exit(&pool->ring);
-	for (i = 0; i < pool->n_chunks; i++) {
+	for (i = 0; pool->chunks && i < pool->n_chunks; i++) {
 		struct chunk *c = &pool->chunks[i];
 
 		if (c->state == WRITING && --c->file->n_writing == 0)
-			pw_outdirect_free(c->file);
+			pw_outpool_free_file(c->file);
 	}
-	free_pool(pool);
+	if (pool->wake_fd >= 0)
+		close(pool->wake_fd);
+	if (pool->map)
+		munmap(pool->map, pool->map_bytes);
+	pthread_mutex_destroy(&pool->lock);
+	pthread_cond_destroy(&pool->change);
+	free(pool->chunks);
+	free(pool);
 }

@@ -9,9 +9,8 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
-#include "file/file.h"
-#include "file/provider.h"
-#include "file/readin.h"
+#include "file/filereader.h"
+#include "file/regfile.h"
 #include "file/stream_private.h"
 #include "host/uring.h"
 
@@ -29,7 +28,7 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 /* A piece may start inside a block. */
 static uint64_t slot_memory(uint64_t slot_bytes)
 {
-	return pw_align_up(slot_bytes, PW_READIN_ALIGN) + PW_READIN_ALIGN;
+	return pw_align_up(slot_bytes, PW_FILEREADER_ALIGN) + PW_FILEREADER_ALIGN;
 }
 
 static uint64_t slot_cost(uint64_t slot_bytes)
@@ -41,7 +40,7 @@ static uint64_t slot_cost(uint64_t slot_bytes)
 static uint64_t choose_slot(uint64_t memory_bytes, uint32_t symbol_len)
 {
 	uint64_t target = pw_min_u64(SLOT_TARGET, memory_bytes / SLOT_SHARE);
-	uint64_t both = symbol_len / gcd(symbol_len, PW_READIN_ALIGN) * PW_READIN_ALIGN;
+	uint64_t both = symbol_len / gcd(symbol_len, PW_FILEREADER_ALIGN) * PW_FILEREADER_ALIGN;
 
 	target = pw_max_u64(target, pw_max_u64(SLOT_FLOOR, symbol_len));
 	return pw_align_down(target, both <= target ? both : symbol_len);
@@ -76,32 +75,33 @@ uint64_t pw_stream_plan_bytes(const struct pw_stream_plan *p)
 	return p->n_slots * slot_cost(p->slot_bytes);
 }
 
+static void release(struct pw_window *w)
+{
+	free(w->priv);
+}
+
 int pw_stream_file_open(struct pw_window *w, const char *path, struct pw_err *err)
 {
-	struct pw_readin *in = calloc(1, sizeof(*in));
+	struct pw_filereader *in = calloc(1, sizeof(*in));
 	int ret;
 
 	*w = (struct pw_window){0};
 	if (!in)
 		return pw_err_sys(err, ENOMEM, "stream %s", path);
-	ret = pw_readin_open(in, path, "stream", err);
+	ret = pw_filereader_open(in, path, "stream", err);
 	if (ret < 0) {
 		free(in);
 		return ret;
 	}
 	w->pages = PW_PAGES_STREAM;
 	w->len_bytes = in->len_bytes;
-	w->mtime_ns = pw_file_mtime_ns(&in->st);
-	w->page_bytes = PW_READIN_ALIGN;
+	w->mtime_ns = pw_regfile_mtime_ns(&in->st);
+	w->page_bytes = PW_FILEREADER_ALIGN;
 	w->cpu_copies = !in->direct;
 	w->fd = in->fd; /* closed with the window */
 	w->priv = in;
+	w->release = release;
 	return 0;
-}
-
-void pw_stream_release(struct pw_window *w)
-{
-	free(w->priv);
 }
 
 int pw_stream_probe(const char *path, bool *direct, struct pw_err *err)
@@ -142,14 +142,14 @@ static void free_ring(struct pw_stream *s)
 
 static int make_slot(struct pw_stream *s, struct pw_stream_slot *slot)
 {
-	slot->mem = s->cfg.mem.alloc(s->cfg.mem.ctx, s->slot_memory, PW_READIN_ALIGN);
+	slot->mem = s->cfg.mem.alloc(s->cfg.mem.ctx, s->slot_memory, PW_FILEREADER_ALIGN);
 	slot->win.extents = calloc(1, sizeof(*slot->win.extents));
 	if (!slot->mem || !slot->win.extents)
 		return -ENOMEM;
 	slot->is_free = true;
 	slot->win.pages = PW_PAGES_STREAM;
 	slot->win.len_bytes = slot->win.map_bytes = s->slot_memory;
-	slot->win.page_bytes = s->cfg.mem.page_bytes ? s->cfg.mem.page_bytes : PW_READIN_ALIGN;
+	slot->win.page_bytes = s->cfg.mem.page_bytes ? s->cfg.mem.page_bytes : PW_FILEREADER_ALIGN;
 	slot->win.writable = true;
 	slot->win.n_extents = 1;
 	slot->win.extents[0] = (struct pw_extent){

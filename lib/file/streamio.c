@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/bytes.h"
-#include "file/readin.h"
+#include "file/filereader.h"
 #include "file/stream_private.h"
 #include "host/uring.h"
 
@@ -18,14 +18,14 @@ static struct pw_stream_slot *slot_of(const struct pw_stream *s, uint64_t n)
 	return &s->slots[s->order[n % s->n_slots]];
 }
 
-static struct pw_readin *file_of(const struct pw_stream_slot *slot)
+static struct pw_filereader *file_of(const struct pw_stream_slot *slot)
 {
 	return slot->piece.file->priv;
 }
 
 static int fail(struct pw_stream *s, const struct pw_stream_slot *slot, int code)
 {
-	const struct pw_readin *in = file_of(slot);
+	const struct pw_filereader *in = file_of(slot);
 	uint64_t at = slot->from + slot->done_bytes;
 
 	if (s->failed.code)
@@ -41,7 +41,7 @@ static int fail(struct pw_stream *s, const struct pw_stream_slot *slot, int code
 
 static bool submit(struct pw_stream *s, struct pw_stream_slot *slot)
 {
-	struct pw_readin *in = file_of(slot);
+	struct pw_filereader *in = file_of(slot);
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&s->ring);
 	uint64_t left = slot->len_bytes - slot->done_bytes;
 	uint8_t *to = slot->mem + slot->done_bytes;
@@ -49,7 +49,7 @@ static bool submit(struct pw_stream *s, struct pw_stream_slot *slot)
 
 	if (!sqe)
 		return false;
-	len = (uint32_t)(in->direct ? pw_align_up(left, PW_READIN_ALIGN) : left);
+	len = (uint32_t)(in->direct ? pw_align_up(left, PW_FILEREADER_ALIGN) : left);
 	if (s->registered)
 		io_uring_prep_read_fixed(sqe, in->fd, to, len, slot->from + slot->done_bytes,
 			(int)(slot - s->slots));
@@ -106,7 +106,7 @@ static bool start_next(struct pw_stream *s)
 	if (!s->cfg.next(s->cfg.ctx, &slot->piece))
 		return false;
 	s->order[s->n_started % s->n_slots] = i;
-	slot->from = pw_align_down(slot->piece.offset, PW_READIN_ALIGN);
+	slot->from = pw_align_down(slot->piece.offset, PW_FILEREADER_ALIGN);
 	slot->len_bytes = slot->piece.offset + slot->piece.len_bytes - slot->from;
 	slot->done_bytes = 0;
 	slot->n_short = 0;
@@ -140,7 +140,7 @@ static void start_reads(struct pw_stream *s)
 static bool fall_back(struct pw_stream_slot *slot, int code)
 {
 	if (!slot->direct || (code != EINVAL && code != EOPNOTSUPP) ||
-		!pw_readin_buffered(file_of(slot)))
+		!pw_filereader_go_buffered(file_of(slot)))
 		return false;
 	slot->piece.file->cpu_copies = 1;
 	return true;
@@ -163,7 +163,7 @@ static int take_short(struct pw_stream *s, struct pw_stream_slot *slot)
 		return fail(s, slot, ESTALE);
 	if (slot->n_short++ == MAX_SHORT)
 		return fail(s, slot, EIO);
-	slot->done_bytes = pw_align_down(slot->done_bytes, PW_READIN_ALIGN);
+	slot->done_bytes = pw_align_down(slot->done_bytes, PW_FILEREADER_ALIGN);
 	again(s, slot);
 	return 0;
 }
@@ -185,7 +185,7 @@ static int take(struct pw_stream *s, struct pw_stream_slot *slot, int res)
 		slot->state = PW_SLOT_READY;
 		return 0;
 	}
-	if (res == 0 || slot->done_bytes % PW_READIN_ALIGN)
+	if (res == 0 || slot->done_bytes % PW_FILEREADER_ALIGN)
 		return take_short(s, slot);
 	again(s, slot);
 	return 0;

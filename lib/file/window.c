@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "file/file.h"
-#include "file/provider.h"
+#include "file/regfile.h"
+#include "file/window_private.h"
 
 static const char *const names[] = {
 	[PW_PAGES_AUTO] = "auto",
@@ -39,11 +39,11 @@ bool pw_pages_parse(const char *s, enum pw_pages *p)
 	return false;
 }
 
-int pw_window_map_run(struct pw_window *w, const char *path, struct pw_err *err)
+int pw_window_add_map(struct pw_window *w, const char *path, struct pw_err *err)
 {
 	w->extents = calloc(1, sizeof(*w->extents));
 	if (!w->extents)
-		return pw_err_sys(err, ENOMEM, "map %s", path);
+		return pw_err_sys(err, ENOMEM, "cannot map %s", path);
 	w->extents[0] = (struct pw_extent){
 		.va = w->map,
 		.iova = PW_IOVA_NONE,
@@ -58,22 +58,21 @@ int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *
 {
 	struct stat st;
 
-	/* A staged file is a copy, compared when it was complete: what became of the original
-	 * afterwards does not reach it. */
+	/* A copy: later changes of the file do not reach it. */
 	if (w->pages == PW_PAGES_STAGE)
 		return 0;
-	/* The name may be gone: the descriptor keeps the file. */
+	/* By descriptor: the file may have lost its name. */
 	if (fstat(w->fd, &st) < 0)
-		return pw_err_sys(err, errno, "check %s", path);
+		return pw_err_sys(err, errno, "cannot stat %s", path);
 	if ((uint64_t)st.st_size != w->len_bytes)
 		return pw_err_set(err, ESTALE,
-			"check %s: its size changed from %llu to %llu bytes meanwhile; keep it "
-			"still, or send a copy (--pages stage)",
+			"cannot send %s: its size changed from %llu to %llu bytes; do not change "
+			"it while it is sent, or send a copy (--pages stage)",
 			path, (unsigned long long)w->len_bytes, (unsigned long long)st.st_size);
-	if (pw_file_mtime_ns(&st) != w->mtime_ns)
+	if (pw_regfile_mtime_ns(&st) != w->mtime_ns)
 		return pw_err_set(err, ESTALE,
-			"check %s: it was written to meanwhile; keep it still, or send a copy "
-			"(--pages stage)",
+			"cannot send %s: it was changed while it was sent; do not change it, or "
+			"send a copy (--pages stage)",
 			path);
 	return 0;
 }
@@ -81,10 +80,8 @@ int pw_window_check(const struct pw_window *w, const char *path, struct pw_err *
 void pw_window_close(struct pw_window *w)
 {
 	assert(w->n_out == 0);
-	if (w->pages == PW_PAGES_STAGE)
-		pw_stage_release(w);
-	else if (w->pages == PW_PAGES_STREAM)
-		pw_stream_release(w);
+	if (w->release)
+		w->release(w);
 	if (w->map)
 		munmap(w->map, w->map_bytes);
 	if (w->fd > STDERR_FILENO)

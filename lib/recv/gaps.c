@@ -38,15 +38,6 @@ static int no_memory(const struct reading *rd)
 	return pw_err_set(rd->err, ENOMEM, "cannot read the gap manifest: out of memory");
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* In place. */
 static bool percent_decode(char *text)
 {
@@ -61,8 +52,8 @@ static bool percent_decode(char *text)
 			return false;
 		if (*in != '%')
 			continue;
-		high = hex_value(in[1]);
-		low = high < 0 ? -1 : hex_value(in[2]);
+		high = pw_hex_value(in[1]);
+		low = high < 0 ? -1 : pw_hex_value(in[2]);
 		if (low < 0 || (high == 0 && low == 0))
 			return false;
 		*out = (char)(high << 4 | low);

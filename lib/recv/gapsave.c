@@ -48,18 +48,15 @@ static void write_plain(FILE *f, char c)
 static void write_utf8(FILE *f, const char *s)
 {
 	for (; *s; s++) {
-		const unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
+		const size_t n = pw_control_len(s);
 
-		if (c < 0x20 || c == 0x7f) {
-			fputs("\\u00", f);
-			write_hex(f, c);
-		} else if (c == 0xc2 && next < 0xa0) {
-			fputs("\\u00", f);
-			write_hex(f, next);
-			s++;
-		} else {
+		if (n == 0) {
 			write_plain(f, *s);
+			continue;
 		}
+		s += n - 1; /* the last byte of a C1 character is its code */
+		fputs("\\u00", f);
+		write_hex(f, (unsigned char)*s);
 	}
 }
 

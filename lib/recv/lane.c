@@ -20,7 +20,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "file/digest.h"
-#include "file/ntcopy.h"
+#include "file/uncached_copy.h"
 #include "recv/lane_private.h"
 
 #define RUN_MAX 64 /* packets in one run: bits in one word */
@@ -62,7 +62,7 @@ static void account(struct pw_recv *r, struct pw_recv_lane *l)
 	pw_lane_bump(&l->c.payload_bytes, placed);
 	pw_lane_bump(&l->c.again_bytes, again);
 	if (p->blocks.transfer_len >= PW_PART_LARGE_BYTES)
-		pw_ntcopy_fence();
+		pw_uncached_fence();
 	if (atomic_fetch_sub(&p->missing_bytes, placed) != placed || r->memory)
 		return;
 	pthread_mutex_lock(&r->lock);
@@ -166,7 +166,7 @@ static void copy_begins(struct pw_recv_lane *l, struct pw_part *p, uint64_t inde
 static void copy_ends(struct pw_recv_lane *l, const struct pw_part *p)
 {
 	if (p->blocks.transfer_len >= PW_PART_LARGE_BYTES)
-		pw_ntcopy_fence();
+		pw_uncached_fence();
 	atomic_store_explicit(&l->copying, NULL, memory_order_release);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "recv/recv_private.h"
 #include "wire/alc.h"
 
@@ -22,19 +23,17 @@
 /* A copy of the name with control characters written as \xNN; malloc. */
 static char *printable(const char *name)
 {
-	const unsigned char *s = (const unsigned char *)name;
 	char *out = malloc(4 * strlen(name) + 1), *p = out;
+	size_t left = 0; /* bytes of a control character */
 
-	for (; out && *s; s++) {
-		bool c1 = *s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f;
-
-		if (*s >= 0x20 && *s != 0x7f && !c1) {
-			*p++ = (char)*s;
+	for (; out && *name; name++) {
+		left = left ? left : pw_control_len(name);
+		if (!left) {
+			*p++ = *name;
 			continue;
 		}
-		p += sprintf(p, "\\x%02x", *s);
-		if (c1)
-			p += sprintf(p, "\\x%02x", *++s);
+		p += sprintf(p, "\\x%02x", (unsigned char)*name);
+		left--;
 	}
 	if (out)
 		*p = '\0';
@@ -74,7 +73,7 @@ static const char *name_fault(const struct pw_recv *r, const struct pw_fdt_file 
 	if (f->fault)
 		return f->fault;
 	if (!r->cfg.discard)
-		why = pw_outdir_name_fault(f->location);
+		why = pw_outname_fault(f->location);
 	if (!why && !r->cfg.discard)
 		why = pw_outdir_reserved(r->out, f->location);
 	if (!why && f->encoding != PW_ENCODING_IDENTITY)
@@ -406,7 +405,7 @@ static void learn(
 		o = pw_objtab_find(&r->objs, s, f->toi);
 		known = o && name && pw_object_is(o, f, name);
 		pthread_mutex_unlock(&r->lock);
-		if (name && !f->fault && !pw_outdir_name_fault(f->location) && !known)
+		if (name && !f->fault && !pw_outname_fault(f->location) && !known)
 			t = inspect_target(r, name, gap);
 		pthread_mutex_lock(&r->lock);
 		n_left += !name || !learn_file(r, s, f, name, &t, gap, instance);

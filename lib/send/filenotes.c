@@ -11,23 +11,11 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "file/outdir.h"
 #include "recv/gaps.h"
 
 #define TEXT_MAX 480 /* bytes that one line of the log takes */
-
-/* Replaces control characters, which terminals obey and names may have: C0, DEL, and C1 in UTF-8. */
-static void make_printable(char *text)
-{
-	unsigned char *p = (unsigned char *)text;
-
-	for (; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-			p[0] = p[1] = '?';
-	}
-}
 
 void pw_filenotes_add(struct pw_filenotes *notes, const char *fmt, ...)
 {
@@ -39,7 +27,7 @@ void pw_filenotes_add(struct pw_filenotes *notes, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	make_printable(text);
+	pw_control_mask(text);
 	notes->text[notes->n - 1] = strdup(text); /* without memory it is only counted */
 }
 
@@ -64,7 +52,7 @@ void pw_filenotes_finish(struct pw_filenotes *notes)
 const char *pw_filenotes_name_fault(const char *name)
 {
 	const size_t first = strcspn(name, "/");
-	const char *fault = pw_outdir_name_fault(name);
+	const char *fault = pw_outname_fault(name);
 
 	/* A directory of that name would be in the place of the receiver's manifest. */
 	if (!fault && first == strlen(PW_GAPS_FILE) && !strncmp(name, PW_GAPS_FILE, first))

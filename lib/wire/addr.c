@@ -182,20 +182,12 @@ void pw_addr_multicast_mac(const struct pw_addr *addr, uint8_t mac[6])
 	memcpy(mac + 2, addr->bytes + 12, 4);
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int pw_mac_parse(const char *what, const char *s, uint8_t mac[6], struct pw_err *err)
 {
 	size_t i;
 
 	for (i = 0; strlen(s) == 17 && i < 6; i++) {
-		int high = hex(s[3 * i]), low = hex(s[3 * i + 1]);
+		int high = pw_hex_value(s[3 * i]), low = pw_hex_value(s[3 * i + 1]);
 
 		if (high < 0 || low < 0 || (i < 5 && s[3 * i + 2] != ':'))
 			break;

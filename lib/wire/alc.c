@@ -56,7 +56,7 @@ size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide)
 	pw_be16_store(p, (uint16_t)flags);
 	p[2] = (uint8_t)((len - PW_FEC_ID_LEN) / 4);
 	p[3] = hdr->codepoint;
-	pw_be32_store(p + 4, 0); /* no congestion control: the rate is the sender's business */
+	pw_be32_store(p + 4, 0); /* no congestion control: the sender sets the rate */
 	p += 8;
 	if (wide) {
 		pw_be32_store(p, (uint32_t)hdr->tsi);

@@ -23,7 +23,7 @@
 
 #include "wire/encoding.h"
 
-#define PW_ALC_PORT         4001 /* pagewire's default; FLUTE has no registered one */
+#define PW_ALC_PORT         4001 /* default; FLUTE has no registered port */
 #define PW_LCT_VERSION      1
 #define PW_FDT_TOI          0
 #define PW_HET_FTI          64  /* RFC 5775 section 4.2 */
@@ -49,8 +49,7 @@ struct pw_alc_hdr {
 	bool has_cenc; /* EXT_CENC: the FDT instance is packed */
 	uint8_t cenc;  /* see pw_alc_cenc_encoding() */
 
-	/* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2; on any TOI. An FDT need not say
-	 * what it says. */
+	/* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2; on any TOI. An FDT may omit these values then. */
 	bool has_fti;
 	uint64_t transfer_len;
 	uint16_t symbol_len;
@@ -69,42 +68,42 @@ size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide);
  * last 4 bytes are SBN and ESI, always. tsi and toi are at most 32 bits. */
 size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide);
 
-/* Why a packet was not taken. Each has a counter in the receiver. */
+/* Why a packet was refused. The receiver counts each. */
 enum pw_alc_verdict {
 	PW_ALC_OK,
 	PW_ALC_SHORT,     /* less than LCT's first word, or no room for SBN and ESI */
 	PW_ALC_VERSION,   /* LCT version is not 1 */
 	PW_ALC_HDR_LEN,   /* HDR_LEN is shorter than the fixed part or longer than the packet */
 	PW_ALC_EXTENSION, /* an extension's length is 0 or runs past HDR_LEN */
-	PW_ALC_WIDE,      /* TSI or TOI wider than we can name */
-	PW_ALC_CODEPOINT, /* a FEC scheme that we do not speak */
+	PW_ALC_WIDE,      /* TSI above 48 bits or TOI above 64 bits */
+	PW_ALC_CODEPOINT, /* an unsupported FEC scheme */
 	PW_ALC_N_VERDICTS
 };
 
 const char *pw_alc_verdict_name(enum pw_alc_verdict v); /* "short", "version", ... */
 
-/* What an EXT_CENC says: 0 null, 1 ZLIB, 2 DEFLATE, 3 GZIP (RFC 6726 section 3.4.3). */
+/* The encoding in an EXT_CENC: 0 null, 1 ZLIB, 2 DEFLATE, 3 GZIP (RFC 6726 section 3.4.3). */
 enum pw_encoding pw_alc_cenc_encoding(uint8_t cenc);
 
 /* Parses a UDP payload. On PW_ALC_OK, *payload points into pkt, payload_len may be 0 (then SBN and
- * ESI are 0 if the FEC payload ID is absent too). Unknown extensions are skipped, as RFC 5651
- * section 5.2 wants. */
+ * ESI are 0 if the FEC payload ID is absent too). Unknown extensions are skipped (RFC 5651
+ * section 5.2). */
 enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_hdr *hdr,
 	const uint8_t **payload, size_t *payload_len);
 
-/* A data packet's header up to its FEC payload ID, which the parser took: a packet that starts with
- * the same bytes means the same. Zeroed: none. */
+/* The header of a data packet that the parser accepted, up to its FEC payload ID. A packet that starts with the same
+ * bytes has the same meaning. Zeroed: none. */
 struct pw_alc_memo {
 	uint32_t len;     /* 12 or 16 */
-	uint64_t want[2]; /* as they lie in memory */
+	uint64_t want[2]; /* in memory order */
 	uint64_t mask;    /* of the second word: less than that of a 12-byte header */
 };
 
-/* pkt: one that pw_alc_parse() took, and that has a payload. A longer header is not kept. */
+/* pkt: a packet with a payload that pw_alc_parse() accepted. A header of more than 16 bytes is not kept. */
 void pw_alc_remember(struct pw_alc_memo *m, const uint8_t *pkt);
 
-/* true: pw_alc_parse() would take the packet and find the same session, object and flags; SBN and
- * ESI are at pkt + m->len, a payload of one byte at least behind them. */
+/* True: pw_alc_parse() would accept the packet with the same session, object and flags. SBN and ESI are at
+ * pkt + m->len; a payload of at least one byte follows. */
 static inline bool pw_alc_is_same(const struct pw_alc_memo *m, const uint8_t *pkt, size_t len)
 {
 	uint64_t word[2];

@@ -17,13 +17,13 @@ int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_l
 	memset(b, 0, sizeof(*b));
 	if (symbol_len == 0 || symbol_len > UINT16_MAX)
 		return pw_err_set(err, EINVAL,
-			"cut into symbols of %u bytes: 1 to 65535 are possible", symbol_len);
+			"cannot cut into symbols of %u bytes: 1 to 65535 are possible", symbol_len);
 	if (max_sbl == 0)
 		return pw_err_set(
-			err, EINVAL, "cut into blocks of 0 symbols: at least 1 is needed");
+			err, EINVAL, "cannot cut into blocks of 0 symbols: at least 1 is needed");
 	if (transfer_len > PW_MAX_TRANSFER_LEN)
-		return pw_err_set(
-			err, EFBIG, "cut %" PRIu64 " bytes: the wire names 48 bits", transfer_len);
+		return pw_err_set(err, EFBIG,
+			"cannot cut %" PRIu64 " bytes: the wire names 48 bits", transfer_len);
 	b->transfer_len = transfer_len;
 	b->symbol_len = symbol_len;
 	b->max_sbl = max_sbl;
@@ -33,7 +33,8 @@ int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_l
 	n_blocks = pw_div_ceil(b->n_symbols, max_sbl);
 	if (n_blocks > PW_MAX_BLOCKS || pw_div_ceil(b->n_symbols, n_blocks) > PW_MAX_BLOCK_SYMBOLS)
 		return pw_err_set(err, EFBIG,
-			"cut %" PRIu64 " bytes into symbols of %u: more than 65536 blocks of "
+			"cannot cut %" PRIu64
+			" bytes into symbols of %u: more than 65536 blocks of "
 			"65536; raise --symbol",
 			transfer_len, symbol_len);
 	b->n_blocks = (uint32_t)n_blocks;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Digests as text: "xxh3-128:HEX". */
+/* Digests as text, "xxh3-128:HEX": in file tables, JSON and gap manifests. */
 #include <stdio.h>
 #include <string.h>
 
@@ -41,15 +41,6 @@ char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d)
 	return buf;
 }
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool pw_digest_parse(const char *s, struct pw_digest *d)
 {
 	const char *hex = strchr(s, ':');
@@ -66,7 +57,7 @@ bool pw_digest_parse(const char *s, struct pw_digest *d)
 	if (strlen(++hex) != 2 * kinds[kind].len)
 		return false;
 	for (i = 0; i < kinds[kind].len; i++) {
-		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+		int high = pw_hex_value(hex[2 * i]), low = pw_hex_value(hex[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;

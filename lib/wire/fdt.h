@@ -2,11 +2,11 @@
 /*
  * The File Delivery Table (RFC 6726 section 3.4.2): which TOI is which file. XML, built and parsed
  * with libxml2; no entities, no DTD, no network. An FDT-Instance carries some of the session's
- * files; instances add up. Attributes of our own live in the namespace PW_FDT_NS:
- *   Digest  of a File: "xxh3-128:HEX", "sha-256:HEX", or "later" when a file is read only as it is
- *           sent and a later instance will name it
+ * files; instances add up. Attributes of pagewire have the namespace PW_FDT_NS:
+ *   Digest  of a File: "xxh3-128:HEX", "sha-256:HEX", or "later": the file is read while it is sent, and
+ *           a later instance has its digest
  *   Mode    of a File: permission bits in octal, "0644"
- *   MTime   of a File: nanoseconds since 1970, decimal, perhaps negative
+ *   MTime   of a File: nanoseconds since 1970, decimal; may be negative
  *   Files   of the FDT-Instance: number of files in the whole session
  * Not thread-bound; one struct one thread.
  */
@@ -24,8 +24,8 @@
 #define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
 #define PW_FDT_MAX_FILES   65536u      /* files in one instance */
 #define PW_NAME_MAX        1024u       /* bytes of a Content-Location, NUL excluded */
-#define PW_FDT_MAX_RATIO   1000u       /* a packed instance unpacks to so many times its size ... */
-#define PW_FDT_MIN_BOUND   (64u << 10) /* ... or to this, at most */
+#define PW_FDT_MAX_RATIO   1000u /* a packed instance may unpack to so many times its size ... */
+#define PW_FDT_MIN_BOUND   (64u << 10) /* ... or to this if it is more */
 #define PW_DIGEST_LATER    "later"     /* pw:Digest */
 #define PW_DIGEST_MAX      32
 #define PW_DIGEST_TEXT_MAX 96 /* of pw_digest_format() */
@@ -45,21 +45,22 @@ char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d);
 bool pw_digest_parse(const char *s, struct pw_digest *d);
 
 struct pw_fdt_file {
-	char *location;    /* file name by pw_fdt_location(): any bytes; owned, never NULL */
-	const char *fault; /* why this entry cannot be received (static text), or NULL. Then only
-			    * `location`, perhaps "", and `toi`, perhaps 0, are worth a look */
-	uint64_t toi;      /* 1.. */
+	char *location; /* file name by pw_fdt_location(): any bytes; owned, never NULL */
+	const char *
+		fault; /* why this entry cannot be received (static text), or NULL. With a fault, only
+			    * `location` (may be "") and `toi` (may be 0) are valid */
+	uint64_t toi; /* 1.. */
 	enum pw_encoding encoding;
-	bool has_len;          /* transfer_len is known; else EXT_FTI of the data packets says it */
+	bool has_len;          /* transfer_len is known; else EXT_FTI of the data packets has it */
 	bool has_content_len;  /* content_len is known */
-	bool has_oti;          /* symbol_len and max_sbl are known; else EXT_FTI says them */
+	bool has_oti;          /* symbol_len and max_sbl are known; else EXT_FTI has them */
 	uint64_t content_len;  /* of the file */
-	uint64_t transfer_len; /* of what is sent; the same, unless there is an encoding */
+	uint64_t transfer_len; /* of the object that is sent; differs only with an encoding */
 	uint32_t symbol_len;   /* FEC-OTI-Encoding-Symbol-Length */
 	uint32_t max_sbl;      /* FEC-OTI-Maximum-Source-Block-Length */
 	uint32_t fec_id;       /* FEC-OTI-FEC-Encoding-ID; 0, Compact No-Code, when it is absent */
-	struct pw_digest digest; /* ours, else Content-MD5, else none */
-	bool digest_later;       /* a later instance of the session will bring ours */
+	struct pw_digest digest; /* pw:Digest, else Content-MD5, else none */
+	bool digest_later;       /* a later instance of the session has pw:Digest */
 	struct pw_digest md5;    /* Content-MD5, also beside `digest`; kind NONE = none */
 	bool has_mode, has_mtime;
 	uint32_t mode;    /* pw:Mode & 0777 */
@@ -67,7 +68,7 @@ struct pw_fdt_file {
 };
 
 struct pw_fdt {
-	uint64_t expires_ntp;     /* NTP seconds; 0 = not said in a way that we can read */
+	uint64_t expires_ntp;     /* NTP seconds; 0 = unknown */
 	bool complete;            /* no later instance brings new files (RFC 6726 3.4.2) */
 	uint64_t n_session_files; /* pw:Files; 0 = unknown */
 	struct pw_fdt_file *files;
@@ -78,35 +79,33 @@ struct pw_fdt {
 /* Seconds since 1970 -> NTP seconds */
 uint64_t pw_fdt_ntp(uint64_t unix_s);
 
-/* Builds the XML into *xml (malloc; the caller frees), *len bytes without NUL. Locations are any
- * bytes but NUL: what a URI does not take is percent-encoded, so that pw_fdt_location() gives the
- * same bytes back. Lengths and FEC-OTI are always written, Mode and MTime if has_*; has_len,
- * has_oti, has_content_len and fault are not looked at. -ENAMETOOLONG: an empty location, or one
+/* Builds the XML into *xml (malloc; the caller frees), *len bytes without NUL. Locations are any bytes except NUL: they are percent-encoded
+ * where a URI demands it, and pw_fdt_location() returns the same bytes. Lengths and FEC-OTI are always
+ * written, Mode and MTime if has_*; has_len, has_oti, has_content_len and fault are ignored. -ENAMETOOLONG: an empty location, or one
  * beyond PW_NAME_MAX. */
 int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_err *err);
 
 /* Parses a received instance. -EBADMSG: not an FDT, or a DOCTYPE; -EFBIG: beyond the limits above or
- * those of wire/fdt_scan.h. A File that cannot be received gets a `fault` and fails nothing else.
+ * those of wire/fdt_scan.h. A File that cannot be received gets a `fault`; the others are not affected.
  * Content-Encoding and FEC-OTI on the FDT-Instance are inherited by each File that does not have
- * them. On success the caller owns *fdt and calls pw_fdt_finish(). Locations are NOT made safe here:
- * the receiver does that. */
+ * them. On success the caller owns *fdt and calls pw_fdt_finish(). Locations are NOT safe as paths: the receiver checks
+ * them (file/outname.h). */
 int pw_fdt_parse(const void *xml, size_t len, struct pw_fdt *fdt, struct pw_err *err);
 
 /*
  * The name of the file that a Content-Location stands for, into *path (malloc; the caller frees).
- *   - SCHEME://AUTHORITY is taken away, with it "/" at the start of the path and a "#fragment":
+ *   - SCHEME://AUTHORITY is removed, with "/" at the start of the path and a "#fragment":
  *     "http://example.com/v/s1.m4s" -> "v/s1.m4s", "file:///c.bin" -> "c.bin". A query is kept, as
- *     a part of the name. Only the text as it is received counts: "http%3A//h/x" has no scheme.
- *   - Segments "." are taken away: "./b.bin" -> "b.bin". ".." stays; receivers refuse it.
- *   - Any other reference stays as it is: "/a/b", "//h/x" and "urn:a:b" too.
- *   - Then percent-encoding is undone; a '%' that starts no pair of hex digits is itself.
+ *     a part of the name. This applies to the text before it is decoded: "http%3A//h/x" has no scheme.
+ *   - Segments "." are removed: "./b.bin" -> "b.bin". ".." is kept; receivers refuse it.
+ *   - Any other reference is kept: "/a/b", "//h/x", "urn:a:b".
+ *   - Then percent-encoding is decoded; a '%' without two hexadecimal digits is kept.
  * -ENOENT: no name is left; -EBADMSG: it has an encoded NUL; -EFBIG: more than PW_NAME_MAX bytes.
  */
 int pw_fdt_location(const char *uri, char **path);
 
 /* Unpacks an instance of len bytes into *out (malloc; the caller frees), *out_len bytes. DEFLATE
- * takes data with zlib's wrapping or without; GZIP any number of members. -EBADMSG: damaged, cut,
- * or with something behind its end; -EFBIG: more than PW_FDT_MAX_BYTES, or than PW_FDT_MAX_RATIO
+ * takes data with zlib's wrapping or without; GZIP any number of members. -EBADMSG: damaged, truncated, or followed by other data; -EFBIG: more than PW_FDT_MAX_BYTES, or than PW_FDT_MAX_RATIO
  * and PW_FDT_MIN_BOUND allow; -ENOTSUP: PW_ENCODING_OTHER. */
 int pw_fdt_decode(enum pw_encoding e, const void *data, size_t len, void **out, size_t *out_len,
 	struct pw_err *err);

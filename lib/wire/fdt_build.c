@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes a file table as XML. */
 #include <errno.h>
 #include <inttypes.h>
 #include <libxml/xmlwriter.h>
@@ -8,7 +9,7 @@
 #include "wire/fdt.h"
 #include "wire/fdt_text.h"
 
-/* What receivers know. RFC 6726 registers urn:ietf:params:xml:ns:fdt, which some of them refuse. */
+/* The namespace that all receivers accept. RFC 6726 registers urn:ietf:params:xml:ns:fdt, which some refuse. */
 #define FDT_XMLNS       "urn:IETF:metadata:2005:FLUTE:FDT"
 #define NTP_UNIX_OFFSET 2208988800ull /* 1900 to 1970, in seconds */
 
@@ -17,8 +18,8 @@ uint64_t pw_fdt_ntp(uint64_t unix_s)
 	return unix_s + NTP_UNIX_OFFSET;
 }
 
-/* A Content-Location is a URI reference: what may not stand in a path is percent-encoded. So is ':',
- * since a first segment with a colon would be a scheme, and a segment ".", which readers drop. */
+/* A Content-Location is a URI reference: characters that a path cannot contain are percent-encoded. So are ':',
+ * because a first segment with a colon would be a scheme, and a segment ".", which readers remove. */
 static void encode_location(const char *name, char *out)
 {
 	const char *start = name;
@@ -43,26 +44,7 @@ static void encode_location(const char *name, char *out)
 	*out = '\0';
 }
 
-static void base64(const uint8_t *in, size_t len, char *out)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t i;
-
-	for (i = 0; i < len; i += 3) {
-		uint32_t v = (uint32_t)in[i] << 16;
-
-		v |= i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0;
-		v |= i + 2 < len ? in[i + 2] : 0;
-		*out++ = digits[v >> 18];
-		*out++ = digits[v >> 12 & 63];
-		*out++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-		*out++ = i + 2 < len ? digits[v & 63] : '=';
-	}
-	*out = '\0';
-}
-
-/* libxml2's writer returns bytes written, negative for failure; failures add up in *bad. */
+/* libxml2's writer returns a negative number on failure; *bad collects the failures. */
 static void attribute(xmlTextWriterPtr w, int *bad, const char *name, const char *value)
 {
 	*bad |= xmlTextWriterWriteAttribute(w, BAD_CAST name, BAD_CAST value) < 0;
@@ -76,7 +58,7 @@ static void number(xmlTextWriterPtr w, int *bad, const char *name, uint64_t valu
 	attribute(w, bad, name, text);
 }
 
-static void write_attributes_of_ours(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
+static void write_pw_attributes(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
 {
 	char text[PW_DIGEST_TEXT_MAX];
 
@@ -97,7 +79,7 @@ static void write_attributes_of_ours(xmlTextWriterPtr w, int *bad, const struct 
 static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f, char *scratch)
 {
 	const char *encoding = pw_fdt_encoding_name(f->encoding);
-	char text[96];
+	char md5[PW_FDT_MD5_TEXT];
 
 	*bad |= xmlTextWriterStartElement(w, BAD_CAST "File") < 0;
 	encode_location(f->location, scratch);
@@ -110,11 +92,9 @@ static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f
 	number(w, bad, "FEC-OTI-FEC-Encoding-ID", f->fec_id);
 	number(w, bad, "FEC-OTI-Maximum-Source-Block-Length", f->max_sbl);
 	number(w, bad, "FEC-OTI-Encoding-Symbol-Length", f->symbol_len);
-	if (f->md5.kind == PW_DIGEST_MD5) {
-		base64(f->md5.bytes, 16, text);
-		attribute(w, bad, "Content-MD5", text);
-	}
-	write_attributes_of_ours(w, bad, f);
+	if (f->md5.kind == PW_DIGEST_MD5)
+		attribute(w, bad, "Content-MD5", pw_fdt_format_md5(md5, &f->md5));
+	write_pw_attributes(w, bad, f);
 	*bad |= xmlTextWriterEndElement(w) < 0;
 }
 
@@ -146,8 +126,8 @@ static int check_names(const struct pw_fdt *fdt, struct pw_err *err)
 		len = strlen(fdt->files[i].location);
 		if (len == 0 || len > PW_NAME_MAX)
 			return pw_err_set(err, ENAMETOOLONG,
-				"build the file table: name '%.60s' has %zu bytes, 1 to %u are "
-				"possible; send it under another name",
+				"cannot build the file table: the name '%.60s' has %zu bytes, 1 to "
+				"%u are possible; send the file under another name",
 				fdt->files[i].location, len, PW_NAME_MAX);
 	}
 	return 0;
@@ -177,5 +157,5 @@ int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_er
 		*len = strlen(*xml);
 	xmlBufferFree(buf);
 	free(scratch);
-	return *xml ? 0 : pw_err_set(err, ENOMEM, "build the file table: out of memory");
+	return *xml ? 0 : pw_err_set(err, ENOMEM, "cannot build the file table: out of memory");
 }

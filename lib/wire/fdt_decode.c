@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An FDT instance that was packed (EXT_CENC). A few bytes can unpack to gigabytes, so that the
- * output has a bound before the first byte of it is made. */
+/* Unpacks an FDT instance that was sent compressed (EXT_CENC). A few bytes can unpack to gigabytes, so the output
+ * is bounded. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "wire/fdt.h"
 
-/* zlib's windowBits: which wrapping it expects */
+/* zlib's windowBits, which select the format */
 #define BITS_RAW  (-15)
 #define BITS_ZLIB 15
 #define BITS_GZIP (15 + 16)
@@ -23,8 +23,8 @@ struct sink {
 	size_t len, room, limit;
 };
 
-/* Room for one byte at least. There is one more than the limit, which tells too much from just
- * enough. */
+/* Makes room for at least one byte. The buffer may grow to one byte more than the limit: that byte shows that the
+ * output is too large. */
 static int make_room(struct sink *s)
 {
 	size_t room = s->room ? 2 * s->room : FIRST_ROOM;
@@ -41,7 +41,7 @@ static int make_room(struct sink *s)
 	return 0;
 }
 
-/* 1: it goes on; 0: the data is whole; -errno. */
+/* 1: there is more; 0: the data is complete; -errno. */
 static int step(z_stream *z, int bits, struct sink *s)
 {
 	int r = make_room(s);
@@ -58,7 +58,7 @@ static int step(z_stream *z, int bits, struct sink *s)
 		return 1;
 	if (r == Z_STREAM_END && z->avail_in == 0)
 		return 0;
-	/* RFC 1952 section 2.2: gzip members may follow each other. Anything else is garbage. */
+	/* RFC 1952 section 2.2: another gzip member may follow. */
 	if (r == Z_STREAM_END && bits == BITS_GZIP && inflateReset(z) == Z_OK)
 		return 1;
 	return r == Z_MEM_ERROR ? -ENOMEM : -EBADMSG; /* cut data: Z_BUF_ERROR */
@@ -101,7 +101,7 @@ static int unpack_as(enum pw_encoding e, const void *data, size_t len, struct si
 	case PW_ENCODING_GZIP:
 		return unpack(BITS_GZIP, data, len, s);
 	case PW_ENCODING_DEFLATE:
-		/* With the wrapping first: it has a checksum, so this cannot succeed by chance. */
+		/* The zlib format first: its checksum rules out that this succeeds by chance. */
 		r = unpack(BITS_ZLIB, data, len, s);
 		return r == -EBADMSG ? unpack(BITS_RAW, data, len, s) : r;
 	case PW_ENCODING_OTHER:
@@ -137,7 +137,7 @@ int pw_fdt_decode(enum pw_encoding e, const void *data, size_t len, void **out, 
 		r = unpack_as(e, data, len, &s);
 	if (r) {
 		free(s.p);
-		return pw_err_set(err, -r, "unpack FDT: %s", reason(r));
+		return pw_err_set(err, -r, "cannot unpack the file table: %s", reason(r));
 	}
 	*out = s.p;
 	*out_len = s.len;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a Content-Location to the name of a file. The rule stands in wire/fdt.h. */
+/* Turns a Content-Location into a file name. wire/fdt.h documents the rules. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "wire/fdt.h"
 
 static bool is_alpha(char c)
@@ -34,7 +35,7 @@ static void drop_leading_slashes(char *s)
 	memmove(s, s + n, strlen(s + n) + 1);
 }
 
-/* Takes away the segments that are "." and their slash. A query is not a path: it stays. */
+/* Removes segments "." with their slash from the path; a query is kept. */
 static void drop_dots(char *s)
 {
 	const char *in = s, *end = s + strcspn(s, "?");
@@ -54,24 +55,14 @@ static void drop_dots(char *s)
 	memmove(out, in, strlen(in) + 1);
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Undoes percent-encoding, in place; false for an encoded NUL. A '%' that starts no pair stands for
- * itself. */
+/* Decodes percent-encoding in place. False: an encoded NUL. A '%' without two hexadecimal digits is kept. */
 static bool decode(char *s)
 {
 	char *out = s;
 
 	for (; *s; s++) {
-		int high = *s == '%' ? hex(s[1]) : -1;
-		int low = high >= 0 ? hex(s[2]) : -1;
+		int high = *s == '%' ? pw_hex_value(s[1]) : -1;
+		int low = high >= 0 ? pw_hex_value(s[2]) : -1;
 
 		if (low < 0) {
 			*out++ = *s;
@@ -100,7 +91,7 @@ int pw_fdt_location(const char *uri, char **path)
 		drop_leading_slashes(s);
 	}
 	drop_dots(s);
-	if (start) /* there may be new ones, as in "http://h/.//x" */
+	if (start) /* drop_dots() can expose more, as in "http://h/.//x" */
 		drop_leading_slashes(s);
 	if (!decode(s))
 		r = -EBADMSG;

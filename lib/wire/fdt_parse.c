@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A received FDT instance is a stranger's XML: no DTD, no entities, no network, bounded. It is read
- * as a stream of elements: a tree of it would take forty times its size. */
+/* Parses a received FDT instance. The XML is hostile: no DTD, no entities, no network, bounded. It is read as a stream
+ * of elements, because a tree would take forty times its size. */
 #include <errno.h>
 #include <libxml/parser.h>
 #include <stdlib.h>
@@ -13,14 +13,14 @@
 
 #define FIRST_FILES 16
 
-/* A number that an attribute says, or fails to say. */
+/* A number in an attribute. */
 struct number {
 	enum { ABSENT, GOOD, BAD } state;
 	uint64_t value;
 };
 
-/* What stands on a File or, for all files, on the FDT-Instance. A bad number there faults only the
- * files that inherit it. */
+/* Attributes of a File or, for all files, of the FDT-Instance. A bad number of the FDT-Instance is a fault only
+ * of the files that inherit it. */
 struct shared {
 	struct number fec_id, max_sbl, symbol_len;
 	enum pw_encoding encoding;
@@ -31,13 +31,13 @@ struct parse {
 	struct pw_fdt *fdt;
 	struct pw_err *err;
 	struct shared shared; /* of the FDT-Instance */
-	const xmlChar *ns;    /* of the FDT-Instance: there are several, one a standard */
+	const xmlChar *ns;    /* of the FDT-Instance; each standard has its own */
 	size_t capacity;
 	unsigned depth;
-	int r; /* the first error; what comes after it is not looked at */
+	int r; /* the first error; the rest of the document is ignored */
 };
 
-/* An element's attributes as SAX2 gives them: name, prefix, namespace, value, value's end. */
+/* An element's attributes as SAX2 passes them: name, prefix, namespace, value, value's end. */
 struct attrs {
 	const xmlChar **v;
 	int n;
@@ -59,8 +59,7 @@ static bool find(const struct attrs *a, const char *ns, const char *name, struct
 	return false;
 }
 
-/* The value without white space around it, copied into text[size]. One that is absent or does not
- * fit reads as empty. */
+/* Copies the value without white space around it into text[size]. "" if it is absent or does not fit. */
 static void copy(const struct attrs *a, const char *ns, const char *name, char *text, size_t size)
 {
 	struct pw_fdt_text value = {"", 0};
@@ -73,7 +72,7 @@ static void copy(const struct attrs *a, const char *ns, const char *name, char *
 	text[value.len] = '\0';
 }
 
-/* Leaves *n when the attribute is absent. */
+/* Does not change *n if the attribute is absent. */
 static void read_number(const struct attrs *a, const char *name, uint64_t max, struct number *n)
 {
 	struct pw_fdt_text value;
@@ -89,20 +88,20 @@ static void read_shared(const struct attrs *a, struct shared *s)
 	read_number(a, "FEC-OTI-FEC-Encoding-ID", UINT8_MAX, &s->fec_id);
 	read_number(a, "FEC-OTI-Maximum-Source-Block-Length", UINT32_MAX, &s->max_sbl);
 	read_number(a, "FEC-OTI-Encoding-Symbol-Length", UINT16_MAX, &s->symbol_len);
-	/* An empty one says nothing. Were it to hide the instance's, a packed file might be taken
-	 * for the file itself. */
+	/* An empty one is ignored. If it replaced the instance's encoding, a packed file could be taken for the
+	 * file itself. */
 	if (find(a, NULL, "Content-Encoding", &value) && pw_fdt_text_trim(value).len)
 		s->encoding = pw_fdt_text_encoding(value);
 }
 
-/* The first fault is the one that is told. */
+/* Only the first fault is reported. */
 static void set_fault(struct pw_fdt_file *f, const char *why)
 {
 	if (!f->fault)
 		f->fault = why;
 }
 
-/* -ENOMEM is the only error: what is wrong with the location is a fault. */
+/* The only error is -ENOMEM: a bad location is a fault of the file. */
 static int read_location(const struct attrs *a, struct pw_fdt_file *f)
 {
 	struct pw_fdt_text value;
@@ -140,7 +139,7 @@ static void read_toi(const struct attrs *a, struct pw_fdt_file *f)
 		set_fault(f, "its TOI is 0, which is that of the file table");
 }
 
-/* Our own digest if it is there and we know it, else Content-MD5, else none. */
+/* pw:Digest if it is present and known, else Content-MD5, else none. */
 static void read_digest(const struct attrs *a, struct pw_fdt_file *f)
 {
 	struct pw_fdt_text value;
@@ -155,7 +154,7 @@ static void read_digest(const struct attrs *a, struct pw_fdt_file *f)
 	f->digest_later = f->md5.kind == PW_DIGEST_NONE && strcmp(text, PW_DIGEST_LATER) == 0;
 }
 
-/* After the encoding: without one, each length stands for the other. */
+/* After the encoding was read: without an encoding, one length implies the other. */
 static void read_lengths(const struct attrs *a, struct pw_fdt_file *f)
 {
 	struct number content = {0}, transfer = {0};
@@ -194,8 +193,8 @@ static void read_oti(const struct shared *s, struct pw_fdt_file *f)
 	f->symbol_len = (uint32_t)s->symbol_len.value;
 }
 
-/* A file is worth having without these, so that one that cannot be read is as good as absent. */
-static void read_attributes_of_ours(const struct attrs *a, struct pw_fdt_file *f)
+/* A file can be received without these, so a value that cannot be read is ignored. */
+static void read_pw_attributes(const struct attrs *a, struct pw_fdt_file *f)
 {
 	struct pw_fdt_text value;
 
@@ -216,26 +215,27 @@ static int read_file(struct parse *p, const struct attrs *a, struct pw_fdt_file 
 		r = f->location ? 0 : -ENOMEM;
 	}
 	if (r)
-		return pw_err_set(p->err, -r, "read FDT: out of memory");
+		return pw_err_set(p->err, -r, "cannot read the file table: out of memory");
 	read_shared(a, &shared);
 	f->encoding = shared.encoding;
 	read_toi(a, f);
 	read_lengths(a, f);
 	read_oti(&shared, f);
 	read_digest(a, f);
-	read_attributes_of_ours(a, f);
+	read_pw_attributes(a, f);
 	p->fdt->n_faults += f->fault != NULL;
 	return 0;
 }
 
-/* A zeroed place for one more file; NULL after filling p->r. */
+/* Adds a zeroed file. NULL: p->r has the error. */
 static struct pw_fdt_file *add_file(struct parse *p)
 {
 	struct pw_fdt *fdt = p->fdt;
 
 	if (fdt->n_files == PW_FDT_MAX_FILES) {
 		p->r = pw_err_set(p->err, EFBIG,
-			"read FDT: files in one instance: %u are the limit", PW_FDT_MAX_FILES);
+			"cannot read the file table: more than %u files in one instance",
+			PW_FDT_MAX_FILES);
 		return NULL;
 	}
 	if (fdt->n_files == p->capacity) {
@@ -243,7 +243,8 @@ static struct pw_fdt_file *add_file(struct parse *p)
 		struct pw_fdt_file *files = realloc(fdt->files, n * sizeof(*files));
 
 		if (!files) {
-			p->r = pw_err_set(p->err, ENOMEM, "read FDT: out of memory");
+			p->r = pw_err_set(
+				p->err, ENOMEM, "cannot read the file table: out of memory");
 			return NULL;
 		}
 		fdt->files = files;
@@ -253,7 +254,7 @@ static struct pw_fdt_file *add_file(struct parse *p)
 	return &fdt->files[fdt->n_files++];
 }
 
-/* Nothing here is worth losing the files for: what cannot be read counts as not said. */
+/* The files can be received without these, so a value that cannot be read is ignored. */
 static void read_root(struct parse *p, const struct attrs *a)
 {
 	struct pw_fdt *fdt = p->fdt;
@@ -284,7 +285,8 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
 		p->ns = ns;
 		read_root(p, &a);
 	} else if (p->depth == 0) {
-		p->r = pw_err_set(p->err, EBADMSG, "read FDT: the root is not an FDT-Instance");
+		p->r = pw_err_set(p->err, EBADMSG,
+			"cannot read the file table: the root is not an FDT-Instance");
 	} else if (p->depth == 1 && !strcmp((const char *)name, "File") && xmlStrEqual(ns, p->ns)) {
 		f = add_file(p);
 		if (f)
@@ -303,13 +305,14 @@ static void on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const 
 	p->depth--;
 }
 
-/* pw_fdt_scan() lets none through; without one there is no entity to expand. */
+/* pw_fdt_scan() refuses a DOCTYPE already. Without one there are no entities to expand. */
 static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *id, const xmlChar *uri)
 {
 	struct parse *p = ctx;
 
 	(void)name, (void)id, (void)uri;
-	p->r = pw_err_set(p->err, EBADMSG, "read FDT: it declares a document type");
+	p->r = pw_err_set(
+		p->err, EBADMSG, "cannot read the file table: it declares a document type");
 	xmlStopParser(p->xml);
 }
 
@@ -324,19 +327,20 @@ static void parse_xml(struct parse *p, const char *xml, size_t len)
 	xmlParserCtxtPtr ctxt = xmlNewParserCtxt();
 
 	if (!ctxt) {
-		p->r = pw_err_set(p->err, ENOMEM, "read FDT: out of memory");
+		p->r = pw_err_set(p->err, ENOMEM, "cannot read the file table: out of memory");
 		return;
 	}
 	*ctxt->sax = handlers;
 	ctxt->userData = p;
 	p->xml = ctxt;
-	/* The encoding that pw_fdt_scan() took it for, whatever the declaration says. NOENT is for
-	 * &amp;, which SAX2 leaves half encoded without it; other entities cannot be declared. */
+	/* UTF-8, as pw_fdt_scan() assumed, and not the encoding of the declaration. NOENT replaces &amp;, which
+	 * SAX2 passes half encoded otherwise; no other entity can be declared. */
 	xmlFreeDoc(xmlCtxtReadMemory(ctxt, xml, (int)len, NULL, "UTF-8",
 		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_IGNORE_ENC |
 			XML_PARSE_NOENT));
 	if (!p->r && !ctxt->wellFormed)
-		p->r = pw_err_set(p->err, EBADMSG, "read FDT: not well-formed XML");
+		p->r = pw_err_set(
+			p->err, EBADMSG, "cannot read the file table: not well-formed XML");
 	xmlFreeParserCtxt(ctxt);
 }
 
@@ -346,8 +350,9 @@ int pw_fdt_parse(const void *xml, size_t len, struct pw_fdt *fdt, struct pw_err 
 
 	memset(fdt, 0, sizeof(*fdt));
 	if (len > PW_FDT_MAX_BYTES)
-		return pw_err_set(
-			err, EFBIG, "read FDT: %zu bytes, %u are the limit", len, PW_FDT_MAX_BYTES);
+		return pw_err_set(err, EFBIG,
+			"cannot read the file table: %zu bytes, at most %u are possible", len,
+			PW_FDT_MAX_BYTES);
 	p.r = pw_fdt_scan(xml, len, err);
 	if (p.r)
 		return p.r;

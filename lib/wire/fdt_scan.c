@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
+#include "wire/fdt_text.h"
 
 #define SLOTS (2 * PW_FDT_MAX_NAMES)
 
@@ -26,22 +28,18 @@ struct scan {
 
 static int malformed(struct scan *s)
 {
-	return pw_err_set(s->err, EBADMSG, "read FDT: not well-formed XML");
+	return pw_err_set(s->err, EBADMSG, "cannot read the file table: not well-formed XML");
 }
 
 static int too_many(struct scan *s, const char *what, unsigned limit)
 {
-	return pw_err_set(s->err, EFBIG, "read FDT: %s, %u are the limit", what, limit);
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return pw_err_set(
+		s->err, EFBIG, "cannot read the file table: more than %u %s", limit, what);
 }
 
 static void skip_space(struct scan *s)
 {
-	while (s->p < s->end && is_space(*s->p))
+	while (s->p < s->end && pw_fdt_is_space(*s->p))
 		s->p++;
 }
 
@@ -52,44 +50,39 @@ static bool starts(const struct scan *s, const char *text)
 	return (size_t)(s->end - s->p) >= len && !memcmp(s->p, text, len);
 }
 
-/* Goes on behind the next `text`; *markup: a '<' was passed over. */
-static int skip_past(struct scan *s, const char *text, size_t *len, bool *markup)
+/* Goes on after the next `text`. Returns the number of bytes before it if they contain a '<', else 0. */
+static ssize_t skip_past(struct scan *s, const char *text)
 {
-	const char *hit = memmem(s->p, (size_t)(s->end - s->p), text, strlen(text));
+	const char *start = s->p, *hit = memmem(s->p, (size_t)(s->end - s->p), text, strlen(text));
 
 	if (!hit)
 		return malformed(s);
-	*len = (size_t)(hit - s->p);
-	*markup = memchr(s->p, '<', *len) != NULL;
 	s->p = hit + strlen(text);
-	return 0;
+	return memchr(start, '<', (size_t)(hit - start)) ? hit - start : 0;
 }
 
-/* For what may hold no '<': values and end tags. */
+/* For values and end tags, which contain no '<'. */
 static int skip_plain(struct scan *s, const char *text)
 {
-	bool markup;
-	size_t len;
-	int r = skip_past(s, text, &len, &markup);
+	ssize_t markup = skip_past(s, text);
 
-	return r || !markup ? r : malformed(s);
+	return markup > 0 ? malformed(s) : (int)markup;
 }
 
+/* For comments and the like. */
 static int skip_hidden(struct scan *s, const char *text)
 {
-	bool markup;
-	size_t len;
-	int r = skip_past(s, text, &len, &markup);
+	ssize_t markup = skip_past(s, text);
 
-	if (r || !markup)
-		return r;
-	s->hidden += len;
+	if (markup <= 0)
+		return (int)markup;
+	s->hidden += (size_t)markup;
 	return s->hidden <= PW_FDT_MAX_HIDDEN
 		       ? 0
 		       : too_many(s, "bytes of comments with markup", PW_FDT_MAX_HIDDEN);
 }
 
-/* Remembers a name; -EFBIG for one too many. */
+/* Adds a name to the set. -EFBIG: the set is full. */
 static int note_name(struct scan *s, const char *p, size_t len)
 {
 	uint32_t slot = 2166136261u;
@@ -101,7 +94,7 @@ static int note_name(struct scan *s, const char *p, size_t len)
 		if (s->slots[slot].len == len && !memcmp(s->slots[slot].p, p, len))
 			return 0;
 	if (s->n_names == PW_FDT_MAX_NAMES)
-		return too_many(s, "too many different names", PW_FDT_MAX_NAMES);
+		return too_many(s, "different names", PW_FDT_MAX_NAMES);
 	s->n_names++;
 	s->slots[slot] = (struct name){p, len};
 	return 0;
@@ -111,12 +104,12 @@ static int read_name(struct scan *s)
 {
 	const char *start = s->p;
 
-	while (s->p < s->end && !is_space(*s->p) && !strchr("=/><\"'", *s->p))
+	while (s->p < s->end && !pw_fdt_is_space(*s->p) && !strchr("=/><\"'", *s->p))
 		s->p++;
 	if (s->p == start)
 		return malformed(s);
 	if (s->p - start > PW_FDT_MAX_NAME)
-		return too_many(s, "a name of too many bytes", PW_FDT_MAX_NAME);
+		return too_many(s, "bytes in a name", PW_FDT_MAX_NAME);
 	return note_name(s, start, (size_t)(s->p - start));
 }
 
@@ -157,11 +150,11 @@ static int read_tag(struct scan *s)
 		if (starts(s, ">")) {
 			s->p++;
 			if (++s->depth > PW_FDT_MAX_DEPTH)
-				return too_many(s, "elements in elements", PW_FDT_MAX_DEPTH);
+				return too_many(s, "levels of elements", PW_FDT_MAX_DEPTH);
 			return 0;
 		}
 		if (++n > PW_FDT_MAX_ATTRS)
-			return too_many(s, "too many attributes", PW_FDT_MAX_ATTRS);
+			return too_many(s, "attributes in an element", PW_FDT_MAX_ATTRS);
 		r = read_attribute(s);
 	}
 	return r;
@@ -181,8 +174,8 @@ static int read_markup(struct scan *s)
 			return skip_hidden(s, skipped[i].close);
 		}
 	if (starts(s, "<!"))
-		return pw_err_set(
-			s->err, EBADMSG, "read FDT: it declares a document type or entities");
+		return pw_err_set(s->err, EBADMSG,
+			"cannot read the file table: it declares a document type or entities");
 	if (!starts(s, "</"))
 		return read_tag(s);
 	if (s->depth-- == 0)
@@ -196,8 +189,8 @@ int pw_fdt_scan(const char *xml, size_t len, struct pw_err *err)
 	struct scan s = {.p = xml, .end = xml + len, .err = err};
 	int r = 0;
 
-	if (memchr(xml, '\0', len)) /* UTF-16 and UTF-32, which we would misread */
-		return pw_err_set(err, EBADMSG, "read FDT: not UTF-8 text");
+	if (memchr(xml, '\0', len)) /* UTF-16 or UTF-32, which this scan cannot read */
+		return pw_err_set(err, EBADMSG, "cannot read the file table: not UTF-8 text");
 	while (r == 0) {
 		s.p = memchr(s.p, '<', (size_t)(s.end - s.p));
 		if (!s.p)

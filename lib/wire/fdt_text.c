@@ -6,16 +6,11 @@
 
 #include "base/bytes.h"
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 struct pw_fdt_text pw_fdt_text_trim(struct pw_fdt_text t)
 {
-	for (; t.len && is_space(t.p[0]); t.p++)
+	for (; t.len && pw_fdt_is_space(t.p[0]); t.p++)
 		t.len--;
-	while (t.len && is_space(t.p[t.len - 1]))
+	while (t.len && pw_fdt_is_space(t.p[t.len - 1]))
 		t.len--;
 	return t;
 }
@@ -78,11 +73,10 @@ bool pw_fdt_text_octal(struct pw_fdt_text t, uint32_t *out)
 	return true;
 }
 
-/* 24 base64 digits */
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 bool pw_fdt_text_md5(struct pw_fdt_text t, struct pw_digest *out)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	struct pw_digest md5 = {.kind = PW_DIGEST_MD5};
 	uint32_t v = 0;
 	size_t i, n = 0;
@@ -91,11 +85,11 @@ bool pw_fdt_text_md5(struct pw_fdt_text t, struct pw_digest *out)
 	if (t.len != 24 || memcmp(t.p + 22, "==", 2) != 0)
 		return false;
 	for (i = 0; i < 22; i++) {
-		const char *p = memchr(digits, t.p[i], sizeof(digits) - 1);
+		const char *p = memchr(base64, t.p[i], sizeof(base64) - 1);
 
 		if (!p)
 			return false;
-		v = v << 6 | (uint32_t)(p - digits);
+		v = v << 6 | (uint32_t)(p - base64);
 		if (i % 4)
 			md5.bytes[n++] = (uint8_t)(v >> (6 - 2 * (i % 4)));
 	}
@@ -103,7 +97,25 @@ bool pw_fdt_text_md5(struct pw_fdt_text t, struct pw_digest *out)
 	return true;
 }
 
-/* The first name of each is the one that we write. "x-gzip" is HTTP's older name of gzip; "zlib" is
+char *pw_fdt_format_md5(char text[PW_FDT_MD5_TEXT], const struct pw_digest *md5)
+{
+	uint8_t in[18] = {0}; /* whole groups of 3; the last two digits become padding */
+	size_t i, n = 0;
+
+	memcpy(in, md5->bytes, 16);
+	for (i = 0; i < sizeof(in); i += 3) {
+		uint32_t v = (uint32_t)in[i] << 16 | (uint32_t)in[i + 1] << 8 | in[i + 2];
+
+		text[n++] = base64[v >> 18];
+		text[n++] = base64[v >> 12 & 63];
+		text[n++] = base64[v >> 6 & 63];
+		text[n++] = base64[v & 63];
+	}
+	memcpy(text + n - 2, "==", 3);
+	return text;
+}
+
+/* The first name of each encoding is the one that is written. "x-gzip" is HTTP's older name of gzip; "zlib" is
  * not HTTP's, but what some senders of RFC 6726's algorithm 1 write. */
 static const struct {
 	const char *name;

@@ -72,7 +72,7 @@ enum pw_frame_verdict {
 	PW_FRAME_SHORT,    /* a header does not fit the frame */
 	PW_FRAME_NOT_IP,   /* other EtherTypes: ARP, LLDP, ... */
 	PW_FRAME_NOT_UDP,  /* other protocols, IPv6 with extension headers */
-	PW_FRAME_FRAGMENT, /* IP fragments: pagewire never sends any */
+	PW_FRAME_FRAGMENT, /* IP fragments, which pagewire never sends */
 	PW_FRAME_LENGTH,   /* IP or UDP length field contradicts the frame */
 	PW_FRAME_CHECKSUM, /* IPv4 header checksum, or UDP checksum where asked */
 	PW_FRAME_N_VERDICTS
@@ -85,15 +85,15 @@ struct pw_frame_view {
 	struct pw_addr dst;
 	const uint8_t *payload; /* the UDP payload, inside the frame */
 	uint16_t payload_len;
-	uint32_t ip_len;       /* what the IP header says, itself included; 0: there is none */
+	uint32_t ip_len;       /* from the IP header, which it includes; 0: there is none */
 	bool checksum_present; /* UDP checksum field not 0 */
-	/* With PW_FRAME_CHECKSUM: the field holds the pseudo header's sum, not inverted. A sender leaves
-	 * the rest to its NIC, which this frame has not passed. */
+	/* With PW_FRAME_CHECKSUM: the field holds the pseudo header's sum, not inverted. The sender left the
+	 * checksum to a NIC, and this frame has not passed through one. */
 	bool checksum_partial;
 };
 
-/* A received frame's headers up to the UDP checksum. A frame with the same ones, whatever its source
- * port, that is as long at least means the same. Zeroed: none. */
+/* The headers of a received frame up to the UDP checksum. A frame that is at least as long and has the same headers,
+ * except for the source port, has the same meaning. Zeroed: none. */
 struct pw_frame_memo {
 	uint16_t udp_off; /* where the UDP header starts */
 	uint16_t payload_len;
@@ -101,13 +101,12 @@ struct pw_frame_memo {
 	uint8_t bytes[PW_FRAME_HDR_MAX];
 };
 
-/* frame[len]: one that pw_frame_parse() took, with what it said of it. */
+/* frame[len]: a frame that pw_frame_parse() accepted; view: its result. */
 void pw_frame_remember(struct pw_frame_memo *m, const uint8_t *frame, size_t len,
 	const struct pw_frame_view *view);
 
-/* The UDP payload, m->payload_len bytes of it, of a frame that pw_frame_parse() would take and find the
- * same hosts and destination port in; else NULL. verify_udp: not when there is a checksum, which that
- * would check. */
+/* Returns the UDP payload of m->payload_len bytes if pw_frame_parse() would accept the frame with the same hosts
+ * and destination port; else NULL. verify_udp: NULL if the frame has a checksum, which must be verified. */
 static inline const uint8_t *pw_frame_same(
 	const struct pw_frame_memo *m, const uint8_t *frame, size_t len, bool verify_udp)
 {

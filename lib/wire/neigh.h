@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * ARP (RFC 826) and the two NDP messages that address resolution needs (RFC 4861 sections 4.3,
- * 4.4): pagewire asks for a unicast receiver's MAC on the port itself, and answers for its own
+ * 4.4): a port asks for the MAC of a unicast receiver, and answers for its own
  * address. Frames are at most PW_NEIGH_FRAME_MAX bytes. Pure, no I/O.
  */
 #ifndef PW_WIRE_NEIGH_H
@@ -20,12 +20,12 @@
 size_t pw_neigh_request(uint8_t *buf, const uint8_t src_mac[6], const struct pw_addr *src,
 	const struct pw_addr *target, uint16_t vlan);
 
-/* true when frame answers for `target`; fills mac. Tolerates any input. */
+/* True: frame is an answer for `target`; fills mac. Accepts any input. */
 bool pw_neigh_parse_reply(
 	const uint8_t *frame, size_t len, const struct pw_addr *target, uint8_t mac[6]);
 
-/* true when frame asks for `own`; then buf[PW_NEIGH_FRAME_MAX] holds the answer of *reply_len
- * bytes, in the VLAN of the question. Tolerates any input. */
+/* True: frame asks for `own`, and buf[PW_NEIGH_FRAME_MAX] has the answer of *reply_len bytes, in the same VLAN.
+ * Accepts any input. */
 bool pw_neigh_answer(const uint8_t *frame, size_t len, const struct pw_addr *own,
 	const uint8_t own_mac[6], uint8_t *buf, size_t *reply_len);
 

@@ -9,7 +9,7 @@
 #include "file/digest.h"
 #include "file/outdir.h"
 #include "file/outfile.h"
-#include "page_util.h"
+#include "file_util.h"
 
 #define MIB (1u << 20)
 

@@ -6,7 +6,7 @@
 #ifndef PW_TESTS_STREAM_UTIL_H
 #define PW_TESTS_STREAM_UTIL_H
 
-#include "page_util.h"
+#include "file_util.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "base/utf8.h"
 
 static void sizes_need_a_unit(void **state)
 {
@@ -355,6 +358,55 @@ static void the_standard_sink_writes_one_line(void **state)
 	assert_string_equal(got, "pagewire: warning: slow\n");
 }
 
+static void control_characters_are_masked(void **state)
+{
+	char text[] = "a\n\x7f\xc2\x9b\xc2\xa0\xc3\xa9\t";
+	char cut[] = "\xc2";
+
+	(void)state;
+	assert_int_equal(pw_control_len(""), 0);
+	assert_int_equal(pw_control_len("\x1b["), 1);
+	assert_int_equal(pw_control_len("\xc2\x80"), 2);
+	pw_control_mask(text);
+	assert_string_equal(text, "a????\xc2\xa0\xc3\xa9?");
+	pw_control_mask(cut);
+	assert_string_equal(cut, "\xc2");
+}
+
+static void bytes_that_are_not_utf8_are_replaced(void **state)
+{
+	static const struct {
+		const char *text, *repaired;
+	} cases[] = {
+		{"", ""}, {"\xe2\x82\xac 1", "\xe2\x82\xac 1"}, {"\xff\xfe", "??"}, {"a\xc3", "a?"},
+		{"\xed\xa0\x80", "???"},        /* a surrogate */
+		{"\xc0\x80", "??"},             /* NUL in two bytes */
+		{"\xf4\x90\x80\x80x", "????x"}, /* above U+10FFFF */
+	};
+	char text[16];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PW_ARRAY_LEN(cases); i++) {
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		pw_utf8_repair(text);
+		assert_string_equal(text, cases[i].repaired);
+		assert_true(pw_utf8_valid(text));
+	}
+}
+
+static void hexadecimal_digits_have_a_value(void **state)
+{
+	const char *digits = "0123456789abcdefABCDEF", *c;
+
+	(void)state;
+	for (c = digits; *c; c++)
+		assert_int_equal(pw_hex_value(*c), strtol((char[]){*c, 0}, NULL, 16));
+	for (c = "/:@G`g \xff"; *c; c++)
+		assert_int_equal(pw_hex_value(*c), -1);
+	assert_int_equal(pw_hex_value('\0'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +425,9 @@ int main(void)
 		cmocka_unit_test(the_clock_does_not_go_back),
 		cmocka_unit_test(the_log_drops_what_is_above_its_level),
 		cmocka_unit_test(the_standard_sink_writes_one_line),
+		cmocka_unit_test(control_characters_are_masked),
+		cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
+		cmocka_unit_test(hexadecimal_digits_have_a_value),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

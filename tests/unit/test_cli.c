@@ -17,6 +17,7 @@
 #include "app/cli/cli.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/json_text.h"
 
 /* Runs fn with one of the standard streams in a pipe; what it wrote is in out. */
 static void capture(FILE *stream, void (*fn)(void *arg), void *arg, char *out, size_t len)
@@ -40,7 +41,7 @@ static void capture(FILE *stream, void (*fn)(void *arg), void *arg, char *out, s
 
 static void assert_json_text(const char *s, const char *want)
 {
-	json_t *o = pw_cli_json_text(s);
+	json_t *o = pw_json_text(s);
 
 	assert_non_null(o);
 	assert_string_equal(json_string_value(o), want);
@@ -49,7 +50,7 @@ static void assert_json_text(const char *s, const char *want)
 
 static void text_of_any_origin_becomes_json(void **state)
 {
-	json_t *null = pw_cli_json_text(NULL);
+	json_t *null = pw_json_text(NULL);
 
 	(void)state;
 	assert_true(json_is_null(null));
@@ -72,7 +73,7 @@ static void long_text_is_kept_whole(void **state)
 	(void)state;
 	for (size_t i = 0; i + 3 < sizeof(s); i += 3)
 		memcpy(s + i, "\xe2\x82\xac", 3);
-	o = pw_cli_json_text(s);
+	o = pw_json_text(s);
 	assert_non_null(o);
 	assert_int_equal(json_string_length(o), 9000);
 	json_decref(o);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "page_util.h"
+#include "file_util.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -237,7 +237,7 @@ static void changes_are_noticed_but_not_a_removal(void **state)
 	assert_int_equal(pw_pagecache_open(&w, path, NULL, NULL), 0);
 	assert_int_equal(utimensat(AT_FDCWD, path, ts, 0), 0);
 	assert_int_equal(pw_window_check(&w, path, &err), -ESTALE);
-	assert_non_null(strstr(err.msg, "written"));
+	assert_non_null(strstr(err.msg, "changed"));
 	pw_window_close(&w);
 }
 
@@ -386,7 +386,7 @@ static void holes_that_cannot_be_filled_are_a_clear_error(void **state)
 		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HUGE_BYTES, HUGE_BYTES),
 		0);
 	assert_int_equal(pw_hugefile_open(&w, path, NULL, &err), -EFAULT);
-	assert_non_null(strstr(err.msg, "stage it anew"));
+	assert_non_null(strstr(err.msg, "stage it again"));
 	/* a hole that can be filled is zeros */
 	assert_int_equal(ftruncate(fd, 0), 0);
 	assert_int_equal(ftruncate(fd, 2 * HUGE_BYTES), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "page_util.h"
+#include "file_util.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -363,16 +363,16 @@ static void unsafe_names_are_refused(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_non_null(pw_outdir_name_fault(bad[i]));
+		assert_non_null(pw_outname_fault(bad[i]));
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_null(pw_outdir_name_fault(good[i]));
+		assert_null(pw_outname_fault(good[i]));
 	memset(longer, 'x', sizeof(longer));
 	longer[250] = '\0';
-	assert_null(pw_outdir_name_fault(longer));
+	assert_null(pw_outname_fault(longer));
 	pw_outfile_close(make_part(&t, longer, 1, 0));
 	longer[250] = 'x';
 	longer[251] = '\0';
-	assert_non_null(pw_outdir_name_fault(longer));
+	assert_non_null(pw_outname_fault(longer));
 }
 
 static void assert_manifest(const char *manifest, const char *below)

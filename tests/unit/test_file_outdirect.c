@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "file/outdirect_private.h"
-#include "file/window.h"
+#include "file/outpool_private.h"
+#include "file/regfile.h"
 #include "outdir_util.h"
 
 #define LEN (9ull * MIB + 4097) /* chunks of 2 MiB, and a last one with a part of a block */
@@ -542,7 +542,7 @@ static bool takes_direct(const char *dir)
 	int fd;
 
 	fd = open(path_in(path, sizeof(path), dir, "probe"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	takes = fd >= 0 && pw_file_takes_direct(fd);
+	takes = fd >= 0 && pw_regfile_takes_direct(fd);
 	close(fd);
 	unlink(path);
 	return takes;

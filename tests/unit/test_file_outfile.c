@@ -52,15 +52,15 @@ static void a_zero_block_is_told_from_others(void **state)
 
 	(void)state;
 	for (len = 1; len <= sizeof(b); len++) {
-		assert_true(pw_outfile_is_zero(b, len));
+		assert_true(pw_is_zero(b, len));
 		for (i = 0; i < len; i++) {
 			b[i] = 1;
-			assert_false(pw_outfile_is_zero(b, len));
+			assert_false(pw_is_zero(b, len));
 			b[i] = 0;
 		}
 		if (len < sizeof(b)) {
 			b[len] = 1;
-			assert_true(pw_outfile_is_zero(b, len));
+			assert_true(pw_is_zero(b, len));
 			b[len] = 0;
 		}
 	}
@@ -208,7 +208,7 @@ static void *put_own(void *arg)
 
 	for (at = p->n * 1000u; at < SHARED; at += N_THREADS * 1000u)
 		put_pattern(p->f, at, at + 1000 > SHARED ? (uint32_t)(SHARED - at) : 1000);
-	pw_ntcopy_fence();
+	pw_uncached_fence();
 	return NULL;
 }
 
@@ -277,7 +277,6 @@ static void on_hugetlbfs_the_length_is_exact(void **state)
 	(void)state;
 	need_huge(&dirs);
 	assert_int_equal(pw_outdir_open(&d, &cfg, NULL), 0);
-	assert_int_equal(pw_outdir_huge_page_bytes(d), HUGE_BYTES);
 	assert_int_equal(pw_outdir_create(d, "h", len, 1440, 0, &f, NULL), 0);
 	id = f->id;
 	put_pattern(f, len - 1000, 1000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "page_util.h"
+#include "file_util.h"
 
 #include <sys/mman.h>
 
@@ -240,8 +240,8 @@ static void a_file_that_changes_meanwhile_is_an_error(void **state)
 	(void)state;
 	stage_meddled(&cuts, -ESTALE, "truncated");
 	stage_meddled(&cuts_all, -ESTALE, "truncated");
-	stage_meddled(&grows, -ESTALE, "written to");
-	stage_meddled(&touches, -ESTALE, "written to");
+	stage_meddled(&grows, -ESTALE, "was changed");
+	stage_meddled(&touches, -ESTALE, "was changed");
 }
 
 static void what_happens_after_staging_does_not_matter(void **state)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "page_util.h"
+#include "file_util.h"
 
 #include <sys/mman.h>
 
 #include "base/bytes.h"
-#include "file/readin.h"
+#include "file/filereader.h"
 #include "file/stream.h"
 
 #define WAIT_NS 100000000ull
@@ -256,14 +256,14 @@ static void a_file_that_is_truncated_ends_it_with_its_name(void **state)
 /* Nothing is mapped at address 0: reading our own memory there fails as a bad disk does. */
 static void a_read_error_ends_it_and_says_where(void **state)
 {
-	struct pw_readin *in = calloc(1, sizeof(*in));
+	struct pw_filereader *in = calloc(1, sizeof(*in));
 	struct pw_err err = {0};
 	struct pw_window *win;
 	struct fixture f = {.plan = {.n_slots = 4, .slot_bytes = 65536}, .end = 1 << 20};
 	int ret;
 
 	(void)state;
-	*in = (struct pw_readin){.fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
+	*in = (struct pw_filereader){.fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
 		.len_bytes = 1 << 20,
 		.path = "/disk/bad.img"};
 	assert_true(in->fd > 2);

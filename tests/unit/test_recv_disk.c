@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "file/guard.h"
-#include "page_util.h"
+#include "file_util.h"
 #include "recv_util.h"
 
 #define HUGE_PAGES 8

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "file/readin.h"
+#include "file/filereader.h"
 #include "recv_util.h"
 #include "send/send.h"
 #include "wire/alc.h"
@@ -401,11 +401,11 @@ static int pipe_fds[2];
 
 static int open_pipe(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
 {
-	struct pw_readin *in = calloc(1, sizeof(*in));
+	struct pw_filereader *in = calloc(1, sizeof(*in));
 
 	(void)ctx;
 	(void)err;
-	*in = (struct pw_readin){.fd = pipe_fds[0], .len_bytes = 50000, .path = name};
+	*in = (struct pw_filereader){.fd = pipe_fds[0], .len_bytes = 50000, .path = name};
 	*w = (struct pw_window){.pages = PW_PAGES_STREAM,
 		.len_bytes = 50000,
 		.page_bytes = 4096,
@@ -456,7 +456,7 @@ static int open_bad(void *ctx, struct pw_window *w, const char *name, struct pw_
 
 	/* nothing is mapped at address 0: reading there fails as a bad disk does */
 	w->fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	((struct pw_readin *)w->priv)->fd = w->fd;
+	((struct pw_filereader *)w->priv)->fd = w->fd;
 	return r;
 }
 

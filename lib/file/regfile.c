@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "file/file.h"
+#include "file/regfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,15 +11,15 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-/* How many places above the hint are tried: one for each file already mapped there, in the main. */
+/* Addresses above the hint that are tried: usually one for each file that is already mapped there. */
 #define MAX_HINTS 256
 
-uint64_t pw_file_mtime_ns(const struct stat *st)
+uint64_t pw_regfile_mtime_ns(const struct stat *st)
 {
 	return (uint64_t)st->st_mtim.tv_sec * PW_NS_PER_S + (uint64_t)st->st_mtim.tv_nsec;
 }
 
-int64_t pw_file_huge_page(int fd)
+int64_t pw_regfile_huge_page_bytes(int fd)
 {
 	struct statfs fs;
 
@@ -28,16 +28,37 @@ int64_t pw_file_huge_page(int fd)
 	return fs.f_type == HUGETLBFS_MAGIC ? (int64_t)fs.f_bsize : 0;
 }
 
+/* tmpfs and others accept O_DIRECT but copy with the CPU: such a copy must be counted. */
+bool pw_regfile_takes_direct(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
+		fs.f_type == HUGETLBFS_MAGIC)
+		return false;
+#ifdef STATX_DIOALIGN
+	{
+		struct statx sx = {0};
+
+		if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) == 0 &&
+			(sx.stx_mask & STATX_DIOALIGN))
+			return sx.stx_dio_offset_align > 0 &&
+			       sx.stx_dio_offset_align <= PW_DIRECT_ALIGN &&
+			       sx.stx_dio_mem_align <= PW_DIRECT_ALIGN;
+	}
+#endif
+	return true;
+}
+
 static int check_mode(const char *path, mode_t mode, const char *action, struct pw_err *err)
 {
 	if (S_ISREG(mode))
 		return 0;
 	if (S_ISDIR(mode))
-		return pw_err_set(
-			err, EISDIR, "%s %s: is a directory; name the files in it", action, path);
+		return pw_err_set(err, EISDIR,
+			"cannot %s %s: it is a directory; name the files in it", action, path);
 	return pw_err_set(err, EINVAL,
-		"%s %s: is a %s; only ordinary files have pages to send, copy it into one", action,
-		path,
+		"cannot %s %s: it is a %s; copy its content into a regular file", action, path,
 		S_ISFIFO(mode)   ? "FIFO"
 		: S_ISSOCK(mode) ? "socket"
 				 : "device");
@@ -47,12 +68,13 @@ static int open_error(const char *path, int code, int flags, const char *action,
 {
 	if ((code == EACCES || code == EROFS || code == EPERM) && (flags & O_ACCMODE) == O_RDWR)
 		return pw_err_sys(err, code,
-			"%s %s read-write, as a device needs it (chmod u+w, or --pages pagecache)",
+			"cannot %s %s read-write, which a device needs (chmod u+w, or --pages "
+			"pagecache)",
 			action, path);
-	return pw_err_sys(err, code, "%s %s", action, path);
+	return pw_err_sys(err, code, "cannot %s %s", action, path);
 }
 
-/* A zeroed struct must not own standard input, so descriptor 0 is never kept. */
+/* Moves the descriptor above 2: a zeroed struct pw_regfile must not own standard input. */
 static int above_stdio(int fd)
 {
 	int up;
@@ -64,17 +86,17 @@ static int above_stdio(int fd)
 	return up;
 }
 
-int pw_file_open(
-	struct pw_file *f, const char *path, int flags, const char *action, struct pw_err *err)
+int pw_regfile_open(
+	struct pw_regfile *f, const char *path, int flags, const char *action, struct pw_err *err)
 {
 	struct stat st;
 	int64_t huge;
 	int fd, ret;
 
-	*f = (struct pw_file){0};
-	/* Looked at before it is opened: opening a device or a FIFO has effects of its own. */
+	*f = (struct pw_regfile){0};
+	/* stat() before open(): to open a device or a FIFO has side effects. */
 	if (stat(path, &st) < 0)
-		return pw_err_sys(err, errno, "%s %s", action, path);
+		return pw_err_sys(err, errno, "cannot %s %s", action, path);
 	ret = check_mode(path, st.st_mode, action, err);
 	if (ret < 0)
 		return ret;
@@ -82,20 +104,20 @@ int pw_file_open(
 	if (fd < 0)
 		return open_error(path, errno, flags, action, err);
 	if (fstat(fd, &st) < 0) {
-		ret = pw_err_sys(err, errno, "%s %s", action, path);
+		ret = pw_err_sys(err, errno, "cannot %s %s", action, path);
 		goto close_fd;
 	}
 	ret = check_mode(path, st.st_mode, action, err);
 	if (ret < 0)
 		goto close_fd;
-	huge = pw_file_huge_page(fd);
+	huge = pw_regfile_huge_page_bytes(fd);
 	if (huge < 0) {
-		ret = pw_err_sys(err, (int)-huge, "%s %s", action, path);
+		ret = pw_err_sys(err, (int)-huge, "cannot %s %s", action, path);
 		goto close_fd;
 	}
 	f->fd = fd;
 	f->len_bytes = (uint64_t)st.st_size;
-	f->mtime_ns = pw_file_mtime_ns(&st);
+	f->mtime_ns = pw_regfile_mtime_ns(&st);
 	f->huge_page_bytes = (uint64_t)huge;
 	return 0;
 
@@ -104,14 +126,15 @@ close_fd:
 	return ret;
 }
 
-void pw_file_close(struct pw_file *f)
+void pw_regfile_close(struct pw_regfile *f)
 {
 	if (f->fd > STDERR_FILENO)
 		close(f->fd);
-	*f = (struct pw_file){0};
+	*f = (struct pw_regfile){0};
 }
 
-void *pw_file_mmap(void *hint, uint64_t map_bytes, uint64_t page_bytes, int prot, int flags, int fd)
+void *pw_regfile_mmap(
+	void *hint, uint64_t map_bytes, uint64_t page_bytes, int prot, int flags, int fd)
 {
 	uintptr_t at = pw_align_up((uintptr_t)hint, page_bytes);
 	void *map;
@@ -128,7 +151,7 @@ void *pw_file_mmap(void *hint, uint64_t map_bytes, uint64_t page_bytes, int prot
 	return mmap(NULL, map_bytes, prot, flags, fd, 0);
 }
 
-int pw_file_populate(void *map, uint64_t map_bytes)
+int pw_regfile_populate(void *map, uint64_t map_bytes)
 {
 	if (madvise(map, map_bytes, MADV_POPULATE_READ) == 0 || errno == EINVAL)
 		return 0;

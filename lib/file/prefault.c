@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "file/ahead.h"
+#include "file/prefault.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,25 +17,26 @@ struct range {
 	uint64_t page_bytes;
 };
 
-struct pw_ahead {
+struct pw_prefault {
 	pthread_t thread;
 	pthread_mutex_t lock; /* over all below */
-	pthread_cond_t work;  /* a range is there, or stop */
-	pthread_cond_t rest;  /* no page is in work */
+	pthread_cond_t work;  /* a range was added, or stop */
+	pthread_cond_t rest;  /* the thread is between two pages */
 	struct range todo[RANGES_MAX];
 	unsigned int n;
 	bool busy; /* with a page of todo[0] */
 	bool stop;
 };
 
-static void remove_range(struct pw_ahead *a, unsigned int i)
+static void remove_range(struct pw_prefault *a, unsigned int i)
 {
 	a->n--;
 	memmove(&a->todo[i], &a->todo[i + 1], (a->n - i) * sizeof(a->todo[0]));
 }
 
-/* The pages are reserved; one that cannot be had all the same is for whoever touches it. */
-static void make_page(struct pw_ahead *a)
+/* The pages are reserved, so this does not fail normally. If it does, the range is dropped, and the receiver
+ * meets the fault itself. */
+static void make_page(struct pw_prefault *a)
 {
 	struct range *r = &a->todo[0];
 	uint8_t *page = r->at;
@@ -55,7 +56,7 @@ static void make_page(struct pw_ahead *a)
 
 static void *run(void *arg)
 {
-	struct pw_ahead *a = arg;
+	struct pw_prefault *a = arg;
 
 	pthread_mutex_lock(&a->lock);
 	while (!a->stop) {
@@ -68,27 +69,27 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int pw_ahead_create(struct pw_ahead **out, struct pw_err *err)
+int pw_prefault_create(struct pw_prefault **out, struct pw_err *err)
 {
-	struct pw_ahead *a = calloc(1, sizeof(*a));
+	struct pw_prefault *a = calloc(1, sizeof(*a));
 	int ret;
 
 	*out = NULL;
 	if (!a)
-		return pw_err_sys(err, ENOMEM, "start the thread that makes pages");
+		return pw_err_sys(err, ENOMEM, "cannot start the thread that allocates huge pages");
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->work, NULL);
 	pthread_cond_init(&a->rest, NULL);
 	ret = pw_thread_start(&a->thread, run, a);
 	if (ret) {
 		free(a);
-		return pw_err_sys(err, ret, "start the thread that makes pages");
+		return pw_err_sys(err, ret, "cannot start the thread that allocates huge pages");
 	}
 	*out = a;
 	return 0;
 }
 
-void pw_ahead_add(struct pw_ahead *a, uint8_t *base, uint64_t bytes, uint64_t page_bytes)
+void pw_prefault_add(struct pw_prefault *a, uint8_t *base, uint64_t bytes, uint64_t page_bytes)
 {
 	pthread_mutex_lock(&a->lock);
 	if (a->n < RANGES_MAX)
@@ -98,7 +99,7 @@ void pw_ahead_add(struct pw_ahead *a, uint8_t *base, uint64_t bytes, uint64_t pa
 	pthread_mutex_unlock(&a->lock);
 }
 
-void pw_ahead_drop(struct pw_ahead *a, const uint8_t *base)
+void pw_prefault_remove(struct pw_prefault *a, const uint8_t *base)
 {
 	unsigned int i;
 
@@ -115,7 +116,7 @@ void pw_ahead_drop(struct pw_ahead *a, const uint8_t *base)
 	pthread_mutex_unlock(&a->lock);
 }
 
-void pw_ahead_destroy(struct pw_ahead *a)
+void pw_prefault_destroy(struct pw_prefault *a)
 {
 	if (!a)
 		return;

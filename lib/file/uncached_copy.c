@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "file/ntcopy.h"
+#include "file/uncached_copy.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static void stream_sse2(uint8_t *to, const uint8_t *from, size_t n)
 	}
 }
 
-void pw_ntcopy(void *to, const void *from, size_t len)
+void pw_uncached_copy(void *to, const void *from, size_t len)
 {
 	uint8_t *t = to;
 	const uint8_t *f = from;
@@ -49,19 +49,19 @@ void pw_ntcopy(void *to, const void *from, size_t len)
 	memcpy(t + head, f + head, len - head);
 }
 
-void pw_ntcopy_fence(void)
+void pw_uncached_fence(void)
 {
 	_mm_sfence();
 }
 
 #else
 
-void pw_ntcopy(void *to, const void *from, size_t len)
+void pw_uncached_copy(void *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
 }
 
-void pw_ntcopy_fence(void)
+void pw_uncached_fence(void)
 {
 }
 

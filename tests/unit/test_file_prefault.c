@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "file/ahead.h"
+#include "file/prefault.h"
 
 #define PAGE  4096u
 #define PAGES 64u
@@ -39,18 +39,18 @@ static void pages_are_made_without_being_touched(void **state)
 {
 	uint64_t end = pw_clock_ns() + 20 * PW_NS_PER_S;
 	uint8_t *p = map_pages(), *q = map_pages();
-	struct pw_ahead *a;
+	struct pw_prefault *a;
 
 	(void)state;
 	assert_int_equal(count_pages(p), 0);
-	assert_int_equal(pw_ahead_create(&a, NULL), 0);
-	pw_ahead_add(a, p, PAGES * PAGE, PAGE);
-	pw_ahead_add(a, q, PAGES * PAGE, PAGE);
+	assert_int_equal(pw_prefault_create(&a, NULL), 0);
+	pw_prefault_add(a, p, PAGES * PAGE, PAGE);
+	pw_prefault_add(a, q, PAGES * PAGE, PAGE);
 	while ((count_pages(p) < PAGES || count_pages(q) < PAGES) && pw_clock_ns() < end)
 		usleep(1000);
 	assert_int_equal(count_pages(p), PAGES);
 	assert_int_equal(count_pages(q), PAGES);
-	pw_ahead_destroy(a);
+	pw_prefault_destroy(a);
 	munmap(p, PAGES * PAGE);
 	munmap(q, PAGES * PAGE);
 }
@@ -59,22 +59,22 @@ static void pages_are_made_without_being_touched(void **state)
 static void a_range_that_was_dropped_is_left_alone(void **state)
 {
 	uint8_t *p[40];
-	struct pw_ahead *a;
+	struct pw_prefault *a;
 	unsigned int i, round;
 
 	(void)state;
-	pw_ahead_drop(NULL, NULL);
-	assert_int_equal(pw_ahead_create(&a, NULL), 0);
-	pw_ahead_drop(a, NULL);
+	pw_prefault_remove(NULL, NULL);
+	assert_int_equal(pw_prefault_create(&a, NULL), 0);
+	pw_prefault_remove(a, NULL);
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < 40; i++) {
 			p[i] = map_pages();
 			if (i % 7 == 3)
 				mprotect(p[i], PAGES * PAGE, PROT_NONE);
-			pw_ahead_add(a, p[i], PAGES * PAGE, PAGE);
+			pw_prefault_add(a, p[i], PAGES * PAGE, PAGE);
 		}
 		for (i = 0; i < 40; i++) {
-			pw_ahead_drop(a, p[i]);
+			pw_prefault_remove(a, p[i]);
 			/* what was the range is somebody else's now */
 			assert_true(mmap(p[i], PAGES * PAGE, PROT_READ | PROT_WRITE,
 					    MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p[i]);
@@ -85,8 +85,8 @@ static void a_range_that_was_dropped_is_left_alone(void **state)
 			munmap(p[i], PAGES * PAGE);
 		}
 	}
-	pw_ahead_destroy(a);
-	pw_ahead_destroy(NULL);
+	pw_prefault_destroy(a);
+	pw_prefault_destroy(NULL);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the tests of lib/file share: files with known content, and a private hugetlbfs. */
-#ifndef PW_TESTS_PAGE_UTIL_H
-#define PW_TESTS_PAGE_UTIL_H
+#ifndef PW_TESTS_FILE_UTIL_H
+#define PW_TESTS_FILE_UTIL_H
 
 #include <errno.h>
 #include <fcntl.h>

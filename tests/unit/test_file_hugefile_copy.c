@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "page_util.h"
+#include "file_util.h"
 
 #include "base/bytes.h"
-#include "file/hugecopy.h"
+#include "file/hugefile_copy.h"
 #include "file/window.h"
 
 static struct page_dirs dirs;
@@ -10,9 +10,9 @@ static char from[128], to[128], part[140];
 
 static int copy(bool replace, struct pw_err *err)
 {
-	struct pw_hugecopy c = {.from = from, .to = to, .replace = replace};
+	struct pw_hugefile_copy c = {.from = from, .to = to, .replace = replace};
 
-	return pw_hugecopy_run(&c, err);
+	return pw_hugefile_copy(&c, err);
 }
 
 static void assert_nothing_at(const char *path)
@@ -31,14 +31,14 @@ static void copies_keep_size_content_mode_and_time(void **state)
 	(void)state;
 	need_huge(&dirs);
 	for (i = 0; i < PW_ARRAY_LEN(sizes); i++) {
-		struct pw_hugecopy c = {.from = from, .to = to};
+		struct pw_hugefile_copy c = {.from = from, .to = to};
 		struct pw_window w;
 		struct stat st;
 
 		make_file(from, sizes[i]);
 		assert_int_equal(chmod(from, 0440), 0);
 		assert_int_equal(utimensat(AT_FDCWD, from, ts, 0), 0);
-		assert_int_equal(pw_hugecopy_run(&c, NULL), 0);
+		assert_int_equal(pw_hugefile_copy(&c, NULL), 0);
 		assert_int_equal(c.len_bytes, sizes[i]);
 		assert_int_equal(c.page_bytes, HUGE_BYTES);
 		assert_int_equal(c.n_pages, pw_div_ceil(sizes[i], HUGE_BYTES));
@@ -88,7 +88,7 @@ static void what_exists_is_replaced_only_on_request(void **state)
 
 static void a_file_is_not_staged_onto_itself(void **state)
 {
-	struct pw_hugecopy again = {.from = to, .to = to, .replace = true};
+	struct pw_hugefile_copy again = {.from = to, .to = to, .replace = true};
 	struct pw_err err = {0};
 	struct stat st;
 
@@ -96,7 +96,7 @@ static void a_file_is_not_staged_onto_itself(void **state)
 	need_huge(&dirs);
 	make_file(from, 100);
 	assert_int_equal(copy(false, NULL), 0);
-	assert_int_equal(pw_hugecopy_run(&again, &err), -EEXIST);
+	assert_int_equal(pw_hugefile_copy(&again, &err), -EEXIST);
 	assert_non_null(strstr(err.msg, "already"));
 	assert_int_equal(stat(to, &st), 0);
 	assert_int_equal(st.st_size, 100);
@@ -137,14 +137,14 @@ static bool truncate_from(void *ctx, uint64_t done, uint64_t total)
 static void an_interrupted_copy_leaves_nothing_behind(void **state)
 {
 	int calls = 0;
-	struct pw_hugecopy c = {
+	struct pw_hugefile_copy c = {
 		.from = from, .to = to, .progress = cancel_late, .progress_ctx = &calls};
 	struct pw_err err = {0};
 
 	(void)state;
 	need_huge(&dirs);
 	make_file(from, 7 * HUGE_BYTES);
-	assert_int_equal(pw_hugecopy_run(&c, &err), -ECANCELED);
+	assert_int_equal(pw_hugefile_copy(&c, &err), -ECANCELED);
 	assert_true(calls >= 2);
 	assert_nothing_at(part);
 	assert_nothing_at(to);
@@ -152,13 +152,13 @@ static void an_interrupted_copy_leaves_nothing_behind(void **state)
 
 static void a_source_that_shrinks_leaves_nothing_behind(void **state)
 {
-	struct pw_hugecopy c = {.from = from, .to = to, .progress = truncate_from};
+	struct pw_hugefile_copy c = {.from = from, .to = to, .progress = truncate_from};
 	struct pw_err err = {0};
 
 	(void)state;
 	need_huge(&dirs);
 	make_file(from, 3 * HUGE_BYTES);
-	assert_int_equal(pw_hugecopy_run(&c, &err), -ESTALE);
+	assert_int_equal(pw_hugefile_copy(&c, &err), -ESTALE);
 	assert_nothing_at(part);
 	assert_nothing_at(to);
 }
@@ -166,17 +166,17 @@ static void a_source_that_shrinks_leaves_nothing_behind(void **state)
 static void a_target_elsewhere_is_refused(void **state)
 {
 	char elsewhere[128];
-	struct pw_hugecopy c = {.from = from, .to = elsewhere};
+	struct pw_hugefile_copy c = {.from = from, .to = elsewhere};
 	struct pw_err err = {0};
 
 	(void)state;
 	make_file(from, 10);
 	path_in(elsewhere, sizeof(elsewhere), dirs.tmp, "copy");
-	assert_int_equal(pw_hugecopy_run(&c, &err), -EINVAL);
+	assert_int_equal(pw_hugefile_copy(&c, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "not on hugetlbfs"));
 	assert_nothing_at(elsewhere);
 	c.from = dirs.tmp;
-	assert_int_equal(pw_hugecopy_run(&c, &err), -EISDIR);
+	assert_int_equal(pw_hugefile_copy(&c, &err), -EISDIR);
 }
 
 static int teardown(void **state)

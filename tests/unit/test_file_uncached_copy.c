@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "file/ntcopy.h"
+#include "file/uncached_copy.h"
 
 #define ROOM 512
 
@@ -24,8 +24,8 @@ static void check(size_t at, size_t skew, size_t len)
 	memset(to, 0xee, sizeof(to));
 	memset(want, 0xee, sizeof(want));
 	memcpy(want + at, from + skew, len);
-	pw_ntcopy(to + at, from + skew, len);
-	pw_ntcopy_fence();
+	pw_uncached_copy(to + at, from + skew, len);
+	pw_uncached_fence();
 	assert_memory_equal(to, want, sizeof(to));
 	free(from);
 }

@@ -18,7 +18,6 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "dpdk/port_private.h"
-#include "host/limits.h"
 #include "host/netif.h"
 
 #define RETRY_US       50000 /* between two attempts to connect */
@@ -204,32 +203,9 @@ bool pw_port_may_retry(const struct pw_port *p, const struct pw_dpdk_config *cfg
 	return true;
 }
 
-/* The capabilities that the driver needs, as setcap writes them; "" when the process has them. */
-static const char *missing_caps(const char *driver)
-{
-	struct pw_limits l;
-
-	pw_limits_read(&l);
-	if (!strcmp(driver, "net_af_packet") && !l.net_raw)
-		return "cap_net_raw";
-	if (!strcmp(driver, "net_tap") && !l.net_admin)
-		return "cap_net_admin";
-	if (!strcmp(driver, "net_af_xdp") && !(l.net_raw && l.net_admin && (l.bpf || l.sys_admin)))
-		return "cap_net_raw,cap_net_admin,cap_bpf";
-	return "";
-}
-
 int pw_port_check_caps(const struct pw_port *p, const char *action, struct pw_err *err)
 {
-	char driver[PW_DRIVER_NAME_MAX];
-	const char *caps = missing_caps(pw_portspec_driver(&p->spec, driver, sizeof(driver)));
-
-	if (caps[0] == '\0')
-		return 0;
-	return pw_err_set(err, EPERM,
-		"cannot %s %s: no permission, it needs %s; run as root, or `setcap %s+ep` on the "
-		"program (pagewire doctor: caps)",
-		action, p->spec.text, caps, caps);
+	return pw_portspec_check_caps(&p->spec, action, err);
 }
 
 int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg,

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "dpdk/config.h"
+#include "host/limits.h"
 
 #define TPACKET_OVERHEAD 128 /* TPACKET2_HDRLEN and alignment, rounded up */
 
@@ -340,4 +341,32 @@ bool pw_portspec_is_socket(const struct pw_portspec *spec)
 bool pw_portspec_is_interface(const struct pw_portspec *spec)
 {
 	return spec->kind == PW_PORT_AF_PACKET || spec->kind == PW_PORT_AF_XDP;
+}
+
+/* The capabilities that the driver needs, as setcap writes them; "" when the process has them. */
+static const char *missing_caps(const char *driver)
+{
+	struct pw_limits l;
+
+	pw_limits_read(&l);
+	if (!strcmp(driver, "net_af_packet") && !l.net_raw)
+		return "cap_net_raw";
+	if (!strcmp(driver, "net_tap") && !l.net_admin)
+		return "cap_net_admin";
+	if (!strcmp(driver, "net_af_xdp") && !(l.net_raw && l.net_admin && (l.bpf || l.sys_admin)))
+		return "cap_net_raw,cap_net_admin,cap_bpf";
+	return "";
+}
+
+int pw_portspec_check_caps(const struct pw_portspec *spec, const char *action, struct pw_err *err)
+{
+	char driver[PW_DRIVER_NAME_MAX];
+	const char *caps = missing_caps(pw_portspec_driver(spec, driver, sizeof(driver)));
+
+	if (caps[0] == '\0')
+		return 0;
+	return pw_err_set(err, EPERM,
+		"cannot %s %s: it needs %s; run as root, or give the program %s+ep with setcap "
+		"(pagewire doctor: caps)",
+		action, spec->text, caps, caps);
 }

@@ -86,4 +86,8 @@ bool pw_portspec_is_socket(const struct pw_portspec *spec);
 /* true for af_packet and af_xdp, whose target is an interface that must exist. */
 bool pw_portspec_is_interface(const struct pw_portspec *spec);
 
+/* -EPERM with err when the driver of the port needs a capability that the process does not have. action:
+ * "open", for the message. */
+int pw_portspec_check_caps(const struct pw_portspec *spec, const char *action, struct pw_err *err);
+
 #endif

@@ -76,9 +76,9 @@ else
 		unprivileged=$dir/pagewire
 	fi
 	privileged=$pagewire pagewire=$unprivileged
-	expect 77 err 'cannot open af_packet:lo: it needs CAP_NET_RAW' send "$dir/file" --port af_packet:lo \
+	expect 77 err 'cannot open af_packet:lo: it needs cap_net_raw' send "$dir/file" --port af_packet:lo \
 		--to 127.0.0.1 --from 127.0.0.1 --to-mac 02:00:00:00:00:01 --no-huge
-	expect 77 err 'cannot open af_packet:lo: it needs CAP_NET_RAW' recv --port af_packet:lo --out "$dir" --no-huge
+	expect 77 err 'cannot open af_packet:lo: it needs cap_net_raw' recv --port af_packet:lo --out "$dir" --no-huge
 	pagewire=$privileged
 	expect 2 err "cannot use --port 'bad:'" recv --port bad: --out "$dir"
 fi

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opens the port of `pagewire recv --port`. */
-#include "api/portcheck.h"
 #include "app/cmd_recv.h"
 #include "dpdk/eal.h"
 #include "dpdk/portspec.h"
@@ -43,7 +42,7 @@ int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err)
 	int result = pw_portspec_parse(o->port.port, &spec, err);
 
 	if (!result)
-		result = pw_port_check(&spec, err);
+		result = pw_portspec_check(&spec, err);
 	if (!result)
 		result = pw_dpdk_rx_open(&rx, &cfg, &run->ctx->log, err);
 	if (result)

@@ -11,7 +11,6 @@
 
 #include "api/jobpace.h"
 #include "api/jobtelemetry.h"
-#include "api/portcheck.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "host/hugepages.h"
@@ -399,7 +398,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 	int r = check_nofile(job, err);
 
 	if (!r)
-		r = pw_port_check(&job->spec, err);
+		r = pw_portspec_check(&job->spec, err);
 	sched_getaffinity(0, sizeof(job->cpus), &job->cpus);
 	if (!r)
 		r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/portcheck.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "dpdk/eal.h"
+#include "dpdk/portspec.h"
 #include "dpdk/rx.h"
 #include "kernel/hostname.h"
 #include "kernel/udprx.h"
@@ -155,7 +155,7 @@ static int start(struct pagewire_recv *r, const struct pagewire_recv_config *c)
 	if (ret == 0 && c->port)
 		ret = pw_portspec_parse(c->port, &spec, &r->err);
 	if (ret == 0 && c->port)
-		ret = pw_port_check(&spec, &r->err);
+		ret = pw_portspec_check(&spec, &r->err);
 	if (ret == 0 && c->listen)
 		ret = pw_addr_resolve("listen", c->listen, PW_ALC_PORT,
 			c->source ? pw_addr_family(c->source) : 0, &listen, &r->err);

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "dpdk/config.h"
 #include "host/limits.h"
+#include "host/netif.h"
 
 #define TPACKET_OVERHEAD 128 /* TPACKET2_HDRLEN and alignment, rounded up */
 
@@ -369,4 +370,12 @@ int pw_portspec_check_caps(const struct pw_portspec *spec, const char *action, s
 		"cannot %s %s: it needs %s; run as root, or give the program %s+ep with setcap "
 		"(pagewire doctor: caps)",
 		action, spec->text, caps, caps);
+}
+
+int pw_portspec_check(const struct pw_portspec *spec, struct pw_err *err)
+{
+	struct pw_netif netif;
+	int r = pw_portspec_is_interface(spec) ? pw_netif_query(spec->target, &netif, err) : 0;
+
+	return r ? r : pw_portspec_check_caps(spec, "open", err);
 }

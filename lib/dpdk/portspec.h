@@ -90,4 +90,7 @@ bool pw_portspec_is_interface(const struct pw_portspec *spec);
  * "open", for the message. */
 int pw_portspec_check_caps(const struct pw_portspec *spec, const char *action, struct pw_err *err);
 
+/* What can be checked before EAL starts: -ENODEV and others: its interface; -EPERM: capabilities. */
+int pw_portspec_check(const struct pw_portspec *spec, struct pw_err *err);
+
 #endif

@@ -46,7 +46,7 @@ hugepages_note() {
 	mv "$hugepages_runs/new.$$" "$1"
 }
 
-# hugepages_drop FILE: gives back what the file says was added; while the kernel's answer is not known, what the pool has
+# hugepages_drop FILE: gives back the pages that the file lists as added; while the kernel's answer is not known, what the pool has
 # more than before. Lowers the pool by that number, because others may have changed it.
 hugepages_drop() {
 	read -r before wanted added <"$1" || added=0

@@ -28,7 +28,7 @@
 struct page_dirs {
 	char tmp[64];   /* an ordinary directory, open to all */
 	char huge[96];  /* a hugetlbfs of our own, in a mount namespace of our own */
-	bool have_huge; /* else why_not says why */
+	bool have_huge; /* else why_not has the reason */
 	const char *why_not;
 	long added; /* huge pages to give back */
 };

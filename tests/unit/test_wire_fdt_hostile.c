@@ -172,7 +172,7 @@ static void documents_with_entities_are_refused(void **state)
 	assert_int_equal(parse("<!-- no !DOCTYPE here -->" ROOT GOOD ROOT_END), 0);
 }
 
-/* A DOCTYPE in another encoding does not look like one to whoever reads bytes. */
+/* A reader of bytes does not recognize a DOCTYPE in another encoding. */
 static void other_encodings_are_refused(void **state)
 {
 	static const char text[] = "<?xml version='1.0' encoding='UTF-16'?>"

@@ -111,7 +111,7 @@ static void an_advertisement_is_solicited_and_complete(void **state)
 	assert_memory_equal(answer + 80, mac_b, 6);
 }
 
-/* Each byte of a valid question or answer that matters, wrong: nobody reacts. */
+/* Changes each significant byte of a valid request or answer: the frame is ignored. */
 static void damaged_neighbours_are_ignored(void **state)
 {
 	static const size_t arp_matter[] = {12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 38, 41};

@@ -85,7 +85,7 @@ close_fd:
 	return 0;
 }
 
-/* min_size keeps the pages for us, size keeps us from taking anybody else's. */
+/* min_size reserves the pages for this mount; size prevents that it takes more. */
 static inline const char *mount_huge(struct page_dirs *d, long pages)
 {
 	char options[96];

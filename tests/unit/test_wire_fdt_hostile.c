@@ -206,7 +206,7 @@ static FILE *text_open(struct text *t)
 	return t->f;
 }
 
-/* Refused or not, it must take neither long nor much. Without the limits, each of these takes
+/* Whether it is refused or not, it must not take much time or memory. Without the limits, each of these takes
  * libxml2 between a minute and an hour, or half a gigabyte. */
 static int parse_bounded(struct text *t)
 {
@@ -267,7 +267,7 @@ static void many_attributes_hide_nowhere(void **state)
 	}
 }
 
-/* As much of it as the scan lets through, where libxml2 stumbles and goes on behind. */
+/* As many hidden bytes as the scan permits, after an error at which libxml2 continues. */
 static void what_may_hide_takes_no_time(void **state)
 {
 	static const char *const before[] = {

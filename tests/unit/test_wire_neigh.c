@@ -59,7 +59,7 @@ static void a_neighbour_solicitation_byte_by_byte(void **state)
 	assert_memory_equal(buf, want, sizeof(want));
 }
 
-/* a asks for b, b answers, a learns; in a VLAN too */
+/* a asks for b, b answers, a learns; also in a VLAN */
 static void a_question_gets_its_answer(void **state)
 {
 	static const uint16_t vlans[] = {PW_VLAN_NONE, 0, 4094};

@@ -135,8 +135,8 @@ struct pw_rx_ops {
 	const char *(*fault)(void *path);
 	const struct pw_rx_counters *(*counters)(void *path);
 	/* These may be NULL: a path of one lane. Queue i, or NULL beyond the last; lane 0 is the path
-	 * itself. burst() and release() take a lane, each by a thread of its own; the rest is asked of
-	 * the path, by the thread of lane 0. */
+	 * itself. Each lane has a thread, which calls burst() and release() with the lane; the thread of
+	 * lane 0 makes the other calls, with the path. */
 	void *(*lane)(void *path, uint16_t i);
 	/* The lane's own; `missed` is the path's alone. Any thread. */
 	void (*lane_counters)(void *lane, struct pw_rx_counters *c);

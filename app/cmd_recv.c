@@ -32,7 +32,7 @@ static const struct pw_opt options[] = {
 		.help = "end when this many files have ended; default: when the sender's session "
 			"does"},
 	{ROW("timeout", DURATION, MAIN, loop.timeout_ns), .basic = true, .arg = "DURATION",
-		.help = "end after this much silence, before the first packet too; 0 = wait "
+		.help = "end after this much silence, also before the first packet; 0 = wait "
 			"forever"},
 	{ROW("tsi", UINT, PACKETS, set.tsi), .arg = "N",
 		.help = "take only sessions with this identifier; default: all", .max = UINT32_MAX},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The subcommands, one file each: cmd_NAME.c. */
+/* Declares the subcommands of pagewire; each is in its own file, cmd_NAME.c. */
 #ifndef PW_APP_COMMANDS_H
 #define PW_APP_COMMANDS_H
 

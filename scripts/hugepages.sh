@@ -46,8 +46,8 @@ hugepages_note() {
 	mv "$hugepages_runs/new.$$" "$1"
 }
 
-# hugepages_drop FILE: gives back what the file says was added; while the kernel's answer is not known, what the pool has
-# more than before. Lowers the pool by that number, because others may have changed it.
+# hugepages_drop FILE: gives back the pages that the file lists as added. If that number is not known yet, gives back
+# the pages by which the pool has grown. Lowers the pool by that number, because others may have changed it.
 hugepages_drop() {
 	read -r before wanted added <"$1" || added=0
 	size=$(hugepages_size)

@@ -38,7 +38,7 @@ apt-get -q update >"$log" 2>&1 ||
 # shellcheck disable=SC2086 # a list of words
 if ! apt-get -q -y install --no-install-recommends $missing >"$log" 2>&1; then
 	tail -20 "$log" >&2
-	echo "set-up: apt-get failed; mend what it says above and run this again" >&2
+	echo "set-up: apt-get failed; fix the error above and run this again" >&2
 	exit 1
 fi
 echo "set-up: done"

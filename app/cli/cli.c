@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stop signals, errors and exit codes, JSON output. */
+/* Handles stop signals, prints errors and returns their exit codes, prints results as JSON. */
 #include "app/cli/cli.h"
 
 #include <errno.h>

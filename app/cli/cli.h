@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the commands share: stop signals, the live line, errors and exit codes, results as JSON. */
+/* Functions that all commands use: stop signals, the live line, errors and exit codes, results as JSON. */
 #ifndef PW_APP_CLI_CLI_H
 #define PW_APP_CLI_CLI_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of errors and exit codes. What it does not list is a runtime error. */
+/* Maps errors to exit codes by a table. An error that is not in the table is a runtime error. */
 #include "app/cli/exit.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The exit codes of every command, and which error gives which: one table, in exit.c. */
+/* The exit codes of all commands. A table in exit.c maps each error to its exit code. */
 #ifndef PW_APP_CLI_EXIT_H
 #define PW_APP_CLI_EXIT_H
 

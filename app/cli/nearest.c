@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The distance of two words: how many edits make one from the other. */
+/* Computes the distance of two words: the number of edits that turn one into the other. */
 #include "app/cli/nearest.h"
 
 #include <stdint.h>

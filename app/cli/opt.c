@@ -131,7 +131,7 @@ static void log_over_line(void *ctx, enum pw_log_level level, const char *line)
 	static const char wipe[] = "\r\033[K";
 
 	if (write(STDERR_FILENO, wipe, sizeof(wipe) - 1) < 0)
-		return; /* the log line would fail, too */
+		return; /* the log line would also fail */
 	pw_log_stderr(ctx, level, line);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Option tables: the command line is data. A command declares its options once; parsing, --help,
+ * Parses command lines by option tables. A command declares its options once; parsing, --help,
  * --config FILE (the same names in an INI file) and the man pages read the same table.
  *
  *   argv --\

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to the option engine, and for readers of its tables: --help, the man pages, the tests. */
+/* The items and functions that the files of the option parser (opt*.c) share. The man pages and the tests
+ * also read the option tables with them. */
 #ifndef PW_APP_CLI_OPT_PRIVATE_H
 #define PW_APP_CLI_OPT_PRIVATE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rows of the options for a DPDK port and for the output. */
+/* The option rows that several commands share: those of a DPDK port and of the output. */
 #include "app/cli/opt_shared.h"
 
 static const struct pw_opt_choice iova_modes[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What doctor asks DPDK: its version and drivers, the port's driver, the memory that a job needs. */
+/* Reads what doctor needs from DPDK: its version and drivers, the port's driver, a job's need of memory. */
 #include "app/doctor/dpdk.h"
 #include "base/bytes.h"
 #include "dpdk/eal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A build without DPDK: it has no ports, and nothing needs EAL memory. */
+/* Replaces dpdk.c in a build without DPDK: there are no ports, and no job needs EAL memory. */
 #include <errno.h>
 
 #include "app/doctor/dpdk.h"

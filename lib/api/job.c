@@ -385,7 +385,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		.set = o->port,
 		.stage_bytes = job->stage_bytes,
 		.readonly_maps = job->readonly_maps,
-		/* in a virtual device the driver's CPU would do the work, where nobody counts it */
+		/* in a virtual device the driver's CPU would do the work, which is not counted */
 		.udp_csum_offload_wanted =
 			o->udp_checksum == PW_CSUM_OFFLOAD ||
 			(o->udp_checksum == PW_CSUM_AUTO && job->traits->reach == PW_REACH_DMA),
@@ -405,7 +405,7 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 	if (r)
 		return r;
 	pw_dpdk_tx_info(job->tx, &job->info);
-	job->traits = job->info.traits; /* of the driver; the port's name may have told less */
+	job->traits = job->info.traits; /* of the driver; the port's name may not have shown all */
 	own_address(job);
 	r = choose_csum(job, err);
 	return r ? r : peer_mac(job, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the user asks of a send job. The options of `pagewire send` are parsed straight into it. */
+/* The options of a send job. Those of `pagewire send` are parsed straight into this struct. */
 #ifndef PW_API_JOBOPTIONS_H
 #define PW_API_JOBOPTIONS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Decides who holds a send job's rate: the sender's token bucket (send/pace.h), or the port
+/* Decides what holds a send job's rate: the sender's token bucket (send/pace.h), or the port
  * (dpdk/hwrate.h). */
 #ifndef PW_API_JOBPACE_H
 #define PW_API_JOBPACE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Answers DPDK's telemetry socket for a send job; see dpdk/telemetry.h. */
+/* Reports a send job (counters, progress of files) on DPDK's telemetry socket; see dpdk/telemetry.h. */
 #ifndef PW_API_JOBTELEMETRY_H
 #define PW_API_JOBTELEMETRY_H
 
@@ -19,7 +19,7 @@ struct pw_job_telemetry_config {
 	void *tick_ctx;
 };
 
-/* After the port is open. On failure, too, *jt may be set: pw_job_telemetry_stop(). */
+/* After the port is open. *jt may also be set on failure: call pw_job_telemetry_stop(). */
 int pw_job_telemetry_start(struct pw_job_telemetry **jt, const struct pw_job_telemetry_config *cfg,
 	struct pw_err *err);
 /* For pw_send_config.tick: publishes, then calls the job's own tick. */

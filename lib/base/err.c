@@ -7,7 +7,7 @@
 
 static const char dots[] = "...";
 
-/* Formats into err->msg and leaves room for so many bytes. */
+/* Formats into err->msg and leaves `room` bytes of it free. */
 static void format(struct pw_err *err, size_t room, const char *fmt, va_list ap)
 {
 	const size_t size = sizeof(err->msg) - room;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Text of any origin as a JSON string. */
+/* Makes a JSON string of text that may not be valid UTF-8. */
 #ifndef PW_BASE_JSON_TEXT_H
 #define PW_BASE_JSON_TEXT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A list of strings that somebody else owns: the values of an option that can be repeated. */
+/* A list of strings that it does not own: the values of an option that can be repeated. */
 #ifndef PW_BASE_STRINGS_H
 #define PW_BASE_STRINGS_H
 

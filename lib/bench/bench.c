@@ -15,7 +15,7 @@
 #include "bench/envnic.h"
 #include "bench/rebind.h"
 
-#define WARM_UP_BYTES   (4ull << 20) /* of small files, in the warm-up: enough to tell a speed */
+#define WARM_UP_BYTES   (4ull << 20) /* of small files, in the warm-up: enough to measure a speed */
 #define WARM_UP_PASSES  256
 #define EVIDENCE_BYTES  (8ull << 20)
 #define EVIDENCE_PASSES 4096
@@ -74,7 +74,7 @@ static void note_why(struct pw_bench *b, size_t row, const struct pw_source_end 
 	}
 }
 
-/* Enough to tell a speed, or calls per MB; the file's size decides, not the way. */
+/* Enough to measure a speed, or calls per MB; the file's size decides, not the way. */
 static uint64_t few_passes(const struct pw_bench_cell *c, bool evidence)
 {
 	uint64_t bytes = evidence ? EVIDENCE_BYTES : WARM_UP_BYTES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The comparison: rows (way x wire x file size x MTU), each measured in every round, the order drawn
- * anew each time. docs/bench-method.md is the method in prose.
+ * Runs the comparison of `pagewire bench`: rows (way x wire x file size x MTU), each measured once in every
+ * round, in a new random order. docs/bench-method.md describes the method.
  *
  *   plan     rows, files, wires                     usage errors end here
  *   run      round 0 (warm-up, discarded: it also finds how many passes fill the stretch)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bench's inside, shared by plan.c (what is to be measured) and bench.c (the rounds). */
+/* The state of a bench, shared by plan.c (chooses what is measured) and bench.c (runs the rounds). */
 #ifndef PW_BENCH_BENCH_PRIVATE_H
 #define PW_BENCH_BENCH_PRIVATE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bypass in a cell: what `pagewire send` and `pagewire recv --port` do, around the same meter. */
+/* The bypass as source and sink of a cell: runs the same code as `pagewire send` and `pagewire recv --port`, and
+ * measures it as the kernel's ways. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

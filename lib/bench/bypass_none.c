@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* In place of bypass.c where this build has no DPDK. */
+/* Replaces bypass.c in a build without DPDK. */
 #include <errno.h>
 
 #include "bench/cell.h"

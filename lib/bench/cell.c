@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Two processes, their pipes, and a deadline. */
+/* Starts the two processes of a cell, reads their results from pipes, and ends them at a deadline. */
 #include "bench/cell.h"
 
 #include <errno.h>
@@ -58,14 +58,13 @@ static void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* A poller binds its own thread; its driver's threads shall run elsewhere. */
+/* A poller binds its own thread; its driver's threads must run on other CPUs. */
 static bool source_polls(const struct pw_cell *cell)
 {
 	return !cell->way->kernel;
 }
 
-/* DPDK receives on vhost and from a tap that the kernel sends into; elsewhere a socket does, whoever
- * sends. */
+/* DPDK receives on vhost, and on a tap into which the kernel sends; on other wires a socket receives. */
 static bool sink_polls(const struct pw_cell *cell)
 {
 	return cell->wire->kind == PW_WIRE_VHOST ||

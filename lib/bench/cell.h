@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A cell: one way, on one wire, with one file, once. Two fresh processes, source and sink; the bench
- * starts them, waits, and holds what one sent against what the other has.
+ * Measures a cell once: one way on one wire with one file. The bench starts two new processes, source and
+ * sink, waits for them, and compares the bytes that the source sent with those that the sink has.
  *
  *   bench --fork--> sink    rx path or TCP socket -> buffer -> digest     --pipe--> struct pw_sink_end
  *         --fork--> source  way -> stretch between two readings           --pipe--> struct pw_source_end
@@ -45,7 +45,7 @@ struct pw_cell {
 struct pw_source_end {
 	int result; /* 0, -errno */
 	struct pw_err err;
-	bool lacking;              /* the host lacks something: skip the row, err says what */
+	bool lacking;              /* the host lacks something: skip the row, err has the reason */
 	uint64_t start_ns, end_ns; /* the stretch, CLOCK_MONOTONIC */
 	uint64_t setup_ns;         /* from the fork to start_ns */
 	struct pw_reading reading;
@@ -103,7 +103,7 @@ struct pw_stretch {
 };
 void pw_stretch_hook(void *stretch, bool starts); /* for pw_send_config.stretch */
 
-/* Bypass: swapped for sources that say so where this build has no DPDK. */
+/* The bypass; a build without DPDK has functions that fail with this reason. */
 const char *pw_bypass_version(void); /* "DPDK 22.11.11"; "" without */
 void pw_source_bypass(struct pw_stretch *s);
 

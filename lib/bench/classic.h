@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The textbook's table: one file, one buffer, one pass. What lectures count (copies, of them by DMA,
- * mode switches) beside what was counted here.
+ * Prints the textbook's table: one file, one buffer, one pass. It shows the numbers of lectures (copies,
+ * copies by DMA, mode switches) beside the numbers that were measured here.
  */
 #ifndef PW_BENCH_CLASSIC_H
 #define PW_BENCH_CLASSIC_H
@@ -30,7 +30,7 @@ enum pw_classic {
 };
 extern const struct pw_classic_textbook pw_classic_textbook[PW_CLASSIC_N];
 
-/* NaN where a thing was not measured; then the why beside it says why. */
+/* NaN where something was not measured; then the text beside it has the reason. */
 struct pw_classic_row {
 	enum pw_classic way;
 	const char *calls; /* "mmap, write": what was called */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* RFC 4180: lines end with CRLF; a field with a comma, a quote or a line's end is quoted. */
+/* Writes the samples as CSV (RFC 4180): lines end with CRLF; a field with a comma, a quote or a line end is
+ * quoted. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

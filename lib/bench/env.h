@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a bench was run on, as another lab would have to know it. */
+/* Describes the machine that a bench ran on, so that another lab can compare its results. */
 #ifndef PW_BENCH_ENV_H
 #define PW_BENCH_ENV_H
 

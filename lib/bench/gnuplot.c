@@ -49,7 +49,7 @@ static int write_script(int fd, const char *script, size_t len, struct pw_err *e
 	return 0;
 }
 
-/* --default-settings: a user's own .gnuplot shall not change a report. */
+/* --default-settings: a user's .gnuplot must not change a report. */
 static int start(pid_t *pid, int fds[N_FILES], struct pw_err *err)
 {
 	char name[] = "gnuplot", defaults[] = "--default-settings";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/bench: gnuplot as a child process. */
+/* Internal to lib/bench: runs gnuplot as a child process and returns the SVG. */
 #ifndef PW_BENCH_GNUPLOT_H
 #define PW_BENCH_GNUPLOT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/bench: the report's page. */
+/* Internal to lib/bench: writes the report's HTML page. */
 #ifndef PW_BENCH_HTML_H
 #define PW_BENCH_HTML_H
 

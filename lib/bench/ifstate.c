@@ -331,7 +331,7 @@ static void readdress_route(struct nlmsghdr *msg, unsigned int index)
 	struct pw_netlink_attrs attrs = {.by_type = tb, .max = RTA_OIF};
 	struct rtmsg *rt = mnl_nlmsg_get_payload(msg);
 
-	/* others tell of the link's state and are not to be sent */
+	/* other flags report the link's state and cannot be set */
 	rt->rtm_flags &= RTNH_F_ONLINK | RTNH_F_PERVASIVE;
 	mnl_attr_parse(msg, sizeof(*rt), pw_netlink_gather, &attrs);
 	if (tb[RTA_OIF])

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an interface has that ends with it, to be given to the one that comes in its place: name, MTU,
- * MAC, queue length, up or down, addresses, routes, permanent neighbours, IPv6 off.
+ * Saves the settings of an interface, which are lost when its driver releases it, and restores them on the
+ * interface that replaces it: name, MTU, MAC, queue length, up or down, addresses, routes, permanent
+ * neighbours, IPv6 off.
  *
- *   save      what the kernel's rtnetlink tells of the interface, message by message
+ *   save      the messages in which the kernel's rtnetlink describes the interface
  *   restore   the same messages with the new interface's index
  *
- * Not kept: queueing disciplines, ethtool's settings, what was learnt (neighbours, routes by router
- * advertisement). All in the network namespace of the calling thread.
+ * Not saved: queueing disciplines, ethtool's settings, learned neighbours, and routes by router
+ * advertisement. All in the network namespace of the calling thread.
  */
 #ifndef PW_BENCH_IFSTATE_H
 #define PW_BENCH_IFSTATE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The result as JSON: every sample, so that another lab may use statistics of its own. */
+/* Writes the result as JSON, with every sample, so that another lab can use its own statistics. */
 #include <inttypes.h>
 
 #include "bench/report.h"

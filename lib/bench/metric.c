@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What each metric is called, in which unit it is printed, and what it means. */
+/* The table of metrics: name, unit and meaning of each. */
 #include "bench/metric.h"
 
 const struct pw_metric_info pw_metrics[PW_N_METRICS] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a run yields: one number per metric, NaN where it was not measured. The table of metrics is
- * what the terminal, JSON, CSV and HTML outputs are made from. MB is 10^6 bytes of the file, as the
- * sender's path accepted them.
+ * The metrics that a run measures: one number each, NaN where it was not measured. The outputs (terminal,
+ * JSON, CSV, HTML) are made from the table of metrics. MB is 10^6 bytes of the file, as accepted by the
+ * sender's path.
  */
 #ifndef PW_BENCH_METRIC_H
 #define PW_BENCH_METRIC_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/bench: what must stand below a table, with equal reasons said once. */
+/* Internal to lib/bench: the notes below a table. Rows with the same reason share one note. */
 #ifndef PW_BENCH_NOTES_H
 #define PW_BENCH_NOTES_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From options to rows. */
+/* Makes the rows of a bench from its options: which ways, wires, file sizes and MTUs are measured. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Internal to lib/bench: figures, drawn by gnuplot. Ways stand as lines of horizontal bars, so that
- * their names can be read. Colours are of Okabe and Ito's palette, which the colour-blind tell apart.
+ * Internal to lib/bench: draws figures with gnuplot. Each way is a line of horizontal bars, so that its name
+ * can be read. Colours are those of Okabe and Ito's palette, which colour-blind readers can distinguish.
  *
  *   speed    goodput with its interval | CPU time a MB       of one table
  *   cost     copies a byte             | mode switches a MB  of one table

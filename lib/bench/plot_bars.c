@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Figures in which each way is a line: goodput beside CPU time, copies beside mode switches. */
+/* Draws figures with a line of bars for each way: goodput beside CPU time, copies beside mode switches. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Goodput over file size: a line a way, named at its right end. */
+/* Draws goodput over file size: one line for each way, named at its right end. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

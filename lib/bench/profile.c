@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rounds of a profile: every contender once in each, in an order drawn anew. */
+/* Runs the rounds of a profile: every contender once in each round, in a new random order. */
 #include "bench/profile.h"
 
 #include <assert.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Profiles of speed: `bench --profile NAME` holds one part of pagewire against the program or the
- * machine's limit that it is to reach, and says by how much.
+ * Profiles: `bench --profile NAME` compares one part of pagewire with another program, or with a limit of
+ * the machine, and reports the ratio.
  *
  *   profile     opens: files, ports         one file of its own, profile_NAME.c
  *     contest   one unit, one title         "cycles a packet, 1440-byte symbols"
  *       contender   measured once a round, in an order drawn anew; round 0 is a warm-up
  *       claim       contender a / contender b, round by round, and the ratio asked for
  *
- * A contender that the host lacks something for is skipped with its reason; its claims with it.
+ * If the host lacks something for a contender, the contender and its claims are skipped, with the reason.
  */
 #ifndef PW_BENCH_PROFILE_H
 #define PW_BENCH_PROFILE_H
@@ -31,7 +31,7 @@ struct pw_contender {
 	char name[48];
 	char how[400]; /* what another lab types to measure it alone */
 	/* *value in the contest's unit. -ENOENT, -ENODEV, -EOPNOTSUPP, -EPERM, -ENOMEM in the warm-up:
-	 * skipped, err says why; -ECANCELED ends the run; other errors make the sample void. */
+	 * skipped, err has the reason; -ECANCELED ends the run; other errors make the sample void. */
 	int (*measure)(void *arg, double *value, struct pw_err *err);
 	void *arg;
 	/* filled by the run */
@@ -106,7 +106,7 @@ bool pw_profile_any_void(const struct pw_profile_run *run);
 void pw_profile_close(struct pw_profile_run *run); /* accepts a zeroed one */
 
 enum pw_verdict { PW_CLAIM_OPEN, PW_CLAIM_REACHED, PW_CLAIM_MISSED };
-/* By the median. *sure: the whole interval says so. */
+/* By the median. *sure: the same is true of the whole interval. */
 enum pw_verdict pw_claim_judge(const struct pw_claim *claim, bool *sure);
 
 void pw_profile_print(FILE *out, const struct pw_profile_run *run);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * --profile file-to-file: a file on hugetlbfs becomes a verified file on hugetlbfs, by two processes
- * on two cores; against the best that the kernel does between two processes on the same machine.
+ * --profile file-to-file: two processes on two cores transfer a file on hugetlbfs to a verified file on
+ * hugetlbfs; compared with the fastest way of the kernel between two processes on the same machine.
  *
  *   pagewire  send --port vhost:    === unix socket ===  recv --port virtio-user:, digest compared
  *   kernel    a way of the bench    === loopback, MTU ==  into touched memory

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --profile growth: ten times the work takes ten times the time and memory, not more. */
+/* --profile growth: checks that ten times the work takes at most ten times the time and memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --profile pacing: the rate that was asked for, and a rate out of reach that costs nothing. Through the
- * null port: what a wire does to a burst is not the sender's. */
+/* --profile pacing: compares the rate that --rate asks for with the rate that is sent, and measures what pacing
+ * costs by a rate that is too high to be reached. It uses the null port, so that no wire changes the bursts. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --profile queues: what a second queue, with a core of its own, adds to a sender; and what it costs one
- * on the virtual wire, where two CPUs leave it none. */
+/* --profile queues: measures how much faster a sender is with a second queue and a core for it, and how much
+ * slower on the virtual wire, where two CPUs leave no core for that queue. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * --profile stream: a disk to the wire and the wire to a disk, past the page cache; against fio's
- * sequential O_DIRECT reads and writes of the same length on the same disk.
+ * --profile stream: transfers from a disk to the wire, and from the wire to a disk, past the page cache;
+ * compared with fio's sequential O_DIRECT reads and writes of the same length on the same disk.
  *
  *   disk --O_DIRECT--> send --pages stream --port null         |  fio --rw=read
  *   tmpfs, in place -> send === vhost === recv --write direct --O_DIRECT--> disk  |  fio --rw=write
@@ -25,7 +25,7 @@
 #define WRITE_RATIO 0.9
 #define CACHE_MAX   (FILE_BYTES / 100)
 
-/* Huge pages for fio's buffers, too: a disk's driver takes half the time for them that it takes for
+/* Huge pages also for fio's buffers: a disk's driver takes half the time for them that it takes for
  * pages of 4 KiB. */
 #define FIO_OPTIONS                                                                      \
 	"--direct=1", "--ioengine=io_uring", "--iodepth=32", "--bs=1M", "--fixedbufs=1", \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * --profile tx-cost: what a packet costs the sender, against DPDK's own packet generator, which
- * sends the same two segments again and again. No wire: the null port frees what it is given.
+ * --profile tx-cost: compares the sender's cycles per packet with those of DPDK's own packet generator, which
+ * sends the same two segments repeatedly. There is no wire: the null port frees what it gets.
  *
  *   send, file on hugetlbfs   -> net_null   header mbuf + page of 1440 bytes
  *   testpmd txonly            -> net_null   mbufs of 62 and 1440 bytes
@@ -51,7 +51,7 @@ static int measure_send(void *arg, double *value, struct pw_err *err)
 	return r;
 }
 
-/* start, a while, stop: then it says what a packet cost. */
+/* Starts testpmd, waits, and stops it: then it reports the cycles per packet. */
 static int forward(struct pw_prog *p, struct pw_err *err)
 {
 	const struct timespec pause = {.tv_nsec = RUN_MS * 1000000l};

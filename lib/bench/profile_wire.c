@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * --profile wire: the virtual wire's one copy is its limit. What one core's memcpy makes of the same
- * file, in pieces as large as the symbols, is what a sender on vhost can reach.
+ * --profile wire: compares a sender on the virtual wire with its limit. vhost copies each byte once, so the
+ * limit is the speed of one core's memcpy of the same file, in pieces as large as the symbols.
  *
  *   send, file on hugetlbfs -> net_vhost === net_virtio_user -> testpmd rxonly
  *   memcpy, the same file   -> one buffer of a symbol's length, which stays in the cache
@@ -99,7 +99,8 @@ static void add_size(struct pw_profile_run *run, struct wire_profile *w, unsigne
 		symbol_bytes[i]);
 	c = pw_profile_add(run, title, "Gbit/s");
 	snprintf(c->note, sizeof(c->note),
-		"vhost's copy runs on the sender's core. testpmd only takes packets; nobody reads "
+		"vhost's copy runs on the sender's core. testpmd only takes packets; it does not "
+		"read "
 		"their bytes. memcpy's target stays in the first level cache, vhost's is a ring.");
 	who = pw_contest_add(c, "pagewire send", measure_send, &w->jobs[i]);
 	pw_wirepair_how(&w->jobs[i].pair, who->how, sizeof(who->how));

@@ -124,7 +124,7 @@ int pw_prog_start(struct pw_prog *p, const char *const *argv, int cpu, bool (*st
 		close_pipes(pipes);
 		return pw_err_sys(err, r, "cannot start %s", p->name);
 	}
-	setpgid(p->pid, p->pid); /* it does so, too: whoever comes first */
+	setpgid(p->pid, p->pid); /* the child also does this: one of the two calls comes first */
 	p->in = pipes[0][1];
 	p->out.fd = pipes[1][0];
 	p->err.fd = pipes[2][0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Programs that a profile measures: pagewire itself, testpmd, fio, iperf3. Started without a shell,
- * bounded in time, and ended with us, however we end. For one thread.
+ * Runs the programs that a profile measures: pagewire itself, testpmd, fio, iperf3. They are started without a
+ * shell, have a time limit, and end with the bench, even if it is killed. For one thread.
  *
  *   pw_prog_start  ->  pw_prog_until("Press enter")  ->  pw_prog_say("stop\n")  ->  pw_prog_wait
  */

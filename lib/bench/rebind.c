@@ -123,7 +123,7 @@ static int await_interface(const struct pw_rebind *rb, struct pw_pci_dev *dev, s
 			return pw_err_set(err, ETIMEDOUT,
 				"cannot give %s back to %s: no interface of it has come in %u s; "
 				"dmesg "
-				"says why",
+				"has the reason",
 				rb->was.addr, rb->was.driver,
 				(unsigned int)(COMES_NS / PW_NS_PER_S));
 		rest();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The same NIC for the kernel and for the bypass: takes an interface's PCI function from the kernel's
- * driver for one run, and gives it back with everything that it had.
+ * Lets the bench use the same NIC by the kernel and by the bypass: takes an interface's PCI function from the
+ * kernel's driver for one run, and gives it back with its settings.
  *
  *   eth1, virtio-pci  --take-->  0000:00:10.0, vfio-pci  --give_back-->  eth1, virtio-pci
  *
- * From take to give_back SIGINT, SIGTERM and SIGHUP wait: whoever runs in between asks
+ * Between take and give_back SIGINT, SIGTERM and SIGHUP are held back: the caller checks
  * pw_rebind_interrupted(). Only SIGKILL leaves the device with vfio-pci.
  */
 #ifndef PW_BENCH_REBIND_H
@@ -27,7 +27,7 @@ struct pw_rebind {
  * no PCI device, more than one interface on it, VFs, another network namespace than the host's. */
 int pw_rebind_check(const char *interface, struct pw_err *err);
 
-/* After an error, too, pw_rebind_give_back() is to be called. */
+/* Call pw_rebind_give_back() also after an error. */
 int pw_rebind_take(struct pw_rebind *rb, const char *interface, struct pw_err *err);
 
 /* A signal is waiting. */

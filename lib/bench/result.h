@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A benchmark's outcome: rows of samples and what they were taken on. Filled by run.c, read by the
- * outputs (table, JSON, CSV, report).
+ * The result of a bench: rows of samples, and the environment in which they were measured. bench.c fills it;
+ * the outputs (table, JSON, CSV, report) read it.
  *
  *   result   env, command, rounds
  *     row    a way on a wire with a file size and an MTU       -> summaries, or why it was skipped
@@ -18,10 +18,10 @@
 
 /* How the receiver knows that the bytes are the file's. */
 enum pw_proof {
-	PW_PROOF_NONE,     /* nobody but the driver counted: null, a NIC without the kernel */
+	PW_PROOF_NONE,     /* only the driver counted: null, a NIC without the kernel */
 	PW_PROOF_DIGEST,   /* every byte arrived, XXH3-128 equals the file's */
 	PW_PROOF_COMPARED, /* with loss: all that arrived was compared with the file */
-	PW_PROOF_COUNTED,  /* a device's counters; nobody read the bytes */
+	PW_PROOF_COUNTED,  /* a device's counters; the bytes were not read */
 };
 const char *pw_proof_name(enum pw_proof p);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From what the two processes of a cell tell to the numbers of a sample. */
+/* Computes the numbers of a sample from the reports of a cell's two processes. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -19,7 +19,7 @@ static double measured(uint64_t v, double per)
 	return v == PW_UNMEASURED ? NAN : ratio((double)v, per);
 }
 
-/* File bytes that arrived, by whoever can tell on this wire. */
+/* File bytes that arrived: counted by the sink, or else by the device or the sender's driver. */
 static double delivered(const struct pw_cell *cell, const struct pw_cell_end *end)
 {
 	const struct pw_tx_counters *c = &end->source.counters;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The receiver's process of a cell. The same for every way on a wire: the receiver and its loop, as
- * `pagewire recv` has them, put each packet's symbol to its place in a buffer that is mapped and touched
- * beforehand, pass after pass; a stream's bytes are read to their place. In the end the buffer is held
- * against the file.
+ * The receiver's process of a cell, the same for every way on a wire. pagewire's receiver and its loop place
+ * each packet's symbol in a buffer that was mapped and touched before, pass after pass; the bytes of a stream
+ * are read into the buffer. At the end the buffer is compared with the file.
  */
 #include <errno.h>
 #include <fcntl.h>

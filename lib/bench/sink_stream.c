@@ -83,7 +83,8 @@ int pw_sink_stream(
 		r = pw_err_sys(
 			&end->err, errno, "cannot signal the bench that the stream can come");
 	else if (wait_readable(fd, until))
-		r = pw_err_set(&end->err, ETIMEDOUT, "cannot accept the stream: nobody connected");
+		r = pw_err_set(
+			&end->err, ETIMEDOUT, "cannot accept the stream: no process connected");
 	conn = r ? -1 : accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (conn >= 0) {
 		r = read_all(conn, b, until, end);

@@ -65,7 +65,7 @@ static int drain(struct pw_stretch *s, const struct pw_way *way, void *path, str
 		       : r;
 }
 
-/* The file's window was opened by whoever calls; open() is the connection. */
+/* The caller has opened the file's window; open() makes the connection. */
 static int run_stream(struct pw_stretch *s, const struct pw_way_config *cfg, struct pw_err *err)
 {
 	const struct pw_way *way = s->cell->way->kernel;

@@ -156,7 +156,7 @@ static void look_for_hugepages(
 			(unsigned long long)have, (unsigned long long)(need / HUGE_PAGE));
 }
 
-/* The bytes in a buffer, the files on tmpfs; later the receiver has a buffer, too. An overcommitted
+/* The bytes in a buffer, the files on tmpfs; later the receiver also has a buffer. An overcommitted
  * malloc() would not refuse, and the kernel end somebody's process. */
 static int check_memory(
 	const uint64_t *sizes, uint32_t n_sizes, uint64_t largest, struct pw_err *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The files of a bench, the same bytes in each place that a way may want them from:
+ * Makes the files of a bench: the same bytes in each place from which a way may send them:
  *
  *   hugetlbfs   in place for the bypass, and for every kernel call that takes it
  *   tmpfs       for sendfile and splice, which refuse hugetlbfs, and where no hugepages are free
@@ -32,7 +32,7 @@ struct pw_store {
 	char dir[64]; /* the work directory */
 	bool own_mounts;
 	bool huge;                 /* hugetlbfs is mounted, with room for files and EAL */
-	char huge_why[PW_ERR_MAX]; /* when not: why, and the mend */
+	char huge_why[PW_ERR_MAX]; /* else the reason and the fix */
 	struct pw_store_file files[PW_STORE_SIZES];
 	uint32_t n_files;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table on a terminal. Cells are made first, then columns get their widths, then lines are drawn:
+ * Prints the result as tables on a terminal. It formats the cells, then finds the columns' widths, then prints:
  *
  *   wire, its caveat
  *     one table per file size, MTU, warm or cold; what pollers and set-up cost below it

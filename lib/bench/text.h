@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/bench: text and numbers as JSON and HTML take them. */
+/* Internal to lib/bench: converts text and numbers for JSON and HTML. */
 #ifndef PW_BENCH_TEXT_H
 #define PW_BENCH_TEXT_H
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOCKET_BYTES (4 << 20) /* the whole buffer fits: nobody waits for a reader */
+#define SOCKET_BYTES (4 << 20) /* the whole buffer fits: no call waits for a reader */
 
 /* Both ends of a TCP connection over loopback. */
 static int connect_ourselves(int fds[2], struct pw_err *err)

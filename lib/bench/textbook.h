@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The textbook's comparison: one file, one buffer, one pass over a TCP connection to ourselves.
+ * Measures the textbook's ways: one file, one buffer, one pass over a TCP connection to this process.
  *
  *   read + write    read(file, buffer)  write(socket, buffer)
  *   mmap + write    mmap(file)          write(socket, mapping)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rows of the textbook's table: its three ways by hand, and the bypass by two of its ports. */
+/* The rows of the textbook's table: its three kernel ways, and the bypass on two ports. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to lib/bench: how the outputs read a result. Tables, plots and pages share it, so that they
- * agree on what stands together, what is best, and what a number looks like. */
+/* Internal to lib/bench: groups, sorts and formats a result. Tables, plots and pages share it, so that they show
+ * the same groups, the same best way and the same numbers. */
 #ifndef PW_BENCH_VIEW_H
 #define PW_BENCH_VIEW_H
 
@@ -46,11 +46,11 @@ const char *pw_view_way(const struct pw_row *row);
 const char *pw_view_pages(const struct pw_row *row); /* short: "huge", "cache" */
 /* The weakest of the samples': "full", "part", "count", "none"; "-": no sample. */
 const char *pw_view_proof(const struct pw_row *row);
-/* What pw_view_proof() says, for legends. */
+/* The meaning of pw_view_proof()'s words, for legends. */
 #define PW_VIEW_PROOFS                                                                             \
 	"full: every byte arrived and the digest is the file's; part: all that arrived was "       \
-	"compared with the file; count: a device's counters, nobody read the bytes; none: nobody " \
-	"but the driver can tell"
+	"compared with the file; count: a device's counters, the bytes were not read; none: only " \
+	"the driver counted"
 
 /* Not the same as a row without figures: an interrupted bench may have warmed it up only. */
 bool pw_row_has_void(const struct pw_row *row);

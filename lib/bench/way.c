@@ -153,7 +153,7 @@ static const struct expectation {
 		"our memcpy into the ring; the kernel sends the ring's pages"},
 	{"xdp_copy", ANY, 2, 1, "our memcpy into the UMEM; xsk_build_skb -> skb_store_bits"},
 	{"xdp_zerocopy", ANY, 1, 1, "our memcpy into the UMEM"},
-	{"dpdk_null", ANY, 0, 0, "mbufs are the file's pages; nobody reads them"},
+	{"dpdk_null", ANY, 0, 0, "mbufs are the file's pages, which are not read"},
 	{"dpdk_vhost", ANY, 1, 0,
 		"rte_vhost's rte_memcpy, in place of a NIC's DMA; no probe sees it"},
 	{"dpdk_virtio_user", ANY, 0, 0, "the peer copies, in place of a NIC's DMA"},

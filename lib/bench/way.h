@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rows of the comparison: every way a file can leave this machine, on the wires where it can.
+ * The ways that the bench compares: every way to send a file from this machine, and the wires on which it runs.
  *
  *   kernel   an entry of lib/kernel's table
  *   bypass   a poll-mode driver and where its pages come from

@@ -61,8 +61,8 @@ static const struct kind {
 		"lo: no device and no checksums; TCP moves segments of 64 KiB; MSG_ZEROCOPY copies "
 		"after all"},
 	[PW_WIRE_SINK] = {"sink", 65535, open_sink,
-		"an ifb device counts frames and frees them: no DMA, no receiver, nobody reads the "
-		"bytes"},
+		"an ifb device counts frames and frees them: no DMA, no receiver, the bytes are "
+		"not read"},
 	[PW_WIRE_VETH] = {"veth", 65535, open_veth,
 		"the sender's CPU also runs the receiver's softirq; GRO, TSO and checksum offload "
 		"as "
@@ -75,9 +75,8 @@ static const struct kind {
 	[PW_WIRE_NULL] = {"null", 65535, open_null,
 		"nothing leaves: what pagewire itself costs without a device"},
 	[PW_WIRE_NIC] = {"nic", UINT32_MAX, open_nic,
-		"the receiver is another host: the device's counters tell what left, not what "
-		"arrived; "
-		"of dpdk_pci nobody here counts but its driver"},
+		"the receiver is another host: the device counts what left, not what "
+		"arrived; for dpdk_pci only the driver counts"},
 };
 
 const char *pw_wire_name(enum pw_wire_kind k)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The wires of the comparison. Namespaces have no name: they end with the processes that hold their
- * descriptors, whatever kills those. Programs that are started inherit the descriptors, by the same
- * number, and so keep the wire until they end.
+ * Makes the wires of the comparison. Their network namespaces have no names, so they end with the last
+ * process that holds their descriptors, even if it is killed. Programs that the bench starts inherit the
+ * descriptors, under the same numbers, and keep the wire until they end.
  *
  *   loopback  | source + sink, lo |                         TCP and UDP
- *   sink      | source, ifb, static neighbour |             nobody reads: the device counts
+ *   sink      | source, ifb, static neighbour |             no receiver: the device counts
  *   veth      | source, pwa | ===== | pwb, sink |           two namespaces
  *   tap       | source, pwt | ==fd== DPDK net_tap, sink     one namespace
  *   vhost     | source | == unix socket == | sink |         no namespace: DPDK on both ends
@@ -55,7 +55,7 @@ int pw_wire_parse(const char *text, enum pw_wire_kind *k, const char **nic, stru
 
 /* Makes namespaces and interfaces; work_dir is for the socket. nic: the interface, `to` its remote
  * receiver (both NULL otherwise); the MAC is asked of the kernel's neighbour table. -EPERM, -ENODEV,
- * -EOPNOTSUPP: this host lacks what the wire needs; err says what. */
+ * -EOPNOTSUPP: this host lacks what the wire needs; err has the reason. */
 int pw_wire_open(struct pw_wire *w, enum pw_wire_kind kind, const char *nic,
 	const struct pw_addr *to, uint32_t mtu, const char *work_dir, struct pw_err *err);
 /* tap: the sink has made its device; gives it addresses and the neighbour. Others: nothing. */

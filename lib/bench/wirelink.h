@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the kernel's rtnetlink tells of an interface, a route and a neighbour. Changes nothing. */
+/* Reads an interface, a route and a neighbour from the kernel by rtnetlink. Changes nothing. */
 #ifndef PW_BENCH_WIRELINK_H
 #define PW_BENCH_WIRELINK_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Network namespaces without names, and work inside them. The calling thread never changes its own:
- * whatever must happen in a namespace happens in a thread that ends with it.
+ * Makes network namespaces without names, and runs functions inside them. The calling thread keeps its own
+ * namespace: a function for another namespace runs in a thread that ends after it.
  */
 #ifndef PW_BENCH_WIRENET_H
 #define PW_BENCH_WIRENET_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DPDK's environment abstraction layer. It starts once in a process, for one port. The calling thread
- * becomes the main lcore and is bound to cfg->set.cores; create threads that must not share its CPU before.
+ * Starts and ends EAL, DPDK's environment abstraction layer. It starts once in a process, for one port. The
+ * calling thread becomes the main lcore and is bound to cfg->set.cores; create threads that must not share
+ * its CPU before.
  */
 #ifndef PW_DPDK_EAL_H
 #define PW_DPDK_EAL_H
@@ -42,7 +43,7 @@ bool pw_dpdk_has_driver(const char *driver);
  * node while that has any. pw_eal_start() does the same; this is for threads that are created before. */
 void pw_dpdk_prefer_node(const struct pw_portspec *spec);
 
-/* Starts EAL. Falls back to ordinary pages, with a warning that says the cost, when no hugepage is
+/* Starts EAL. Falls back to ordinary pages, with a warning that reports the cost, when no hugepage is
  * free and the port allows it. -ENOMEM, -EPERM, -ENODEV with the fix. */
 int pw_eal_start(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, const struct pw_log *log, struct pw_err *err);

@@ -6,7 +6,7 @@
  *
  * The thread cannot continue, and it holds the lock of EAL's interrupts. The transfer's threads do not need
  * that lock: they report the fault and keep the received data. So a SIGABRT from rte_panic() in that thread
- * makes the thread sleep for ever. Any other abort() ends the process as usual. Afterwards no DPDK function
+ * makes the thread sleep forever. Any other abort() ends the process as usual. Afterwards no DPDK function
  * may be called that takes the lock: the port is not closed, EAL is not cleaned up, and the process must end.
  */
 #ifndef PW_DPDK_PANIC_H
@@ -20,7 +20,7 @@ void pw_panic_guard(void);
 /* Called with each line that DPDK logs, in the thread that logs it: rte_panic() logs before it aborts. */
 void pw_panic_check_log(const char *line);
 
-/* True when the interrupt thread sleeps for ever. */
+/* True when the interrupt thread sleeps forever. */
 bool pw_panic_seen(void);
 
 #endif

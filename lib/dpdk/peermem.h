@@ -5,7 +5,7 @@
  * pw_peermem_lost() at its next check.
  *
  *   vhost    the vhost library reports the regions, in its own thread, whenever they may have changed
- *   memif    the driver reports nothing: guarded is what is mapped when the link comes up and was not before
+ *   memif    the driver reports nothing: guards the mappings that are new when the link comes up
  *
  * Not covered: our own memory, which virtio-user and memif share with the peer, and what a peer writes
  * into the rings. The drivers check their indices, but they trust the peer more than a network.

@@ -215,7 +215,7 @@ int pw_port_open_error(const struct pw_port *p, const struct pw_dpdk_config *cfg
 		return interrupted(&p->spec, err);
 	if (has_no_peer(p))
 		return pw_err_set(err, ECONNREFUSED,
-			"cannot connect to %s: nobody listens there; start the other side, or "
+			"cannot connect to %s: no process listens there; start the other side, or "
 			"raise --wait",
 			p->spec.target);
 	if (pw_port_check_caps(p, action, err))

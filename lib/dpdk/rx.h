@@ -19,6 +19,6 @@ extern const struct pw_rx_ops pw_dpdk_rx_ops;
 int pw_dpdk_rx_open(struct pw_dpdk_rx **rx, const struct pw_dpdk_config *cfg,
 	const struct pw_log *log, struct pw_err *err);
 const char *pw_dpdk_rx_driver(const struct pw_dpdk_rx *rx); /* "net_virtio_user" */
-void pw_dpdk_rx_close(struct pw_dpdk_rx *rx);               /* ends EAL too; accepts NULL */
+void pw_dpdk_rx_close(struct pw_dpdk_rx *rx);               /* also ends EAL; accepts NULL */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The table is written under a lock and read by the signal handler without one. A slot's `seq` is
- * odd while the slot is live and moves on at every change, so the handler can tell that the fields
+ * odd while the slot is live and moves on at every change, so the handler can check that the fields
  * it read belong together:
  *
  *   add      base, end, ... stored; seq -> odd (release)      handler   seq odd? (acquire)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The output directory: for outdir.c, which opens it and its files, and outpublish.c, which names them. */
+/* The state of the output directory: for outdir.c, which opens it and its files, and outpublish.c, which gives
+ * files their names. */
 #ifndef PW_FILE_OUTDIR_PRIVATE_H
 #define PW_FILE_OUTDIR_PRIVATE_H
 

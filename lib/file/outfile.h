@@ -59,7 +59,7 @@ int pw_outfile_open_memory(
 /* Puts bytes [at, at + len), which lie in the file; len > 0. Any thread; two calls never overlap in
  * bytes. When all chunks are in use it waits
  * for the disk, 30 s at most, with a warning every 5 s. pw_outfile_failed() reports a failure. A thread calls
- * pw_uncached_fence() before it tells another thread that bytes were put; once for many calls. */
+ * pw_uncached_fence() before it reports to another thread that bytes were put; once for many calls. */
 static inline void pw_outfile_put(
 	struct pw_outfile *f, uint64_t at, const uint8_t *data, uint32_t len)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the open files of one output directory share. The directory (outdir.c) owns it. */
+/* Opens received files, and the state that the open files of one output directory share: the thread that faults
+ * in pages and the pool of disk chunks. The directory (outdir.c) owns it. */
 #ifndef PW_FILE_OUTFILE_PRIVATE_H
 #define PW_FILE_OUTFILE_PRIVATE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Hands out chunks to files, and takes them back when memory is short. */
+/* Hands out disk chunks to received files, and takes them back when memory is short. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chunks of memory that all received files of a directory share, and their states. outpool.c manages them;
- * outdirect.c fills them; outdisk.c writes them.
+/*
+ * The disk chunks that all received files of a directory share: 2 MiB of memory each, on its way to the disk.
+ * outpool.c manages them; outdirect.c fills them; outdisk.c writes them.
  *
  *   FREE -> FILLING -> QUEUED -> WRITING -> WRITTEN -> FREE     all its bytes were received
  *              ^  '--------------> WRITING ----------> FREE     it had to leave (c->leaves)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names in the output directory: what has a name now, how a complete part gets its name, and when the name is
- * on the disk. */
+/* Names in the output directory: reports which file has a name, renames a complete part to its name, and syncs
+ * directories so that the name is on the disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

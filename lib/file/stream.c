@@ -16,7 +16,7 @@
 
 #define SLOT_TARGET (1u << 20) /* large for a disk, small against the ring */
 #define SLOT_FLOOR  (64u << 10)
-#define SLOT_SHARE  16    /* a small ring has at least so many slots */
+#define SLOT_SHARE  16    /* a small ring has at least this many slots */
 #define HEAP_BYTES  8192u /* of a heap, for an element that is aligned to a block */
 #define DEPTH       32u   /* reads in flight */
 
@@ -55,7 +55,7 @@ int pw_stream_plan(struct pw_stream_plan *p, const struct pw_stream_need *need, 
 		return pw_err_set(err, EINVAL, "stream: symbol length is 0");
 	p->slot_bytes = choose_slot(need->memory_bytes, need->symbol_len);
 	room = need->memory_bytes / slot_cost(p->slot_bytes);
-	/* what the driver keeps lies in so many slots; one more is sent, one more is read */
+	/* the slots that the driver may keep, one that is sent, and one that is read */
 	least = pw_div_ceil(need->out_bytes, p->slot_bytes) + 3;
 	if (room < least)
 		return pw_err_set(err, ENOMEM,

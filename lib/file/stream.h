@@ -5,7 +5,7 @@
  *
  *   next() -> [reading] --disk--> [read] --taken in order--> [sent by a lane] -- given back --> [reading]
  *
- * Each slot is a page window of its own: its n_out tells when the driver has let go of it, and no symbol
+ * Each slot is a page window of its own: its n_out is 0 when the driver has released it, and no symbol
  * lies in two of them. A slot holds a piece of a file, whole symbols of it. Where a piece starts inside a
  * block of the disk, that block is read again.
  *
@@ -37,7 +37,7 @@ struct pw_stream_need {
 	uint64_t out_bytes; /* payload that the driver can keep to itself until it is handed more */
 };
 
-/* -ENOMEM: memory_bytes is below what the port may keep; err names what is enough. */
+/* -ENOMEM: memory_bytes is less than the port may keep; err names the size that is enough. */
 int pw_stream_plan(struct pw_stream_plan *p, const struct pw_stream_need *need, struct pw_err *err);
 
 /* Memory that a ring takes of its heap. */
@@ -50,7 +50,7 @@ int pw_stream_file_open(struct pw_window *w, const char *path, struct pw_err *er
 /* Whether path's file system reads past the page cache. -errno when it cannot be opened. */
 int pw_stream_probe(const char *path, bool *direct, struct pw_err *err);
 
-/* What goes into a slot. */
+/* A part of a file that fills one slot. */
 struct pw_stream_piece {
 	struct pw_window *file; /* of pw_stream_file_open() */
 	void *owner;            /* the caller's */
@@ -61,7 +61,7 @@ struct pw_stream_piece {
 struct pw_stream_config {
 	struct pw_stream_plan plan;
 	struct pw_stage_mem mem;
-	/* What comes next, in the order of sending; false: nothing more for now. */
+	/* Fills the next piece, in the order of sending; false: there is none now. */
 	bool (*next)(void *ctx, struct pw_stream_piece *piece);
 	void *ctx;
 };
@@ -76,8 +76,8 @@ int pw_stream_create(struct pw_stream **s, const struct pw_stream_config *cfg, s
 uint32_t pw_stream_n_slots(const struct pw_stream *s);
 struct pw_window *pw_stream_slot(struct pw_stream *s, uint32_t i);
 
-/* Takes in what the disk has done, and has it read into slots that were given back. With wait_ns it sleeps
- * for as long at most when no piece is ready. -EIO and others: a read failed; -ESTALE: the file is shorter
+/* Handles completed reads, and submits reads into slots that were given back. If no piece is ready it sleeps
+ * for wait_ns at most. -EIO and others: a read failed; -ESTALE: the file is shorter
  * than it was. The reading thread. */
 int pw_stream_pump(struct pw_stream *s, uint64_t wait_ns, struct pw_err *err);
 
@@ -88,13 +88,13 @@ const struct pw_stream_piece *pw_stream_take(struct pw_stream *s, uint32_t *slot
 /* The piece in this slot is sent, and the slot's n_out is 0: it may be read into again. Any thread. */
 void pw_stream_give_back(struct pw_stream *s, uint32_t slot);
 
-/* Forgets all pieces, so that their files may be closed. No other thread uses one. */
+/* Drops all pieces, so that their files may be closed. No other thread uses one. */
 void pw_stream_drop(struct pw_stream *s);
 
-/* What the disk has owed for longest, or NULL when it owes nothing. The reading thread. */
+/* The piece whose read was submitted first and has not ended, or NULL. The reading thread. */
 const struct pw_stream_piece *pw_stream_owed(const struct pw_stream *s);
 
-/* Waits for the disk and frees the memory. What the driver has kept, or a disk that is stuck may still
+/* Waits for the disk and frees the memory. Memory that the driver still holds, or that a stuck disk may still
  * write to, is leaked: otherwise a device would access memory of another owner. The files must be open.
  * Accepts NULL. */
 void pw_stream_destroy(struct pw_stream *s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to stream.c (the ring's life) and streamio.c (its reads). */
+/* The state of a stream's ring: for stream.c, which creates and destroys it, and streamio.c, which fills it. */
 #ifndef PW_FILE_STREAM_PRIVATE_H
 #define PW_FILE_STREAM_PRIVATE_H
 
@@ -10,7 +10,7 @@
 
 enum pw_stream_state {
 	PW_SLOT_IDLE,
-	PW_SLOT_AGAIN,   /* something is left to read, and the disk has not been asked */
+	PW_SLOT_AGAIN,   /* a part is left to read, and that read is not submitted */
 	PW_SLOT_READING, /* the disk writes to it */
 	PW_SLOT_READY,   /* read; also while it is sent */
 };
@@ -43,11 +43,11 @@ struct pw_stream {
 	uint32_t n_reading;
 	uint32_t n_again;
 	bool registered; /* the slots are io_uring's fixed buffers */
-	bool stuck;      /* the disk owes for ever: nothing here is freed */
+	bool stuck;      /* the disk never answered: nothing here is freed */
 	struct pw_err failed;
 };
 
-/* Waits until the disk writes to no slot; false when it gave no sign of life for long. */
+/* Waits until the disk writes to no slot; false when the disk did not answer for long. */
 bool pw_stream_settle(struct pw_stream *s);
 
 #endif

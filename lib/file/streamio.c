@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The reads of a stream: which slot, from where, what became of it. */
+/* Submits and completes the reads that fill the slots of a stream's ring. */
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -9,10 +9,10 @@
 #include "host/uring.h"
 
 #define SETTLE_NS  100000000ull
-#define SETTLE_MAX 100 /* times that, without a word of the disk */
+#define SETTLE_MAX 100 /* times SETTLE_NS without an answer of the disk */
 #define MAX_SHORT  3
 
-/* Of piece n, which was started and not taken. */
+/* The slot of piece n, which was started and not taken. */
 static struct pw_stream_slot *slot_of(const struct pw_stream *s, uint64_t n)
 {
 	return &s->slots[s->order[n % s->n_slots]];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What only the providers of lib/file need of a window. */
+/* A helper that the providers of lib/file share: makes the extent of a mapped window. */
 #ifndef PW_FILE_WINDOW_PRIVATE_H
 #define PW_FILE_WINDOW_PRIVATE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tells numeric addresses from host names, and asks getaddrinfo() for the latter. */
+/* Distinguishes numeric addresses from host names, and resolves host names with getaddrinfo(). */
 #include "kernel/hostname.h"
 
 #include <arpa/inet.h>

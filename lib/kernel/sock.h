@@ -17,7 +17,7 @@
 struct pw_sock {
 	struct pw_tx_counters c;
 	const struct pw_way *way;
-	/* The caller's, for socket and init; strings and the window are only lent. batch: 1..PW_BURST. */
+	/* What the caller of pw_way_open() set; its strings and window stay the caller's. batch: 1..PW_BURST. */
 	struct pw_way_config cfg;
 	int fd;                 /* sends; -1: not open yet */
 	char peer[64];          /* for messages: "10.0.0.1:4001", or the interface */

@@ -20,7 +20,7 @@ static int connect_error(const char *peer, int code, struct pw_err *err)
 {
 	if (code == ECONNREFUSED)
 		return pw_err_set(err, code,
-			"cannot connect to %s: nobody listens there; start the receiver first",
+			"cannot connect to %s: no process listens there; start the receiver first",
 			peer);
 	if (code == ETIMEDOUT)
 		return pw_err_set(err, code,

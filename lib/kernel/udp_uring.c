@@ -62,7 +62,7 @@ static bool needs_copy(struct pw_udpzc_slot *s, int code)
 	return true;
 }
 
-/* When the only message out gets no memory, no other will free any. */
+/* If the only message in flight gets no memory, no other message will free memory. */
 static void no_buffers(struct uring_udp *u, int code)
 {
 	if (u->z.head - u->z.tail > 1)

@@ -3,10 +3,10 @@
  * The datagram way udp_zerocopy, and the slots that it shares with uring_udp_zc. MSG_ZEROCOPY: the skb
  * refers to headers and pages in place, until the socket's error queue reports that they are free.
  *
- * It also uses UDP_SEGMENT: a train pays once for pinning pages, for an entry in the error queue and for
- * the way down the stack, and a program that sends without copies would not pay that for each packet. A
- * train is short, though: an skb can refer to 17 pieces of pages, and each packet needs one for its
- * header and one or two for its symbol.
+ * It also uses UDP_SEGMENT: pinning pages, the entry in the error queue and the way down the stack cost once
+ * for a train, and a program that sends without copies would not pay them for each packet. A train is
+ * short, because an skb can refer to 17 pieces of pages, and each packet needs one for its header and one
+ * or two for its symbol.
  *
  * It does not use IP_RECVERR: with it, a full queueing discipline returns ENOBUFS after the kernel has
  * counted the message. Without it ENOBUFS always comes before, so the numbers of messages stay in step

@@ -149,7 +149,7 @@ static bool break_by(struct pw_udptx *t, int code)
 	switch (code) {
 	case ECONNREFUSED:
 		return pw_sock_break(&t->s,
-			"connection refused: nobody listens on %s; start the receiver first",
+			"connection refused: no process listens on %s; start the receiver first",
 			t->s.peer);
 	case ENETUNREACH:
 	case EHOSTUNREACH:

@@ -11,7 +11,7 @@
  *   ring -> skb     skb_store_bits
  *   user pages -> kernel pages, when zero-copy is not possible    skb_copy_ubufs
  *
- * Bytes of headers count, too: a threshold would have to guess what a header is. Copies without a
+ * Bytes of headers also count: a threshold would have to guess what a header is. Copies without a
  * function of their own are not counted: skb_segment() copies headers, and the little payload next to
  * them, with memcpy; AF_XDP does so with the fragments after a packet's first (since 6.6); drivers with
  * a bounce buffer; reads of persistent memory (_copy_mc_to_iter).

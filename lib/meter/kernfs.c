@@ -57,7 +57,7 @@ int pw_kernfs_read(
 		if (r >= 0)
 			return r;
 	}
-	/* ENOENT is not final: an empty mount point gives it, too. */
+	/* ENOENT is not final: an empty mount point also gives it. */
 	dir = mount_detached(type);
 	if (dir < 0)
 		return r == -ENOENT ? dir : r;

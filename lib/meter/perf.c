@@ -122,7 +122,7 @@ void pw_perf_open(struct pw_perf *p, unsigned int want)
 	if (want & 1u << PW_METER_SYSCALLS)
 		p->fd[PW_PERF_SYSCALLS] =
 			open_tracepoint("raw_syscalls", "sys_enter", p->why[PW_METER_SYSCALLS]);
-	/* The software event of page faults needs no privilege, but does not tell user faults from
+	/* The software event of page faults needs no privilege, but does not distinguish user faults from
 	 * kernel faults. */
 	if (want & 1u << PW_METER_FAULTS) {
 		p->fd[PW_PERF_USER_FAULTS] = open_tracepoint("exceptions", "page_fault_user", why);

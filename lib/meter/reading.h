@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a cell cost: CPU time, system calls, page faults, context switches, hardware counters, and the
- * payload bytes that the kernel copied for this process. Each source of the meter fills its own fields.
+ * The result of a measurement: CPU time, system calls, page faults, context switches, hardware counters, and
+ * the payload bytes that the kernel copied for this process. Each source of the meter fills its own fields.
  */
 #ifndef PW_METER_READING_H
 #define PW_METER_READING_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A path: one way for symbols to leave, or packets to enter, this host. lib/dpdk and lib/kernel
- * implement paths; lib/send (to send) and lib/recv drive them and know nothing of what is below. All
- * calls are made per burst, never per packet, and by one thread, or where a path has several queues by
- * one for each.
+ * The interface of a path: where symbols leave this host, or packets enter it: a port's queue, or a socket.
+ * lib/dpdk and lib/kernel implement paths; lib/send and lib/recv use them and do not know the
+ * implementation. All calls are made per burst, never per packet. One thread uses a path; if a path has
+ * several queues, one thread uses each.
  *
  *   lib/send   what is sent when         pw_tx_burst: n consecutive symbols of one block
  *      |                                                       |
@@ -53,15 +53,15 @@ struct pw_tx_counters {
 	uint64_t full_polls;       /* send calls in which the driver took nothing */
 	uint64_t split_packets;    /* packets with one more segment (discontiguous pages) */
 	uint64_t zc_done;          /* kernel ways: zero-copy sends whose completion has come */
-	uint64_t zc_copied;        /* of zc_done: the kernel says that it copied after all */
+	uint64_t zc_copied;        /* of zc_done: the kernel reports that it copied after all */
 };
 
 struct pw_tx_ops {
 	const char *name;
 	/* send() never sleeps, and while the link is down the device may drop what it takes: alive() is
-	 * asked while packets flow, too. */
+	 * also called while packets flow. */
 	bool polls;
-	/* Makes obj->win reachable (DMA map, IOVAs); refuses with a reason where it can't be. */
+	/* Makes obj->win reachable (DMA map, IOVAs); if that is impossible, err has the reason. */
 	int (*attach)(void *path, struct pw_tx_object *obj, struct pw_err *err);
 	/* Undoes attach. -EBUSY while packets are in flight (win->n_out): try again later, or after
 	 * the port is stopped. */
@@ -76,14 +76,14 @@ struct pw_tx_ops {
 	void (*reap)(void *path);
 	/* false when the link or the peer is gone. Cold: a few times a second. */
 	bool (*alive)(void *path);
-	/* May be NULL. What broke the path for good ("connection refused: nobody listens on
-	 * 10.0.0.1:4001"), else NULL. Asked whenever the clock is looked at, and when the path takes
+	/* May be NULL. What broke the path for good ("connection refused: no process listens on
+	 * 10.0.0.1:4001"), else NULL. Called whenever the clock is read, and when the path takes
 	 * nothing; cheap; valid until close. */
 	const char *(*fault)(void *path);
 	/* Payload mbufs (kernel: datagrams) whose pages the path still reads. */
 	uint32_t (*outstanding)(void *path);
 	const struct pw_tx_counters *(*counters)(void *path);
-	/* May be NULL. A thread that is to drive this path, one queue of several, comes and goes. */
+	/* May be NULL. For a path with several queues: the thread that drives it starts and ends. */
 	void (*thread_enter)(void *path);
 	void (*thread_leave)(void *path);
 };
@@ -95,8 +95,8 @@ struct pw_stream_ops {
 	 * -EAGAIN when it slept for nothing or a signal came, -errno with err when the connection is
 	 * gone. */
 	int64_t (*send)(void *path, uint64_t offset, uint64_t len, struct pw_err *err);
-	/* Waits until the kernel has let go of the file's pages (zero-copy completions); -EAGAIN: not
-	 * yet, ask again. */
+	/* Waits until the kernel has released the file's pages (zero-copy completions); -EAGAIN: not
+	 * yet, call again. */
 	int (*drain)(void *path, struct pw_err *err);
 	const struct pw_tx_counters *(*counters)(void *path); /* packets: calls */
 };
@@ -135,8 +135,8 @@ struct pw_rx_ops {
 	const char *(*fault)(void *path);
 	const struct pw_rx_counters *(*counters)(void *path);
 	/* These may be NULL: a path of one lane. Queue i, or NULL beyond the last; lane 0 is the path
-	 * itself. burst() and release() take a lane, each by a thread of its own; the rest is asked of
-	 * the path, by the thread of lane 0. */
+	 * itself. Each lane has a thread, which calls burst() and release() with the lane; the thread of
+	 * lane 0 makes the other calls, with the path. */
 	void *(*lane)(void *path, uint16_t i);
 	/* The lane's own; `missed` is the path's alone. Any thread. */
 	void (*lane_counters)(void *lane, struct pw_rx_counters *c);

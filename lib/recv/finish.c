@@ -19,7 +19,7 @@
 
 #define BATCH_FILES 512u
 #define BATCH_BYTES (256ull << 20) /* so that a file does not wait for the digests of many others */
-#define SYNC_EACH   8u             /* up to so many files are synced one by one */
+#define SYNC_EACH   8u             /* up to this many files are synced one by one */
 
 enum result { GOOD, UNVERIFIED, DIFFERS, FAILED };
 

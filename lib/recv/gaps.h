@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The gap manifest: what a receiver still misses, as JSON. It is the repair request of a one-way
- * link: carry it back by hand, `send --gaps FILE` sends what it asks for, `recv --resume` takes that in.
+ * Reads and writes the gap manifest: the byte ranges that a receiver still misses, as JSON. It is the repair
+ * request of a one-way link: the user carries it back, `send --gaps FILE` sends the ranges, and
+ * `recv --resume` receives them.
  *
  *   {"schema": "pagewire.gaps/1", "tsi": 7,
  *    "files": [{"name": "dir/a.img", "bytes": 3000001, "digest": "xxh3-128:...", "part": 2,
@@ -15,7 +16,7 @@
  *   digest      absent if it is not known
  *   part        the received bytes lie in NAME.2.part; absent: in NAME.part
  *   missing     byte ranges [from, to), sorted and disjoint
- *   unnamed     at least so many files of the session were never named by a file table; absent: 0
+ *   unnamed     the least number of files of the session that no file table named; absent: 0
  *   named       with unnamed: the files that were named and of which nothing is needed. The sender
  *               repeats each file that is neither here nor in files
  *   named_bytes the same, for names that are not UTF-8

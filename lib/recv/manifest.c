@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "recv/recv_private.h"
 
-#define SYNC_EACH 8u /* up to so many files are synced one by one */
+#define SYNC_EACH 8u /* up to this many files are synced one by one */
 
 static uint64_t gap_have(const struct pw_gap_file *f)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receives one object into memory, pass after pass. For the bench, which compares the bytes itself. The
- * object is known beforehand and is taken from any sender; tables are not read. Each symbol is placed
- * each time it comes.
+ * Receives one object into memory, pass after pass, for the bench, which compares the bytes itself. The
+ * caller describes the object; packets of any sender are accepted, and tables are not read. A symbol that
+ * comes again is placed again.
  */
 #ifndef PW_RECV_MEMORY_H
 #define PW_RECV_MEMORY_H

@@ -105,7 +105,7 @@ void pw_part_reset(struct pw_part *p)
 		pw_outfile_rewrite(p->file);
 }
 
-/* Only XXH3 is fast enough not to delay packets. A digest that comes later is XXH3, unless the sender was told
+/* Only XXH3 is fast enough not to delay packets. A digest that comes later is XXH3, unless the sender was set
  * to use another one. */
 void pw_part_digest_start(struct pw_part *p)
 {

@@ -43,7 +43,7 @@ struct pw_recv_config {
 	uint64_t max_file_bytes; /* refuse larger; 0 = no limit but the free space */
 	uint64_t max_files;      /* files and directories; 0 = 1,000,000 */
 	uint64_t
-		expect_files; /* done after so many files ended; 0 = when all of the sessions have */
+		expect_files; /* done when this many files ended; 0 = when all of the sessions have */
 	uint32_t n_lanes;     /* threads that take in packets; 0 = 1 */
 	const struct pw_recv_memory *memory; /* NULL: files; else one lane, see recv/memory.h */
 };
@@ -115,7 +115,7 @@ void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n);
  * those that wait for their file. Drops all packets once pw_recv_finish() was called. */
 uint64_t pw_recv_lane_burst(
 	struct pw_recv *r, uint32_t lane, const struct pw_rx_view *views, size_t n);
-/* Any thread; cheap, but not for every packet. */
+/* Any thread; cheap, but too slow for every packet. */
 void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st);
 void pw_recv_counters(struct pw_recv *r, struct pw_recv_counters *c);
 /* Waits until all packets so far are placed, and all complete files are verified: for tests and the end. */

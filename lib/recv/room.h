@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The queues of packets that cannot be placed yet. They are copied and wait for one of three things, and
- * each has its own bound in bytes:
+ * The queues of packets that cannot be placed yet. A packet is copied and waits for one of three things. Each
+ * kind has its own bound in bytes:
  *
  *   tables    for the file worker, which reads tables (TOI 0)
  *   files     for their file, which is being opened; listed in the object, only counted here

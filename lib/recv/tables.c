@@ -300,8 +300,8 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 		pw_recv_submit(r, o, PW_FINISH_TARGET);
 }
 
-/* The sender was restarted (it counts its instances from 0 again), and there is no digest that would tell old
- * symbols from new ones. */
+/* The sender was restarted (it counts its instances from 0 again), and there is no digest that would
+ * distinguish old symbols from new ones. */
 static bool is_restarted(const struct pw_object *o, const struct pw_fdt_file *f, uint32_t instance)
 {
 	return o->digest.kind == PW_DIGEST_NONE && f->digest.kind == PW_DIGEST_NONE &&

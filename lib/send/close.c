@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The end of a session: the tables once more, the close flag, and the driver's last packets. */
+/* Ends a session: repeats the file tables, sends the close flag, waits for the driver's last packets. */
 #include <errno.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "send/session_private.h"
 
-#define CLOSE_PACKETS 5 /* at least: a receiver believes two of them, and each may be lost */
+#define CLOSE_PACKETS 5 /* at least: a receiver needs two of them, and each may be lost */
 #define CLOSE_GAP_NS  5000000ull
 #define DRAIN_NS      2000000000ull
 #define DRAIN_GAP_NS  50000ull
-#define LINGER_NS     250000000ull /* a peer that was not running takes its last packets in it */
+#define LINGER_NS     250000000ull /* in this time, a peer that did not run takes its last packets */
 #define LINGER_GAP_NS 5000000ull
 
-/* The time passes even where a pause ends early, as it does when a file's pages are lost: packets that
- * leave together are lost together. */
+/* Waits for ns even if the pause ends early, as it does when a file's pages are lost: packets that leave
+ * together may all be lost together. */
 static void keep_apart(struct pw_send *s, uint64_t ns)
 {
 	const uint64_t end = pw_clock_ns() + ns;
@@ -26,9 +26,9 @@ static void keep_apart(struct pw_send *s, uint64_t ns)
 		pw_lane_nap(pw_min_u64(end - now, PW_NS_PER_S - 1));
 }
 
-/* Waits until the drivers of lanes 1 and up have let go of their packets. Lazy drivers reclaim only as they
- * are handed new ones: empty packets of the session. A peer that has all it wants may be gone by now, which
- * is no error; one that reads fewer queues than the session fills is. */
+/* Waits until the drivers of lanes 1 and up have released their packets. Some drivers release packets only
+ * when they get new ones, so this sends empty packets of the session. A peer that has all files may be gone
+ * by now, which is no error; a peer that reads fewer queues than the session fills is an error. */
 static int drain_others(struct pw_send *s, struct pw_err *err)
 {
 	const uint64_t end = pw_clock_ns() + DRAIN_NS;
@@ -40,8 +40,8 @@ static int drain_others(struct pw_send *s, struct pw_err *err)
 		while (lane->ops->outstanding(lane->path) && lane->ops->alive(s->cfg.paths[0])) {
 			if (pw_clock_ns() >= end)
 				return pw_err_set(err, ETIMEDOUT,
-					"cannot finish on %s: nobody has read %u packets of queue "
-					"%u; give the receiver as many --queues",
+					"cannot finish on %s: the peer did not read %u packets of "
+					"queue %u; give the receiver as many --queues",
 					s->cfg.path_text, lane->ops->outstanding(lane->path), i);
 			lane->ops->reap(lane->path);
 			pw_send_tables_alive(&s->tables, lane);
@@ -68,7 +68,7 @@ static int send_close_packets(struct pw_send *s, struct pw_err *err)
 				s->cfg.path_text, ops->outstanding(lane->path));
 			return 0;
 		}
-		/* the last digests are in no other table */
+		/* no other table has the last digests */
 		r = pw_send_tables_send_close(
 			&s->tables, lane, s->late_digests && n < CLOSE_PACKETS, err);
 		if (r)
@@ -90,7 +90,7 @@ int pw_session_close(struct pw_send *s, struct pw_err *err)
 
 	if (r || s->tables.n == 0)
 		return r;
-	s->cfg.stopped = NULL; /* what follows is short, and a signal finds the session ended */
+	s->cfg.stopped = NULL; /* the rest is short, and the session is over: ignore signals */
 	r = send_close_packets(s, err);
 	if (r)
 		return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Instead of pw_send_run(), for a program that chooses the symbols itself (libpagewire): the session's files
- * and its table, without passes, rate and clock. Up to PW_SEND_GROUP files, none of them streamed, on lane 0.
- * One thread.
+ * A session for a program that chooses the symbols itself (libpagewire), in place of pw_send_run(): opens
+ * files, sends their table and the symbols that the caller names; no passes, no rate, no clock. Up to
+ * PW_SEND_GROUP files, none of them streamed, on lane 0. One thread.
  */
 #ifndef PW_SEND_DIRECT_H
 #define PW_SEND_DIRECT_H
@@ -25,7 +25,7 @@ int pw_send_announce(struct pw_send *s, struct pw_err *err);
  * 0 when it is full, fewer than n at the end of a block. -EINVAL: not in the file; -EIO: a file was
  * truncated, and its pages are lost. */
 int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, struct pw_err *err);
-/* Ends the session for the receivers, and waits until the driver has let go of the pages. */
+/* Ends the session for the receivers, and waits until the driver has released the pages. */
 int pw_send_close(struct pw_send *s, struct pw_err *err);
 
 #endif

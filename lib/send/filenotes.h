@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Warnings about the operands of a sender: nothing is wrong, but the receiver will not get all that the user
- * sees, as an empty directory. Only the first ones are kept: a directory may have a million such files.
+ * Collects warnings about the operands of `send`: the job is valid, but the receiver will not get all that
+ * the user sees, for example no empty directories. Only the first ones are kept: a directory may have a
+ * million such files.
  */
 #ifndef PW_SEND_FILENOTES_H
 #define PW_SEND_FILENOTES_H

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-#define WAIT_NS 20000ull /* between two looks at what the reader has brought */
+#define WAIT_NS 20000ull /* between two checks whether the reader has brought the chunk */
 
 /* The symbols of one file, as ranges of chunks. */
 static int plan_file(struct pw_send_group *g, size_t i, uint32_t n_lanes, struct pw_err *err)
@@ -72,7 +72,7 @@ bool pw_send_group_give_back(struct pw_send_group *g, struct pw_send_lane *lane)
 	return lane->n_held == 0;
 }
 
-/* Notes that the lane sends this slot of the ring, and gives it back once the driver has let go of it. */
+/* Records that the lane sends this slot of the ring; it is given back once the driver has released it. */
 static int hold_slot(
 	struct pw_send_group *g, struct pw_send_lane *lane, uint32_t slot, struct pw_err *err)
 {
@@ -89,7 +89,7 @@ static bool is_ready(const struct pw_send_group *g, uint64_t chunk)
 	return chunk < atomic_load_explicit(&g->work.n_ready, memory_order_acquire);
 }
 
-/* Until the reader has brought the chunk into memory. */
+/* Waits until the reader has brought the chunk into memory. */
 static int wait_for_reader(
 	struct pw_send_group *g, struct pw_send_lane *lane, uint64_t chunk, struct pw_err *err)
 {

@@ -3,9 +3,9 @@
  * A group: the files of one file table, whose windows are open together, and the source that hands their
  * symbols out to the lanes.
  *
- *   slots --> work (chunks) --> next(lane): a range in the file's window, or in a slot of the ring
+ *   file slots --> work chunks --> next(lane): a range in the file's window, or in a slot of the ring
  *
- * Files go in their order. The session fills a group while the lanes are parked.
+ * Files are sent in the order of the list. The session fills a group while the lanes are parked.
  */
 #ifndef PW_SEND_GROUP_H
 #define PW_SEND_GROUP_H
@@ -33,9 +33,10 @@ int pw_send_group_plan(struct pw_send_group *g, uint32_t n_lanes, bool *reads, s
  * its own. NULL: the group has no symbols. */
 void pw_send_group_position(const struct pw_send_group *g, uint64_t sent_bytes,
 	const struct pw_send_slot **slot, uint64_t *file_bytes);
-/* Gives back what the lane still holds of the ring. True when it holds nothing any more. */
+/* Gives back the ring slots that the lane has sent, as far as the driver has released them. True when the
+ * lane holds none any more. */
 bool pw_send_group_give_back(struct pw_send_group *g, struct pw_send_lane *lane);
-/* Forgets the slots and the work. */
+/* Removes the file slots and the work. */
 void pw_send_group_clear(struct pw_send_group *g);
 void pw_send_group_finish(struct pw_send_group *g); /* the slots are closed */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The loop that feeds a path: bursts of symbols, the rate, and what to do when the path is full. */
+/* The loop that sends through a path: bursts of symbols, the rate, and waiting while the path is full. */
 #include "send/lane.h"
 
 #include <errno.h>
@@ -9,14 +9,13 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-#define LOOK_BURSTS 256       /* bursts without a rate between two looks */
-#define LOOK_NS     500000ull /* time between two looks, where the rate needs the clock anyway */
-#define STALL_POLLS 512       /* calls that the path took nothing of, between two looks */
-#define STALL_LIMIT_NS \
-	30000000000ull /* a peer that is there, and takes nothing for so long, is stuck */
-#define LINK_GAP_NS   10000000ull /* between two looks while the link is down */
-#define SLEEP_OVER_NS 200000ull   /* shorter waits spin: a sleep takes 50 us and more */
-#define SLEEP_MAX_NS  10000000ull
+#define LOOK_BURSTS    256            /* bursts between two calls of look(), without a rate */
+#define LOOK_NS        500000ull      /* the same with a rate, which needs the clock anyway */
+#define STALL_POLLS    512            /* the same while the path takes nothing: calls of send() */
+#define STALL_LIMIT_NS 30000000000ull /* a connected peer that takes nothing for so long is stuck */
+#define LINK_GAP_NS    10000000ull    /* between two calls of look() while the link is down */
+#define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
+#define SLEEP_MAX_NS   10000000ull
 
 void pw_lane_nap(uint64_t ns)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A lane: one queue of a path, and all that is needed to feed it. The loop of the sender:
+ * A lane of the sender: one queue of a path, and what the thread needs that sends through it. Its loop:
  *
  *   take a range from the source -> wait for the rate -> burst -> account -> ...
  *
- * A session has one lane for each queue. All are the same but for look(): lane 0 belongs to the
- * session's thread, which looks at the clock, the link and the stop flag there; the other lanes look at
+ * A session has one lane for each queue. They differ only in look(): lane 0 belongs to the session's
+ * thread, whose look() checks the clock, the link and the stop flag; the look() of the other lanes checks
  * what that thread has found.
  *
- * One thread at a time: the lane's own while it sends, the session's while it is parked.
+ * One thread at a time uses a lane: the lane's own while it sends, the session's while it is parked.
  */
 #ifndef PW_SEND_LANE_H
 #define PW_SEND_LANE_H
@@ -30,16 +30,16 @@ struct pw_send_range {
 
 struct pw_send_lane;
 
-/* What a lane sends. */
+/* Where a lane gets its symbols from. */
 struct pw_send_source {
-	/* 1: the next range for this lane. 0: there is none left. -errno with err. The range before has
-	 * been handed over to the path. */
+	/* 1: *range is the lane's next range. 0: there is none left. -errno with err. The path has taken
+	 * the previous range. */
 	int (*next)(void *ctx, struct pw_send_lane *lane, struct pw_send_range *range,
 		struct pw_err *err);
 	void *ctx;
 };
 
-/* What the session's thread tells all lanes. */
+/* What the session's thread shares with all lanes. */
 struct pw_lane_shared {
 	const char *path_text;    /* PORT, for messages */
 	uint32_t n_lanes;         /* there may be more of them than CPUs */
@@ -51,14 +51,14 @@ struct pw_send_lane {
 	_Alignas(64) const struct pw_tx_ops *ops;
 	void *path;
 	uint32_t index;
-	uint16_t src_port; /* by which a receiver's RSS tells the lanes apart */
+	uint16_t src_port; /* differs, so that a receiver's RSS separates the lanes */
 	struct pw_lane_shared *shared;
 
-	/* Called a few thousand times a second, and while the path takes nothing: stalled_ns tells for
-	 * how long, 0: it does. Returns 0, -ECANCELED to give up, or -errno with err. */
+	/* Called a few thousand times a second, and while the path takes nothing: stalled_ns is
+	 * for how long, 0: the path takes packets. Returns 0, -ECANCELED to give up, or -errno with err. */
 	int (*look)(struct pw_send_lane *lane, uint64_t now_ns, uint64_t stalled_ns,
 		struct pw_err *err);
-	/* Packets of the session's own, between two bursts; NULL: none. */
+	/* Sends the session's own packets between two bursts; NULL: there are none. */
 	int (*between)(struct pw_send_lane *lane, uint64_t now_ns, struct pw_err *err);
 	void *owner; /* of look() and between() */
 
@@ -83,13 +83,13 @@ int pw_lane_send(
 int pw_lane_control(struct pw_send_lane *lane, const struct pw_frame_tmpl *t, const void *payload,
 	size_t len, struct pw_err *err);
 
-/* Lets the time pass, looking and taking back what the path has sent. Ends early with look()'s error. */
+/* Waits, and meanwhile calls look() and takes back what the path has sent. Ends early with look()'s error. */
 int pw_lane_pause(struct pw_send_lane *lane, uint64_t ns, struct pw_err *err);
 
-/* Until the pacer lets the next packet go: then those before it have had their time. */
+/* Waits until the pacer permits the next packet: then the time of the earlier ones has passed. */
 int pw_lane_await_rate(struct pw_send_lane *lane, struct pw_err *err);
 
-/* Sleeps; the clock is not looked at. */
+/* Sleeps, and does not read the clock. */
 void pw_lane_nap(uint64_t ns);
 
 #endif

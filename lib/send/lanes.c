@@ -114,7 +114,8 @@ static void init_lane(struct pw_send_lanes *l, uint32_t index, const struct pw_s
 	lane->shared = &l->shared;
 	lane->look = look_for_stop;
 	pw_pace_init(&lane->pace, &rate, burst ? pw_max_u64(burst / l->n, 1) : 0);
-	pw_quick_sync(&lane->clock); /* its rate is known by the time the lead is over */
+	pw_quick_sync(
+		&lane->clock); /* the clock has measured the counter's rate when the lead is over */
 }
 
 int pw_send_lanes_create(struct pw_send_lanes *l, const struct pw_send_config *cfg,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The lanes of a session: one, or one for each queue of the port. Lane 0 is fed by the session's thread,
- * each further one by a thread of its own.
+ * The lanes of a session: one for each queue of the port. The session's thread drives lane 0; each further
+ * lane has a thread.
  *
  *   session's thread   start -----------------> lane 0 sends ---> wait ---> tables, next group
  *   lane i's thread      parked --> sends its chunks ----------> parked
@@ -44,20 +44,20 @@ void pw_send_lanes_destroy(struct pw_send_lanes *l); /* accepts a zeroed one */
 int pw_send_lanes_run(
 	struct pw_send_lanes *l, const struct pw_send_source *source, struct pw_err *err);
 
-/* Any thread: what another one could not do. The first error is kept, the work is given up. */
+/* Reports a failure; any thread. The first error is kept, and the lanes stop. */
 void pw_send_lanes_fail(struct pw_send_lanes *l, const struct pw_err *err);
-/* What has stopped the work: -errno with err, or 0. */
+/* Why the lanes were stopped: -errno with err, or 0. */
 int pw_send_lanes_failed(struct pw_send_lanes *l, struct pw_err *err);
 
-/* Sums over the lanes. Any time. */
+/* Sums over the lanes. May be called at any time. */
 uint64_t pw_send_lanes_bytes(const struct pw_send_lanes *l);
 uint64_t pw_send_lanes_packets(const struct pw_send_lanes *l);
 uint32_t pw_send_lanes_outstanding(const struct pw_send_lanes *l);
 
-/* While they are parked. */
+/* Call it while the lanes are parked. */
 void pw_send_lanes_pace_start(struct pw_send_lanes *l, uint64_t now_ns);
 void pw_send_lanes_reap(struct pw_send_lanes *l);
-/* Adds up cycles, and what became of the lanes' shares of the rate. */
+/* Sums up the lanes' cycles and their pacers' statistics. */
 void pw_send_lanes_account(const struct pw_send_lanes *l, struct pw_send_result *res);
 
 #endif

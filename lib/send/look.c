@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the session's thread looks at between bursts and while it waits: link, lost pages, stop flag,
- * progress; and the file tables that are due. */
+/* What the session's thread checks between bursts and while it waits (link, lost pages, stop flag), the
+ * progress that it reports, and the file tables that it repeats. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -10,8 +10,8 @@
 #include "send/session_private.h"
 
 #define TICK_NS      100000000ull  /* progress */
-#define ALIVE_NS     1000000000ull /* a receiver that waits while we read hears of us so often */
-#define LINK_LOOK_NS 250000000ull  /* between two looks at the link: some drivers ask firmware */
+#define ALIVE_NS     1000000000ull /* interval of packets to a receiver that waits while we read */
+#define LINK_LOOK_NS 250000000ull  /* between two checks of the link: some drivers ask firmware */
 #define LINK_GAP_NS  10000000ull   /* the same, while it is down or the path takes nothing */
 #define REPEATS      2             /* of a table within its group */
 
@@ -39,7 +39,7 @@ static bool link_is_soon_due(const struct pw_send *s, uint64_t stalled_ns)
 	return stalled_ns >= LINK_GAP_NS || atomic_load(&s->lanes.shared.down_ns);
 }
 
-/* What has broken the path for good, or a link that is down for longer than it may be. */
+/* Reports what broke the path for good, or a link that is down for longer than link_grace_ns. */
 static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, struct pw_err *err)
 {
 	const struct pw_tx_ops *ops = s->cfg.ops;
@@ -122,7 +122,7 @@ int pw_session_look(
 	return s->cfg.stopped && s->cfg.stopped() ? -ECANCELED : 0;
 }
 
-/* Whether the group has come so far that its table is repeated. */
+/* Whether enough of the group was sent to repeat its table. */
 static bool repeat_is_due(const struct pw_send *s)
 {
 	const uint64_t sent = pw_send_lanes_bytes(&s->lanes) - s->group_from;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pacing: a token bucket, kept as the time at which the next burst is due. What a burst takes of the
- * rate moves that time on; a sender that was held up is behind it, and may catch up as far as the bucket
- * is deep. What lies beyond is lost, and counted.
+ * Pacing: a token bucket, kept as the time at which the next burst is due. Each burst moves that time on by
+ * what it takes at the rate. A sender that was held up is late, and may catch up by the depth of the bucket.
+ * A delay beyond that is not caught up; it is counted as lost.
  *
  *    start      due - credit      due                 now
  *      |             |  may go at once  |  held up: late |
  *
- * Pure: whoever calls has the clock. One thread.
+ * Makes no calls: the caller reads the clock. One thread.
  */
 #ifndef PW_SEND_PACE_H
 #define PW_SEND_PACE_H
@@ -40,15 +40,15 @@ void pw_pace_init(struct pw_pace *p, const struct pw_rate *rate, uint64_t burst_
 /* For a port that holds the rate, in whole Mbit/s for each of n queues: rounded down. 0: it cannot, for
  * less than 1 Mbit/s, packets per second, or no rate. */
 uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues);
-/* From here on the rate holds: counts and what was owed begin anew. */
+/* Starts to hold the rate: resets the counts and the time that is due. */
 void pw_pace_start(struct pw_pace *p, uint64_t now_ns);
-/* Packets of frame_bytes in one burst, 1..max. */
+/* How many packets of frame_bytes go into one burst, 1..max. */
 uint16_t pw_pace_burst(struct pw_pace *p, uint32_t frame_bytes, uint16_t max);
-/* Nanoseconds to wait; 0 = go. */
+/* Nanoseconds until the next burst may leave; 0: now. */
 uint64_t pw_pace_wait(const struct pw_pace *p, uint64_t now_ns);
-/* A burst goes now, for which pw_pace_wait() said 0. */
+/* Called before a burst for which pw_pace_wait() returned 0. */
 void pw_pace_go(struct pw_pace *p, uint64_t now_ns);
-/* n_packets with frame_bytes in all went out. */
+/* Called after n_packets with frame_bytes in total were sent. */
 void pw_pace_sent(struct pw_pace *p, uint64_t frame_bytes, uint64_t n_packets);
 
 #endif

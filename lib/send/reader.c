@@ -10,8 +10,9 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-#define DISK_WAIT_NS 1000000ull /* asleep for the disk, between two looks at what was given back */
-#define SLOT_WAIT_NS 50000ull   /* asleep for a slot, which a lane gives back */
+#define DISK_WAIT_NS \
+	1000000ull /* sleep while it waits for the disk, between two checks for free slots */
+#define SLOT_WAIT_NS 50000ull       /* sleep while it waits for a lane to give back a slot */
 #define PATIENCE_NS  5000000000ull  /* a disk that does not answer for so long is reported */
 #define KEPT_NS      30000000000ull /* a port that gives no slot back for so long is stuck */
 #define STEP_BYTES   (16ull << 20)  /* of a mapped file, between two looks at the stop flag */
@@ -37,7 +38,7 @@ static bool is_stopped(const struct pw_send_reader *rd)
 	       atomic_load_explicit(&rd->lanes->shared.stop, memory_order_relaxed);
 }
 
-/* The ring asks what to read next: the streamed chunks, in their order. */
+/* Called by the ring: what to read next. These are the chunks of streamed files, in their order. */
 static bool next_piece(void *ctx, struct pw_stream_piece *piece)
 {
 	struct pw_send_reader *rd = ctx;
@@ -87,7 +88,7 @@ int pw_send_reader_make_ring(struct pw_send_reader *rd, struct pw_err *err)
 
 struct wait {
 	uint64_t since_ns;
-	uint64_t report_ns; /* when it is time to report that nothing comes */
+	uint64_t report_ns; /* when to report that nothing comes */
 };
 
 /* No piece is ready: either the disk has not answered, or the lanes' ports keep every slot. */
@@ -190,14 +191,14 @@ static int read_chunk(
 		return r;
 	g->piece_slots[chunk->piece] = ring_slot;
 	atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
-	/* Also when a lane has given the slot back: only this thread has it filled again. A slot is one
-	 * piece of memory for the CPU, however many extents it has for the device. */
+	/* The bytes stay valid when a lane has given the slot back: only this thread fills it again. For
+	 * the CPU a slot is contiguous, however many extents it has for the device. */
 	extent = pw_stream_slot(g->ring, ring_slot)->extents;
 	update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
 	return 0;
 }
 
-/* The digest of a mapped file: one read by this thread's CPU, while the lanes send it. */
+/* Computes the digest of a mapped file, while the lanes send it. */
 static int digest_mapped(struct pw_send_reader *rd, struct pw_send_slot *slot)
 {
 	uint32_t i;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The reader: a thread that brings the bytes of a group into memory ahead of the lanes, and computes the
- * digests of its larger files while they are sent.
+ * digests of its larger files while the lanes send them.
  *
  *   streamed files      disk --io_uring--> slots of the ring --> n_ready --> digest
  *   mapped files        page cache, populated in steps       --> n_ready;   all others: ready at once
- *   then                digests of the mapped files, in order, beside the lanes
+ *   then                digests of the mapped files, in order, while the lanes send
  *
  * Lanes never wait for a digest. The thread runs on the CPUs that the process had before a port bound it:
  * not on a lane's CPU where there is another one.
@@ -17,16 +17,16 @@
 
 struct pw_send_reader; /* opaque */
 
-/* lanes: told when reading fails. The thread starts with the first group that needs it. */
+/* If reading fails, the reader stops the lanes. The thread starts with the first group that needs it. */
 int pw_send_reader_create(struct pw_send_reader **reader, struct pw_send_group *g,
 	struct pw_send_lanes *lanes, struct pw_err *err);
 /* Makes the ring of a group that streams, unless there is one. The lanes are parked. */
 int pw_send_reader_make_ring(struct pw_send_reader *reader, struct pw_err *err);
-/* Starts to read the group, which was planned. */
+/* Starts to read a group, after pw_send_group_plan(). */
 int pw_send_reader_start(struct pw_send_reader *reader, struct pw_err *err);
-/* Whether it still reads, or computes digests. */
+/* Whether the reader still reads or computes digests. */
 bool pw_send_reader_is_busy(const struct pw_send_reader *reader);
-/* Gives the group up, and waits until the thread has let go of it. */
+/* Stops reading the group, and waits until the thread does not use it any more. */
 void pw_send_reader_stop(struct pw_send_reader *reader);
 void pw_send_reader_destroy(struct pw_send_reader *reader); /* accepts NULL */
 

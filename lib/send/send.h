@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The sender's session: which symbol goes when, over any path.
+ * The sender: sends files as one FLUTE session over any path, and decides when each symbol is sent.
  *
  *   pass 1..loops   for each group of files:  open the windows, file table, symbols by all lanes,
  *                                             the table again meanwhile and after the last symbol
  *   end             all tables once more; packets with the close-session flag until the driver has
- *                   let go of every page
+ *                   released every page
  *
  *   session.c  passes, groups, link, clock      lane.c    the loop that feeds one queue
  *   group.c    hands the symbols out to lanes   lanes.c   their threads
@@ -81,7 +81,7 @@ struct pw_send_config {
 	uint32_t tsi;
 	struct pw_send_settings set;
 	/* The digest of a file up to this size is in the first file table, for which it is read before it is
-	 * sent. That of a larger one is computed meanwhile and follows. */
+	 * sent. The digest of a larger file is computed while it is sent, and a later table has it. */
 	uint64_t digest_first_bytes;
 	const cpu_set_t *reader_cpus; /* where files are read; NULL: where the caller runs */
 	uint64_t drain_ns; /* longest time in which a queue whose rate the port holds runs empty */
@@ -96,8 +96,8 @@ struct pw_send_config {
 	/* A few times a second; may be NULL. */
 	void (*tick)(void *ctx, const struct pw_send_status *st);
 	void *tick_ctx;
-	/* Around the stretch that data_ns tells the length of: true before its first symbol, false
-	 * when the driver has taken the last. May be NULL. */
+	/* Called at both ends of the time that data_ns measures: true before the first symbol, false
+	 * when the driver has taken the last one. May be NULL. */
 	void (*stretch)(void *ctx, bool starts);
 	void *stretch_ctx;
 	const struct pw_log *log;
@@ -109,7 +109,7 @@ struct pw_send_result {
 	uint64_t busy_cycles;  /* of data_ns: building and handing over packets */
 	uint64_t stall_cycles; /* of data_ns: the driver took nothing */
 	uint64_t pace_cycles;  /* of data_ns: waiting for the rate */
-	struct pw_pace pace;   /* what became of the rate, up to the last symbol */
+	struct pw_pace pace;   /* how the rate was held, up to the last symbol */
 	uint64_t
 		read_cycles; /* of data_ns: a file's next bytes were not in memory, or its digest was missing */
 	uint8_t page_in_copies; /* highest of any window */
@@ -132,11 +132,11 @@ struct pw_send; /* opaque; one thread */
 
 int pw_send_create(struct pw_send **s, const struct pw_send_config *cfg, struct pw_err *err);
 
-/* Sends all files. 0, with result->interrupted when stopped() ended it; -errno: err says what and how to
- * fix it. Windows may still be in flight when this returns: stop the path, then pw_send_destroy(). */
+/* Sends all files. 0, with result->interrupted when stopped() ended it; -errno: err has the reason and the
+ * fix. Windows may still be in flight when this returns: stop the path, then pw_send_destroy(). */
 int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err *err);
 
-/* Closes all windows. The path must have let go: pw_dpdk_tx_stop() before. Accepts NULL. */
+/* Closes all windows. The path must not use them any more: call pw_dpdk_tx_stop() before. Accepts NULL. */
 void pw_send_destroy(struct pw_send *s);
 
 #endif

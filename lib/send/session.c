@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The session: passes over the files, group by group. */
+/* Runs a session: passes over the files, group by group. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 #define NEWS_COPIES     3 /* of a table that brings digests */
 #define NEWS_GAP_NS     2000000ull
-#define HELD_GAP_NS     50000ull  /* between two looks at what the paths still hold */
-#define READER_GAP_NS   200000ull /* the same, at whether the digests are there */
+#define HELD_GAP_NS     50000ull  /* between two checks of what the paths still hold */
+#define READER_GAP_NS   200000ull /* between two checks whether the digests are there */
 #define SYMBOL_MULTIPLE 32
 
 uint32_t pw_send_symbol_for_mtu(const struct pw_flow *flow, uint32_t mtu, bool wide)
@@ -135,7 +135,7 @@ int pw_session_open_group(struct pw_send *s, size_t first, struct pw_err *err)
 	return r ? r : build_table(s, err);
 }
 
-/* The table goes first on every lane: within a queue the order is kept, between queues it is not. */
+/* Sends the table first on every lane: packets of one queue stay in order, those of several may not. */
 static int announce(struct pw_send *s, struct pw_err *err)
 {
 	uint32_t i;
@@ -158,7 +158,7 @@ static int start_clock(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
-/* Lets the reader finish the group's digests. */
+/* Waits until the reader has the group's digests. */
 static int await_reader(struct pw_send *s, struct pw_err *err)
 {
 	struct pw_send_lane *lane = &s->lanes.v[0];
@@ -175,7 +175,7 @@ static int await_reader(struct pw_send *s, struct pw_err *err)
 	return r ? r : pw_send_lanes_failed(&s->lanes, err);
 }
 
-/* The last table of a group. One that brings digests goes several times; each packet may be lost. */
+/* Sends the group's last table. If it has new digests it is sent several times: any packet may be lost. */
 static int send_last_table(struct pw_send *s, struct pw_err *err)
 {
 	bool news = false;
@@ -216,9 +216,8 @@ static bool has_late_digests(const struct pw_send *s)
 	return false;
 }
 
-/* Until the last packets have had their time of the rate. A path that holds the rate itself has up to a ring
- * of them still to send; not all drivers give the last ones back by themselves, so this takes drain_ns at
- * most. */
+/* Waits until the last packets have left at the rate. A path that holds the rate itself may still have a ring
+ * full of them. Not all drivers give the last ones back by themselves, so this takes drain_ns at most. */
 static int await_rate(struct pw_send *s, struct pw_err *err)
 {
 	struct pw_send_lane *lane = &s->lanes.v[0];
@@ -237,7 +236,7 @@ static int await_rate(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
-/* Once, when the last symbol has gone: digests and tables that follow are not in data_ns. */
+/* Called once, after the last symbol: the digests and tables that follow are not part of data_ns. */
 static void stop_clock(struct pw_send *s)
 {
 	if (!s->streaming || s->res->data_ns)
@@ -296,7 +295,7 @@ static int send_pass(struct pw_send *s, struct pw_err *err)
 			r = send_group(
 				s, s->pass == s->cfg.set.loops && first + PW_SEND_GROUP >= n, err);
 	}
-	/* a pass over nothing but empty files would only be a flood of file tables */
+	/* if all files are empty, repeated passes would only flood the network with file tables */
 	if (r == 0 && pw_send_lanes_bytes(&s->lanes) == sent && s->pass != s->cfg.set.loops) {
 		const uint64_t start = pw_cycles();
 
@@ -351,7 +350,8 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 	if (r == -ECANCELED) {
 		result->interrupted = true;
 		r = 0;
-		s->cfg.stopped = NULL; /* the session's end is still sent, and is short */
+		s->cfg.stopped =
+			NULL; /* the packets that end the session are still sent; this is short */
 	}
 	if (r == 0)
 		r = pw_session_close(s, err);

@@ -95,7 +95,7 @@ static int make_views(struct pw_send_slot *slot, const struct pw_send_config *cf
 	return r;
 }
 
-/* One CPU read of the file before its first symbol. */
+/* Reads the file with the CPU, before its first symbol is sent. */
 static int digest_now(struct pw_send_slot *slot, enum pw_digest_kind kind, struct pw_digest *out,
 	struct pw_send_lane *lane, struct pw_send_reading *reading, struct pw_err *err)
 {
@@ -137,7 +137,7 @@ static int populate_now(struct pw_send_slot *slot, struct pw_send_lane *lane,
 	return r;
 }
 
-/* Reads all of a small file before its first symbol goes. */
+/* Computes the digests of a small file, before its first symbol is sent. */
 static int read_now(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 	struct pw_send_lane *lane, struct pw_send_reading *reading, struct pw_err *err)
 {
@@ -158,7 +158,7 @@ static int read_now(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 	return r;
 }
 
-/* Leaves a file to the reader. */
+/* Prepares the digests of a larger file, which the reader computes. */
 static int read_later(
 	struct pw_send_slot *slot, const struct pw_send_config *cfg, struct pw_err *err)
 {

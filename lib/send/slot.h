@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A slot: one file that is being sent. Its window, the headers of its packets for each lane, and its
- * digests.
+ * A file slot: the state of one file that is being sent: its window, the headers of its packets for each
+ * lane, and its digests. (It is not a slot of the ring, which belongs to lib/file/stream.)
  *
  *   open: window, guard, digest (a small file), headers, attach -> sent -> closed when no packet is in flight
  *
@@ -17,7 +17,7 @@
 #include "send/lanes.h"
 #include "send/send.h"
 
-/* A slot as one lane sees it. */
+/* What one lane needs of a file slot. */
 struct pw_send_view {
 	struct pw_tx_object obj;
 	struct pw_window win; /* lanes 1..: the slot's extents, and its own n_out */
@@ -25,7 +25,7 @@ struct pw_send_view {
 
 struct pw_send_slot {
 	struct pw_file *file;
-	struct pw_window win;       /* lane 0's as well */
+	struct pw_window win;       /* lane 0 uses it directly */
 	struct pw_send_view *views; /* one for each lane */
 	uint32_t n_views;
 	int guard; /* SIGBUS guard, -1: none */
@@ -38,7 +38,7 @@ struct pw_send_slot {
 	struct pw_send_slot *next; /* in the session's list of retired slots */
 };
 
-/* What is read before the first symbol can go: for the progress. */
+/* How much of a small file was read for its digest before its first symbol: for the progress. */
 struct pw_send_reading {
 	uint64_t done_bytes, total_bytes;
 };
@@ -49,14 +49,14 @@ int pw_send_slot_open(struct pw_send_slot **slot, const struct pw_send_config *c
 	struct pw_send_lanes *lanes, size_t index, struct pw_send_reading *reading,
 	struct pw_err *err);
 
-/* Packets in flight, of all lanes. While they are parked. */
+/* Packets in flight, of all lanes. Call it while the lanes are parked. */
 uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot);
 
-/* Closes it. What the driver has kept stays mapped, with a warning. */
+/* Closes the slot. If the driver has not given back its pages, they stay mapped, with a warning. */
 void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *cfg);
 
-/* The symbols of a slot that are to be sent: all, or what its gap manifest lists. Start zeroed but for
- * slot. */
+/* Iterates over the symbols of a slot that are to be sent: all, or those that its gap manifest lists.
+ * Before the first call only `slot` is set. */
 struct pw_send_gaps {
 	const struct pw_send_slot *slot;
 	uint64_t sent_to;

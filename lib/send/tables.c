@@ -32,7 +32,7 @@ static void drop(struct pw_send_tables *t, size_t i)
 	t->n--;
 }
 
-/* A new last element. */
+/* Makes the table the last element, in place of the group's older one. The oldest tables are dropped. */
 static int keep(struct pw_send_tables *t, const struct pw_send_table *table, struct pw_err *err)
 {
 	size_t i;

@@ -2,12 +2,12 @@
 /*
  * The file tables of a session (TOI 0), cut into packets, and the packets that end it.
  *
- * A table is sent several times, apart from each other, because a lost one loses the names of a whole
- * group: before the group's first symbol on every lane, after one third and two thirds of its symbols,
- * after its last one, and once more with all others before the session ends. Each repetition is the same
- * FDT instance, so that a receiver puts one table together from the packets of all of them.
+ * A receiver that loses a table does not know the files of a whole group. So a table is sent several times:
+ * before the group's first symbol on every lane, after one third and two thirds of its symbols, after its
+ * last one, and again with all others before the session ends. Each repetition is the same FDT instance, so
+ * that a receiver assembles one table from the packets of all of them.
  *
- * The session's thread, on a lane that is parked or its own.
+ * Only the session's thread calls these, with lane 0 or with a lane that is parked.
  */
 #ifndef PW_SEND_TABLES_H
 #define PW_SEND_TABLES_H
@@ -39,19 +39,19 @@ void pw_send_tables_init(struct pw_send_tables *t, const struct pw_send_config *
  * session has no later group. */
 int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, size_t n,
 	size_t first_file, bool last, struct pw_err *err);
-/* Whether the current one expires soon, and must be built again. False when there is none. */
+/* Whether the current table expires soon and must be built again. False when there is none. */
 bool pw_send_tables_is_old(const struct pw_send_tables *t, uint64_t now_ns);
-/* Sends the current one. */
+/* Sends the current table. */
 int pw_send_tables_send(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err);
-/* Sends all that are kept. */
+/* Sends all tables that are kept. */
 int pw_send_tables_send_all(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err);
 /* Sends packets with the close-session flag: all of the current table, or one packet of it. */
 int pw_send_tables_send_close(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, bool whole, struct pw_err *err);
-/* One empty packet of the session: a sign of life, and new work for a driver that frees packets only as it
- * takes others. Dropped when the path is full. */
+/* Sends an empty packet of the session: it shows receivers that the sender runs, and makes a driver free
+ * packets that frees them only when it gets new ones. Dropped when the path is full. */
 void pw_send_tables_alive(const struct pw_send_tables *t, struct pw_send_lane *lane);
 void pw_send_tables_finish(struct pw_send_tables *t); /* accepts a zeroed one */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The transport session identifier of a session that was not given one. Receivers tell sessions
- * apart by it: two senders with the same one would be taken for a single session, and a receiver
- * that still waits for one session's end would mix the next one's files in.
+ * Chooses a transport session identifier (TSI) when the user gives none. Receivers distinguish sessions by
+ * it: they would take two senders with the same TSI for one session, and a receiver that still waits for
+ * the end of a session would add the files of the next one to it.
  */
 #ifndef PW_SEND_TSI_H
 #define PW_SEND_TSI_H

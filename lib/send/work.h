@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The work of a group: the symbols of its files, cut into chunks. Each lane takes the next chunk when it
- * has sent the last one, so that every chunk is sent once, by any lane.
+ * The work of a group: the symbols of its files, cut into work chunks. A lane that has sent its chunk takes
+ * the next one, so that every chunk is sent once, by any lane.
  *
  *   item 0  |chunk 0|chunk 1|chunk 2|    an item is a range of one file; a chunk never crosses an item
  *   item 1  |chunk 3|chunk 4|
  *               ^cursor     ^n_ready
  *
- * All lanes stay near the same place of a file: what the receiver has of it stays in one piece. A lane
- * that is held up takes fewer chunks. The reader (send/reader.h) raises n_ready as the bytes of chunks
+ * All lanes send from nearly the same place of a file, so the receiver gets it nearly in order. A slow lane
+ * takes fewer chunks. The reader (send/reader.h) raises n_ready as the bytes of chunks
  * come into memory; chunks below it may be sent.
  *
  * The session fills it while the lanes are parked; then any thread takes chunks.
@@ -49,18 +49,18 @@ struct pw_work_chunk {
 	uint64_t piece;    /* or PW_WORK_IN_PLACE */
 };
 
-/* Forgets the items. */
+/* Removes all items. */
 void pw_work_clear(struct pw_work *w);
 
 /* Adds symbols [from, to) of a file in place, for n_lanes lanes. */
 int pw_work_add(struct pw_work *w, size_t file, uint64_t from, uint64_t to, uint32_t n_lanes,
 	struct pw_err *err);
-/* The same of a streamed file: each chunk is a piece, of piece_symbols at most, for a slot of the ring. */
+/* The same for a streamed file: each chunk is a piece of at most piece_symbols, for one slot of the ring. */
 int pw_work_add_streamed(struct pw_work *w, size_t file, uint64_t from, uint64_t to,
 	uint64_t piece_symbols, struct pw_err *err);
 
-/* Chunk `number`. *item: where the caller's last one lay, 0 at first; numbers must rise. False when
- * there is no such chunk. */
+/* Finds chunk `number`; false when there is none. *item: 0 before the first call, then kept by the caller:
+ * the search continues there, so the numbers must rise. */
 bool pw_work_chunk(
 	const struct pw_work *w, uint64_t number, size_t *item, struct pw_work_chunk *chunk);
 /* Takes the next chunk; false when all are taken. Any thread. */

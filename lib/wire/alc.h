@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ALC (RFC 5775) over LCT (RFC 5651) with Compact No-Code (RFC 5445): one packet's header.
+ * Builds and parses the header of a packet: ALC (RFC 5775) over LCT (RFC 5651) with Compact No-Code (RFC 5445).
  *
  *    0                   1                   2                   3
  *   | V=1 | C |PSI|S| O |H|Res|A|B|   HDR_LEN     | Codepoint (CP)|

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * RFC 5052 section 9.1: how an object is cut into source blocks and symbols.
+ * Computes how an object is cut into source blocks and symbols (RFC 5052 section 9.1).
  *
  *   object   |<-------------------- transfer_len ------------------->|
  *   blocks   | n_large blocks of a_large symbols | rest: a_small each |

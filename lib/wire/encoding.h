@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How a sender packed a file (Content-Encoding, RFC 6726 section 3.4.2) or an FDT instance
- * (EXT_CENC, section 3.4.3). A zeroed struct means: not packed.
+ * How a sender compressed a file (Content-Encoding, RFC 6726 section 3.4.2) or an FDT instance
+ * (EXT_CENC, section 3.4.3). A zeroed struct: it is not compressed.
  */
 #ifndef PW_WIRE_ENCODING_H
 #define PW_WIRE_ENCODING_H

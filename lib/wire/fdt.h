@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The File Delivery Table (RFC 6726 section 3.4.2): which TOI is which file. XML, built and parsed
- * with libxml2; no entities, no DTD, no network. An FDT-Instance carries some of the session's
+ * Builds and parses the File Delivery Table (FDT, RFC 6726 section 3.4.2), which names the file of each TOI.
+ * It is XML, by libxml2; no entities, no DTD, no network. An FDT-Instance carries some of the session's
  * files; instances add up. Attributes of pagewire have the namespace PW_FDT_NS:
  *   Digest  of a File: "xxh3-128:HEX", "sha-256:HEX", or "later": the file is read while it is sent, and
  *           a later instance has its digest
@@ -24,7 +24,7 @@
 #define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
 #define PW_FDT_MAX_FILES   65536u      /* files in one instance */
 #define PW_NAME_MAX        1024u       /* bytes of a Content-Location, NUL excluded */
-#define PW_FDT_MAX_RATIO   1000u /* a packed instance may unpack to so many times its size ... */
+#define PW_FDT_MAX_RATIO   1000u       /* an instance may unpack to this many times its size ... */
 #define PW_FDT_MIN_BOUND   (64u << 10) /* ... or to this if it is more */
 #define PW_DIGEST_LATER    "later"     /* pw:Digest */
 #define PW_DIGEST_MAX      32

@@ -109,7 +109,7 @@ static int read_location(const struct attrs *a, struct pw_fdt_file *f)
 	int r;
 
 	if (!find(a, NULL, "Content-Location", &value)) {
-		set_fault(f, "the file table does not say its Content-Location");
+		set_fault(f, "the file table has no Content-Location for it");
 		return 0;
 	}
 	value = pw_fdt_text_trim(value);
@@ -132,7 +132,7 @@ static void read_toi(const struct attrs *a, struct pw_fdt_file *f)
 	read_number(a, "TOI", UINT64_MAX, &toi);
 	f->toi = toi.value;
 	if (toi.state == ABSENT)
-		set_fault(f, "the file table does not say its TOI");
+		set_fault(f, "the file table has no TOI for it");
 	else if (toi.state == BAD)
 		set_fault(f, "its TOI is not a number of 64 bits");
 	else if (toi.value == 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ethernet [802.1Q] IPv4|IPv6 UDP frames around an ALC header.
+ * Builds and parses Ethernet frames: Ethernet [802.1Q] IPv4|IPv6 UDP, around an ALC header.
  *
  *   template  | Eth 14 | 802.1Q 0/4 | IPv4 20 / IPv6 40 | UDP 8 | ALC 16..40 |  then the payload
  *             |<---- l2_len ------->|<--- l3_len ------>|
  *
  * A template is made once per object; per packet only the last 4 bytes (SBN, ESI) change, and for
  * an object's short last symbol the lengths. IPv4 sends atomic datagrams (DF set, ID 0, RFC 6864
- * section 4.1), so the IPv4 header checksum is constant too.
+ * section 4.1), so the IPv4 header checksum is also constant.
  */
 #ifndef PW_WIRE_FRAME_H
 #define PW_WIRE_FRAME_H

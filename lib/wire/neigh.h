@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ARP (RFC 826) and the two NDP messages that address resolution needs (RFC 4861 sections 4.3,
- * 4.4): a port asks for the MAC of a unicast receiver, and answers for its own
- * address. Frames are at most PW_NEIGH_FRAME_MAX bytes. Pure, no I/O.
+ * Builds and parses the frames of address resolution: ARP (RFC 826), and two NDP messages (RFC 4861 sections
+ * 4.3, 4.4). A port requests the MAC of a unicast receiver, and answers requests for its own address.
+ * Frames have at most PW_NEIGH_FRAME_MAX bytes. No I/O.
  */
 #ifndef PW_WIRE_NEIGH_H
 #define PW_WIRE_NEIGH_H

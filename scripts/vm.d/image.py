@@ -21,7 +21,7 @@ UNUSED = ("sound", "drivers/gpu", "drivers/media", "drivers/staging", "drivers/i
 
 
 class Missing(Exception):
-    """The host lacks something; the text says what, and how to fix it."""
+    """The host lacks something; the text names it and the fix."""
 
 
 def cache_directory():

@@ -148,7 +148,7 @@ static void add(struct burst *b, const uint8_t *data, size_t len)
 
 	check(copy != NULL);
 	memcpy(copy + 1, data, len);
-	/* Of two senders: the number of the session says which, where it is short. */
+	/* There are two senders; the number of the session selects one, if it is short. */
 	b->views[b->n++] = (struct pw_rx_view){.data = copy + 1,
 		.len = (uint32_t)len,
 		.from = {.word = {len > 7 ? data[7] & 1u : 0}}};

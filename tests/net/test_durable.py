@@ -73,7 +73,7 @@ def test_with_durable_no_a_power_cut_loses_the_file(t: Test) -> None:
         same(os.path.join(out, "whole.bin"), data, "control")
     except Failed:
         return
-    raise Failed("the image has a file that nobody synced: the other tests here show nothing")
+    raise Failed("the image has a file that was not synced: the other tests here prove nothing")
 
 
 def test_small_files_in_new_directories_are_there_after_a_power_cut(t: Test) -> None:
@@ -355,7 +355,7 @@ def test_the_report_warns_when_files_may_not_be_on_the_disk(t: Test) -> None:
         r.holds("a.bin", data)
         text = Listener(t, "--durable", durable, out=f"text-{durable}", as_text=True)
         text.sender().whole("a.bin", data)
-        equal("may not be on the disk" in text.end_text(0), durable == "no", "the text says so")
+        equal("may not be on the disk" in text.end_text(0), durable == "no", "the text reports it")
 
 
 def test_a_replaced_part_is_not_renamed(t: Test) -> None:

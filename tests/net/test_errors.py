@@ -113,7 +113,7 @@ def test_a_socket_without_listener_is_waited_for_like_a_missing_one(t):
         s.bind(sock)
     for port in (f"virtio-user:{sock}", f"memif:{sock}"):
         start = time.monotonic()
-        send_error(t, RUNTIME, [sock, "nobody listens", "--wait"], "--wait", "3s", port=port)
+        send_error(t, RUNTIME, [sock, "no process listens", "--wait"], "--wait", "3s", port=port)
         check(time.monotonic() - start >= 3, "it did not wait")
     os.unlink(sock)
 

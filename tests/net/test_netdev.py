@@ -8,7 +8,7 @@ GROUP = "239.77.0.1:4001"
 
 
 def to_kernel(t, sender, receiver, files, codes=(0, 0)):
-    """Starts the sender once the receiver listens, because nobody stores multicast; waits for both."""
+    """Starts the sender once the receiver listens, because multicast is not stored; waits for both."""
     poll_until(lambda: "listening on" in receiver.err, 20, "the receiver's socket")
     tx = sender()
     try:

@@ -88,7 +88,7 @@ def test_telemetry_reports_the_progress_of_both_sides(t):
         check(0 < early[key] <= late[key] <= tx.json[key],
               f"{key}: {early[key]}, then {late[key]}, at the end {tx.json[key]}")
         equal(late["queues"]["0"][key], late[key], f"{key} of the only queue")
-    equal(seen["payload_bytes"], 440000, "bytes that the receiver tells of")
+    equal(seen["payload_bytes"], 440000, "bytes that the receiver reports")
     check(seen["packets"] <= rx.json["packets"], f"{seen} exceeds the result")
     equal((late["role"], late["driver"], seen["role"]), ("send", tx.json["driver"], "recv"), "who")
     for name, pool in (late["pools"] | seen["pools"]).items():

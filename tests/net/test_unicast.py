@@ -18,7 +18,7 @@ def check_arrived(t, original, tx, rx):
     tx.ends_with(0)
     rx.ends_with(0)
     t.same(original, t.path("in", "a.bin"))
-    check("asking for the receiver's MAC" in tx.err, f"nobody asked:\n{tx.err}")
+    check("asking for the receiver's MAC" in tx.err, f"no request was sent:\n{tx.err}")
 
 
 def test_arp_finds_the_receiver_on_a_virtual_wire(t):

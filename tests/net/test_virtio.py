@@ -112,7 +112,7 @@ def check_refused(t, pages, file):
     lines = p.err.splitlines()
     equal(len(lines), 1, "lines on stderr")
     check(lines[0].startswith("pagewire: error:"), lines[0])
-    check(pages in lines[0] and "EAL" in lines[0], f"does not say why: {lines[0]}")
+    check(pages in lines[0] and "EAL" in lines[0], f"no reason: {lines[0]}")
     equal(p.out, "", "stdout")
 
 

@@ -10,7 +10,7 @@ failed=0
 port=$((20000 + $$ % 20000))
 
 # expect CODE STREAM PATTERN ARGS...: the exit code, and that STREAM (out or err) has PATTERN; what
-# is an error says nothing on standard output, what is none nothing on standard error.
+# is an error prints nothing on standard output; what is not an error prints nothing on standard error.
 expect() {
 	code=$1 stream=$2 pattern=$3
 	shift 3

@@ -28,7 +28,7 @@
 struct page_dirs {
 	char tmp[64];   /* an ordinary directory, open to all */
 	char huge[96];  /* a hugetlbfs of our own, in a mount namespace of our own */
-	bool have_huge; /* else why_not says why */
+	bool have_huge; /* else why_not has the reason */
 	const char *why_not;
 	long added; /* huge pages to give back */
 };
@@ -85,7 +85,7 @@ close_fd:
 	return 0;
 }
 
-/* min_size keeps the pages for us, size keeps us from taking anybody else's. */
+/* min_size reserves the pages for this mount; size prevents that it takes more. */
 static inline const char *mount_huge(struct page_dirs *d, long pages)
 {
 	char options[96];

@@ -19,7 +19,7 @@ void sysfix_write(const struct sysfix *f, const char *path, const char *fmt, ...
 	__attribute__((format(printf, 3, 4)));
 void sysfix_link(const struct sysfix *f, const char *path, const char *target);
 
-/* node -1: the pool of the whole host, which holds the promises, too */
+/* node -1: the pool of the whole host, which also holds the reserved pages */
 void sysfix_hugepages(const struct sysfix *f, int node, unsigned long kib, unsigned int total,
 	unsigned int n_free, unsigned int promised);
 /* A PCI NIC; driver "" = none, group -1 = none, netdev "" = none. */

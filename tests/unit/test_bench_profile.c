@@ -58,7 +58,7 @@ static int open_contest(struct pw_profile_run *run, struct pw_err *err)
 }
 
 static const struct pw_profile laps = {
-	.name = "laps", .summary = "of nobody", .rounds = ROUNDS, .open = open_contest};
+	.name = "laps", .summary = "no contender", .rounds = ROUNDS, .open = open_contest};
 
 static void measure_laps(struct pw_profile_run *run)
 {

@@ -39,7 +39,7 @@ static void *run_sink(void *ctx)
 	return NULL;
 }
 
-/* A port that nobody has just now. */
+/* A port that no process uses now. */
 static uint16_t free_port(void)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -296,7 +296,7 @@ static struct pw_addr address(const char *text)
 			return __LINE__ % 250 + 1; \
 	} while (0)
 
-/* The kernel tells of a veth's carrier when it comes to it. */
+/* The kernel reports a veth's carrier with a delay. */
 static bool has_carrier(const char *name)
 {
 	const uint64_t end = pw_clock_ns() + 20 * PW_NS_PER_S;

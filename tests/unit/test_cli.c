@@ -268,7 +268,7 @@ static void progress_on_a_terminal_fits_and_is_wiped(void **state)
 	char text[512];
 
 	(void)state;
-	/* A pipe tells no width: 80 columns. */
+	/* A pipe has no width: 80 columns. */
 	pw_progress_init(&p, true, false);
 	capture(stderr, draw_on_terminal, &p, text, sizeof(text));
 	assert_int_equal(text[0], '\r');

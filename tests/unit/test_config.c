@@ -241,7 +241,7 @@ static void common_keys_may_be_other_commands(void **state)
 	struct parsed p;
 
 	(void)state;
-	/* Without send's table nobody can tell whether send has it. */
+	/* Without send's table it is unknown whether send has it. */
 	CONFIG(&p, "[common]\ncuont = 4\n");
 	if (has_all_commands())
 		assert_refused(&p, ":2: option cuont is unknown; did you mean count?");

@@ -147,7 +147,7 @@ static void an_ordinary_file_for_a_nic_is_better_staged(void **state)
 	examine(d, "3b:00.0", d->file);
 	ONLY(d, "file.hugetlbfs");
 	expect(d, "file.hugetlbfs", PW_DOCTOR_WARN, "reads 300 MiB", "pagewire stage ");
-	/* behind an IOMMU ordinary pages do, too, when asked for */
+	/* behind an IOMMU, ordinary pages also work, if the user asks for them */
 	d->opt.no_huge = true;
 	examine(d, "3b:00.0", d->file);
 	ONLY(d, "file.hugetlbfs");

@@ -443,7 +443,7 @@ static void reserved_pages_are_there_when_they_are_touched(void **state)
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, len);
 	assert_int_equal(st.st_blocks * 512, HUGE_BYTES); /* the last one */
-	/* 8 pages in all: nobody else gets more than one now */
+	/* 8 pages in all: no other file gets more than one now */
 	fd2 = open(path_in(other, sizeof(other), dirs.huge, "other"), O_RDWR | O_CREAT | O_CLOEXEC,
 		0600);
 	assert_int_equal(pw_hugefile_reserve(

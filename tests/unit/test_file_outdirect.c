@@ -68,7 +68,7 @@ static void assert_wrote_at_most(uint64_t before, uint64_t bytes)
 		assert_true(after - before <= bytes);
 }
 
-/* NAME.part has all of the pattern, on the disk too. */
+/* NAME.part has all of the pattern, also on the disk. */
 static void assert_synced(struct pw_outfile *f, const char *name)
 {
 	assert_int_equal(pw_outfile_sync(f, NULL), 0);

@@ -75,7 +75,7 @@ static void a_range_that_was_dropped_is_left_alone(void **state)
 		}
 		for (i = 0; i < 40; i++) {
 			pw_prefault_remove(a, p[i]);
-			/* what was the range is somebody else's now */
+			/* another mapping takes the range */
 			assert_true(mmap(p[i], PAGES * PAGE, PROT_READ | PROT_WRITE,
 					    MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p[i]);
 		}

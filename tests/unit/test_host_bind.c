@@ -163,7 +163,7 @@ static void test_giving_back_writes_the_former_driver_and_takes_it_from_vfio(voi
 	struct pw_err err = {0};
 
 	sysfix_link(f, "/sys/bus/pci/devices/" NIC "/driver", "../../../bus/pci/drivers/vfio-pci");
-	/* nobody acts on the probe here: it says so, and names who has the device */
+	/* no driver takes the device here: the error reports that, and names the driver that has it */
 	assert_int_equal(pw_bind_give_back(&f->root, &was, &err), -EIO);
 	assert_non_null(
 		strstr(err.msg, "to ice: the driver did not take it, it is bound to vfio-pci"));

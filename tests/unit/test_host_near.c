@@ -107,7 +107,7 @@ static void nothing_is_far_without_a_node_or_with_one_alone(void **state)
 	assert_int_equal(t->n_said, 0);
 }
 
-/* The node of this memory, all of which is there; none: the kernel does not tell. */
+/* The node of this memory, all of which is present; none: the kernel does not report it. */
 static int node_of(const void *p)
 {
 	unsigned int counts[64];

@@ -184,7 +184,7 @@ int main(void)
 		{"a reader that goes away is an error", a_reader_that_goes_away_is_an_error},
 		{"a reader that stands still does not hold close",
 			a_reader_that_stands_still_does_not_hold_close},
-		{"an address where nobody listens is a clear error",
+		{"an address where no process listens is a clear error",
 			an_address_where_nobody_listens_is_a_clear_error},
 		{"a file that is truncated is an error", a_file_that_is_truncated_is_an_error},
 	};

@@ -192,7 +192,7 @@ static void without_io_uring_its_ways_name_the_reason(void **state)
 	(void)state;
 	open_file(&win);
 	cfg.win = &win;
-	/* nobody listens on the port: the way must fail before it connects */
+	/* no process listens on the port: the way must fail before it connects */
 	cfg.flow.dst = (struct pw_addr){.family = 4, .bytes = {127, 0, 0, 1}, .port = 1};
 	for (i = 0; i < PW_ARRAY_LEN(names); i++) {
 		for (k = 0; k < PW_ARRAY_LEN(refusals); k++) {

@@ -62,7 +62,7 @@ static void a_receiver_that_closes_is_a_fault(void **state)
 		deliver(way, path, fd, &ob, 0);
 		assert_true(way->packets->alive(path));
 		close(fd);
-		assert_broken(way, path, &ob, "nobody listens");
+		assert_broken(way, path, &ob, "no process listens");
 		object_drop(&ob);
 	}
 }
@@ -203,7 +203,7 @@ static void errors_name_their_fix(void **state)
 	pw_way_close(NULL);
 }
 
-/* A veth pair into a namespace where nobody receives: the interface's queue holds what is sent. */
+/* A veth pair into a namespace without a receiver: the interface's queue holds what is sent. */
 static void slow_down_pwtx(void)
 {
 	if (system("ip link add pwtx type veth peer name pwrx 2>/dev/null && "

@@ -171,7 +171,7 @@ static void a_sender_that_is_started_again_names_the_unnamed(void **state)
 	packets_drop(&p);
 	packets_add_fdt(&p, TSI + 1, 0, s, 3, false, MANY);
 	push(r, &p);
-	/* Its second table is not there yet: it lacks three, too. */
+	/* Its second table is not there yet: it also lacks three. */
 	assert_int_equal(settle(r).n_never_named, 3);
 	assert_false(settle(r).done);
 	packets_drop(&p);

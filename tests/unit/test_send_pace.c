@@ -79,7 +79,7 @@ static void nothing_drifts_in_hours(void **state)
 	assert_int_equal(pw_pace_wait(&p, START + 3601 * PW_NS_PER_S), 0);
 }
 
-/* A quarter of a second without the CPU: 2 ms are made up for, the rest is said to be late. */
+/* The sender has no CPU for a quarter of a second: it catches up 2 ms; the rest is reported as late. */
 static void a_long_stall_is_caught_up_by_the_bucket_alone(void **state)
 {
 	struct pw_pace p = make(1e9, 0);

@@ -12,7 +12,7 @@
 #define KEEPS  300 /* packets; less than the ring, more than a slot */
 #define SYMBOL 1440u
 
-/* What the path has taken: a window's bytes may only change once its packets are let go. */
+/* What the path has taken: a window's bytes may change only after its packets were released. */
 struct kept {
 	struct pw_window *win;
 	const uint8_t *data;
@@ -484,7 +484,7 @@ static void stop_holding(void *ctx, bool starts)
 		((struct path *)ctx)->holds_ns = 0;
 }
 
-/* Such a path: its time ends when it has let go, or could have. */
+/* The session waits until the path has released its packets, or the time for it is over. */
 static void a_path_that_holds_the_rate_is_waited_for(void **state)
 {
 	static const struct {

@@ -302,7 +302,7 @@ static void each_kind_of_lie_has_its_verdict(void **state)
 	assert_int_equal(verdict(good, sizeof(good)), PW_ALC_OK);
 	for (len = 0; len < 4; len++)
 		assert_int_equal(verdict(good, len), PW_ALC_SHORT);
-	for (; len < 16; len++) /* HDR_LEN says 16 */
+	for (; len < 16; len++) /* HDR_LEN is 16 */
 		assert_int_equal(verdict(good, len), PW_ALC_HDR_LEN);
 	for (len = 17; len < 20; len++) /* a payload, but no whole FEC payload ID */
 		assert_int_equal(verdict(good, len), PW_ALC_SHORT);

@@ -172,7 +172,7 @@ static void documents_with_entities_are_refused(void **state)
 	assert_int_equal(parse("<!-- no !DOCTYPE here -->" ROOT GOOD ROOT_END), 0);
 }
 
-/* A DOCTYPE in another encoding does not look like one to whoever reads bytes. */
+/* A reader of bytes does not recognize a DOCTYPE in another encoding. */
 static void other_encodings_are_refused(void **state)
 {
 	static const char text[] = "<?xml version='1.0' encoding='UTF-16'?>"
@@ -206,7 +206,7 @@ static FILE *text_open(struct text *t)
 	return t->f;
 }
 
-/* Refused or not, it must take neither long nor much. Without the limits, each of these takes
+/* Whether it is refused or not, it must not take much time or memory. Without the limits, each of these takes
  * libxml2 between a minute and an hour, or half a gigabyte. */
 static int parse_bounded(struct text *t)
 {
@@ -267,7 +267,7 @@ static void many_attributes_hide_nowhere(void **state)
 	}
 }
 
-/* As much of it as the scan lets through, where libxml2 stumbles and goes on behind. */
+/* As many hidden bytes as the scan permits, after an error at which libxml2 continues. */
 static void what_may_hide_takes_no_time(void **state)
 {
 	static const char *const before[] = {

@@ -140,7 +140,7 @@ static void encoding_is_inherited_from_the_instance(void **state)
 	assert_false(fdt.files[0].has_len);
 	assert_int_equal(fdt.files[1].encoding, PW_ENCODING_IDENTITY);
 	assert_true(fdt.files[1].has_len);
-	assert_int_equal(fdt.files[2].encoding, PW_ENCODING_GZIP); /* an empty one says nothing */
+	assert_int_equal(fdt.files[2].encoding, PW_ENCODING_GZIP); /* an empty one is ignored */
 	assert_int_equal(fdt.files[2].transfer_len, 4);
 	pw_fdt_finish(&fdt);
 }

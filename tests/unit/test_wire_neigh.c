@@ -59,7 +59,7 @@ static void a_neighbour_solicitation_byte_by_byte(void **state)
 	assert_memory_equal(buf, want, sizeof(want));
 }
 
-/* a asks for b, b answers, a learns; in a VLAN too */
+/* a asks for b, b answers, a learns; also in a VLAN */
 static void a_question_gets_its_answer(void **state)
 {
 	static const uint16_t vlans[] = {PW_VLAN_NONE, 0, 4094};
@@ -111,7 +111,7 @@ static void an_advertisement_is_solicited_and_complete(void **state)
 	assert_memory_equal(answer + 80, mac_b, 6);
 }
 
-/* Each byte of a valid question or answer that matters, wrong: nobody reacts. */
+/* Changes each significant byte of a valid request or answer: the frame is ignored. */
 static void damaged_neighbours_are_ignored(void **state)
 {
 	static const size_t arp_matter[] = {12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 38, 41};

@@ -209,7 +209,7 @@ static char *run_tshark(const char *path, const char *args)
 	return text;
 }
 
-/* One field of a line, "0x..." or decimal or "True"; absent = UINT64_MAX. Goes on behind it. */
+/* One field of a line, "0x..." or decimal or "True"; absent = UINT64_MAX. Moves past it. */
 static uint64_t next_field(char **line)
 {
 	char *field = strsep(line, "|\n");

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Copies that BPF counts in the guest's kernel, compared with what the kernel's source says.
+"""Copies that BPF counts in the guest's kernel, compared with the kernel's source.
 
 The expected numbers are in the bench's table (lib/bench/way.c). A header is copied with its payload, so
 a datagram of 1440 bytes counts about 1 % more than its file bytes; ways differ by whole copies.

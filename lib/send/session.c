@@ -135,6 +135,21 @@ int pw_session_open_group(struct pw_send *s, size_t first, struct pw_err *err)
 	return r ? r : build_table(s, err);
 }
 
+/* Sends the table on a lane that is parked. The session's thread drives it, so it must look at the link,
+ * the stop flag and the other threads' failures itself: no other thread does. */
+static int announce_on(struct pw_send *s, struct pw_send_lane *lane, struct pw_err *err)
+{
+	int (*const own)(struct pw_send_lane *, uint64_t, uint64_t, struct pw_err *) = lane->look;
+	int r;
+
+	lane->look = pw_session_look;
+	lane->owner = s;
+	r = pw_send_tables_send(&s->tables, lane, err);
+	lane->look = own;
+	lane->owner = NULL;
+	return r;
+}
+
 /* The table goes first on every lane: within a queue the order is kept, between queues it is not. */
 static int announce(struct pw_send *s, struct pw_err *err)
 {
@@ -142,7 +157,7 @@ static int announce(struct pw_send *s, struct pw_err *err)
 	int r = pw_session_send_table(s, err);
 
 	for (i = 1; r == 0 && i < s->lanes.n; i++)
-		r = pw_send_tables_send(&s->tables, &s->lanes.v[i], err);
+		r = announce_on(s, &s->lanes.v[i], err);
 	return r;
 }
 

@@ -31,6 +31,7 @@ struct path {
 	uint64_t holds_ns; /* it lets go so long after the first time that it is asked */
 	uint64_t asked_ns;
 	uint64_t n_attached;
+	bool is_full; /* it takes no tables */
 };
 
 #define MAX_LANES 3
@@ -97,6 +98,8 @@ static uint16_t path_send_copy(
 	struct path *p = ctx;
 
 	(void)tmpl;
+	if (p->is_full)
+		return 0;
 	if (strlen(p->fdts) + len < sizeof(p->fdts))
 		strncat(p->fdts, payload, len);
 	return 1;
@@ -478,6 +481,57 @@ static void a_read_error_ends_the_session_with_its_place(void **state)
 	pw_files_finish(&files);
 }
 
+/* Lane 1 takes nothing while the session's thread sends it the first table. */
+static int run_with_a_full_lane(struct pw_send_config *cfg, struct source *s,
+	struct pw_send_result *res, struct pw_err *err)
+{
+	uint64_t start = pw_clock_ns();
+	int r;
+
+	paths[0] = (struct path){.sources = s};
+	paths[1] = (struct path){.sources = s, .is_full = true};
+	cfg->n_paths = 2;
+	cfg->stream.n_slots *= 2;
+	r = run(cfg, res, err);
+	assert_true(pw_clock_ns() - start < 10 * PW_NS_PER_S);
+	return r;
+}
+
+static void a_signal_ends_it_while_a_lane_takes_no_table(void **state)
+{
+	struct source s = source_make(1, "full.img", 50000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+
+	(void)state;
+	add_file(&files, &s, "full.img");
+	asked = 0;
+	cfg.stopped = stop_soon;
+	assert_int_equal(run_with_a_full_lane(&cfg, &s, &res, &err), 0);
+	assert_true(res.interrupted);
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
+static void a_read_error_is_reported_while_a_lane_takes_no_table(void **state)
+{
+	struct source s = source_make(1, "full.img", 50000, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+
+	(void)state;
+	add_file(&files, &s, "full.img");
+	cfg.open_window = open_bad;
+	assert_int_equal(run_with_a_full_lane(&cfg, &s, &res, &err), -EIO);
+	assert_non_null(strstr(err.msg, "full.img at byte 0"));
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
 static void stop_holding(void *ctx, bool starts)
 {
 	if (!starts)
@@ -523,6 +577,8 @@ int main(void)
 		cmocka_unit_test(a_path_that_holds_the_rate_is_waited_for),
 		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),
 		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),
+		cmocka_unit_test(a_signal_ends_it_while_a_lane_takes_no_table),
+		cmocka_unit_test(a_read_error_is_reported_while_a_lane_takes_no_table),
 	};
 	int failed;
 

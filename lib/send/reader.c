@@ -9,12 +9,14 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "file/filereader.h"
 
 #define DISK_WAIT_NS 1000000ull /* asleep for the disk, between two looks at what was given back */
 #define SLOT_WAIT_NS 50000ull   /* asleep for a slot, which a lane gives back */
 #define PATIENCE_NS  5000000000ull  /* a disk that does not answer for so long is reported */
 #define KEPT_NS      30000000000ull /* a port that gives no slot back for so long is stuck */
 #define STEP_BYTES   (16ull << 20)  /* of a mapped file, between two looks at the stop flag */
+#define STREAM_STEP  (1u << 20)     /* the same, of a streamed one */
 
 struct pw_send_reader {
 	struct pw_send_group *group;
@@ -193,7 +195,8 @@ static int read_chunk(
 	/* Also when a lane has given the slot back: only this thread has it filled again. A slot is one
 	 * piece of memory for the CPU, however many extents it has for the device. */
 	extent = pw_stream_slot(g->ring, ring_slot)->extents;
-	update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
+	if (!slot->file->gap)
+		update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
 	return 0;
 }
 
@@ -216,6 +219,37 @@ static int digest_mapped(struct pw_send_reader *rd, struct pw_send_slot *slot)
 	return 0;
 }
 
+/* The digest of a streamed file of which only gaps are sent: one more read, of the whole file. */
+static int digest_streamed(struct pw_send_reader *rd, struct pw_send_slot *slot, struct pw_err *err)
+{
+	const uint64_t len = slot->win.len_bytes;
+	uint8_t *buf = aligned_alloc(PW_FILEREADER_ALIGN, STREAM_STEP);
+	uint64_t done, step;
+	int r = 0;
+
+	if (!buf)
+		return pw_err_set(err, ENOMEM, "cannot read %s: out of memory", slot->file->path);
+	for (done = 0; r == 0 && done < len; done += step) {
+		step = pw_min_u64(STREAM_STEP, len - done);
+		r = is_stopped(rd) ? -ECANCELED
+				   : pw_filereader_read(slot->win.priv, done, buf, step, err);
+		if (r == 0)
+			update(slot, buf, step);
+	}
+	free(buf);
+	return r;
+}
+
+/* The digests that read_chunk() has not computed. */
+static int digest_rest(struct pw_send_reader *rd, struct pw_send_slot *slot, struct pw_err *err)
+{
+	if (!slot->digest && !slot->md5)
+		return 0;
+	if (slot->win.pages != PW_PAGES_STREAM)
+		return digest_mapped(rd, slot);
+	return slot->file->gap ? digest_streamed(rd, slot, err) : 0;
+}
+
 static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 {
 	struct pw_send_group *g = rd->group;
@@ -230,8 +264,7 @@ static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 	for (i = 0; r == 0 && i < g->n; i++) {
 		struct pw_send_slot *slot = g->slots[i];
 
-		if (slot->win.pages != PW_PAGES_STREAM && (slot->digest || slot->md5))
-			r = digest_mapped(rd, slot);
+		r = digest_rest(rd, slot, err);
 		if (r == 0)
 			finish_digests(slot);
 	}

@@ -481,6 +481,47 @@ static void a_read_error_ends_the_session_with_its_place(void **state)
 	pw_files_finish(&files);
 }
 
+/* A repair: what the manifest lists is sent, and the digests are those of the whole file. */
+static void a_repair_sends_the_gaps_and_the_digests_of_the_whole_file(void **state)
+{
+	static const uint64_t sizes[] = {3000001, 3000001, 700000};
+	static const char *const names[] = {"s-gap", "m-gap", "s-none"};
+	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
+	struct pw_range missing[] = {{1000, 5000}, {4000, 4100}, {2999999, 3000001}};
+	struct source sources[N];
+	struct pw_gap_file gaps[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_digest md5;
+	struct pw_err err = {0};
+	unsigned int i;
+
+	(void)state;
+	paths[0] = (struct path){.sources = sources};
+	for (i = 0; i < N; i++) {
+		sources[i] = source_make(i + 1, names[i], sizes[i], SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], names[i]);
+		gaps[i] = (struct pw_gap_file){.len_bytes = sizes[i],
+			.digest = {.kind = PW_DIGEST_SHA256}, /* not the session's kind */
+			.missing = missing,
+			.n_missing = i < 2 ? 3 : 0};
+		files.v[i].gap = &gaps[i];
+	}
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.set.md5 = true;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	/* symbols 0..3 and the last one of each */
+	assert_int_equal(paths[0].c.payload_bytes, 2 * (4 * SYMBOL + 3000001 - 2083 * SYMBOL));
+	for (i = 0; i < N; i++) {
+		pw_digest_buffer(PW_DIGEST_MD5, sources[i].data, sizes[i], &md5, &err);
+		assert_memory_equal(files.v[i].md5.bytes, md5.bytes, 16);
+		assert_memory_equal(files.v[i].digest.bytes, sources[i].f.digest.bytes, 16);
+		source_drop(&sources[i]);
+	}
+	pw_files_finish(&files);
+}
+
 /* Lane 1 takes nothing while the session's thread sends it the first table. */
 static int run_with_a_full_lane(struct pw_send_config *cfg, struct source *s,
 	struct pw_send_result *res, struct pw_err *err)
@@ -577,6 +618,7 @@ int main(void)
 		cmocka_unit_test(a_path_that_holds_the_rate_is_waited_for),
 		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),
 		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),
+		cmocka_unit_test(a_repair_sends_the_gaps_and_the_digests_of_the_whole_file),
 		cmocka_unit_test(a_signal_ends_it_while_a_lane_takes_no_table),
 		cmocka_unit_test(a_read_error_is_reported_while_a_lane_takes_no_table),
 	};

@@ -140,7 +140,7 @@ int pw_session_look(
 		tick(s, now_ns);
 	if (!s->streaming && now_ns >= s->next_alive_ns) {
 		if (s->next_alive_ns)
-			pw_send_tables_alive(&s->tables, lane);
+			pw_send_tables_alive(&s->cfg, lane);
 		s->next_alive_ns = now_ns + ALIVE_NS;
 	}
 	return s->cfg.stopped && s->cfg.stopped() ? -ECANCELED : 0;

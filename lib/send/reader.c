@@ -117,6 +117,7 @@ static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_er
 			"cannot send on %s: it keeps its packets and gives no memory back; raise "
 			"--stream-memory",
 			cfg->path_text);
+	atomic_store_explicit(&rd->group->is_starved, !owed, memory_order_relaxed);
 	if (!owed)
 		pw_lane_nap(SLOT_WAIT_NS);
 	return 0;
@@ -136,6 +137,7 @@ static int await_piece(struct pw_send_reader *rd, const struct pw_stream_piece *
 		if (r == 0)
 			r = pw_stream_pump(ring, DISK_WAIT_NS, err);
 	}
+	atomic_store_explicit(&rd->group->is_starved, false, memory_order_relaxed);
 	return r;
 }
 

@@ -52,7 +52,7 @@ int pw_send_tables_send_close(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, bool whole, struct pw_err *err);
 /* One empty packet of the session: a sign of life, and new work for a driver that frees packets only as it
  * takes others. Dropped when the path is full. */
-void pw_send_tables_alive(const struct pw_send_tables *t, struct pw_send_lane *lane);
+void pw_send_tables_alive(const struct pw_send_config *cfg, struct pw_send_lane *lane);
 void pw_send_tables_finish(struct pw_send_tables *t); /* accepts a zeroed one */
 
 #endif

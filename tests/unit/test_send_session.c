@@ -45,8 +45,10 @@ static void let_go(struct path *p)
 {
 	const struct kept *k = &p->ring[p->first];
 
-	assert_memory_equal(k->data, p->sources[k->toi - 1].data + k->offset, k->len);
-	k->win->n_out--;
+	if (k->win)
+		assert_memory_equal(k->data, p->sources[k->toi - 1].data + k->offset, k->len);
+	if (k->win)
+		k->win->n_out--;
 	p->first = (p->first + 1) % KEEPS;
 	p->n--;
 }
@@ -100,6 +102,9 @@ static uint16_t path_send_copy(
 	(void)tmpl;
 	if (p->is_full)
 		return 0;
+	if (p->n == KEEPS)
+		let_go(p);
+	p->ring[(p->first + p->n++) % KEEPS] = (struct kept){0};
 	if (strlen(p->fdts) + len < sizeof(p->fdts))
 		strncat(p->fdts, payload, len);
 	return 1;
@@ -481,6 +486,58 @@ static void a_read_error_ends_the_session_with_its_place(void **state)
 	pw_files_finish(&files);
 }
 
+/* Files of one packet each: the path keeps more packets than the ring has slots. */
+static void a_path_that_frees_lazily_gets_packets_that_make_it_free(void **state)
+{
+	enum { N = PW_SEND_GROUP + 2 }; /* the last group is empty */
+	static struct source sources[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	unsigned int i;
+
+	(void)state;
+	paths[0] = (struct path){.sources = sources};
+	for (i = 0; i < N; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "tiny%u", i);
+		sources[i] = source_make(i + 1, name, i < 30 ? 100 : 0, SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], name);
+	}
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_int_equal(paths[0].c.payload_bytes, files.total_bytes);
+	for (i = 0; i < N; i++)
+		source_drop(&sources[i]);
+	pw_files_finish(&files);
+}
+
+/* Together the paths keep more than the ring has. */
+static void lanes_share_a_small_ring(void **state)
+{
+	struct source s = source_make(1, "small.img", 41 * 64 * SYMBOL, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	uint64_t sum = 0;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < MAX_LANES; i++)
+		paths[i] = (struct path){.sources = &s};
+	add_file(&files, &s, "small.img");
+	cfg.n_paths = MAX_LANES;
+	cfg.set.loops = 3;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	for (i = 0; i < MAX_LANES; i++)
+		sum += paths[i].c.payload_bytes;
+	assert_int_equal(sum, 3 * files.total_bytes);
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
 /* A repair: what the manifest lists is sent, and the digests are those of the whole file. */
 static void a_repair_sends_the_gaps_and_the_digests_of_the_whole_file(void **state)
 {
@@ -619,6 +676,8 @@ int main(void)
 		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),
 		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),
 		cmocka_unit_test(a_repair_sends_the_gaps_and_the_digests_of_the_whole_file),
+		cmocka_unit_test(a_path_that_frees_lazily_gets_packets_that_make_it_free),
+		cmocka_unit_test(lanes_share_a_small_ring),
 		cmocka_unit_test(a_signal_ends_it_while_a_lane_takes_no_table),
 		cmocka_unit_test(a_read_error_is_reported_while_a_lane_takes_no_table),
 	};

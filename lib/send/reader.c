@@ -13,10 +13,10 @@
 
 #define DISK_WAIT_NS 1000000ull /* asleep for the disk, between two looks at what was given back */
 #define SLOT_WAIT_NS 50000ull   /* asleep for a slot, which a lane gives back */
-#define PATIENCE_NS  5000000000ull  /* a disk that does not answer for so long is reported */
-#define KEPT_NS      30000000000ull /* a port that gives no slot back for so long is stuck */
-#define STEP_BYTES   (16ull << 20)  /* of a mapped file, between two looks at the stop flag */
-#define STREAM_STEP  (1u << 20)     /* the same, of a streamed one */
+#define PATIENCE_NS  5000000000ull /* a disk that does not answer for so long is reported */
+#define KEPT_TIMES   6 /* the patience: a port that gives no slot back for so long is stuck */
+#define STEP_BYTES   (16ull << 20) /* of a mapped file, between two looks at the stop flag */
+#define STREAM_STEP  (1u << 20)    /* the same, of a streamed one */
 
 struct pw_send_reader {
 	struct pw_send_group *group;
@@ -90,7 +90,19 @@ int pw_send_reader_make_ring(struct pw_send_reader *rd, struct pw_err *err)
 struct wait {
 	uint64_t since_ns;
 	uint64_t report_ns; /* when it is time to report that nothing comes */
+	uint64_t bytes;     /* that the lanes had sent */
 };
+
+/* Whether the slots may be with lanes that still have to send them: during the lead, or at a low rate. */
+static bool lanes_have_work(const struct pw_send_reader *rd, struct wait *w)
+{
+	const struct pw_work *work = &rd->group->work;
+	const uint64_t before = w->bytes;
+
+	w->bytes = pw_send_lanes_bytes(rd->lanes);
+	/* a lane waits for the reader when a chunk is taken that is not ready */
+	return w->bytes != before || atomic_load(&work->cursor) <= atomic_load(&work->n_ready);
+}
 
 /* No piece is ready: either the disk has not answered, or the lanes' ports keep every slot. */
 static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_err *err)
@@ -100,7 +112,8 @@ static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_er
 	uint64_t now = pw_clock_ns();
 	uint64_t patience = cfg->read_patience_ns ? cfg->read_patience_ns : PATIENCE_NS;
 
-	if (w->since_ns == 0 || atomic_load(&rd->lanes->shared.down_ns)) {
+	if (w->since_ns == 0 || atomic_load(&rd->lanes->shared.down_ns) ||
+		(!owed && lanes_have_work(rd, w))) {
 		w->since_ns = now;
 		w->report_ns = now + patience;
 	}
@@ -112,7 +125,7 @@ static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_er
 			slot->file->path, owed->offset, (double)(now - w->since_ns) / 1e9);
 		w->report_ns = now + patience;
 	}
-	if (!owed && now - w->since_ns > KEPT_NS)
+	if (!owed && now - w->since_ns > KEPT_TIMES * patience)
 		return pw_err_set(err, ETIMEDOUT,
 			"cannot send on %s: it keeps its packets and gives no memory back; raise "
 			"--stream-memory",

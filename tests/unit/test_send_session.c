@@ -513,6 +513,27 @@ static void a_path_that_frees_lazily_gets_packets_that_make_it_free(void **state
 	pw_files_finish(&files);
 }
 
+/* The reader fills the ring in the lead, and then waits for a slot longer than a stuck port may take. */
+static void a_long_lead_and_a_low_rate_are_no_stuck_port(void **state)
+{
+	struct source s = source_make(1, "slow.img", 12 * 64 * SYMBOL, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+
+	(void)state;
+	paths[0] = (struct path){.sources = &s};
+	add_file(&files, &s, "slow.img");
+	cfg.read_patience_ns = 10000000;
+	cfg.set.lead_ns = 200000000;
+	cfg.set.rate = (struct pw_rate){.unit = PW_RATE_PPS, .value = 600};
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_int_equal(paths[0].c.payload_bytes, files.total_bytes);
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
 /* Together the paths keep more than the ring has. */
 static void lanes_share_a_small_ring(void **state)
 {
@@ -677,6 +698,7 @@ int main(void)
 		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),
 		cmocka_unit_test(a_repair_sends_the_gaps_and_the_digests_of_the_whole_file),
 		cmocka_unit_test(a_path_that_frees_lazily_gets_packets_that_make_it_free),
+		cmocka_unit_test(a_long_lead_and_a_low_rate_are_no_stuck_port),
 		cmocka_unit_test(lanes_share_a_small_ring),
 		cmocka_unit_test(a_signal_ends_it_while_a_lane_takes_no_table),
 		cmocka_unit_test(a_read_error_is_reported_while_a_lane_takes_no_table),

@@ -80,17 +80,23 @@ int pw_session_send_table(struct pw_send *s, struct pw_err *err)
 	return r ? r : pw_send_tables_send(&s->tables, &s->lanes.v[0], err);
 }
 
-/* Closes the files whose packets have all come back; in order, so that the list stays short. */
+/* Closes the files whose packets have all come back, also behind one that waits: a lane that had little to
+ * do may keep an old packet for long. */
 static void close_retired(struct pw_send *s)
 {
-	while (s->retired && pw_send_slot_n_out(s->retired) == 0) {
-		struct pw_send_slot *slot = s->retired;
+	struct pw_send_slot **link = &s->retired;
 
-		s->retired = slot->next;
-		if (!s->retired)
-			s->retired_tail = &s->retired;
-		pw_send_slot_close(slot, &s->cfg);
+	while (*link) {
+		struct pw_send_slot *slot = *link;
+
+		if (pw_send_slot_n_out(slot)) {
+			link = &slot->next;
+		} else {
+			*link = slot->next;
+			pw_send_slot_close(slot, &s->cfg);
+		}
 	}
+	s->retired_tail = link;
 }
 
 int pw_session_retire_group(struct pw_send *s, struct pw_err *err)

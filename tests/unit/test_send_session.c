@@ -32,6 +32,10 @@ struct path {
 	uint64_t asked_ns;
 	uint64_t n_attached;
 	bool is_full; /* it takes no tables */
+	atomic_uint n_bursts;
+	struct path *after;    /* it takes symbols once that one has taken some */
+	unsigned int sleep_us; /* in its first burst */
+	bool keeps_first;      /* it keeps its first packet to the end, and no other */
 };
 
 #define MAX_LANES 3
@@ -74,6 +78,10 @@ static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
 	const struct pw_window *win = b->obj->win;
 	uint16_t i;
 
+	while (p->after && atomic_load(&p->after->n_bursts) == 0)
+		usleep(100);
+	if (atomic_fetch_add(&p->n_bursts, 1) == 0)
+		usleep(p->sleep_us);
 	for (i = 0; i < b->n; i++) {
 		uint64_t at = b->offset + (uint64_t)i * SYMBOL;
 		uint64_t len = b->obj->blocks.transfer_len - at;
@@ -90,6 +98,10 @@ static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
 		b->obj->win->n_out++;
 		p->c.packets++;
 		p->c.payload_bytes += len;
+		if (p->keeps_first && p->c.packets > 1) {
+			p->n--;
+			b->obj->win->n_out--;
+		}
 	}
 	return b->n;
 }
@@ -104,7 +116,8 @@ static uint16_t path_send_copy(
 		return 0;
 	if (p->n == KEEPS)
 		let_go(p);
-	p->ring[(p->first + p->n++) % KEEPS] = (struct kept){0};
+	if (!p->keeps_first)
+		p->ring[(p->first + p->n++) % KEEPS] = (struct kept){0};
 	if (strlen(p->fdts) + len < sizeof(p->fdts))
 		strncat(p->fdts, payload, len);
 	return 1;
@@ -534,6 +547,79 @@ static void a_long_lead_and_a_low_rate_are_no_stuck_port(void **state)
 	pw_files_finish(&files);
 }
 
+/* Lane 0 has sent all it can get, and lane 1 takes its time: the table is still repeated. */
+static void tables_go_while_only_another_lane_sends(void **state)
+{
+	struct source s = source_make(1, "m.img", 500 * SYMBOL, SYMBOL, PW_DIGEST_NONE);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+
+	(void)state;
+	paths[0] = (struct path){.sources = &s, .after = &paths[1]};
+	paths[1] = (struct path){.sources = &s, .sleep_us = 400000};
+	add_file(&files, &s, "m.img");
+	cfg.n_paths = 2;
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.set.digest = PW_DIGEST_NONE;
+	cfg.set.fdt_interval_ns = 20000000;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_true(n_instances(paths[0].fdts) >= 12);
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
+static unsigned int n_open_windows, most_open_windows;
+
+static void count_closed(struct pw_window *w)
+{
+	(void)w;
+	n_open_windows--;
+}
+
+static int open_counted(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
+{
+	int r = open_mapped_or_streamed(ctx, w, name, err);
+
+	w->release = count_closed;
+	if (++n_open_windows > most_open_windows)
+		most_open_windows = n_open_windows;
+	return r;
+}
+
+/* One packet that stays with a lane that has no more work keeps one window open, not all later ones. */
+static void an_old_packet_keeps_only_its_own_file_open(void **state)
+{
+	enum { N = 12 * PW_SEND_GROUP };
+	static struct source sources[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	unsigned int i;
+
+	(void)state;
+	paths[0] = (struct path){.sources = sources, .after = &paths[1]};
+	paths[1] = (struct path){.sources = sources, .keeps_first = true};
+	for (i = 0; i < N; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "m%03u", i);
+		sources[i] = source_make(i + 1, name, 3, SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], name);
+	}
+	cfg.n_paths = 2;
+	cfg.open_window = open_counted;
+	cfg.digest_first_bytes = PW_SEND_DIGEST_FIRST;
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_int_equal(n_open_windows, 0);
+	assert_true(most_open_windows <= KEEPS + 2 * PW_SEND_GROUP);
+	for (i = 0; i < N; i++)
+		source_drop(&sources[i]);
+	pw_files_finish(&files);
+}
+
 /* Together the paths keep more than the ring has. */
 static void lanes_share_a_small_ring(void **state)
 {
@@ -700,6 +786,8 @@ int main(void)
 		cmocka_unit_test(a_path_that_frees_lazily_gets_packets_that_make_it_free),
 		cmocka_unit_test(a_long_lead_and_a_low_rate_are_no_stuck_port),
 		cmocka_unit_test(lanes_share_a_small_ring),
+		cmocka_unit_test(tables_go_while_only_another_lane_sends),
+		cmocka_unit_test(an_old_packet_keeps_only_its_own_file_open),
 		cmocka_unit_test(a_signal_ends_it_while_a_lane_takes_no_table),
 		cmocka_unit_test(a_read_error_is_reported_while_a_lane_takes_no_table),
 	};

@@ -240,6 +240,56 @@ static void a_read_error_is_reported_while_a_lane_takes_no_table(void **state)
 	pw_files_finish(&files);
 }
 
+static uint64_t asks_left;
+
+static bool stop_at_last(void)
+{
+	return asks_left == 0 || --asks_left == 0;
+}
+
+/* Each time the stop flag is read, in turn: it ends soon, and every window is closed. */
+static void a_signal_ends_it_at_any_moment(void **state)
+{
+	static const char *const names[] = {"m0", "s1", "m2", "s3"};
+	static const uint64_t sizes[] = {2000001, 1500000, 5, 0};
+	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
+	struct source sources[N];
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res = {.interrupted = true};
+	struct pw_err err = {0};
+	uint64_t n;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < N; i++) {
+		sources[i] = source_make(i + 1, names[i], sizes[i], SYMBOL, PW_DIGEST_XXH3_128);
+		add_file(&files, &sources[i], names[i]);
+	}
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.n_paths = MAX_LANES;
+	cfg.digest_first_bytes = 100;
+	cfg.set.loops = 2;
+	cfg.set.lead_ns = 1000000;
+	cfg.stopped = stop_at_last;
+	for (n = 1; n < 40; n += 4) {
+		uint64_t start = pw_clock_ns();
+
+		for (i = 0; i < N; i++)
+			files.v[i].digest = (struct pw_digest){0};
+		for (i = 0; i < MAX_LANES; i++)
+			paths[i] = (struct path){.sources = sources};
+		asks_left = n;
+		assert_int_equal(run(&cfg, &res, &err), 0);
+		assert_true(pw_clock_ns() - start < 5 * PW_NS_PER_S);
+		assert_int_equal(paths[0].log[0], 0); /* no packet was kept */
+	}
+	assert_true(res.passes <= 2);
+	for (i = 0; i < N; i++)
+		source_drop(&sources[i]);
+	pw_files_finish(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +301,7 @@ int main(void)
 		cmocka_unit_test(a_repair_sends_the_gaps_and_the_digests_of_the_whole_file),
 		cmocka_unit_test(a_signal_ends_it_while_a_lane_takes_no_table),
 		cmocka_unit_test(a_read_error_is_reported_while_a_lane_takes_no_table),
+		cmocka_unit_test(a_signal_ends_it_at_any_moment),
 	};
 	int failed;
 

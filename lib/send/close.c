@@ -44,7 +44,7 @@ static int drain_others(struct pw_send *s, struct pw_err *err)
 					"queue %u; give the receiver as many --queues",
 					s->cfg.path_text, lane->ops->outstanding(lane->path), i);
 			lane->ops->reap(lane->path);
-			pw_send_tables_alive(&s->tables, lane);
+			pw_send_tables_alive(&s->cfg, lane);
 			pw_lane_nap(DRAIN_GAP_NS);
 		}
 	}

@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "base/bytes.h"
-#include "file/guard.h"
 #include "send/session_private.h"
 
 int pw_send_open(struct pw_send *s, struct pw_err *err)
@@ -45,6 +44,8 @@ int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, s
 	struct pw_tx_object *obj = i < s->group.n ? &s->group.slots[i]->views[0].obj : NULL;
 	struct pw_tx_burst b = {.obj = obj};
 	uint32_t sbn, esi;
+	uint16_t sent;
+	int r;
 
 	if (!obj || n == 0 || n > PW_BURST || first >= obj->blocks.n_symbols ||
 		n > obj->blocks.n_symbols - first)
@@ -52,17 +53,24 @@ int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, s
 			"cannot send %u symbols from %llu: file %zu does not have them; ask "
 			"pagewire_symbols()",
 			n, (unsigned long long)first, i);
-	if (pw_guard_any_lost())
-		return pw_session_look(&s->lanes.v[0], 0, 0, err);
+	r = pw_session_check_lost(s, err);
+	if (r)
+		return r;
 	pw_blocks_locate(&obj->blocks, first, &sbn, &esi);
 	b.offset = first * obj->blocks.symbol_len;
 	b.sbn = (uint16_t)sbn;
 	b.esi = (uint16_t)esi;
 	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&obj->blocks, sbn) - esi);
-	return s->cfg.ops->send(s->cfg.paths[0], &b);
+	sent = s->cfg.ops->send(s->cfg.paths[0], &b);
+	/* This burst may be the last one, and the path may have read pages that are gone. */
+	r = pw_session_check_lost(s, err);
+	return r ? r : sent;
 }
 
 int pw_send_close(struct pw_send *s, struct pw_err *err)
 {
-	return pw_session_close(s, err);
+	int r = pw_session_close(s, err);
+
+	/* the path may have read the pages of the last packets only now */
+	return r ? r : pw_session_check_lost(s, err);
 }

@@ -25,7 +25,7 @@ int pw_send_announce(struct pw_send *s, struct pw_err *err);
  * 0 when it is full, fewer than n at the end of a block. -EINVAL: not in the file; -EIO: a file was
  * truncated, and its pages are lost. */
 int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, struct pw_err *err);
-/* Ends the session for the receivers, and waits until the driver has released the pages. */
+/* Ends the session for the receivers, and waits until the driver has released the pages. -EIO: as above. */
 int pw_send_close(struct pw_send *s, struct pw_err *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "send/tables.h"
 
 #define WAIT_NS 20000ull /* between two checks whether the reader has brought the chunk */
 
@@ -38,6 +39,7 @@ int pw_send_group_plan(struct pw_send_group *g, uint32_t n_lanes, bool *reads, s
 	int r = 0;
 
 	*reads = false;
+	atomic_store(&g->is_starved, false);
 	pw_work_clear(&g->work);
 	for (i = 0; r == 0 && i < g->n; i++) {
 		const struct pw_send_slot *slot = g->slots[i];
@@ -89,6 +91,17 @@ static bool is_ready(const struct pw_send_group *g, uint64_t chunk)
 	return chunk < atomic_load_explicit(&g->work.n_ready, memory_order_acquire);
 }
 
+/* Gets back what the lane's path keeps of the ring. Lazy drivers free packets only as they are handed new
+ * ones: while the reader has no slot to fill, empty packets of the session. */
+static void get_back(struct pw_send_group *g, struct pw_send_lane *lane)
+{
+	lane->ops->reap(lane->path);
+	if (pw_send_group_give_back(g, lane) || !atomic_load(&g->is_starved))
+		return;
+	if (!lane->pace.on || pw_pace_wait(&lane->pace, pw_quick_ns(&lane->clock)) == 0)
+		pw_send_tables_alive(g->cfg, lane);
+}
+
 /* Waits until the reader has brought the chunk into memory. */
 static int wait_for_reader(
 	struct pw_send_group *g, struct pw_send_lane *lane, uint64_t chunk, struct pw_err *err)
@@ -97,8 +110,7 @@ static int wait_for_reader(
 	int r = 0;
 
 	while (r == 0 && !is_ready(g, chunk)) {
-		lane->ops->reap(lane->path);
-		pw_send_group_give_back(g, lane);
+		get_back(g, lane);
 		pw_lane_nap(WAIT_NS);
 		r = lane->look(lane, pw_clock_ns(), 0, err);
 		if (r == 0 && lane->between)
@@ -106,6 +118,15 @@ static int wait_for_reader(
 	}
 	lane->read_cycles += pw_cycles() - start;
 	return r;
+}
+
+/* No chunk is left for this lane. Another one may still wait for a chunk, and the reader for a slot that
+ * this lane's path keeps. */
+static int finish_lane(struct pw_send_group *g, struct pw_send_lane *lane, struct pw_err *err)
+{
+	if (lane->n_held == 0 || g->work.n_chunks == 0 || is_ready(g, g->work.n_chunks - 1))
+		return 0;
+	return wait_for_reader(g, lane, g->work.n_chunks - 1, err);
 }
 
 static int next(
@@ -118,7 +139,7 @@ static int next(
 	if (g->ring)
 		pw_send_group_give_back(g, lane);
 	if (!pw_work_take(&g->work, &lane->work_item, &chunk))
-		return 0;
+		return finish_lane(g, lane, err);
 	if (!is_ready(g, chunk.number))
 		r = wait_for_reader(g, lane, chunk.number, err);
 	else if (lane->between)

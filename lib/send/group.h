@@ -23,6 +23,8 @@ struct pw_send_group {
 	struct pw_stream *ring; /* NULL until a file is streamed */
 	uint32_t *
 		piece_slots; /* of each piece: the ring's slot; the reader writes it before n_ready */
+	atomic_bool
+		is_starved; /* the reader waits for a slot of the ring: the lanes' paths keep all */
 	struct pw_send_source source;
 };
 

@@ -154,6 +154,14 @@ static void wake_threads(struct pw_send_lanes *l, const struct pw_send_source *s
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* Lane 0 has nothing left to send; the tables still go while the others send. */
+static int pause_first(struct pw_send_lane *first, struct pw_err *err)
+{
+	int r = pw_lane_pause(first, PARK_GAP_NS, err);
+
+	return r || !first->between ? r : first->between(first, pw_clock_ns(), err);
+}
+
 int pw_send_lanes_run(
 	struct pw_send_lanes *l, const struct pw_send_source *source, struct pw_err *err)
 {
@@ -165,7 +173,7 @@ int pw_send_lanes_run(
 	r = pw_lane_send(first, source, err);
 	start = pw_cycles();
 	while (r == 0 && atomic_load(&l->n_busy))
-		r = pw_lane_pause(first, PARK_GAP_NS, err);
+		r = pause_first(first, err);
 	if (r)
 		atomic_store(&l->shared.stop, true);
 	while (atomic_load(&l->n_busy))

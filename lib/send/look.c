@@ -15,23 +15,48 @@
 #define LINK_GAP_NS  10000000ull   /* the same, while it is down or the path takes nothing */
 #define REPEATS      2             /* of a table within its group */
 
-static int report_lost(const struct pw_send *s, struct pw_err *err)
+/* The session's file that has lost pages, or NULL. */
+static const char *lost_file(const struct pw_send *s)
 {
 	const struct pw_send_slot *slot;
-	const char *name = "a file";
+	const char *path = NULL;
 	size_t i;
 
 	for (slot = s->retired; slot; slot = slot->next)
 		if (pw_guard_lost(slot->guard))
-			name = slot->file->path;
+			path = slot->file->path;
 	for (i = 0; i < s->group.n; i++)
 		if (pw_guard_lost(s->group.slots[i]->guard))
-			name = s->group.slots[i]->file->path;
+			path = s->group.slots[i]->file->path;
+	return path;
+}
+
+static int check_fault(const struct pw_send *s, struct pw_err *err)
+{
+	const struct pw_tx_ops *ops = s->cfg.ops;
+	const char *fault = ops->fault ? ops->fault(s->cfg.paths[0]) : NULL;
+
+	return fault ? pw_err_set(
+			       err, ECONNABORTED, "cannot send on %s: %s", s->cfg.path_text, fault)
+		     : 0;
+}
+
+int pw_session_check_lost(const struct pw_send *s, struct pw_err *err)
+{
+	const char *path;
+	int r;
+
+	/* One flag of the process: another session, a receiver or a device may have lost its pages. */
+	if (!pw_guard_any_lost())
+		return 0;
+	r = check_fault(s, err);
+	path = lost_file(s);
+	if (r || !path)
+		return r;
 	return pw_err_set(err, EIO,
 		"cannot read %s: it was truncated while it was being sent, and its pages are gone; "
-		"the "
-		"receiver refuses it by its digest; send it again",
-		name);
+		"the receiver refuses it by its digest; send it again",
+		path);
 }
 
 static bool link_is_soon_due(const struct pw_send *s, uint64_t stalled_ns)
@@ -44,12 +69,11 @@ static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, s
 {
 	const struct pw_tx_ops *ops = s->cfg.ops;
 	void *path = s->cfg.paths[0];
-	const char *fault = ops->fault ? ops->fault(path) : NULL;
 	uint64_t down_ns = atomic_load(&s->lanes.shared.down_ns);
+	int r = check_fault(s, err);
 
-	if (fault)
-		return pw_err_set(
-			err, ECONNABORTED, "cannot send on %s: %s", s->cfg.path_text, fault);
+	if (r)
+		return r;
 	if (now_ns - s->asked_ns < (link_is_soon_due(s, stalled_ns) ? LINK_GAP_NS : LINK_LOOK_NS))
 		return 0;
 	s->asked_ns = now_ns;
@@ -106,8 +130,8 @@ int pw_session_look(
 	/* before the pages: those of a device that is gone are guarded as well */
 	if (stalled_ns || (polls && s->streaming))
 		r = check_path(s, now_ns, stalled_ns, err);
-	if (r == 0 && pw_guard_any_lost())
-		r = report_lost(s, err);
+	if (r == 0)
+		r = pw_session_check_lost(s, err);
 	if (r == 0)
 		r = pw_send_lanes_failed(&s->lanes, err);
 	if (r)
@@ -116,7 +140,7 @@ int pw_session_look(
 		tick(s, now_ns);
 	if (!s->streaming && now_ns >= s->next_alive_ns) {
 		if (s->next_alive_ns)
-			pw_send_tables_alive(&s->tables, lane);
+			pw_send_tables_alive(&s->cfg, lane);
 		s->next_alive_ns = now_ns + ALIVE_NS;
 	}
 	return s->cfg.stopped && s->cfg.stopped() ? -ECANCELED : 0;

@@ -9,13 +9,14 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "file/filereader.h"
 
-#define DISK_WAIT_NS \
-	1000000ull /* sleep while it waits for the disk, between two checks for free slots */
-#define SLOT_WAIT_NS 50000ull       /* sleep while it waits for a lane to give back a slot */
-#define PATIENCE_NS  5000000000ull  /* a disk that does not answer for so long is reported */
-#define KEPT_NS      30000000000ull /* a port that gives no slot back for so long is stuck */
-#define STEP_BYTES   (16ull << 20)  /* of a mapped file, between two looks at the stop flag */
+#define DISK_WAIT_NS 1000000ull    /* sleep while it waits for the disk */
+#define SLOT_WAIT_NS 50000ull      /* sleep while it waits for a lane to give back a slot */
+#define PATIENCE_NS  5000000000ull /* a disk that does not answer for so long is reported */
+#define KEPT_TIMES   6 /* the patience: a port that gives no slot back for so long is stuck */
+#define STEP_BYTES   (16ull << 20) /* of a mapped file, between two looks at the stop flag */
+#define STREAM_STEP  (1u << 20)    /* the same, of a streamed one */
 
 struct pw_send_reader {
 	struct pw_send_group *group;
@@ -89,7 +90,19 @@ int pw_send_reader_make_ring(struct pw_send_reader *rd, struct pw_err *err)
 struct wait {
 	uint64_t since_ns;
 	uint64_t report_ns; /* when to report that nothing comes */
+	uint64_t bytes;     /* that the lanes had sent */
 };
+
+/* Whether the slots may be with lanes that still have to send them: during the lead, or at a low rate. */
+static bool lanes_have_work(const struct pw_send_reader *rd, struct wait *w)
+{
+	const struct pw_work *work = &rd->group->work;
+	const uint64_t before = w->bytes;
+
+	w->bytes = pw_send_lanes_bytes(rd->lanes);
+	/* a lane waits for the reader when a chunk is taken that is not ready */
+	return w->bytes != before || atomic_load(&work->cursor) <= atomic_load(&work->n_ready);
+}
 
 /* No piece is ready: either the disk has not answered, or the lanes' ports keep every slot. */
 static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_err *err)
@@ -99,7 +112,8 @@ static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_er
 	uint64_t now = pw_clock_ns();
 	uint64_t patience = cfg->read_patience_ns ? cfg->read_patience_ns : PATIENCE_NS;
 
-	if (w->since_ns == 0 || atomic_load(&rd->lanes->shared.down_ns)) {
+	if (w->since_ns == 0 || atomic_load(&rd->lanes->shared.down_ns) ||
+		(!owed && lanes_have_work(rd, w))) {
 		w->since_ns = now;
 		w->report_ns = now + patience;
 	}
@@ -111,11 +125,12 @@ static int still_waiting(struct pw_send_reader *rd, struct wait *w, struct pw_er
 			slot->file->path, owed->offset, (double)(now - w->since_ns) / 1e9);
 		w->report_ns = now + patience;
 	}
-	if (!owed && now - w->since_ns > KEPT_NS)
+	if (!owed && now - w->since_ns > KEPT_TIMES * patience)
 		return pw_err_set(err, ETIMEDOUT,
 			"cannot send on %s: it keeps its packets and gives no memory back; raise "
 			"--stream-memory",
 			cfg->path_text);
+	atomic_store_explicit(&rd->group->is_starved, !owed, memory_order_relaxed);
 	if (!owed)
 		pw_lane_nap(SLOT_WAIT_NS);
 	return 0;
@@ -135,6 +150,7 @@ static int await_piece(struct pw_send_reader *rd, const struct pw_stream_piece *
 		if (r == 0)
 			r = pw_stream_pump(ring, DISK_WAIT_NS, err);
 	}
+	atomic_store_explicit(&rd->group->is_starved, false, memory_order_relaxed);
 	return r;
 }
 
@@ -194,7 +210,8 @@ static int read_chunk(
 	/* The bytes stay valid when a lane has given the slot back: only this thread fills it again. For
 	 * the CPU a slot is contiguous, however many extents it has for the device. */
 	extent = pw_stream_slot(g->ring, ring_slot)->extents;
-	update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
+	if (!slot->file->gap)
+		update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
 	return 0;
 }
 
@@ -217,6 +234,37 @@ static int digest_mapped(struct pw_send_reader *rd, struct pw_send_slot *slot)
 	return 0;
 }
 
+/* The digest of a streamed file of which only gaps are sent: one more read, of the whole file. */
+static int digest_streamed(struct pw_send_reader *rd, struct pw_send_slot *slot, struct pw_err *err)
+{
+	const uint64_t len = slot->win.len_bytes;
+	uint8_t *buf = aligned_alloc(PW_FILEREADER_ALIGN, STREAM_STEP);
+	uint64_t done, step;
+	int r = 0;
+
+	if (!buf)
+		return pw_err_set(err, ENOMEM, "cannot read %s: out of memory", slot->file->path);
+	for (done = 0; r == 0 && done < len; done += step) {
+		step = pw_min_u64(STREAM_STEP, len - done);
+		r = is_stopped(rd) ? -ECANCELED
+				   : pw_filereader_read(slot->win.priv, done, buf, step, err);
+		if (r == 0)
+			update(slot, buf, step);
+	}
+	free(buf);
+	return r;
+}
+
+/* The digests that read_chunk() has not computed. */
+static int digest_rest(struct pw_send_reader *rd, struct pw_send_slot *slot, struct pw_err *err)
+{
+	if (!slot->digest && !slot->md5)
+		return 0;
+	if (slot->win.pages != PW_PAGES_STREAM)
+		return digest_mapped(rd, slot);
+	return slot->file->gap ? digest_streamed(rd, slot, err) : 0;
+}
+
 static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 {
 	struct pw_send_group *g = rd->group;
@@ -231,8 +279,7 @@ static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 	for (i = 0; r == 0 && i < g->n; i++) {
 		struct pw_send_slot *slot = g->slots[i];
 
-		if (slot->win.pages != PW_PAGES_STREAM && (slot->digest || slot->md5))
-			r = digest_mapped(rd, slot);
+		r = digest_rest(rd, slot, err);
 		if (r == 0)
 			finish_digests(slot);
 	}

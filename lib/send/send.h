@@ -91,8 +91,10 @@ struct pw_send_config {
 	/* For windows of the stream provider: a ring in this memory. */
 	struct pw_stream_plan stream;
 	struct pw_stage_mem stream_mem;
-	uint64_t read_patience_ns; /* a disk that is silent for so long is reported; 0 = 5 s */
-	bool (*stopped)(void);     /* asked a few thousand times a second */
+	/* A disk that is silent for so long is reported; 0 = 5 s. A port that gives no slot of the ring back
+	 * for six times as long is stuck. */
+	uint64_t read_patience_ns;
+	bool (*stopped)(void); /* asked a few thousand times a second */
 	/* A few times a second; may be NULL. */
 	void (*tick)(void *ctx, const struct pw_send_status *st);
 	void *tick_ctx;

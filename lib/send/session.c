@@ -80,17 +80,23 @@ int pw_session_send_table(struct pw_send *s, struct pw_err *err)
 	return r ? r : pw_send_tables_send(&s->tables, &s->lanes.v[0], err);
 }
 
-/* Closes the files whose packets have all come back; in order, so that the list stays short. */
+/* Closes the files whose packets have all come back, also behind one that waits: a lane that had little to
+ * do may keep an old packet for long. */
 static void close_retired(struct pw_send *s)
 {
-	while (s->retired && pw_send_slot_n_out(s->retired) == 0) {
-		struct pw_send_slot *slot = s->retired;
+	struct pw_send_slot **link = &s->retired;
 
-		s->retired = slot->next;
-		if (!s->retired)
-			s->retired_tail = &s->retired;
-		pw_send_slot_close(slot, &s->cfg);
+	while (*link) {
+		struct pw_send_slot *slot = *link;
+
+		if (pw_send_slot_n_out(slot)) {
+			link = &slot->next;
+		} else {
+			*link = slot->next;
+			pw_send_slot_close(slot, &s->cfg);
+		}
 	}
+	s->retired_tail = link;
 }
 
 int pw_session_retire_group(struct pw_send *s, struct pw_err *err)
@@ -135,6 +141,21 @@ int pw_session_open_group(struct pw_send *s, size_t first, struct pw_err *err)
 	return r ? r : build_table(s, err);
 }
 
+/* Sends the table on a lane that is parked. The session's thread drives it, so it must look at the link,
+ * the stop flag and the other threads' failures itself: no other thread does. */
+static int announce_on(struct pw_send *s, struct pw_send_lane *lane, struct pw_err *err)
+{
+	int (*const own)(struct pw_send_lane *, uint64_t, uint64_t, struct pw_err *) = lane->look;
+	int r;
+
+	lane->look = pw_session_look;
+	lane->owner = s;
+	r = pw_send_tables_send(&s->tables, lane, err);
+	lane->look = own;
+	lane->owner = NULL;
+	return r;
+}
+
 /* Sends the table first on every lane: packets of one queue stay in order, those of several may not. */
 static int announce(struct pw_send *s, struct pw_err *err)
 {
@@ -142,7 +163,7 @@ static int announce(struct pw_send *s, struct pw_err *err)
 	int r = pw_session_send_table(s, err);
 
 	for (i = 1; r == 0 && i < s->lanes.n; i++)
-		r = pw_send_tables_send(&s->tables, &s->lanes.v[i], err);
+		r = announce_on(s, &s->lanes.v[i], err);
 	return r;
 }
 

@@ -36,6 +36,8 @@ struct pw_send {
 int pw_session_look(
 	struct pw_send_lane *lane, uint64_t now_ns, uint64_t stalled_ns, struct pw_err *err);
 int pw_session_between(struct pw_send_lane *lane, uint64_t now_ns, struct pw_err *err);
+/* -EIO when a file of this session has lost pages. Cheap until any mapping of the process has. */
+int pw_session_check_lost(const struct pw_send *s, struct pw_err *err);
 
 /* session.c: the current table, built again when it is old. */
 int pw_session_send_table(struct pw_send *s, struct pw_err *err);

@@ -92,9 +92,9 @@ bool pw_send_tables_is_old(const struct pw_send_tables *t, uint64_t now_ns)
 }
 
 /* The flow of the lane's packets. */
-static struct pw_flow lane_flow(const struct pw_send_tables *t, const struct pw_send_lane *lane)
+static struct pw_flow lane_flow(const struct pw_send_config *cfg, const struct pw_send_lane *lane)
 {
-	struct pw_flow flow = t->cfg->flow;
+	struct pw_flow flow = cfg->flow;
 
 	flow.src.port = lane->src_port;
 	return flow;
@@ -131,7 +131,7 @@ static int cut(const struct pw_send_tables *t, const struct pw_send_table *table
 static int send_packets(const struct pw_send_tables *t, const struct pw_send_table *table,
 	struct pw_send_lane *lane, bool close_session, uint64_t n_max, struct pw_err *err)
 {
-	const struct pw_flow flow = lane_flow(t, lane);
+	const struct pw_flow flow = lane_flow(t->cfg, lane);
 	struct pw_alc_hdr hdr = header(t, table, close_session);
 	struct pw_blocks b;
 	uint8_t alc[PW_ALC_HDR_MAX];
@@ -181,17 +181,18 @@ int pw_send_tables_send_close(
 	return t->n ? send_packets(t, current(t), lane, true, whole ? UINT64_MAX : 1, err) : 0;
 }
 
-void pw_send_tables_alive(const struct pw_send_tables *t, struct pw_send_lane *lane)
+void pw_send_tables_alive(const struct pw_send_config *cfg, struct pw_send_lane *lane)
 {
-	const struct pw_flow flow = lane_flow(t, lane);
+	const struct pw_flow flow = lane_flow(cfg, lane);
 	struct pw_alc_hdr hdr = {
-		.tsi = t->cfg->tsi, .toi = PW_FDT_TOI, .codepoint = PW_FEC_ID_NO_CODE};
+		.tsi = cfg->tsi, .toi = PW_FDT_TOI, .codepoint = PW_FEC_ID_NO_CODE};
 	uint8_t alc[PW_ALC_HDR_MAX];
 	struct pw_frame_tmpl tmpl;
 
-	pw_frame_template(&tmpl, &flow, alc, pw_alc_build(alc, &hdr, pw_send_is_wide(t->cfg)), 0,
-		t->cfg->csum_offload);
-	lane->ops->send_copy(lane->path, &tmpl, "", 0);
+	pw_frame_template(&tmpl, &flow, alc, pw_alc_build(alc, &hdr, pw_send_is_wide(cfg)), 0,
+		cfg->csum_offload);
+	if (lane->ops->send_copy(lane->path, &tmpl, "", 0) && lane->pace.on)
+		pw_pace_sent(&lane->pace, tmpl.len, 1);
 }
 
 void pw_send_tables_finish(struct pw_send_tables *t)

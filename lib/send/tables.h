@@ -52,7 +52,7 @@ int pw_send_tables_send_close(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, bool whole, struct pw_err *err);
 /* Sends an empty packet of the session: it shows receivers that the sender runs, and makes a driver free
  * packets that frees them only when it gets new ones. Dropped when the path is full. */
-void pw_send_tables_alive(const struct pw_send_tables *t, struct pw_send_lane *lane);
+void pw_send_tables_alive(const struct pw_send_config *cfg, struct pw_send_lane *lane);
 void pw_send_tables_finish(struct pw_send_tables *t); /* accepts a zeroed one */
 
 #endif

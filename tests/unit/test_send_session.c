@@ -1,234 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The sender's session on paths in memory that keep packets for a while: streamed files and mapped ones,
  * one lane and several. */
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "file/filereader.h"
-#include "recv_util.h"
-#include "send/send.h"
-#include "wire/alc.h"
-
-#define KEEPS  300 /* packets; less than the ring, more than a slot */
-#define SYMBOL 1440u
-
-/* What the path has taken: a window's bytes may change only after its packets were released. */
-struct kept {
-	struct pw_window *win;
-	const uint8_t *data;
-	uint64_t offset;
-	uint32_t len;
-	uint64_t toi;
-};
-
-struct path {
-	struct pw_tx_counters c;
-	struct kept ring[KEEPS];
-	unsigned int first, n;
-	struct source *sources;
-	char log[4096];
-	char fdts[1 << 20];
-	uint64_t holds_ns; /* it lets go so long after the first time that it is asked */
-	uint64_t asked_ns;
-	uint64_t n_attached;
-};
-
-#define MAX_LANES 3
-
-static struct path paths[MAX_LANES];
-static void *const path_handles[MAX_LANES] = {&paths[0], &paths[1], &paths[2]};
-static atomic_bool said; /* something was logged */
-static char dir[64];
-
-static void let_go(struct path *p)
-{
-	const struct kept *k = &p->ring[p->first];
-
-	assert_memory_equal(k->data, p->sources[k->toi - 1].data + k->offset, k->len);
-	k->win->n_out--;
-	p->first = (p->first + 1) % KEEPS;
-	p->n--;
-}
-
-static int path_attach(void *ctx, struct pw_tx_object *obj, struct pw_err *err)
-{
-	struct path *p = ctx;
-
-	(void)err;
-	p->n_attached += obj->win->pages == PW_PAGES_STREAM;
-	return 0;
-}
-
-static int path_detach(void *ctx, struct pw_tx_object *obj)
-{
-	(void)ctx;
-	return obj->win->n_out ? -EBUSY : 0;
-}
-
-static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
-{
-	struct path *p = ctx;
-	const struct pw_window *win = b->obj->win;
-	uint16_t i;
-
-	for (i = 0; i < b->n; i++) {
-		uint64_t at = b->offset + (uint64_t)i * SYMBOL;
-		uint64_t len = b->obj->blocks.transfer_len - at;
-
-		len = len < SYMBOL ? len : SYMBOL;
-		assert_int_equal(win->n_extents, 1);
-		assert_true(at >= win->extents[0].offset);
-		assert_true(at + len <= win->extents[0].offset + win->extents[0].len_bytes);
-		if (p->n == KEEPS)
-			let_go(p);
-		p->ring[(p->first + p->n++) % KEEPS] = (struct kept){b->obj->win,
-			win->extents[0].va + (at - win->extents[0].offset), at, (uint32_t)len,
-			b->obj->toi};
-		b->obj->win->n_out++;
-		p->c.packets++;
-		p->c.payload_bytes += len;
-	}
-	return b->n;
-}
-
-static uint16_t path_send_copy(
-	void *ctx, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len)
-{
-	struct path *p = ctx;
-
-	(void)tmpl;
-	if (strlen(p->fdts) + len < sizeof(p->fdts))
-		strncat(p->fdts, payload, len);
-	return 1;
-}
-
-static void path_reap(void *ctx)
-{
-	(void)ctx;
-}
-
-static bool path_alive(void *ctx)
-{
-	(void)ctx;
-	return true;
-}
-
-static uint32_t path_outstanding(void *ctx)
-{
-	struct path *p = ctx;
-
-	if (p->asked_ns == 0)
-		p->asked_ns = pw_clock_ns();
-	if (pw_clock_ns() - p->asked_ns < p->holds_ns)
-		return p->n;
-	while (p->n)
-		let_go(p);
-	return 0;
-}
-
-static const struct pw_tx_counters *path_counters(void *ctx)
-{
-	return &((struct path *)ctx)->c;
-}
-
-static const struct pw_tx_ops ops = {
-	.name = "memory",
-	.polls = true,
-	.attach = path_attach,
-	.detach = path_detach,
-	.send = path_send,
-	.send_copy = path_send_copy,
-	.reap = path_reap,
-	.alive = path_alive,
-	.outstanding = path_outstanding,
-	.counters = path_counters,
-};
-
-static int open_window(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
-{
-	(void)ctx;
-	return pw_stream_file_open(w, name, err);
-}
-
-static void *give(void *ctx, size_t len, size_t align)
-{
-	(void)ctx;
-	return aligned_alloc(align, len);
-}
-
-static void take_back(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static void write_log(void *ctx, enum pw_log_level level, const char *text)
-{
-	struct path *p = ctx;
-
-	(void)level;
-	strncat(p->log, text, sizeof(p->log) - strlen(p->log) - 1);
-	atomic_store(&said, true);
-}
-
-static const struct pw_log to_path = {.level = PW_LOG_WARN, .sink = write_log, .ctx = &paths[0]};
-
-static struct pw_send_config config(struct pw_files *files)
-{
-	struct pw_send_config cfg = {
-		.ops = &ops,
-		.paths = path_handles,
-		.n_paths = 1,
-		.path_text = "memory",
-		.files = files,
-		.flow = {.dst = {.family = 4}, .src = {.family = 4}, .vlan = PW_VLAN_NONE},
-		.mtu = 1500,
-		.symbol_len = SYMBOL,
-		.tsi = TSI,
-		.set.digest = PW_DIGEST_XXH3_128,
-		.set.loops = 1,
-		.set.fdt_interval_ns = PW_NS_PER_S,
-		.set.link_grace_ns = PW_NS_PER_S,
-		.open_window = open_window,
-		.stream = {.slot_bytes = 64 * SYMBOL, .n_slots = 9},
-		.stream_mem = {.alloc = give, .free = take_back},
-		.log = &to_path,
-	};
-
-	return cfg;
-}
-
-static int run(const struct pw_send_config *cfg, struct pw_send_result *res, struct pw_err *err)
-{
-	struct pw_send *s;
-	int r = pw_send_create(&s, cfg, err);
-
-	assert_int_equal(r, 0);
-	r = pw_send_run(s, res, err);
-	for (uint32_t i = 0; i < cfg->n_paths; i++) {
-		paths[i].holds_ns = 0;
-		path_outstanding(&paths[i]); /* as a port that is stopped */
-	}
-	pw_send_destroy(s);
-	if (r == -EPERM || r == -ENOSYS)
-		skip();
-	return r;
-}
-
-static void add_file(struct pw_files *f, struct source *s, const char *name)
-{
-	struct pw_file *v = realloc(f->v, (f->n + 1) * sizeof(*v));
-	FILE *out = fopen(in_dir(dir, name), "we");
-
-	assert_true(v && out);
-	assert_int_equal(fwrite(s->data, 1, s->f.transfer_len, out), s->f.transfer_len);
-	assert_int_equal(fclose(out), 0);
-	f->v = v;
-	f->v[f->n++] = (struct pw_file){.path = strdup(in_dir(dir, name)),
-		.name = strdup(name),
-		.len_bytes = s->f.transfer_len};
-	f->total_bytes += s->f.transfer_len;
-}
+#include "send_path.h"
 
 static void bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end(void **state)
 {
@@ -263,28 +36,6 @@ static void bytes_stay_until_the_path_lets_go_and_digests_come_at_the_end(void *
 		source_drop(&sources[i]);
 	}
 	pw_files_finish(&files);
-}
-
-/* Mapped files are large here, so that their digests are computed while they are sent. */
-static int open_mapped_or_streamed(
-	void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
-{
-	const char *last = strrchr(name, '/');
-
-	(void)ctx;
-	return last[1] == 'm' ? pw_pagecache_open(w, name, NULL, err)
-			      : pw_stream_file_open(w, name, err);
-}
-
-static unsigned int n_instances(const char *fdts)
-{
-	unsigned int n = 0;
-
-	while ((fdts = strstr(fdts, "<FDT-Instance"))) {
-		fdts++;
-		n++;
-	}
-	return n;
 }
 
 static void lanes_share_every_kind_of_file(void **state)
@@ -369,13 +120,6 @@ static void all_tables_are_sent_again_at_the_end(void **state)
 	pw_files_finish(&files);
 }
 
-static uint64_t asked;
-
-static bool stop_soon(void)
-{
-	return ++asked > 3;
-}
-
 static void a_signal_ends_it_in_the_middle(void **state)
 {
 	struct source s = source_make(1, "cut", 30000000, SYMBOL, PW_DIGEST_NONE);
@@ -394,24 +138,6 @@ static void a_signal_ends_it_in_the_middle(void **state)
 	assert_true(paths[0].c.payload_bytes < 30000000);
 	source_drop(&s);
 	pw_files_finish(&files);
-}
-
-/* A file whose bytes come through a pipe: the disk that answers late, or with an end. */
-static int pipe_fds[2];
-
-static int open_pipe(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
-{
-	struct pw_filereader *in = calloc(1, sizeof(*in));
-
-	(void)ctx;
-	(void)err;
-	*in = (struct pw_filereader){.fd = pipe_fds[0], .len_bytes = 50000, .path = name};
-	*w = (struct pw_window){.pages = PW_PAGES_STREAM,
-		.len_bytes = 50000,
-		.page_bytes = 4096,
-		.fd = pipe_fds[0],
-		.priv = in};
-	return 0;
 }
 
 static void *answer_late(void *arg)
@@ -450,16 +176,6 @@ static void a_disk_that_says_nothing_is_reported_with_the_file(void **state)
 	pw_files_finish(&files);
 }
 
-static int open_bad(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
-{
-	int r = open_pipe(ctx, w, name, err);
-
-	/* nothing is mapped at address 0: reading there fails as a bad disk does */
-	w->fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	((struct pw_filereader *)w->priv)->fd = w->fd;
-	return r;
-}
-
 static void a_read_error_ends_the_session_with_its_place(void **state)
 {
 	struct source s = source_make(1, "bad.img", 50000, SYMBOL, PW_DIGEST_NONE);
@@ -484,7 +200,7 @@ static void stop_holding(void *ctx, bool starts)
 		((struct path *)ctx)->holds_ns = 0;
 }
 
-/* The session waits until the path has released its packets, or the time for it is over. */
+/* Such a path: its time ends when it has let go, or could have. */
 static void a_path_that_holds_the_rate_is_waited_for(void **state)
 {
 	static const struct {

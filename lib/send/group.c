@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "send/tables.h"
 
-#define WAIT_NS 20000ull /* between two checks whether the reader has brought the chunk */
+#define WAIT_NS \
+	500000ull /* between two looks at what the reader has brought: shorter sleeps slow the disk down */
 
 /* The symbols of one file, as ranges of chunks. */
 static int plan_file(struct pw_send_group *g, size_t i, uint32_t n_lanes, struct pw_err *err)

@@ -282,6 +282,7 @@ static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 		r = digest_rest(rd, slot, err);
 		if (r == 0)
 			finish_digests(slot);
+		slot->read_pages = r && slot->read_pages; /* they stay for the next pass */
 	}
 	return r;
 }

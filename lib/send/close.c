@@ -90,6 +90,7 @@ int pw_session_close(struct pw_send *s, struct pw_err *err)
 
 	if (r || s->tables.n == 0)
 		return r;
+	s->is_closing = true;
 	s->cfg.stopped = NULL; /* the rest is short, and the session is over: ignore signals */
 	r = send_close_packets(s, err);
 	if (r)

@@ -97,10 +97,12 @@ static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, s
 
 static void tick(struct pw_send *s, uint64_t now_ns)
 {
-	const bool reading = s->reading.total_bytes > 0 || !s->streaming;
+	const bool reading = !s->is_closing && (s->reading.total_bytes > 0 || !s->streaming);
 	const struct pw_send_slot *slot;
 	struct pw_send_status st = {
-		.phase = reading ? PW_SEND_READING : PW_SEND_SENDING,
+		.phase = s->is_closing ? PW_SEND_CLOSING
+			 : reading     ? PW_SEND_READING
+				       : PW_SEND_SENDING,
 		.bytes_done = reading ? s->reading.done_bytes : pw_send_lanes_bytes(&s->lanes),
 		.bytes_total = reading ? s->reading.total_bytes
 				       : s->cfg.set.loops * s->cfg.files->total_bytes,

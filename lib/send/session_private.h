@@ -19,6 +19,7 @@ struct pw_send {
 	struct pw_send_reader *reader;
 	struct pw_send_reading reading; /* a file, before its first symbol */
 	uint64_t pass;
+	bool is_closing;
 	bool streaming; /* the first symbol has gone */
 	uint64_t start_ns;
 	uint64_t group_from;    /* bytes sent before the group's first symbol */

@@ -71,13 +71,18 @@ static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
 	return b->n;
 }
 
+static bool has_left(const struct path *p)
+{
+	return p->leaves_after && p->c.payload_bytes >= p->leaves_after;
+}
+
 static uint16_t path_send_copy(
 	void *ctx, const struct pw_frame_tmpl *tmpl, const void *payload, size_t len)
 {
 	struct path *p = ctx;
 
 	(void)tmpl;
-	if (p->is_full)
+	if (p->is_full || has_left(p))
 		return 0;
 	if (p->n == KEEPS)
 		let_go(p);
@@ -95,8 +100,7 @@ static void path_reap(void *ctx)
 
 static bool path_alive(void *ctx)
 {
-	(void)ctx;
-	return true;
+	return !has_left(ctx);
 }
 
 static uint32_t path_outstanding(void *ctx)

@@ -35,6 +35,7 @@ struct path {
 	atomic_uint n_bursts;
 	struct path *after;    /* it takes symbols once that one has taken some */
 	unsigned int sleep_us; /* in its first burst */
+	uint64_t leaves_after; /* payload bytes; 0: never. Then the peer is gone */
 	bool keeps_first;      /* it keeps its first packet to the end, and no other */
 };
 

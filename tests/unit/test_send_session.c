@@ -140,6 +140,34 @@ static void a_signal_ends_it_in_the_middle(void **state)
 	pw_files_finish(&files);
 }
 
+/* `recv --expect 1` ends as soon as the digest has come. A peer that leaves earlier is an error. */
+static void a_receiver_that_has_everything_may_leave(void **state)
+{
+	static const struct {
+		uint64_t leaves_after;
+		int result;
+	} cases[] = {{200000, 0}, {100000, -ENOLINK}};
+	struct source s = source_make(1, "whole", 200000, SYMBOL, PW_DIGEST_XXH3_128);
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	size_t i;
+
+	(void)state;
+	add_file(&files, &s, "whole");
+	cfg.set.link_grace_ns = PW_NS_PER_S / 20;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		paths[0] = (struct path){.sources = &s, .leaves_after = cases[i].leaves_after};
+		files.v[0].digest.kind = PW_DIGEST_NONE;
+		cfg.set.loops =
+			i ? 2 : 1; /* a pass is to come: the peer does not have everything */
+		assert_int_equal(run(&cfg, &res, &err), cases[i].result);
+	}
+	source_drop(&s);
+	pw_files_finish(&files);
+}
+
 static void *answer_late(void *arg)
 {
 	const struct source *s = arg;
@@ -236,6 +264,7 @@ int main(void)
 		cmocka_unit_test(lanes_share_every_kind_of_file),
 		cmocka_unit_test(all_tables_are_sent_again_at_the_end),
 		cmocka_unit_test(a_signal_ends_it_in_the_middle),
+		cmocka_unit_test(a_receiver_that_has_everything_may_leave),
 		cmocka_unit_test(a_path_that_holds_the_rate_is_waited_for),
 		cmocka_unit_test(a_disk_that_says_nothing_is_reported_with_the_file),
 		cmocka_unit_test(a_read_error_ends_the_session_with_its_place),

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -16,14 +18,19 @@
 #define PATIENCE_NS  5000000000ull /* a disk that does not answer for so long is reported */
 #define KEPT_TIMES   6 /* the patience: a port that gives no slot back for so long is stuck */
 #define STEP_BYTES   (16ull << 20) /* of a mapped file, between two looks at the stop flag */
-#define STREAM_STEP  (1u << 20)    /* the same, of a streamed one */
+#define NICE         19
+#define STREAM_STEP  (1u << 20) /* the same, of a streamed one */
 
 struct pw_send_reader {
 	struct pw_send_group *group;
 	struct pw_send_lanes *lanes;
 	pthread_t thread;
 	bool started;
-	size_t work_item; /* what is read next from the disk: chunk `next_chunk` */
+	pid_t tid; /* of the thread, for its nice value */
+	int usual_nice;
+	bool can_be_nice;    /* it may have its usual nice value back */
+	atomic_bool hurries; /* the lanes have sent all */
+	size_t work_item;    /* what is read next from the disk: chunk `next_chunk` */
 	uint64_t next_chunk;
 	atomic_bool stop;
 	atomic_bool busy;
@@ -265,6 +272,38 @@ static int digest_rest(struct pw_send_reader *rd, struct pw_send_slot *slot, str
 	return slot->file->gap ? digest_streamed(rd, slot, err) : 0;
 }
 
+static void set_nice(const struct pw_send_reader *rd, int nice)
+{
+	if (rd->can_be_nice)
+		setpriority(PRIO_PROCESS, (id_t)rd->tid, nice);
+}
+
+/* While the lanes send, digests only get what polling threads leave of the CPUs: on a machine with a CPU
+ * for each of them, they would take the bandwidth of the transfer. */
+static void be_nice(struct pw_send_reader *rd)
+{
+	set_nice(rd, NICE);
+	if (atomic_load(&rd->hurries))
+		set_nice(rd, rd->usual_nice);
+}
+
+void pw_send_reader_hurry(struct pw_send_reader *rd)
+{
+	atomic_store(&rd->hurries, true);
+	pthread_mutex_lock(&rd->lock); /* learn_nice() was under it */
+	set_nice(rd, rd->usual_nice);
+	pthread_mutex_unlock(&rd->lock);
+}
+
+/* Without CAP_SYS_NICE a thread may not lower its nice value again. */
+static void learn_nice(struct pw_send_reader *rd)
+{
+	rd->tid = gettid();
+	rd->usual_nice = getpriority(PRIO_PROCESS, (id_t)rd->tid);
+	rd->can_be_nice = setpriority(PRIO_PROCESS, (id_t)rd->tid, rd->usual_nice + 1) == 0 &&
+			  setpriority(PRIO_PROCESS, (id_t)rd->tid, rd->usual_nice) == 0;
+}
+
 static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 {
 	struct pw_send_group *g = rd->group;
@@ -276,6 +315,7 @@ static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 	for (n = atomic_load(&g->work.n_ready); r == 0 && pw_work_chunk(&g->work, n, &item, &chunk);
 		n++)
 		r = is_stopped(rd) ? -ECANCELED : read_chunk(rd, &chunk, err);
+	be_nice(rd);
 	for (i = 0; r == 0 && i < g->n; i++) {
 		struct pw_send_slot *slot = g->slots[i];
 
@@ -284,6 +324,7 @@ static int read_group(struct pw_send_reader *rd, struct pw_err *err)
 			finish_digests(slot);
 		slot->read_pages = r && slot->read_pages; /* they stay for the next pass */
 	}
+	set_nice(rd, rd->usual_nice);
 	return r;
 }
 
@@ -293,6 +334,7 @@ static void *thread_main(void *arg)
 	uint64_t done = 0;
 
 	pthread_mutex_lock(&rd->lock);
+	learn_nice(rd);
 	for (;;) {
 		struct pw_err err = {0};
 		int r;
@@ -350,6 +392,7 @@ int pw_send_reader_start(struct pw_send_reader *rd, struct pw_err *err)
 	rd->work_item = 0;
 	rd->next_chunk = 0;
 	atomic_store(&rd->stop, false);
+	atomic_store(&rd->hurries, false);
 	atomic_store(&rd->lanes->shared.stop, false);
 	atomic_store(&rd->busy, true);
 	pthread_mutex_lock(&rd->lock);

@@ -24,6 +24,8 @@ int pw_send_reader_create(struct pw_send_reader **reader, struct pw_send_group *
 int pw_send_reader_make_ring(struct pw_send_reader *reader, struct pw_err *err);
 /* Starts to read a group, after pw_send_group_plan(). */
 int pw_send_reader_start(struct pw_send_reader *reader, struct pw_err *err);
+/* The lanes have sent all, and the session waits for the reader: its digests get a full share of the CPUs. */
+void pw_send_reader_hurry(struct pw_send_reader *reader);
 /* Whether the reader still reads or computes digests. */
 bool pw_send_reader_is_busy(const struct pw_send_reader *reader);
 /* Stops reading the group, and waits until the thread does not use it any more. */

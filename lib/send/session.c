@@ -186,6 +186,7 @@ static int await_reader(struct pw_send *s, struct pw_err *err)
 	const uint64_t start = pw_cycles();
 	int r = 0;
 
+	pw_send_reader_hurry(s->reader);
 	while (r == 0 && pw_send_reader_is_busy(s->reader)) {
 		pw_send_group_give_back(&s->group, lane);
 		r = pw_lane_pause(lane, READER_GAP_NS, err);
@@ -197,8 +198,9 @@ static int await_reader(struct pw_send *s, struct pw_err *err)
 }
 
 /* Sends the group's last table. If it has new digests it is sent several times: any packet may be lost. */
-static int send_last_table(struct pw_send *s, struct pw_err *err)
+static int send_last_table(struct pw_send *s, bool last, struct pw_err *err)
 {
+	struct pw_send_lane *lane = &s->lanes.v[0];
 	bool news = false;
 	size_t i;
 	int n, r = 0;
@@ -217,10 +219,12 @@ static int send_last_table(struct pw_send *s, struct pw_err *err)
 	s->late_digests |= news;
 	if (news)
 		r = build_table(s, err);
-	if (r == 0)
-		r = pw_session_send_table(s, err);
-	for (n = 1; r == 0 && news && n < NEWS_COPIES; n++) {
-		r = pw_lane_pause(&s->lanes.v[0], NEWS_GAP_NS, err);
+	for (n = 0; r == 0 && n < (news ? NEWS_COPIES : 1); n++) {
+		if (n)
+			r = pw_lane_pause(lane, NEWS_GAP_NS, err);
+		/* a receiver that has all it wants leaves: there is nothing to wait for */
+		if (last && !lane->ops->alive(lane->path))
+			return -ENOLINK;
 		if (r == 0)
 			r = pw_session_send_table(s, err);
 	}
@@ -296,8 +300,8 @@ static int send_group(struct pw_send *s, bool last, struct pw_err *err)
 		r = await_reader(s, err);
 	pw_send_reader_stop(s->reader);
 	if (r == 0)
-		r = send_last_table(s, err);
-	/* a receiver that has all it wants may leave before the last table */
+		r = send_last_table(s, last, err);
+	/* all symbols have gone: the receiver may have left */
 	return r == -ENOLINK && last && s->res->data_ns ? 0 : r;
 }
 

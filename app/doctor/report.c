@@ -8,6 +8,13 @@
 #include "app/cli/cli.h"
 #include "base/json_text.h"
 
+/* A text that is too long ends in "...": the reader sees that it was cut. */
+static void format(char *to, size_t len, const char *fmt, va_list ap)
+{
+	if (vsnprintf(to, len, fmt, ap) >= (int)len)
+		memcpy(to + len - 4, "...", 4);
+}
+
 void pw_doctor_add(struct pw_doctor_report *report, enum pw_doctor_level level, const char *id,
 	const char *fmt, ...)
 {
@@ -19,7 +26,7 @@ void pw_doctor_add(struct pw_doctor_report *report, enum pw_doctor_level level, 
 	c = &report->v[report->n++];
 	*c = (struct pw_doctor_result){.id = id, .level = level};
 	va_start(ap, fmt);
-	vsnprintf(c->what, sizeof(c->what), fmt, ap);
+	format(c->what, sizeof(c->what), fmt, ap);
 	va_end(ap);
 }
 
@@ -30,7 +37,7 @@ void pw_doctor_set_fix(struct pw_doctor_report *report, const char *fmt, ...)
 	if (report->n == 0)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(report->v[report->n - 1].fix, sizeof(report->v[0].fix), fmt, ap);
+	format(report->v[report->n - 1].fix, sizeof(report->v[0].fix), fmt, ap);
 	va_end(ap);
 }
 

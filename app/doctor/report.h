@@ -19,8 +19,8 @@ enum pw_doctor_level {
 struct pw_doctor_result {
 	const char *id; /* a literal; docs/doctor.md explains it, and error messages cite it */
 	enum pw_doctor_level level;
-	char what[320];
-	char fix[400]; /* a command, or "" */
+	char what[1024];
+	char fix[1024]; /* a command, or "" */
 };
 
 struct pw_doctor_report {

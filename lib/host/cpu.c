@@ -54,7 +54,8 @@ int pw_cpu_list_parse(const char *what, const char *s, cpu_set_t *set, struct pw
 
 char *pw_cpu_list_format(const cpu_set_t *set, char *buf, size_t len)
 {
-	size_t used = 0;
+	static const char more[] = ",...";
+	size_t used = 0, whole = 0;
 	int cpu, last;
 
 	buf[0] = '\0';
@@ -69,10 +70,15 @@ char *pw_cpu_list_format(const cpu_set_t *set, char *buf, size_t len)
 			last++;
 		n = snprintf(item, sizeof(item), last > cpu ? "%s%d-%d" : "%s%d", used ? "," : "",
 			cpu, last);
-		if (used + (size_t)n >= len)
+		if (used + (size_t)n >= len) {
+			if (len > sizeof(more))
+				memcpy(buf + whole, more + !whole, sizeof(more) - !whole);
 			break;
+		}
 		memcpy(buf + used, item, (size_t)n + 1);
 		used += (size_t)n;
+		if (used + sizeof(more) <= len)
+			whole = used; /* up to here "..." fits behind it */
 	}
 	return buf;
 }

@@ -13,7 +13,7 @@
 /* "0-3,7" -> a set. Refuses empty lists, backward ranges and CPUs beyond CPU_SETSIZE (1024); what:
  * how errors name the list ("--core"). */
 int pw_cpu_list_parse(const char *what, const char *s, cpu_set_t *set, struct pw_err *err);
-/* A set -> "0-3,7"; cut at a comma when buf is too short. Returns buf. */
+/* A set -> "0-3,7"; it ends in "..." when buf is too short. Returns buf. */
 char *pw_cpu_list_format(const cpu_set_t *set, char *buf, size_t len);
 
 /* Sets from the kernel's lists. -errno when the host has no such list; the set is then empty. */

@@ -79,6 +79,20 @@ def test_loss_is_listed_exactly_and_repaired_exactly(t):
     equal(sorted(os.listdir(t.path("in"))), ["a.bin"], "files in the output directory")
 
 
+def test_the_gaps_of_two_receivers_are_sent_once(t):
+    original = t.file("a.bin", 100 * SYMBOL)
+    payloads, _ = capture(t, original)
+    gaps = []
+    for name, lost in (("first", {1, 2, 3}), ("second", {3, 4, 50})):
+        replay(t, [p for p in payloads if toi_sbn_esi(p)[0] == 0 or toi_sbn_esi(p)[2] not in lost],
+               code=3)
+        os.rename(t.path("in"), t.path(name))
+        gaps += ["--gaps", t.path(name, "pagewire-gaps.json")]
+    repair, _ = capture(t, original, *gaps)
+    equal(sorted(toi_sbn_esi(p)[2] for p in repair if toi_sbn_esi(p)[0] and p[2] * 4 < len(p)),
+          [1, 2, 3, 4, 50], "the symbols that are sent")
+
+
 def test_loss_of_the_whole_table_leaves_no_file_and_is_reported(t):
     payloads, _ = capture(t, t.file("a.bin", 100000))
     rx = replay(t, [p for p in payloads if toi_sbn_esi(p)[0]], "--timeout", "1s", code=3)

@@ -58,14 +58,14 @@ static void cpu_lists_are_read_and_written(void **state)
 	assert_string_equal(pw_cpu_list_format(&set, buf, sizeof(buf)), "");
 }
 
-static void a_list_that_does_not_fit_is_cut_at_a_comma(void **state)
+static void a_list_that_does_not_fit_shows_that_it_was_cut(void **state)
 {
 	char buf[8];
 	cpu_set_t set;
 
 	(void)state;
 	assert_int_equal(pw_cpu_list_parse("x", "10,12,14,16", &set, NULL), 0);
-	assert_string_equal(pw_cpu_list_format(&set, buf, sizeof(buf)), "10,12");
+	assert_string_equal(pw_cpu_list_format(&set, buf, sizeof(buf)), "10,...");
 }
 
 static void bad_cpu_lists_are_refused(void **state)
@@ -454,7 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(cpu_lists_are_read_and_written),
-		TEST(a_list_that_does_not_fit_is_cut_at_a_comma),
+		TEST(a_list_that_does_not_fit_shows_that_it_was_cut),
 		TEST(bad_cpu_lists_are_refused),
 		TEST(cpus_know_their_nodes_and_governors),
 		TEST(allowed_cpus_are_the_affinity),

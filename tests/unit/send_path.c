@@ -251,6 +251,11 @@ bool stop_soon(void)
 /* A file whose bytes come through a pipe: the disk that answers late, or with an end. */
 int pipe_fds[2];
 
+static void free_reader(struct pw_window *w)
+{
+	free(w->priv);
+}
+
 int open_pipe(void *ctx, struct pw_window *w, const char *name, struct pw_err *err)
 {
 	struct pw_filereader *in = calloc(1, sizeof(*in));
@@ -262,7 +267,8 @@ int open_pipe(void *ctx, struct pw_window *w, const char *name, struct pw_err *e
 		.len_bytes = 50000,
 		.page_bytes = 4096,
 		.fd = pipe_fds[0],
-		.priv = in};
+		.priv = in,
+		.release = free_reader};
 	return 0;
 }
 

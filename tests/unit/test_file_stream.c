@@ -253,6 +253,11 @@ static void a_file_that_is_truncated_ends_it_with_its_name(void **state)
 	}
 }
 
+static void free_reader(struct pw_window *w)
+{
+	free(w->priv);
+}
+
 /* Nothing is mapped at address 0: reading our own memory there fails as a bad disk does. */
 static void a_read_error_ends_it_and_says_where(void **state)
 {
@@ -267,8 +272,11 @@ static void a_read_error_ends_it_and_says_where(void **state)
 		.len_bytes = 1 << 20,
 		.path = "/disk/bad.img"};
 	assert_true(in->fd > 2);
-	f.file = (struct pw_window){
-		.pages = PW_PAGES_STREAM, .len_bytes = 1 << 20, .fd = in->fd, .priv = in};
+	f.file = (struct pw_window){.pages = PW_PAGES_STREAM,
+		.len_bytes = 1 << 20,
+		.fd = in->fd,
+		.priv = in,
+		.release = free_reader};
 	open_ring(&f);
 	assert_null(await(&f, &win, &ret));
 	assert_int_equal(ret, -EIO);

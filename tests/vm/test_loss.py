@@ -54,7 +54,7 @@ class Rig:
         return f"vhost:{self.t.path(name)}{self.iommu}"
 
     def recv(self, *args, out="in", port="to"):
-        rx = self.t.recv("--port", self.port(port), "--out", self.t.mkdir(out), "--timeout", "60s", *args)
+        rx = self.t.recv("--port", self.port(port), "--out", self.t.mkdir(out), "--timeout", "150s", *args)
         poll_until(lambda: "receiving on" in rx.err or not rx.running, 30, "the receiver")
         return rx
 
@@ -67,7 +67,7 @@ class Rig:
             send() {{ pagewire send /dev/hugepages/a.bin --to {MULTICAST} --core 1 --json "$@"; echo $? >&3; }}
             exec 3>&2
             {script}"""
-        self.guest = Guest(self.t, "sh", "-c", text, limit=170, options=(
+        self.guest = Guest(self.t, "sh", "-c", text, limit=300, options=(
             "--qmp", self.t.path("qmp"), "--hugepages", "220", "--driver", driver, "--writable",
             self.words, *words, *options))
         self.qmp = Qmp(self.t.path("qmp"), self.guest.p)
@@ -125,7 +125,7 @@ def test_removed_nics_are_named_by_sender_and_receiver(t):
     """Two NICs on vfio-pci. QEMU waits until the process releases them."""
     rig = Rig(t)
     rx = rig.recv()
-    tx = t.send("--port", rig.port("from"), "--to", MULTICAST, "--rate", RATE, "--wait", "60s", rig.original)
+    tx = t.send("--port", rig.port("from"), "--to", MULTICAST, "--rate", RATE, "--wait", "150s", rig.original)
     poll_until(lambda: os.path.exists(t.path("from")) or not tx.running, 30, "the sender")
     rig.boot(f"""
         send --port 0000:01:00.0 --rate {RATE}
@@ -141,6 +141,7 @@ def test_removed_nics_are_named_by_sender_and_receiver(t):
     check_partial(t, rig.original, rx)
     equal(rx.json["ended"], "peer-gone", "ended")
     poll_until(lambda: "it comes" in rig.guest.p.err or not rig.guest.p.running, 60, "the guest's receiver")
+    check(tx.running, tx.describe())
     remove_device(rig, "nic1")
     p = rig.finish(0)
     check_errors(p.err, f"send on 0000:01:00.0: {REMOVED}", f"receive on 0000:02:00.0: {REMOVED}")

@@ -212,8 +212,11 @@ static int send_last_table(struct pw_send *s, bool last, struct pw_err *err)
 		if (!slot->is_late)
 			continue;
 		slot->is_late = false;
-		slot->file->digest = slot->late_digest;
-		slot->file->md5 = slot->late_md5;
+		/* only one of them may be late: a gap manifest names the other */
+		if (slot->late_digest.kind != PW_DIGEST_NONE)
+			slot->file->digest = slot->late_digest;
+		if (slot->late_md5.kind != PW_DIGEST_NONE)
+			slot->file->md5 = slot->late_md5;
 		news = true;
 	}
 	s->late_digests |= news;

@@ -194,7 +194,6 @@ void pw_send_group_clear(struct pw_send_group *g)
 
 void pw_send_group_finish(struct pw_send_group *g)
 {
-	pw_stream_destroy(g->ring);
 	pw_work_finish(&g->work);
 	free(g->piece_slots);
 	*g = (struct pw_send_group){0};

@@ -40,6 +40,6 @@ void pw_send_group_position(const struct pw_send_group *g, uint64_t sent_bytes,
 bool pw_send_group_give_back(struct pw_send_group *g, struct pw_send_lane *lane);
 /* Removes the file slots and the work. */
 void pw_send_group_clear(struct pw_send_group *g);
-void pw_send_group_finish(struct pw_send_group *g); /* the slots are closed */
+void pw_send_group_finish(struct pw_send_group *g); /* the ring and the slots are closed */
 
 #endif

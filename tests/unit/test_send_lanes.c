@@ -149,7 +149,8 @@ static void lanes_share_a_small_ring(void **state)
 }
 
 /* A repair: what the manifest lists is sent, and the digests are those of the whole file. */
-static void a_repair_sends_the_gaps_and_the_digests_of_the_whole_file(void **state)
+/* named: the manifest names a digest of the session's kind, so that only the MD5 is computed. */
+static void check_repair(bool named)
 {
 	static const uint64_t sizes[] = {3000001, 3000001, 700000};
 	static const char *const names[] = {"s-gap", "m-gap", "s-none"};
@@ -164,15 +165,16 @@ static void a_repair_sends_the_gaps_and_the_digests_of_the_whole_file(void **sta
 	struct pw_err err = {0};
 	unsigned int i;
 
-	(void)state;
 	paths[0] = (struct path){.sources = sources};
 	for (i = 0; i < N; i++) {
 		sources[i] = source_make(i + 1, names[i], sizes[i], SYMBOL, PW_DIGEST_XXH3_128);
 		add_file(&files, &sources[i], names[i]);
 		gaps[i] = (struct pw_gap_file){.len_bytes = sizes[i],
-			.digest = {.kind = PW_DIGEST_SHA256}, /* not the session's kind */
+			.digest = {.kind = PW_DIGEST_SHA256},
 			.missing = missing,
 			.n_missing = i < 2 ? 3 : 0};
+		if (named)
+			gaps[i].digest = sources[i].f.digest;
 		files.v[i].gap = &gaps[i];
 	}
 	cfg.open_window = open_mapped_or_streamed;
@@ -187,6 +189,13 @@ static void a_repair_sends_the_gaps_and_the_digests_of_the_whole_file(void **sta
 		source_drop(&sources[i]);
 	}
 	pw_files_finish(&files);
+}
+
+static void a_repair_sends_the_gaps_and_the_digests_of_the_whole_file(void **state)
+{
+	(void)state;
+	check_repair(false);
+	check_repair(true);
 }
 
 /* Lane 1 takes nothing while the session's thread sends it the first table. */

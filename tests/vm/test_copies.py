@@ -21,7 +21,7 @@ BYPASS = ["dpdk_null/hugefile"]
 def bench(t, *args, options=()):
     # exit code 3: a sample was void; the checks of the rows report which
     p = Guest(t, "sh", "-c", 'ip link set lo up; pagewire bench "$@" --json', "sh", *args,
-              options=options, limit=180).result()
+              options=options).result()
     check(p.code in (0, 3), p.describe())
     return p.json
 

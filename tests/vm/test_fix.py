@@ -43,7 +43,7 @@ def link(line):
 
 
 def test_a_nic_in_use_is_taken_when_its_address_is_repeated_and_comes_back(t):
-    p = Guest(t, "bash", "-c", SCRIPT, options=("--net", "virtio"), limit=240).ends_with(0)
+    p = Guest(t, "bash", "-c", SCRIPT, options=("--net", "virtio")).ends_with(0)
     check("--even-in-use 0000:00:10.0" in p.err and "10.9.0.1/24" in p.err, p.describe())
     text, _, document = p.out.partition("JSON\n")
     equal(text.count("nothing was done"), 2, f"states that are as before in {text}")

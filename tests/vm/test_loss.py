@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from guest import Guest
+from guest import LIMIT, Guest
 from harness import check, equal, long, poll_until
 from qmp import Qmp
 from test_same_nic import documents
@@ -54,7 +54,7 @@ class Rig:
         return f"vhost:{self.t.path(name)}{self.iommu}"
 
     def recv(self, *args, out="in", port="to"):
-        rx = self.t.recv("--port", self.port(port), "--out", self.t.mkdir(out), "--timeout", "150s", *args)
+        rx = self.t.recv("--port", self.port(port), "--out", self.t.mkdir(out), "--timeout", f"{LIMIT}s", *args)
         poll_until(lambda: "receiving on" in rx.err or not rx.running, 30, "the receiver")
         return rx
 
@@ -67,7 +67,7 @@ class Rig:
             send() {{ pagewire send /dev/hugepages/a.bin --to {MULTICAST} --core 1 --json "$@"; echo $? >&3; }}
             exec 3>&2
             {script}"""
-        self.guest = Guest(self.t, "sh", "-c", text, limit=300, options=(
+        self.guest = Guest(self.t, "sh", "-c", text, limit=2 * LIMIT, options=(
             "--qmp", self.t.path("qmp"), "--hugepages", "220", "--driver", driver, "--writable",
             self.words, *words, *options))
         self.qmp = Qmp(self.t.path("qmp"), self.guest.p)
@@ -80,7 +80,7 @@ class Rig:
     def until_comes(self, rx, out="in"):
         """Waits until the receiver has part of the file."""
         part = self.t.path(out, "a.bin.part")
-        poll_until(lambda: os.path.exists(part) or not (rx.running and self.guest.p.running), 60, part)
+        poll_until(lambda: os.path.exists(part) or not (rx.running and self.guest.p.running), LIMIT, part)
         check(rx.running and self.guest.p.running, f"{self.guest.p.describe()}\n{rx.describe()}")
         time.sleep(0.5)
 
@@ -125,7 +125,7 @@ def test_removed_nics_are_named_by_sender_and_receiver(t):
     """Two NICs on vfio-pci. QEMU waits until the process releases them."""
     rig = Rig(t)
     rx = rig.recv()
-    tx = t.send("--port", rig.port("from"), "--to", MULTICAST, "--rate", RATE, "--wait", "150s", rig.original)
+    tx = t.send("--port", rig.port("from"), "--to", MULTICAST, "--rate", RATE, "--wait", f"{LIMIT}s", rig.original)
     poll_until(lambda: os.path.exists(t.path("from")) or not tx.running, 30, "the sender")
     rig.boot(f"""
         send --port 0000:01:00.0 --rate {RATE}
@@ -140,7 +140,7 @@ def test_removed_nics_are_named_by_sender_and_receiver(t):
     remove_device(rig, "nic0")
     check_partial(t, rig.original, rx)
     equal(rx.json["ended"], "peer-gone", "ended")
-    poll_until(lambda: "it comes" in rig.guest.p.err or not rig.guest.p.running, 60, "the guest's receiver")
+    poll_until(lambda: "it comes" in rig.guest.p.err or not rig.guest.p.running, LIMIT, "the guest's receiver")
     check(tx.running, tx.describe())
     remove_device(rig, "nic1")
     p = rig.finish(0)
@@ -224,7 +224,7 @@ def killed_testpmd(rig):
     with Testpmd(rig.t, f"net_vhost0,iface={path},iommu-support=1", "rxonly") as sink:
         sink.start()
         rig.go("testpmd")
-        poll_until(lambda: sink.counter("RX-packets") > 100 or not rig.guest.p.running, 30, "packets at testpmd")
+        poll_until(lambda: sink.counter("RX-packets") > 100 or not rig.guest.p.running, 90, "packets at testpmd")
         sink.p.kill()
     poll_until(lambda: len(codes(rig.guest.p.err)) == 2 or not rig.guest.p.running, SOON, "the sender's error")
     os.unlink(path)  # a killed process does not remove its socket
@@ -237,8 +237,8 @@ def flap(rig):
     rig.qmp.do("set_link", name="net0", up=False)
     time.sleep(0.3)
     rig.qmp.do("set_link", name="net0", up=True)
-    poll_until(lambda: len(codes(rig.guest.p.err)) == 3 or not rig.guest.p.running, 40, "the sender's end")
-    rx.wait(30)
+    poll_until(lambda: len(codes(rig.guest.p.err)) == 3 or not rig.guest.p.running, 90, "the sender's end")
+    rx.wait()
     check(rx.code in (0, 3), rx.describe())
     if rx.code == 3:  # packets sent while the link was down are missing; the session continued
         check_partial(rig.t, rig.original, rx, "flap")

@@ -18,7 +18,7 @@ from guest import Guest
 from harness import HERE, check, equal, poll_until
 
 SIZE = (6 << 20) + 1  # symbols cross pages, which emulated devices get wrong (docs/vm.md)
-LIMIT = 200  # seconds; under software emulation EAL takes 1 to 5 to start
+LIMIT = 300  # seconds; under software emulation EAL takes 1 to 5 to start
 WAIT = f"{LIMIT - 20}s"  # longer than a step: the guest ends a step that fails
 SYMBOLS = -(-SIZE // 1440)
 BOUNDARIES = SIZE >> 21

@@ -3,7 +3,7 @@
 from guest import Guest
 from harness import check, long
 
-LIMIT = 150
+LIMIT = 300
 
 IN_GUEST = """
 port=0000:00:10.0

@@ -62,9 +62,8 @@ def same_state(before, after):
     equal(before["driver"], "virtio-pci", "driver")
 
 
-def run(t, sock, script, limit=150):
-    p = Guest(t, "bash", "-c", SETUP + script, options=("--net", f"vhost-user:{sock}", "--hugepages", "300"),
-              limit=limit).ends_with(0)
+def run(t, sock, script):
+    p = Guest(t, "bash", "-c", SETUP + script, options=("--net", f"vhost-user:{sock}", "--hugepages", "300")).ends_with(0)
     return documents(p.out), p
 
 

@@ -84,7 +84,8 @@ static const struct pw_opt options[] = {
 	{ROW("no-populate", FLAG, FILES, cell.no_populate),
 		.help = "source: the way pays for the page faults of the file"},
 	{ROW("into", STRING, FILES, cell.into), .arg = "DIR",
-		.help = "sink: write a file there, once, verified and durable; default: memory"},
+		.help = "sink: write a file there, once, verified and durable; memory (the "
+			"default): into a buffer, pass after pass"},
 	{ROW("direct", FLAG, FILES, cell.direct),
 		.help = "sink: with --into: without the page cache"},
 	{ROW("sqpoll", FLAG, SPEED, cell.sqpoll),
@@ -211,6 +212,8 @@ static int check_sink(struct cell_options *o, struct pw_err *err)
 	int r;
 
 	cell->receiver = o->receiver ? pw_rx_way_find(o->receiver) : NULL;
+	if (cell->into && strcmp(cell->into, "memory") == 0)
+		cell->into = NULL;
 	r = check_path(cell, "--receiver", o->receiver, cell->receiver != NULL, err);
 	if (r)
 		return r;

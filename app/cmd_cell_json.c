@@ -101,13 +101,19 @@ static void add_proof(json_t *o, const struct pw_cell_end *end)
 
 static void add_sink(json_t *o, const struct pw_cell_end *end)
 {
+	json_t *cycles = end->polls ? json_object() : json_null();
+
 	set_u64(o, "first_ns", end->first_ns);
 	set_u64(o, "last_ns", end->last_ns);
 	set_u64(o, "packets", end->packets);
 	set_u64(o, "bytes", end->bytes);
 	set_u64(o, "missed", end->missed);
 	add_proof(o, end);
-	json_object_set_new(o, "cycles", json_null());
+	if (end->polls) {
+		set_u64(cycles, "busy", end->busy_cycles);
+		set_u64(cycles, "idle", end->idle_cycles);
+	}
+	json_object_set_new(o, "cycles", cycles);
 }
 
 static json_t *between(enum pw_cell_role role, const struct pw_cell *cell)

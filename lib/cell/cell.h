@@ -65,15 +65,17 @@ struct pw_cell_end {
 	uint64_t setup_ns;         /* from born_ns to start_ns */
 	struct pw_reading reading; /* of the stretch */
 	char why[PW_METER_N_SOURCES][PW_CELL_WHY]; /* "" or why a source measured nothing */
+	bool polls;                                /* the cycles below are measured */
+	uint64_t busy_cycles;                      /* in calls that sent, or brought, something */
 	/* source */
 	struct pw_tx_counters counters;
-	uint64_t busy_cycles, stall_cycles, pace_cycles;
-	bool polls;
+	uint64_t stall_cycles, pace_cycles; /* the way took nothing; it waited for the rate */
 	uint8_t page_in_copies;
 	/* sink */
 	uint64_t first_ns, last_ns; /* arrivals of file bytes */
 	uint64_t packets;           /* with file bytes; stream: 0 */
 	uint64_t bytes;             /* file bytes, every pass */
+	uint64_t idle_cycles;       /* polls that brought nothing, before and after included */
 	uint64_t missed;            /* the port's or socket's own drop counter */
 	bool compared;              /* what arrived, with the file */
 	bool wrong;                 /* it differs */

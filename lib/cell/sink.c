@@ -100,6 +100,8 @@ static int receive(struct pw_sink *s, struct pw_recv *recv)
 	pw_recv_counters(recv, &c);
 	end->first_ns = t.first_ns;
 	end->last_ns = t.last_ns;
+	end->busy_cycles = t.busy_cycles;
+	end->idle_cycles = t.idle_cycles;
 	end->packets = c.symbols;
 	end->bytes = c.payload_bytes + c.again_bytes;
 	end->missed = s->ops->counters(s->path)->missed;

@@ -59,7 +59,7 @@ class Cell:
     deadline_ns: int = 20 * S
     verbose: bool = False     # what the processes say is shown
     receiver: str | None = None  # of the kernel; None: "tcp" or "udp", as the way needs
-    into: str = "memory"      # or a directory
+    into: str | None = None   # a directory; None: memory
     direct: bool = False      # into a directory by O_DIRECT
 
 
@@ -74,7 +74,7 @@ def source_argv(c: Cell) -> list[str]:
     """The sender's command line, after `pagewire cell`."""
     w = c.wire
     argv = ["source", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--meter", c.meter, "--passes", str(c.passes), "--to", f"{w.sink}:{w.port}", "--from", w.source]
+            "--meter", c.meter, "--passes", str(c.passes), "--to", w.to, "--from", w.source]
     if c.way.bypass:
         argv += ["--port", c.way.port.format(socket=w.socket, source_if=w.source_if, pci=w.pci),
                  "--pages", c.way.provider]
@@ -105,11 +105,12 @@ def sink_argv(c: Cell, ready_fd: int) -> list[str]:
     """The receiver's command line, after `pagewire cell`."""
     port = _sink_port(c)
     argv = ["sink", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--ready", str(ready_fd), "--into", c.into, "--listen", f"{c.wire.sink}:{c.wire.port}"]
+            "--ready", str(ready_fd), "--listen", c.wire.to]
     argv += ["--port", port] if port else ["--receiver", c.receiver or ("tcp" if c.way.stream else "udp")]
     argv += ["--interface", c.wire.sink_if] if c.wire.sink_if and not port else []
     argv += ["--cpu", str(c.sink_cpu)] if c.sink_cpu >= 0 else []
     argv += ["--no-huge"] if c.no_huge else []
+    argv += ["--into", c.into] if c.into else []
     argv += ["--direct"] if c.direct else []
     return argv
 

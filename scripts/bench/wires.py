@@ -72,6 +72,11 @@ class Wire:
     bifurcated: bool = False  # nic: its poll-mode driver works beside the kernel's
 
     @property
+    def to(self) -> str:
+        """Where packets go, ADDR:PORT."""
+        return f"[{self.sink}]:{self.port}" if ":" in self.sink else f"{self.sink}:{self.port}"
+
+    @property
     def has_sink(self) -> bool:
         """The receiver is a process of the bench."""
         return self.kind not in ("sink", "null", "nic")

@@ -17,7 +17,7 @@ import random
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,8 @@ from typing import Any, TypeVar
 from bench import stats
 from bench.model import BenchError, Interrupted, Lacking, Options, Summary
 from bench.programs import LIMIT_S, Finished, Program
+from bench.store import Store, make_store
+from bench.wires import Wire, open_wire
 
 PROFILES = Path(__file__).parent / "profiles"
 T = TypeVar("T")
@@ -114,14 +116,33 @@ class Lab:
         return self.contests[-1]
 
     def start(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
-              pass_fds: tuple[int, ...] = ()) -> Program:
-        """Starts a program; see programs.py. It is ended in every case."""
-        return self.enter(Program([str(word) for word in argv], cpu, limit, pass_fds))
+              wire: Wire | None = None) -> Program:
+        """Starts a program, which is ended in every case; see programs.py. wire: at the sender's end of it."""
+        return self.enter(Program(argv, cpu, limit, wire.source_ns if wire else -1))
 
     def run(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
-            pass_fds: tuple[int, ...] = ()) -> Finished:
+            wire: Wire | None = None) -> Finished:
         """Runs a program until it has ended with exit code 0."""
-        return self.start(argv, cpu, limit, pass_fds).wait()
+        return self.start(argv, cpu, limit, wire).wait()
+
+    def store(self, *sizes: int, eal_bytes: int = 0, on_disk: bool = False) -> Store:
+        """Files of these sizes on tmpfs, and on hugetlbfs where there is room for them and for EAL's memory."""
+        return self.enter(closing(make_store(sizes, cold_dir=self.dir if on_disk else None, eal_bytes=eal_bytes)))
+
+    def huge(self, store: Store) -> str:
+        """The first file on hugetlbfs. Lacking: why it is not there."""
+        if not store.files[0].huge:
+            raise Lacking(store.huge_why)
+        return store.files[0].huge
+
+    def wire(self, kind: str, mtu: int = 1500) -> Wire:
+        """A wire of wires.py that needs no socket: "loopback", "veth", "sink"."""
+        return self.enter(closing(open_wire(kind, mtu, "")))
+
+    def temporary(self, path: str) -> str:
+        """The path; the file that will be there is removed at the end."""
+        self.at_end(Path(path).unlink, True)
+        return path
 
     def enter(self, context: AbstractContextManager[T]) -> T:
         """Enters a context that is left at the end."""

@@ -17,10 +17,12 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
 from bench.model import BenchError, Lacking
+from bench.wires import enter
 
 LIMIT_S = 60.0
 TEXT_MAX = 1 << 20   # bytes of each stream; what goes beyond is dropped
@@ -84,12 +86,14 @@ class _Stream:
 class Program:
     """A program that was started. end() must follow in every case; as a context manager it does."""
 
-    def __init__(self, argv: list[str], cpu: int | None = None, limit: float = LIMIT_S,
-                 pass_fds: tuple[int, ...] = ()) -> None:
-        """cpu: it runs there only. limit: in seconds, for each until() and for wait(). Lacking: no such program."""
-        self.name = os.path.basename(argv[0])
+    def __init__(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
+                 namespace: int = -1) -> None:
+        """cpu: it runs there only. limit: in seconds, for each until() and for wait(). namespace: descriptor of a
+        network namespace, -1: ours. Lacking: there is no such program."""
+        words = [str(word) for word in argv]
+        self.name = os.path.basename(words[0])
         self.limit = limit
-        if not shutil.which(argv[0]):
+        if not shutil.which(words[0]):
             raise Lacking(f"cannot run {self.name}: it is not installed here; run scripts/setup.sh")
         parent = os.getpid()
 
@@ -102,8 +106,8 @@ class Program:
 
         self._start_ns = time.monotonic_ns()
         self._process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            process_group=0, preexec_fn=become, pass_fds=pass_fds)
+            enter(namespace, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            process_group=0, preexec_fn=become, pass_fds=(namespace,) if namespace >= 0 else ())
         assert self._process.stdout and self._process.stderr
         self._out, self._err = _Stream(self._process.stdout), _Stream(self._process.stderr)
 
@@ -160,9 +164,7 @@ class Program:
         assert self._process.stdin
         deadline = time.monotonic() + self.limit
         self._process.stdin.close()
-        while not self._has_ended():
-            if not self._listen():
-                time.sleep(0.001)
+        while not self.has_ended():
             self._check_time(deadline)
         seconds = (time.monotonic_ns() - self._start_ns) / 1e9
         usage = self._reap()
@@ -176,8 +178,10 @@ class Program:
         return Finished(self.name, self._out.text(), self._err.text(), seconds,
                         usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
-    def _has_ended(self) -> bool:
-        """Leaves it unreaped: its number, which is that of its group, stays taken."""
+    def has_ended(self) -> bool:
+        """Takes what it says meanwhile. Leaves it unreaped: its number, which is that of its group, stays taken."""
+        if not self._listen():
+            time.sleep(0.001)
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _reap(self) -> resource.struct_rusage:
@@ -192,10 +196,20 @@ class Program:
         if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGINT)
             deadline = time.monotonic() + PATIENCE_S
-            while not self._has_ended() and time.monotonic() < deadline:
-                if not self._listen():
-                    time.sleep(0.001)
+            while not self.has_ended() and time.monotonic() < deadline:
+                pass
             self._reap()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
                 pipe.close()
+
+
+def wait_all(*programs: Program) -> list[Finished]:
+    """Waits for programs that work together. The first to fail is the error: the others fail because of it."""
+    ended: dict[Program, Finished] = {}
+    deadline = time.monotonic() + max(p.limit for p in programs)
+    while len(ended) < len(programs):
+        for p in programs:
+            if p not in ended and (p.has_ended() or time.monotonic() > deadline):
+                ended[p] = p.wait()
+    return [ended[p] for p in programs]

@@ -112,7 +112,7 @@ class Bench:
                 if r >= from_round:
                     total += cost.timed() if r else cost.fixed + few_passes(item, False) * cost.a_pass
             if self._evidence_left(i):
-                runs = len(METERS) - bool(self.copies_why or self.result.env.get("lockdown") not in (None, "none"))
+                runs = len(METERS) - bool(self.copies_why)
                 total += runs * (cost.fixed + few_passes(item, True) * cost.a_pass)
         return total
 

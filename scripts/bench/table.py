@@ -51,8 +51,8 @@ LEGEND = (
     "ratio: goodput over that of {baseline}, round by round. CPU: time of the sender's process, a poller's "
     "whole core; host: of all CPUs, the receiver's too. switch: 2 x system calls + 2 x user page faults. MB: "
     "10^6 bytes of the file.",
-    "copies: by a CPU, per payload byte, on the sender's side; {bpf}, and (expected from the kernel's and "
-    "drivers' source). DMA copies are expected only, never measured: see --json.")
+    "copies: by a CPU, per payload byte, on the sender's side; {bpf}; in brackets what the kernel's and "
+    "drivers' source lets expect. DMA copies are expected only, never measured: see --json.")
 BPF = "measured by BPF in a run of its own"
 
 
@@ -221,7 +221,8 @@ def _cut(text: str, width: int) -> str:
 
 def _below(p: Printer, title: str, lines: dict[str, str]) -> None:
     """What belongs to a table and has no column: a line per way."""
-    width = min(NAME_MOST, max(map(len, lines), default=0))
+    room = p.width - len("      ") - max(map(len, lines.values()), default=0)
+    width = min(NAME_MOST, room, max(map(len, lines), default=0))
     for n, (label, text) in enumerate(lines.items()):
         if n == 0:
             p.line(f"  {title}")

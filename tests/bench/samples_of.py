@@ -25,7 +25,7 @@ def stored_json(name: str) -> dict[str, Any]:
     return doc
 
 
-def sample(number: int, evidence: bool = False, void: str | None = None, **values: float | None) -> Sample:
+def sample(number: int, evidence: bool = False, void: str | None = None, **values: Any) -> Sample:
     """Values by metric; others are not measured."""
     return Sample(round=number, evidence=evidence, proof="compared", void=void,
                   values={**dict.fromkeys(METRICS), **values})
@@ -33,8 +33,9 @@ def sample(number: int, evidence: bool = False, void: str | None = None, **value
 
 def row(label: str = "udp_gso", samples: list[Sample] | None = None, **about: Any) -> Row:
     """64 MiB on veth with MTU 1500, where nothing else is said."""
-    fields: dict[str, Any] = {"wire": "veth", "way": label, "label": label, "pages": "hugetlbfs", "bypass": False,
-                              "stream": False, "file_bytes": 64 << 20, "mtu": 1500, "cold": False, **about}
+    fields: dict[str, Any] = {"wire": "veth", "way": label, "label": label, "pages": "hugetlbfs",
+                              "bypass": False, "stream": False, "file_bytes": 64 << 20, "mtu": 1500,
+                              "cold": False, **about}
     return Row(samples=samples or [], **fields)
 
 

@@ -60,13 +60,14 @@ def test_costs_are_per_mb_sent_and_goodput_is_of_what_arrived() -> None:
 
 def test_what_the_host_refused_has_no_number() -> None:
     v = sample(cell(), source(), sink(), None).values
-    for key in ("syscalls_per_mb", "user_faults_per_mb", "mode_switches_per_mb", "cpu_copies_per_byte", "cycles_per_mb",
-                "busy_cycles_per_packet", "idle_share", "zerocopy_copied_share"):
+    for key in ("syscalls_per_mb", "user_faults_per_mb", "mode_switches_per_mb", "cpu_copies_per_byte",
+                "cycles_per_mb", "busy_cycles_per_packet", "idle_share", "zerocopy_copied_share"):
         assert v[key] is None, key
 
 
 def test_calls_and_faults_make_mode_switches() -> None:
-    s = sample(cell(meter="calls"), source(reading={"syscalls": 40, "user_faults": 2, "kernel_faults": 8}), sink(), None)
+    counted = {"syscalls": 40, "user_faults": 2, "kernel_faults": 8}
+    s = sample(cell(meter="calls"), source(reading=counted), sink(), None)
     v = s.values
     assert s.evidence
     assert (v["syscalls_per_mb"], v["user_faults_per_mb"], v["kernel_faults_per_mb"]) == (20, 1, 4)
@@ -86,7 +87,8 @@ def test_copies_are_the_kernels_our_own_and_the_page_in() -> None:
 
 
 def test_a_poller_has_cycles() -> None:
-    v = sample(cell(), source(cycles={"busy": 600_000, "stall": 300_000, "pace": 100_000}), sink(), None).values
+    cycles = {"busy": 600_000, "stall": 300_000, "pace": 100_000}
+    v = sample(cell(), source(cycles=cycles), sink(), None).values
     assert v["busy_cycles_per_packet"] == 600 and v["idle_share"] == pytest.approx(0.4)
 
 
@@ -120,7 +122,8 @@ def test_where_only_the_driver_counts_nothing_is_proved_or_lost(made: Any) -> No
     ({"error": "cannot send: x"}, {}, "cannot send: x"),
     ({"error": "cannot send: x"}, {"error": "cannot listen: y"}, "cannot send: x"),
     ({}, {"error": "cannot listen: y"}, "cannot listen: y"),
-    ({"error": "no end within 20 s", "errno": errno.ETIMEDOUT}, {"error": "cannot listen: y"}, "cannot listen: y"),
+    ({"error": "no end within 20 s", "errno": errno.ETIMEDOUT}, {"error": "cannot listen: y"},
+     "cannot listen: y"),
     ({}, {"wrong": True}, "the bytes that arrived are not the file's"),
     ({}, {"bytes": 0, "last_ns": 0, "packets": 0}, "nothing arrived"),
 ])
@@ -137,14 +140,16 @@ def test_a_process_that_printed_an_error_alone_makes_a_void_sample() -> None:
 def test_an_empty_file_arrives_as_nothing() -> None:
     made = cell()
     made.file_bytes = 0
-    s = sample(made, source(counters={"packets": 1, "payload_bytes": 0}), sink(bytes=0, last_ns=0, packets=0), None)
+    nothing = {"packets": 1, "payload_bytes": 0}
+    s = sample(made, source(counters=nothing), sink(bytes=0, last_ns=0, packets=0), None)
     assert s.void is None and s.values["cpu_ns_per_mb"] is None and s.values["goodput_bps"] == 0
 
 
 def test_the_raw_counters_are_kept() -> None:
     s = sample(cell(), source(), sink(), None)
     assert s.raw is not None and s.raw["passes"] == 2
-    assert s.raw["source"]["reading"]["cpu_ns"] == 8_000_000 and s.raw["sink"]["last_ns"] == START + 20_000_000
+    assert s.raw["source"]["reading"]["cpu_ns"] == 8_000_000
+    assert s.raw["sink"]["last_ns"] == START + 20_000_000
     assert "between" not in s.raw["source"]
     alone = sample(cell(wire="null"), source(), None, None)
     assert alone.raw is not None and alone.raw["sink"] is None

@@ -25,10 +25,11 @@ def stored_json(name: str) -> dict[str, Any]:
     return doc
 
 
-def sample(number: int, evidence: bool = False, void: str | None = None, **values: Any) -> Sample:
-    """Values by metric; others are not measured."""
+def sample(number: int, **about: Any) -> Sample:
+    """evidence and void, and values by metric; other metrics are not measured."""
+    evidence, void = about.pop("evidence", False), about.pop("void", None)
     return Sample(round=number, evidence=evidence, proof="compared", void=void,
-                  values={**dict.fromkeys(METRICS), **values})
+                  values={**dict.fromkeys(METRICS), **about})
 
 
 def row(label: str = "udp_gso", samples: list[Sample] | None = None, **about: Any) -> Row:

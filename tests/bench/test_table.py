@@ -132,6 +132,12 @@ def test_bpf_is_named_only_where_it_counted() -> None:
     assert "measured by BPF" in printed(result(r))
 
 
+def test_the_legend_names_whose_costs_they_are() -> None:
+    assert "the sender's process" in printed(result(way("udp_gso", 1e9, 1e3)))
+    text = printed(result(way("udp", 1e9, 1e3, direction="receive")))
+    assert "the receiver's process" in text and "sender's process" not in text
+
+
 def test_pollers_and_set_up_are_told_below_the_table() -> None:
     poller = way("dpdk_null/hugefile", 9e9, 1e3, bypass=True)
     poller.way = "dpdk_null"

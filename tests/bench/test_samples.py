@@ -28,7 +28,8 @@ def source(**changes: Any) -> dict[str, Any]:
     counters = {"packets": 1000, "payload_bytes": 2 * MB, "wire_bytes": 2_100_000, "cpu_copied_bytes": 0,
                 "zc_done": 0, "zc_copied": 0}
     return {"schema": "pagewire.cell/1", "version": "0.1.0", "exit_code": 0, "role": "source",
-            "way": "udp_gso", "error": None, "errno": 0, "between": ["a", "b"], "start_ns": START, "end_ns": START + 10_000_000, "setup_ns": 30_000_000,
+            "way": "udp_gso", "error": None, "errno": 0, "between": ["a", "b"], "start_ns": START,
+            "end_ns": START + 10_000_000, "setup_ns": 30_000_000,
             "page_in_copies": 0, "cycles": None, "not_measured": {}, **changes,
             "reading": {**reading, **changes.get("reading", {})},
             "counters": {**counters, **changes.get("counters", {})}}

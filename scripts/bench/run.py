@@ -166,9 +166,6 @@ class Bench:
         cell = replace(item.cell, meter=meter, passes=passes)
         if item.row.cold:
             store.drop(cell.file)
-        if cell.way.takes_device and not cell.wire.bifurcated:
-            from bench import device
-            return device.run(cell)
         return run_cell(cell)
 
     def _measure(self, i: int, number: int, meter: str) -> None:

@@ -82,9 +82,9 @@ class Column:
 
 
 def plain(text: str, most: int = 44) -> str:
-    """Printable and not too long."""
+    """Printable and not too long: its middle is left out."""
     text = "".join(c if c.isprintable() else "?" for c in text)
-    return text if len(text) <= most else text[:most - 1] + "…"
+    return text if len(text) <= most else f"{text[:most - 16]}…{text[-15:]}"
 
 
 def family(row: Row) -> str:
@@ -297,7 +297,7 @@ def _set_axis(axis: Any, form: str, limits: tuple[float, float], inches: float) 
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 1.7 else (1, 3) if span < 2.2 else (1,)))
         axis.set_minor_formatter(NullFormatter())
     else:
-        axis.set_major_locator(MaxNLocator(max(3, int(inches * 1.6)), steps=[1, 2, 2.5, 5, 10],
+        axis.set_major_locator(MaxNLocator(max(4, int(inches * 1.3)), steps=[1, 2, 5, 10],
                                            integer=form == "counts"))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}" if abs(v) < 1e6 else f"{v:.0e}"))

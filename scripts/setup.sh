@@ -11,7 +11,7 @@ libxdp-dev libbpf-dev bpftool systemtap-sdt-dev"
 # run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), plots of reports
 packages="$packages dpdk dpdk-dev iproute2 kmod gnuplot-nox"
 # tests, fuzzing and the comparison
-packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio
+packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio tcpreplay
 mandoc bpftrace python3 python3-jsonschema qemu-system-x86 openssl binutils procps util-linux mount git
 valgrind strace e2fsprogs"
 

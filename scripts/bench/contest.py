@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import random
+import shlex
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -23,10 +24,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from bench import stats
-from bench.model import BenchError, Interrupted, Lacking, Options, Summary
+from bench import samples, stats
+from bench.cells import Cell, run_cell
+from bench.model import BenchError, Interrupted, Lacking, Options, Sample, Summary
 from bench.programs import LIMIT_S, Finished, Program
 from bench.store import Store, make_store
+from bench.ways import read_ways
 from bench.wires import Wire, open_wire
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -39,7 +42,7 @@ class Contender:
     name: str
     measure: Callable[..., float]
     args: tuple[Any, ...] = ()
-    how: str = ""               # what another lab types to measure it alone
+    how: str = ""               # what another lab types to measure it alone: its commands are added in the warm-up
     work: float | None = None   # where the contest is over something: so many files, bytes
     skipped: str | None = None
     void: str | None = None     # of its last sample that is void
@@ -80,7 +83,7 @@ class Contest:
 
     def contender(self, name: str, measure: Callable[..., float], *args: Any, how: str = "",
                   work: float | None = None) -> Contender:
-        """measure(*args) is called once a round."""
+        """measure(*args) is called once a round. how: what its commands, which are recorded, do not say."""
         who = Contender(name, measure, args, how, work)
         self.contenders.append(who)
         return who
@@ -99,7 +102,7 @@ class Lab:
     """What a profile works with. What it starts and makes in a measurement ends with that measurement; what it
     starts and makes before, with the profile."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, stopped: Callable[[], bool] = lambda: False) -> None:
         allowed = options.core or tuple(sorted(os.sched_getaffinity(0)))
         self.pagewire = options.pagewire
         self.source_cpu, self.sink_cpu = allowed[0], allowed[min(1, len(allowed) - 1)]
@@ -107,7 +110,10 @@ class Lab:
         self.file = options.file        # the user's; None: the profile makes its own
         self.no_huge = options.no_huge
         self.seed = options.seed
+        self.stopped = stopped          # by a signal
         self.contests: list[Contest] = []
+        self.commands: list[str] = []   # that the measurement has run
+        self._words = {self.pagewire: "pagewire"}  # for paths in them
         self._ends = ExitStack()
 
     def contest(self, title: str, unit: str, note: str = "", over: str | None = None) -> Contest:
@@ -118,7 +124,8 @@ class Lab:
     def start(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
               wire: Wire | None = None) -> Program:
         """Starts a program, which is ended in every case; see programs.py. wire: at the sender's end of it."""
-        return self.enter(Program(argv, cpu, limit, wire.source_ns if wire else -1))
+        self._record(shlex.join(str(word) for word in argv))
+        return self.enter(Program(argv, cpu, limit, wire.source_ns if wire else -1, self.stopped))
 
     def run(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
             wire: Wire | None = None) -> Finished:
@@ -127,7 +134,12 @@ class Lab:
 
     def store(self, *sizes: int, eal_bytes: int = 0, on_disk: bool = False) -> Store:
         """Files of these sizes on tmpfs, and on hugetlbfs where there is room for them and for EAL's memory."""
-        return self.enter(closing(make_store(sizes, cold_dir=self.dir if on_disk else None, eal_bytes=eal_bytes)))
+        store = Store()
+        self.at_end(store.remove)
+        make_store(store, self.pagewire, sizes, eal_bytes, cold_dir=self.dir if on_disk else None)
+        for f in store.files:
+            self._words |= {f.huge: "HUGEFILE", f.tmpfs: "TMPFSFILE", f.disk: "DISKFILE"}
+        return store
 
     def huge(self, store: Store) -> str:
         """The first file on hugetlbfs. Lacking: why it is not there."""
@@ -139,9 +151,29 @@ class Lab:
         """A wire of wires.py that needs no socket: "loopback", "veth", "sink"."""
         return self.enter(closing(open_wire(kind, mtu, "")))
 
+    def send(self, way: str, wire: Wire, store: Store, passes: int = 1, limit: float = LIMIT_S) -> Sample:
+        """One sample of a way of the bench, as `pagewire bench --ways` measures it: values["goodput_bps"] and the
+        other metrics of metrics.py. It sends the store's first file."""
+        found = next((w for w in read_ways(self.pagewire) if way in (w.name, w.label)), None)
+        if not found:
+            raise Lacking(f"cannot measure {way}: this pagewire has no such way")
+        file = store.files[0]
+        cell = Cell(self.pagewire, found, wire, file.huge if file.huge and not found.needs_page_cache else file.tmpfs,
+                    file.len_bytes, wire.mtu, passes=passes, no_huge=True, source_cpu=self.source_cpu,
+                    sink_cpu=self.sink_cpu, deadline_ns=int(limit * 1e9))
+        self._record(f"pagewire bench --ways {way} --wires {wire.kind} --sizes {file.len_bytes} --mtu {wire.mtu}")
+        end = run_cell(cell, self.stopped)
+        if end.source.get("lacking"):
+            raise Lacking(end.source["error"])
+        sample = samples.sample(cell, end.source, end.sink, end.counted)
+        if sample.void:
+            raise BenchError(sample.void)
+        return sample
+
     def temporary(self, path: str) -> str:
         """The path; the file that will be there is removed at the end."""
         self.at_end(Path(path).unlink, True)
+        self._words[path] = os.path.basename(path).upper()
         return path
 
     def enter(self, context: AbstractContextManager[T]) -> T:
@@ -155,13 +187,22 @@ class Lab:
     def directory(self, parent: str) -> str:
         """A new directory there. It is removed at the end with all that is in it."""
         try:
-            return self.enter(tempfile.TemporaryDirectory(prefix="pagewire-", dir=parent))
+            path = self.enter(tempfile.TemporaryDirectory(prefix="pagewire-", dir=parent))
         except OSError as e:
             raise BenchError(f"cannot make a directory in {parent}: {e.strerror}; name another by --dir") from None
+        self._words[path] = "DIR"
+        return path
+
+    def _record(self, command: str) -> None:
+        """Paths that only this run knows get a name."""
+        for path in sorted(filter(None, self._words), key=len, reverse=True):
+            command = command.replace(path, self._words[path])
+        self.commands.append(command)
 
     def turn(self, who: Contender) -> float:
         """One measurement, and the end of all that it started."""
         outer, self._ends = self._ends, ExitStack()
+        self.commands.clear()
         try:
             return float(who.measure(*who.args))
         finally:
@@ -261,7 +302,7 @@ def _summary_json(s: Summary) -> dict[str, float | None]:
 
 
 def _contest_json(contest: Contest) -> dict[str, Any]:
-    claims = []
+    claims: list[dict[str, Any]] = []
     for t in contest.targets:
         reached, sure = t.judge()
         asked = {key: bound for key, bound in (("at_most", t.at_most), ("at_least", t.at_least)) if bound is not None}
@@ -300,12 +341,17 @@ def _take_turn(lab: Lab, who: Contender, round_: int) -> None:
                 who.void = _explain(e)
     if round_:
         who.values.append(value)
+    else:
+        who.how = "; ".join([*lab.commands, *filter(None, [who.how])])
+
+
+Tick = Callable[[int, int, str], None]  # before each measurement: how many are done, of how many, and its name
 
 
 def measure(profile_: Profile, options: Options, env: dict[str, str | None],
-            tick: Callable[[int, int, str], None] = lambda done, total, what: None) -> Run:
-    """Opens the profile, measures each contender once a round, summarizes. tick: before each measurement."""
-    lab = Lab(options)
+            tick: Tick = lambda done, total, what: None, stopped: Callable[[], bool] = lambda: False) -> Run:
+    """Opens the profile, measures each contender once a round, summarizes. stopped: asked while it measures."""
+    lab = Lab(options, stopped)
     run = Run(profile_, options.seed, env, lab.contests)
     rounds = options.rounds or profile_.rounds
     order = random.Random(options.seed)
@@ -315,6 +361,8 @@ def measure(profile_: Profile, options: Options, env: dict[str, str | None],
         for round_ in range(rounds + 1):
             order.shuffle(turns)
             for i, who in enumerate(turns):
+                if stopped():
+                    raise Interrupted
                 tick(round_ * len(turns) + i, (rounds + 1) * len(turns), who.name)
                 _take_turn(lab, who, round_)
             run.rounds = round_
@@ -328,13 +376,13 @@ def measure(profile_: Profile, options: Options, env: dict[str, str | None],
     return run
 
 
-def main(options: Options, env: dict[str, str | None],
-         tick: Callable[[int, int, str], None] = lambda done, total, what: None) -> int:
+def main(options: Options, env: dict[str, str | None], tick: Tick = lambda done, total, what: None,
+         stopped: Callable[[], bool] = lambda: False) -> int:
     """`pagewire bench --profile`: the exit code, after the result has been printed."""
     from bench import contest_text
 
     assert options.profile
-    run = measure(find(options.profile), options, env, tick)
+    run = measure(find(options.profile), options, env, tick, stopped)
     if run.rounds or not run.interrupted:
         if options.json:
             print(json.dumps(run.to_json(), indent=2))

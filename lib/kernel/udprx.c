@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "kernel/rxways.h"
 #include "kernel/sockaddr.h"
 #include "kernel/udpsock.h"
 
@@ -35,6 +36,7 @@ struct train {
 };
 
 struct pw_udprx {
+	struct pw_rx_path way; /* as a way of rxway.h; unused by pw_udprx_open() */
 	int fd;
 	uint8_t *bufs; /* N_MSGS * BUF_BYTES */
 	uint32_t drops;
@@ -217,6 +219,37 @@ static void link_messages(struct pw_udprx *rx)
 	}
 }
 
+/* Whether it succeeds or not, finish() releases what it has made. */
+static int init(struct pw_udprx *rx, const struct pw_udprx_config *cfg, const struct pw_log *log,
+	struct pw_err *err)
+{
+	rx->fd = -1;
+	rx->bufs = mmap(NULL, (size_t)N_MSGS * BUF_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (rx->bufs == MAP_FAILED) {
+		rx->bufs = NULL;
+		return pw_err_sys(err, errno, "cannot allocate the buffers of a UDP socket");
+	}
+	link_messages(rx);
+	rx->fd = pw_udpsock_open(cfg, log, err);
+	if (rx->fd < 0)
+		return rx->fd;
+	if (cfg->source.family)
+		rx->source = pw_host_key(&cfg->source);
+	rx->drops = pw_udpsock_drops(rx->fd);
+	return 0;
+}
+
+static void finish(void *path)
+{
+	struct pw_udprx *rx = path;
+
+	if (rx->bufs)
+		munmap(rx->bufs, (size_t)N_MSGS * BUF_BYTES);
+	if (rx->fd >= 0)
+		close(rx->fd);
+}
+
 int pw_udprx_open(struct pw_udprx **out_rx, const struct pw_udprx_config *cfg,
 	const struct pw_log *log, struct pw_err *err)
 {
@@ -226,37 +259,35 @@ int pw_udprx_open(struct pw_udprx **out_rx, const struct pw_udprx_config *cfg,
 	*out_rx = NULL;
 	if (!rx)
 		return pw_err_sys(err, ENOMEM, "cannot open a UDP socket");
-	rx->fd = -1;
-	rx->bufs = mmap(NULL, (size_t)N_MSGS * BUF_BYTES, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (rx->bufs == MAP_FAILED) {
-		rx->bufs = NULL;
-		ret = pw_err_sys(err, errno, "cannot allocate the buffers of a UDP socket");
-		goto close_rx;
-	}
-	link_messages(rx);
-	ret = pw_udpsock_open(cfg, log, err);
+	ret = init(rx, cfg, log, err);
 	if (ret < 0)
-		goto close_rx;
-	rx->fd = ret;
-	if (cfg->source.family)
-		rx->source = pw_host_key(&cfg->source);
-	rx->drops = pw_udpsock_drops(rx->fd);
-	*out_rx = rx;
-	return 0;
-
-close_rx:
-	pw_udprx_close(rx);
+		pw_udprx_close(rx);
+	else
+		*out_rx = rx;
 	return ret;
 }
 
 void pw_udprx_close(struct pw_udprx *rx)
 {
-	if (!rx)
-		return;
-	if (rx->bufs)
-		munmap(rx->bufs, (size_t)N_MSGS * BUF_BYTES);
-	if (rx->fd >= 0)
-		close(rx->fd);
+	if (rx)
+		finish(rx);
 	free(rx);
 }
+
+static int open_way(void *path, const struct pw_rx_way_config *cfg, struct pw_err *err)
+{
+	const struct pw_udprx_config udp = {.listen = cfg->listen, .interface = cfg->interface};
+
+	return init(path, &udp, cfg->log, err);
+}
+
+const struct pw_rx_way pw_rx_way_udp = {
+	.name = "udp",
+	.summary = "recvmmsg() of 64 messages with UDP_GRO: the socket of pagewire recv",
+	.kind = PW_WAY_DATAGRAM,
+	.sleeps = true,
+	.path_bytes = sizeof(struct pw_udprx),
+	.open = open_way,
+	.close = finish,
+	.packets = &pw_udprx_ops,
+};

@@ -59,7 +59,7 @@ class Cell:
     deadline_ns: int = 20 * S
     verbose: bool = False     # what the processes say is shown
     receiver: str | None = None  # of the kernel; None: "tcp" or "udp", as the way needs
-    into: str = "memory"      # or a directory
+    into: str | None = None   # a directory; None: memory
     direct: bool = False      # into a directory by O_DIRECT
 
 
@@ -74,7 +74,7 @@ def source_argv(c: Cell) -> list[str]:
     """The sender's command line, after `pagewire cell`."""
     w = c.wire
     argv = ["source", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--meter", c.meter, "--passes", str(c.passes), "--to", f"{w.sink}:{w.port}", "--from", w.source]
+            "--meter", c.meter, "--passes", str(c.passes), "--to", w.to, "--from", w.source]
     if c.way.bypass:
         argv += ["--port", c.way.port.format(socket=w.socket, source_if=w.source_if, pci=w.pci),
                  "--pages", c.way.provider]
@@ -105,11 +105,12 @@ def sink_argv(c: Cell, ready_fd: int) -> list[str]:
     """The receiver's command line, after `pagewire cell`."""
     port = _sink_port(c)
     argv = ["sink", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--ready", str(ready_fd), "--into", c.into, "--listen", f"{c.wire.sink}:{c.wire.port}"]
+            "--ready", str(ready_fd), "--listen", c.wire.to]
     argv += ["--port", port] if port else ["--receiver", c.receiver or ("tcp" if c.way.stream else "udp")]
     argv += ["--interface", c.wire.sink_if] if c.wire.sink_if and not port else []
     argv += ["--cpu", str(c.sink_cpu)] if c.sink_cpu >= 0 else []
     argv += ["--no-huge"] if c.no_huge else []
+    argv += ["--into", c.into] if c.into else []
     argv += ["--direct"] if c.direct else []
     return argv
 
@@ -117,7 +118,7 @@ def sink_argv(c: Cell, ready_fd: int) -> list[str]:
 class _Process:
     """One of the two processes. Its output goes to files in memory, so that it never waits for the bench."""
 
-    def __init__(self, role: str, cell: Cell, argv: list[str], namespace: int, keep: tuple[int, ...] = ()) -> None:
+    def __init__(self, role: str, cell: Cell, argv: list[str], namespace: int, keep: int = -1) -> None:
         self.role = role
         self.result: Json | None = None
         self.out = os.memfd_create("pagewire-cell-out")
@@ -128,7 +129,7 @@ class _Process:
             # a group of its own: signals of the terminal are the bench's to answer
             self.process = subprocess.Popen(
                 whole, stdin=subprocess.PIPE, stdout=self.out, stderr=None if cell.verbose else self.words,
-                pass_fds=[fd for fd in (namespace, *keep) if fd >= 0], process_group=0)
+                pass_fds=[fd for fd in (namespace, keep) if fd >= 0], process_group=0)
         except OSError as e:
             self._close_files()
             raise BenchError(f"cannot start a cell: {e.filename}: {e.strerror}", 77) from None
@@ -204,6 +205,7 @@ class _Run:
     def __init__(self, cell: Cell, stopped: Callable[[], bool]) -> None:
         self.cell = cell
         self.stopped = stopped
+        self.ready = -1  # the pipe's end that we read
         self.sink: _Process | None = None
         self.source: _Process | None = None
 
@@ -213,26 +215,23 @@ class _Run:
 
     def start_sink(self) -> None:
         """On vhost each end waits for the other, and the ring keeps what comes early; others are awaited."""
-        ready, theirs = os.pipe()
+        self.ready, theirs = os.pipe()
         try:
-            self.sink = _Process("the sink", self.cell, sink_argv(self.cell, theirs), self.cell.wire.sink_ns, (theirs,))
-            os.close(theirs)
-            theirs = -1
-            if self.cell.wire.kind != "vhost":
-                self._await_ready(self.sink, ready)
-                if not self.sink.failed:
-                    wires.sink_ready(self.cell.wire)
+            self.sink = _Process("the sink", self.cell, sink_argv(self.cell, theirs), self.cell.wire.sink_ns, theirs)
         finally:
-            for fd in (ready, theirs):
-                if fd >= 0:
-                    os.close(fd)
+            os.close(theirs)
+        if self.cell.wire.kind == "vhost":
+            return
+        self._await_ready(self.sink)
+        if not self.sink.failed:
+            wires.sink_ready(self.cell.wire)
 
-    def _await_ready(self, sink: _Process, ready: int) -> None:
+    def _await_ready(self, sink: _Process) -> None:
         until = time.monotonic() + self.cell.deadline_ns / S
         while time.monotonic() < until:
             self.check_stop()
-            seen = _wait([ready, sink.pid_fd])
-            if ready in seen and os.read(ready, 1):  # its end closes the pipe as well
+            seen = _wait([self.ready, sink.pid_fd])
+            if self.ready in seen and os.read(self.ready, 1):  # its end closes the pipe as well
                 return
             if sink.pid_fd in seen:
                 sink.take_end()
@@ -271,6 +270,8 @@ class _Run:
         for process in (self.source, self.sink):
             if process:
                 process.close()
+        if self.ready >= 0:
+            os.close(self.ready)
         self.cell.wire.forget_socket()
 
 

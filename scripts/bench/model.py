@@ -41,6 +41,7 @@ class Options:
     quick: bool = False
     full: bool = False
     classic: bool = False
+    receive: bool = False               # compare the ways to receive
     list: bool = False
     profile: str | None = None          # a name, or the path of a profile of the user's own
     compare: tuple[str, ...] = ()       # result files

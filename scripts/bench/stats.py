@@ -50,14 +50,20 @@ def _median(v: Floats) -> float:
     return float(v[(n - 1) // 2] + (v[n // 2] - v[(n - 1) // 2]) / 2)
 
 
+def median(values: Numbers) -> float | None:
+    """None: there is no number."""
+    v = _numbers(values)
+    return _median(v) if len(v) else None
+
+
 def summarize(values: Numbers, seed: int) -> Summary:
     """What is not a number is left out."""
     v = _numbers(values)
     if not len(v):
         return Summary()
-    median, least, most = _median(v), float(v[0]), float(v[-1])
-    low, high = _interval(_resampled_medians(v, seed)) if most > least else (median, median)
-    return Summary(median, low, high, least, most, len(v))
+    middle, least, most = _median(v), float(v[0]), float(v[-1])
+    low, high = _interval(_resampled_medians(v, seed)) if most > least else (middle, middle)
+    return Summary(middle, low, high, least, most, len(v))
 
 
 def ratio(a: Numbers, b: Numbers, seed: int) -> Summary:

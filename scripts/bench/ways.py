@@ -6,10 +6,11 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bench.model import BenchError, Expected
 
-LIST_SECONDS = 20
+ASK_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,20 @@ POLLERS = (
 )
 
 
+def ask(pagewire: str, what: str) -> dict[str, Any]:
+    """What `pagewire cell ways` or `pagewire cell version` prints."""
+    try:
+        text = subprocess.run([pagewire, "cell", what], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=ASK_SECONDS, check=True).stdout
+        answer = json.loads(text)
+    except (OSError, subprocess.SubprocessError, ValueError) as e:
+        raise BenchError(f"cannot ask `{pagewire} cell {what}`: {e}; install pagewire again") from None
+    return dict(answer)
+
+
 def read_ways(pagewire: str) -> list[Way]:
     """The kernel's ways, as `pagewire cell ways` names them, and the pollers."""
-    try:
-        text = subprocess.run([pagewire, "cell", "ways"], stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=LIST_SECONDS, check=True).stdout
-        found = json.loads(text)["ways"]
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as e:
-        raise BenchError(f"cannot list the ways: `{pagewire} cell ways`: {e}; install pagewire again") from None
+    found = ask(pagewire, "ways")["ways"]
     kernel = [Way(w["name"], w["name"], w["summary"], w["kind"], frozenset(WIRES_OF[w["kind"]]),
                   needs_page_cache=w["needs_page_cache"]) for w in found]
     return [*kernel, *POLLERS]

@@ -102,7 +102,7 @@ class Lab:
     """What a profile works with. What it starts and makes in a measurement ends with that measurement; what it
     starts and makes before, with the profile."""
 
-    def __init__(self, options: Options, stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, options: Options) -> None:
         allowed = options.core or tuple(sorted(os.sched_getaffinity(0)))
         self.pagewire = options.pagewire
         self.source_cpu, self.sink_cpu = allowed[0], allowed[min(1, len(allowed) - 1)]
@@ -110,7 +110,6 @@ class Lab:
         self.file = options.file        # the user's; None: the profile makes its own
         self.no_huge = options.no_huge
         self.seed = options.seed
-        self.stopped = stopped          # by a signal
         self.contests: list[Contest] = []
         self.commands: list[str] = []   # that the measurement has run
         self._words = {self.pagewire: "pagewire"}  # for paths in them
@@ -125,7 +124,7 @@ class Lab:
               wire: Wire | None = None) -> Program:
         """Starts a program, which is ended in every case; see programs.py. wire: at the sender's end of it."""
         self._record(shlex.join(str(word) for word in argv))
-        return self.enter(Program(argv, cpu, limit, wire.source_ns if wire else -1, self.stopped))
+        return self.enter(Program(argv, cpu, limit, wire.source_ns if wire else -1))
 
     def run(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
             wire: Wire | None = None) -> Finished:
@@ -162,7 +161,7 @@ class Lab:
                     file.len_bytes, wire.mtu, passes=passes, no_huge=True, source_cpu=self.source_cpu,
                     sink_cpu=self.sink_cpu, deadline_ns=int(limit * 1e9))
         self._record(f"pagewire bench --ways {way} --wires {wire.kind} --sizes {file.len_bytes} --mtu {wire.mtu}")
-        end = run_cell(cell, self.stopped)
+        end = run_cell(cell)
         if end.source.get("lacking"):
             raise Lacking(end.source["error"])
         sample = samples.sample(cell, end.source, end.sink, end.counted)
@@ -349,9 +348,9 @@ Tick = Callable[[int, int, str], None]  # before each measurement: how many are 
 
 
 def measure(profile_: Profile, options: Options, env: dict[str, str | None],
-            tick: Tick = lambda done, total, what: None, stopped: Callable[[], bool] = lambda: False) -> Run:
-    """Opens the profile, measures each contender once a round, summarizes. stopped: asked while it measures."""
-    lab = Lab(options, stopped)
+            tick: Tick = lambda done, total, what: None) -> Run:
+    """Opens the profile, measures each contender once a round, summarizes. A signal raises Interrupted in it."""
+    lab = Lab(options)
     run = Run(profile_, options.seed, env, lab.contests)
     rounds = options.rounds or profile_.rounds
     order = random.Random(options.seed)
@@ -361,8 +360,6 @@ def measure(profile_: Profile, options: Options, env: dict[str, str | None],
         for round_ in range(rounds + 1):
             order.shuffle(turns)
             for i, who in enumerate(turns):
-                if stopped():
-                    raise Interrupted
                 tick(round_ * len(turns) + i, (rounds + 1) * len(turns), who.name)
                 _take_turn(lab, who, round_)
             run.rounds = round_
@@ -376,19 +373,19 @@ def measure(profile_: Profile, options: Options, env: dict[str, str | None],
     return run
 
 
-def main(options: Options, env: dict[str, str | None], tick: Tick = lambda done, total, what: None,
-         stopped: Callable[[], bool] = lambda: False) -> int:
-    """`pagewire bench --profile`: the exit code, after the result has been printed."""
+def show(run: Run, options: Options) -> int:
+    """Prints the result as text or JSON, and writes the report. The exit code."""
     from bench import contest_text
 
-    assert options.profile
-    run = measure(find(options.profile), options, env, tick, stopped)
-    if run.rounds or not run.interrupted:
-        if options.json:
-            print(json.dumps(run.to_json(), indent=2))
-        else:
-            contest_text.show(run)
-        if options.report:
-            from bench import contest_report  # matplotlib: slow to import
-            contest_report.write(run.to_json(), Path(options.report))
+    if not run.rounds and run.interrupted:
+        return run.exit_code
+    if options.json:
+        print(json.dumps(run.to_json(), indent=2))
+    else:
+        contest_text.show(run)
+    if options.report:
+        from bench import contest_report  # matplotlib: slow to import
+        contest_report.write(run.to_json(), Path(options.report))
+        if not options.json:
+            print(f"report: {options.report}")
     return run.exit_code

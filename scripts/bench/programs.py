@@ -17,11 +17,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from bench.model import BenchError, Interrupted, Lacking
+from bench.model import BenchError, Lacking
 from bench.wires import enter
 
 LIMIT_S = 60.0
@@ -87,14 +87,12 @@ class Program:
     """A program that was started. end() must follow in every case; as a context manager it does."""
 
     def __init__(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
-                 namespace: int = -1, stopped: Callable[[], bool] = lambda: False) -> None:
+                 namespace: int = -1) -> None:
         """cpu: it runs there only. limit: in seconds, for each until() and for wait(). namespace: descriptor of a
-        network namespace, -1: ours. stopped: asked while it is waited for; then Interrupted is raised. Lacking: there
-        is no such program."""
+        network namespace, -1: ours. Lacking: there is no such program."""
         words = [str(word) for word in argv]
         self.name = os.path.basename(words[0])
         self.limit = limit
-        self.stopped = stopped
         if not shutil.which(words[0]):
             raise Lacking(f"cannot run {self.name}: it is not installed here; run scripts/setup.sh")
         parent = os.getpid()
@@ -129,8 +127,6 @@ class Program:
         return True
 
     def _check_time(self, deadline: float) -> None:
-        if self.stopped():
-            raise Interrupted
         if time.monotonic() > deadline:
             raise BenchError(f"cannot run {self.name}: it exceeded its time limit of {self.limit:g} s")
 

@@ -91,7 +91,8 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch, capsys):
                         "$(case \"$*\" in *none*) echo 4;; *) echo 3;; esac)\n")
     pagewire.chmod(pagewire.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(store, "_free_hugepages", lambda: 0)
-    code = contest.main(Options(profile=str(mine), pagewire=str(pagewire), rounds=2, dir=str(tmp_path), json=True), {})
+    options = Options(pagewire=str(pagewire), rounds=2, dir=str(tmp_path), json=True)
+    code = contest.show(contest.measure(contest.find(str(mine)), options, {}), options)
     doc = json.loads(capsys.readouterr().out)
     assert code == 0, doc
     without, xxh3 = doc["contests"][0]["contenders"]

@@ -77,13 +77,18 @@ def test_children_end_with_a_program_that_has_ended_well():
     await_end(child)
 
 
-def test_a_signal_for_the_bench_ends_the_wait():
-    asked = []
-    with Program(["sleep", "1000"], stopped=lambda: bool(asked.append(1)) or len(asked) > 2) as p:
-        with pytest.raises(Interrupted):
+def test_a_signal_for_the_bench_ends_the_wait_and_the_program():
+    def interrupt(number, frame):
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(Interrupted), Program(["sleep", "1000"]) as p:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
             p.wait()
-        pid = p._process.pid
-    assert not runs(pid)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not runs(p._process.pid)
 
 
 def test_a_bench_that_is_killed_leaves_no_program():

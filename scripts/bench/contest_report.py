@@ -43,9 +43,9 @@ def _draw_lines(axes: Axes, contest: Json) -> None:
     """A line a contender, from zero."""
     for y, who in enumerate(contest["contenders"]):
         values = [v for v in who["values"] if v is not None]
-        axes.plot(values, [y] * len(values), "o", markersize=4, markerfacecolor="none", markeredgecolor=GREY,
-                  markeredgewidth=0.7, clip_on=False)
-        if who["summary"]["n"]:
+        if values:
+            axes.plot(values, [y] * len(values), "o", markersize=4, markerfacecolor="none", markeredgecolor=GREY,
+                      markeredgewidth=0.7, clip_on=False)
             axes.errorbar([who["summary"]["median"]], [y], xerr=_errors([who["summary"]]), fmt="D", color=BLUE,
                           markersize=5, capsize=4, elinewidth=1.6)
     axes.set_yticks(range(len(contest["contenders"])), [_label(who) for who in contest["contenders"]])

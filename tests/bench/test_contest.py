@@ -253,6 +253,7 @@ def test_what_a_profile_lacks_as_a_whole_is_an_error_of_the_environment():
     assert e.value.code == 77
 
 
+@pytest.mark.filterwarnings("error")  # matplotlib warns of a figure that it cannot lay out
 def test_a_report_has_the_result_and_a_figure_a_contest(tmp_path):
     pytest.importorskip("matplotlib")
     from bench import contest_report

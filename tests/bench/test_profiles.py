@@ -22,7 +22,7 @@ CONTESTS = {  # of each profile: titles' beginnings, with contenders and targets
     "pacing": [("a rate of ", 2, 2)] * 6 + [("a rate that is out of reach", 2, 1)],
     "queues": [("packets of 1440 bytes", 2, 1), ("vhost to virtio-user", 2, 1)],
     "stream": [("1 GiB from a disk", 2, 1), ("1 GiB to a new file", 2, 1)],
-    "tcpreplay": [("packets of 1440 bytes", 4, 2)] * 4,
+    "tcpreplay": [("packets of 1448 bytes", 4, 2)] * 2 + [("packets of 1448 bytes", 3, 1)] * 2,
     "tx-cost": [("null port", 2, 1)],
     "wire": [("vhost to virtio-user, symbols of 1440", 2, 1), ("vhost to virtio-user, symbols of 8192", 2, 1)],
 }

@@ -12,6 +12,7 @@ from bench.store import Store
 from bench.wires import Wire
 
 FILE_BYTES = 32 << 20
+SYMBOL = 1448  # what pagewire's packets carry with MTU 1500
 LOOPS = 16
 TEXT = {"sink": "into an ifb, which frees what it gets", "veth": "into a veth pair, whose other end drops it"}
 TCPREPLAY = ["--preload-pcap", "--topspeed", "--loop", LOOPS]
@@ -31,7 +32,7 @@ def tcpreplay(lab: Lab, wire: Wire, capture: str, unit: str, *options: str) -> f
 
 def pagewire(lab: Lab, wire: Wire, file: str, unit: str) -> float:
     done = lab.run([lab.pagewire, "send", file, "--port", f"af_packet:{wire.source_if}", "--to", "239.77.0.1", "--core",
-                    lab.source_cpu, "--symbol", 1440, "--loop", LOOPS, "--digest", "none", "--no-huge", "--lead", "0",
+                    lab.source_cpu, "--symbol", SYMBOL, "--loop", LOOPS, "--digest", "none", "--no-huge", "--lead", "0",
                     "--json", "--quiet"], wire=wire)
     return done.number("packets_per_s") / 1e6 if unit == "Mpps" else done.number("goodput_bps") / 1e9
 
@@ -45,18 +46,18 @@ def ring(lab: Lab, wire: Wire, store: Store, unit: str) -> float:
 def tcpreplay_profile(lab: Lab) -> None:
     store = lab.store(FILE_BYTES)
     file, capture = store.files[0].tmpfs, lab.temporary(f"{store.dir}/tmpfs/capture")
-    lab.run([lab.pagewire, "send", file, "--port", f"pcap:{capture}", "--to", "239.77.0.1", "--symbol", 1440,
+    lab.run([lab.pagewire, "send", file, "--port", f"pcap:{capture}", "--to", "239.77.0.1", "--symbol", SYMBOL,
              "--digest", "none", "--no-huge", "--lead", "0", "--quiet"])
     wires = {kind: lab.wire(kind) for kind in TEXT}
     for kind, unit in ((kind, unit) for kind in TEXT for unit in ("Mpps", "Gbit/s")):
         contest = lab.contest(
-            f"packets of 1440 bytes {TEXT[kind]}", unit,
+            f"packets of {SYMBOL} bytes {TEXT[kind]}", unit,
             note="Gbit/s are the file's bytes. tcpreplay sends ready packets, headers included; pagewire makes its "
                  "headers from the file while it sends.")
-        how = "CAPTURE: pagewire send TMPFSFILE --port pcap:CAPTURE --to 239.77.0.1 --symbol 1440"
+        how = "CAPTURE: pagewire send TMPFSFILE --port pcap:CAPTURE --to 239.77.0.1 --symbol 1448"
         theirs = contest.contender("tcpreplay", tcpreplay, lab, wires[kind], capture, unit, how=how)
         contest.contender("tcpreplay --xdp", tcpreplay, lab, wires[kind], capture, unit, "--xdp", how=how)
-        dpdk = contest.contender("pagewire send --port af_packet", pagewire, lab, wires[kind], file, unit)
-        ring_ = contest.contender("packet_tx_ring", ring, lab, wires[kind], store, unit)
+        dpdk = contest.contender("send --port af_packet", pagewire, lab, wires[kind], file, unit)
         contest.compare(dpdk, theirs)
-        contest.compare(ring_, theirs)
+        if kind == "sink":  # on veth the bench has a receiver of its own, which takes CPU time
+            contest.compare(contest.contender("packet_tx_ring", ring, lab, wires[kind], store, unit), theirs)

@@ -161,12 +161,17 @@ def run_bench(o: Options) -> int:
         plan.close()
 
 
+def warn_of_interruption() -> None:
+    """A line on standard error."""
+    say("warning: interrupted: what was measured so far follows")
+
+
 def _measure(run: Callable[[Callable[[float], None]], None]) -> tuple[int, BenchError | None]:
     """Runs the rounds: the exit code so far, and what ended them too early."""
     try:
         run(lambda left: say(f"bench: the warm-up is done, about {duration(left)} more"))
     except Interrupted:
-        print("pagewire: warning: interrupted: what was measured so far follows", file=sys.stderr, flush=True)
+        warn_of_interruption()
         return 3, None
     except BenchError as e:
         return e.code, e
@@ -193,8 +198,14 @@ def dispatch(o: Options) -> int:
     if o.profile:
         from bench import contest, env
         from bench.ways import ask
+        if o.report:
+            _prepare_report(o.report)
+        profile = contest.find(o.profile)
         with Progress(o.progress) as progress:
-            return contest.main(o, env.read(ask(o.pagewire, "version"), None), progress.tick)
+            run = contest.measure(profile, o, env.read(ask(o.pagewire, "version"), None), progress.tick)
+        if run.interrupted:
+            warn_of_interruption()
+        return contest.show(run, o)
     return run_bench(o)
 
 

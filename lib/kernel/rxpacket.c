@@ -98,7 +98,7 @@ static void take_frame(struct rx *rx)
 	rx->next += h->tp_next_offset;
 	if (h->tp_snaplen < h->tp_len) {
 		pw_rxraw_cut(&rx->r, h->tp_len - PW_ETH_LEN);
-	} else if (!pw_rxraw_take(&rx->r, frame, h->tp_snaplen, verify, &view) || view.len == 0) {
+	} else if (!pw_rxraw_take(&rx->r, frame, h->tp_snaplen, verify, &view)) {
 		rx->r.c.packets++; /* it makes no view */
 	} else {
 		const uint32_t seg = segment(frame);

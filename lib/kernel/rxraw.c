@@ -75,6 +75,8 @@ static bool take_new(
 		r->c.foreign++;
 		return false;
 	}
+	if (f.payload_len == 0)
+		return false;
 	r->c.partial_checksum += partial;
 	pw_frame_remember(&r->memo, frame, len, &f);
 	r->from = pw_host_key(&f.src);

@@ -38,7 +38,7 @@ void pw_rxraw_close(struct pw_rxraw *r);
 int pw_rxraw_refused(const struct pw_rxraw *r, const char *what, int code, struct pw_err *err);
 
 /* Reads nothing beyond frame[len]. True: it is for us, and *view is its UDP payload. False: it was counted as
- * foreign or malformed. verify: the UDP checksum has to be checked. */
+ * foreign or malformed, or carries nothing. verify: the UDP checksum has to be checked. */
 bool pw_rxraw_take(
 	struct pw_rxraw *r, const uint8_t *frame, size_t len, bool verify, struct pw_rx_view *view);
 /* A frame of which the kernel has stored only a part; ip_len: its length before, without Ethernet. */

@@ -41,6 +41,7 @@ struct rx {
 	uint8_t *area;
 	uint64_t used;      /* of the area */
 	const uint8_t *end; /* of the buffer's part that the last call filled */
+	bool fresh;         /* the next bytes begin a pass */
 	struct run *runs;
 	size_t n_runs, room;
 };
@@ -63,6 +64,14 @@ static int zc_accept(void *path, struct pw_err *err)
 	return pw_err_sys(err, errno, "cannot map a TCP socket");
 }
 
+/* Bytes of a new pass have come: its pages replace the old ones. */
+static void begin_pass(struct rx *rx)
+{
+	if (rx->fresh)
+		rx->used = rx->n_runs = 0;
+	rx->fresh = false;
+}
+
 static int note(struct rx *rx, uint8_t *to, uint32_t len, struct pw_err *err)
 {
 	if (rx->n_runs == rx->room) {
@@ -83,9 +92,10 @@ static int note(struct rx *rx, uint8_t *to, uint32_t len, struct pw_err *err)
 /* Maps what is there, without sleeping. Returns the bytes mapped; *rest: how many to copy behind them. */
 static int64_t map(struct rx *rx, uint8_t *to, size_t len, uint32_t *rest, struct pw_err *err)
 {
+	const uint64_t used = rx->fresh ? 0 : rx->used;
 	struct tcp_zerocopy_receive zc = {
-		.address = (uintptr_t)rx->area + rx->used,
-		.length = (uint32_t)pw_min_u64(pw_min_u64(len, WINDOW), AREA_BYTES - rx->used),
+		.address = (uintptr_t)rx->area + used,
+		.length = (uint32_t)pw_min_u64(pw_min_u64(len, WINDOW), AREA_BYTES - used),
 	};
 	socklen_t size = sizeof(zc);
 
@@ -100,7 +110,10 @@ static int64_t map(struct rx *rx, uint8_t *to, size_t len, uint32_t *rest, struc
 		return pw_err_sys(err, errno, "cannot receive the stream by TCP_ZEROCOPY_RECEIVE");
 	}
 	*rest = (uint32_t)pw_min_u64(zc.recv_skip_hint, len - zc.length);
-	return zc.length ? (note(rx, to, zc.length, err) < 0 ? -err->code : (int64_t)zc.length) : 0;
+	if (zc.length == 0)
+		return 0;
+	begin_pass(rx);
+	return note(rx, to, zc.length, err) < 0 ? -err->code : (int64_t)zc.length;
 }
 
 /* Sleeps until bytes are there, and maps again. */
@@ -123,8 +136,7 @@ static int64_t zc_recv(void *path, void *to, size_t len, struct pw_err *err)
 	int64_t mapped, copied = 0;
 	uint32_t rest;
 
-	if (to != rx->end)
-		rx->used = rx->n_runs = 0; /* a new pass; what it maps replaces the old pages */
+	rx->fresh = to != rx->end;
 	mapped = map(rx, to, len, &rest, err);
 	if (mapped == 0 && rest == 0)
 		mapped = wait_and_map(rx, to, len, &rest, err);
@@ -136,6 +148,7 @@ static int64_t zc_recv(void *path, void *to, size_t len, struct pw_err *err)
 	if (mapped == 0 && copied <= 0)
 		return copied;
 	copied = copied > 0 ? copied : 0;
+	begin_pass(rx);
 	rx->c.copied_bytes += (uint64_t)copied;
 	rx->end = (const uint8_t *)to + mapped + copied;
 	return mapped + copied;

@@ -90,7 +90,7 @@ static size_t make_frame(const struct end *e, uint8_t *frame, const void *payloa
 {
 	struct pw_frame_tmpl t;
 
-	pw_frame_template(&t, &e->flow, frame, 0, (uint16_t)len, false);
+	pw_frame_template(&t, &e->flow, (const uint8_t *)"", 0, (uint16_t)len, false);
 	memcpy(frame, t.bytes, t.len);
 	memcpy(frame + t.len, payload, len);
 	return t.len + len;

@@ -18,7 +18,6 @@ from bench.wires import Wire
 EAL_BYTES = 2 * (96 << 20)  # two processes' pools
 CELL_GRACE_NS = 20 * S
 GRACE_NS_GIB = 20 * S
-MTU_MIN, MTU_MAX = 576, 65535
 
 
 @dataclass(frozen=True)
@@ -125,13 +124,6 @@ def _sizes(o: Options, preset: Preset) -> tuple[int, ...]:
     return (st.st_size,)
 
 
-def _mtus(o: Options, preset: Preset) -> tuple[int, ...]:
-    for mtu in o.mtu:
-        if not MTU_MIN <= mtu <= MTU_MAX:
-            raise BenchError(f"cannot read --mtu '{mtu}': not a whole number from {MTU_MIN} to {MTU_MAX}", 2)
-    return tuple(dict.fromkeys(o.mtu or preset.mtu))
-
-
 def _place(way: Way, f: StoredFile, store: Store, cold: bool) -> tuple[str, str, str | None]:
     """(path, name of the place, why the row has to be skipped) of a row's file."""
     in_place = way.provider == "hugefile"
@@ -196,7 +188,7 @@ def make_plan(o: Options) -> Plan:
     chosen = {text: [w for w in ways if is_chosen(w, wires.kind_of(text), words)] for text in texts}
     if not any(wires.kind_of(text) in w.wires for text in texts for w in chosen[text]):
         raise BenchError(f"cannot use --ways {','.join(o.ways)}: none of them runs on these wires", 2)
-    sizes, mtus = _sizes(o, preset), _mtus(o, preset)
+    sizes, mtus = _sizes(o, preset), tuple(dict.fromkeys(o.mtu or preset.mtu))
     p = Plan(o, preset, o.rounds or preset.rounds, o.stretch_ns or preset.stretch_ns, cell_cpus(o.core))
     try:
         make_store(p.store, o.pagewire, sizes, EAL_BYTES + max(sizes), o.file, o.dir if o.cold else None)

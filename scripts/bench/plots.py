@@ -373,8 +373,8 @@ def grid(title: str, caveat: str, rows: list[Row], along: str, axis: str) -> Fig
     for i, (label, ways) in enumerate(lines.items()):
         ax = page.axes(EDGE + 0.6 + i % across * (wide + 0.28), wide, tall)
         for line in (line for other in lines.values() for line in other.values()):
-            ax.plot([getattr(r, along) for r in line], [(view.median(r, "goodput_bps") or 0) * scale for r in line],
-                    color="#cccccc", lw=0.7, zorder=1)
+            speeds = [(view.median(r, "goodput_bps") or 0) * scale for r in line]
+            ax.plot([getattr(r, along) for r in line], speeds, color="#cccccc", lw=0.7, zorder=1)
         for name, line in ways.items():
             _draw_curve(ax, line, along, scale, looks[name])
         _set_axis(ax.yaxis, "log", _limits(rows, GOODPUT_LOG, scale), tall)

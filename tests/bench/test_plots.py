@@ -118,6 +118,18 @@ def test_every_sample_and_interval_is_drawn(name: str) -> None:
             assert n_intervals(drawing) == sum(r.summary[key].n > 0 for r in drawn) > 0
 
 
+@pytest.mark.parametrize("name", samples_of.STORED)
+def test_no_sample_or_interval_lies_outside_its_axes(name: str) -> None:
+    for drawing in drawings(samples_of.stored(name)).values():
+        for ax in drawing.figure.axes:
+            low, high = ax.get_xlim()
+            bars = [c.lines[2][0] for c in ax.containers if c.get_label() == "_interval"]
+            ends = [end for bar in bars for end in bar.get_segments()]
+            drawn = [x for line in ax.lines if line.get_label()[0] == "_" for x in line.get_xdata()]
+            drawn += [x for end in ends for x in end[:, 0]]
+            assert drawn and low <= min(drawn) and max(drawn) <= high, drawing.name
+
+
 def test_a_warm_up_and_void_and_evidence_samples_are_not_drawn() -> None:
     samples = [samples_of.sample(0, goodput_bps=1e9), samples_of.sample(1, goodput_bps=2e9),
                samples_of.sample(2, goodput_bps=3e9, void="wrong bytes"),

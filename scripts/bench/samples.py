@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bench.cells import Cell
 
 Json = dict[str, Any]
-NOT_COUNTERS = ("schema", "between", "not_measured")
+NOT_COUNTERS = ("schema", "version", "exit_code", "between", "not_measured")
 
 # what a meter that the host refuses leaves unmeasured
 METERS = {

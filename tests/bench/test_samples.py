@@ -27,8 +27,9 @@ def source(**changes: Any) -> dict[str, Any]:
                "llc_misses": None, "copied_bytes": None}
     counters = {"packets": 1000, "payload_bytes": 2 * MB, "wire_bytes": 2_100_000, "cpu_copied_bytes": 0,
                 "zc_done": 0, "zc_copied": 0}
-    return {"schema": "pagewire.cell/1", "role": "source", "way": "udp_gso", "error": None, "errno": 0,
-            "between": ["a", "b"], "start_ns": START, "end_ns": START + 10_000_000, "setup_ns": 30_000_000,
+    return {"schema": "pagewire.cell/1", "version": "0.1.0", "exit_code": 0, "role": "source",
+            "way": "udp_gso", "error": None, "errno": 0, "between": ["a", "b"], "start_ns": START,
+            "end_ns": START + 10_000_000, "setup_ns": 30_000_000,
             "page_in_copies": 0, "cycles": None, "not_measured": {}, **changes,
             "reading": {**reading, **changes.get("reading", {})},
             "counters": {**counters, **changes.get("counters", {})}}
@@ -150,7 +151,7 @@ def test_the_raw_counters_are_kept() -> None:
     assert s.raw is not None and s.raw["passes"] == 2
     assert s.raw["source"]["reading"]["cpu_ns"] == 8_000_000
     assert s.raw["sink"]["last_ns"] == START + 20_000_000
-    assert "between" not in s.raw["source"]
+    assert not {"schema", "version", "exit_code", "between"} & set(s.raw["source"])
     alone = sample(cell(wire="null"), source(), None, None)
     assert alone.raw is not None and alone.raw["sink"] is None
 

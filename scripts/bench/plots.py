@@ -190,32 +190,25 @@ def _legend_lines(handles: Sequence[Any]) -> list[list[Any]]:
     return lines
 
 
-def _interval(ax: Any, y: float, s: Summary, scale: float, colour: str = INK) -> None:
+def _draw_spread(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
+    """The interval, and each sample; rounds are spread over the line's height, so that equal ones are seen."""
+    s, values = summary(row, key), values_of(row, key)
     if s.median is not None and s.low is not None and s.high is not None:
         ends = [[(s.median - s.low) * scale], [(s.high - s.median) * scale]]
         ax.errorbar([s.median * scale], [y], xerr=ends, fmt="none", ecolor=colour, elinewidth=1.3,
                     capsize=2.6, zorder=4, label="_interval")
-
-
-def _samples(ax: Any, y: float, row: Row, key: str, scale: float, height: float) -> None:
-    """Rounds are spread over the line's height, so that equal ones are seen."""
-    values = values_of(row, key)
-    spread = [y + height * 0.28 * ((2 * i + 1) / len(values) - 1) for i in range(len(values))]
-    ax.plot([v * scale for v in values], spread, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5,
+    heights = [y + height * 0.28 * ((2 * i + 1) / len(values) - 1) for i in range(len(values))]
+    ax.plot([v * scale for v in values], heights, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5,
             label="_samples")
 
 
 def draw_bar(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
     """The median as a bar from 0."""
     ax.barh(y, (view.median(row, key) or 0) * scale, 0.72 * height, color=colour, alpha=0.5, zorder=2)
-    _interval(ax, y, summary(row, key), scale)
-    _samples(ax, y, row, key, scale, height)
 
 
-def draw_dot(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
+def draw_dot(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, _height: float) -> None:
     """The median as a dot, for axes without a 0."""
-    _interval(ax, y, summary(row, key), scale, colour)
-    _samples(ax, y, row, key, scale, height)
     ax.plot([(view.median(row, key) or 0) * scale], [y], "D", ms=5, color=colour, zorder=6, label="_median")
 
 
@@ -232,8 +225,6 @@ def draw_cpu(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, 
         if length > 0:
             ax.barh(y, length, 0.72 * height, left, linewidth=0, zorder=2, **look)
         left += length
-    _interval(ax, y, summary(row, key), scale)
-    _samples(ax, y, row, key, scale, height)
 
 
 def draw_copies(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, _height: float) -> None:
@@ -242,8 +233,7 @@ def draw_copies(ax: Any, y: float, row: Row, key: str, scale: float, _colour: st
     if wanted is not None:
         ax.plot([wanted], [y], "o", ms=10, mfc="none", mec=INK, mew=1.2, label="_expected")
     if counted is not None:
-        _interval(ax, y, summary(row, key), scale, VERMILION)
-        ax.plot([counted * scale], [y], "o", ms=5, color=VERMILION, label="_counted")
+        ax.plot([counted * scale], [y], "o", ms=5, color=VERMILION, zorder=6, label="_counted")
 
 
 GOODPUT = Column("goodput_bps", "goodput, {unit}", draw_bar)
@@ -348,6 +338,7 @@ def _draw_line(ax: Any, y: int, line: Sequence[Row | None], column: Column, scal
         if row and (summary(row, column.key).n or column is COPIES):
             colour = colours[k] if colours else FAMILIES[family(row)]
             column.draw(ax, at, row, column.key, scale, colour, part)
+            _draw_spread(ax, at, row, column.key, scale, INK if column.form == "linear" else colour, part)
         ax.annotate(_numbers(row, column, scale), (1, at), xytext=(5, 0), xycoords=("axes fraction", "data"),
                     textcoords="offset points", va="center", fontsize=SMALL, annotation_clip=False,
                     color=colours[k] if colours else INK)
@@ -373,8 +364,8 @@ def grid(title: str, caveat: str, rows: list[Row], along: str, axis: str) -> Fig
     for i, (label, ways) in enumerate(lines.items()):
         ax = page.axes(EDGE + 0.6 + i % across * (wide + 0.28), wide, tall)
         for line in (line for other in lines.values() for line in other.values()):
-            ax.plot([getattr(r, along) for r in line], [(view.median(r, "goodput_bps") or 0) * scale for r in line],
-                    color="#cccccc", lw=0.7, zorder=1)
+            speeds = [(view.median(r, "goodput_bps") or 0) * scale for r in line]
+            ax.plot([getattr(r, along) for r in line], speeds, color="#cccccc", lw=0.7, zorder=1)
         for name, line in ways.items():
             _draw_curve(ax, line, along, scale, looks[name])
         _set_axis(ax.yaxis, "log", _limits(rows, GOODPUT_LOG, scale), tall)

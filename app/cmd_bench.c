@@ -23,7 +23,7 @@
 
 struct bench_options {
 	const char *profile, *wires, *ways, *sizes, *mtus, *baseline, *dir, *to, *cores, *rate,
-		*report, *resume;
+		*report, *resume, *into;
 	struct pw_strings compare;
 	uint64_t rounds, stretch_ns, batch, chunk_bytes, seed;
 	struct pw_output_config output;
@@ -71,7 +71,11 @@ static const struct pw_opt options[] = {
 	{ROW("cold", FLAG, MEASURE, cold),
 		.help = "measure also with the file on a disk (--dir) and dropped from the page "
 			"cache"},
-	{ROW("dir", STRING, MEASURE, dir), .arg = "DIR", .help = "directory for cold files"},
+	{ROW("into", STRING, MEASURE, into), .arg = "LIST",
+		.help = "with --receive, where the file goes: memory (the default), cache (a file in "
+			"--dir), direct (the same by O_DIRECT)"},
+	{ROW("dir", STRING, MEASURE, dir), .arg = "DIR",
+		.help = "directory for cold files, and for those of --into"},
 	{ROW("to", STRING, MEASURE, to), .letter = 't', .arg = "ADDR[:PORT]",
 		.help = "nic: address or host name where a remote pagewire recv listens"},
 	{ROW("rebind", FLAG, MEASURE, rebind),
@@ -140,16 +144,16 @@ static char *command_line(void)
 }
 
 /* Options that choose what is measured, and on what. */
-static bool chooses_rows(const struct bench_options *o, const struct pw_operands *ops)
+static bool chooses_rows(const struct bench_options *o)
 {
-	return ops->n || o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns || o->to ||
-	       o->cold || o->setup || o->resume;
+	return o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns || o->to || o->cold ||
+	       o->setup || o->resume;
 }
 
 static int check_mode(
 	const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
 {
-	const bool rows = chooses_rows(o, ops);
+	const bool rows = chooses_rows(o);
 
 	if (o->quick + o->full + o->classic + o->receive + (o->profile != NULL) +
 			(o->compare.n != 0) >
@@ -157,15 +161,15 @@ static int check_mode(
 		return pw_err_set(err, EINVAL,
 			"cannot use --quick, --full, --classic, --receive, --profile and --compare "
 			"together; use one of them");
-	if (o->profile && (rows || o->rebind || o->report || o->csv))
+	if (o->profile && (rows || o->rebind || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --profile than --rounds, --seed, --core, "
-			"--dir and --json: a profile is a fixed set of cells; leave the others "
-			"out");
-	if (o->classic && (rows || o->rounds || o->cores || o->report || o->csv))
+			"--dir, --no-huge, --report and --json: a profile is a fixed set of cells; "
+			"leave the others out");
+	if (o->classic && (rows || ops->n || o->rounds || o->cores || o->report || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --classic than --json; leave them out");
-	if (o->compare.n && (rows || o->rounds || o->cores || o->rebind || o->csv))
+	if (o->compare.n && (rows || ops->n || o->rounds || o->cores || o->rebind || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --compare than --report, --seed and --json: "
 			"nothing is measured; leave the others out");
@@ -187,6 +191,9 @@ static int check(const struct bench_options *o, const struct pw_operands *ops, s
 	if (o->all_samples && !o->csv)
 		return pw_err_set(err, EINVAL,
 			"cannot use --all-samples without --csv; add it or leave it out");
+	if (o->into && !o->receive)
+		return pw_err_set(
+			err, EINVAL, "cannot use --into without --receive; add it or leave it out");
 	if (ops->n > 1)
 		return pw_err_set(err, EINVAL, "cannot measure more than one FILE; name one");
 	if (ops->n && o->sizes)
@@ -266,6 +273,7 @@ static int set_lists(json_t *doc, const struct bench_options *o, struct pw_err *
 
 	r = r ? r : set_list(doc, "wires", o->wires, add_name, err);
 	r = r ? r : set_list(doc, "ways", o->ways, add_name, err);
+	r = r ? r : set_list(doc, "into", o->into, add_name, err);
 	r = r ? r : set_list(doc, "sizes", o->sizes, add_size, err);
 	r = r ? r : set_list(doc, "mtu", o->mtus, add_mtu, err);
 	r = r ? r : set_cpus(doc, o->cores, err);

@@ -109,6 +109,7 @@ static void add_sink(json_t *o, const struct pw_cell_end *end)
 	set_u64(o, "packets", end->packets);
 	set_u64(o, "bytes", end->bytes);
 	set_u64(o, "missed", end->missed);
+	set_u64(o, "mapped_bytes", end->mapped_bytes);
 	add_proof(o, end);
 	if (end->polls) {
 		set_u64(cycles, "busy", end->busy_cycles);

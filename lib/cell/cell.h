@@ -77,6 +77,7 @@ struct pw_cell_end {
 	uint64_t bytes;             /* file bytes, every pass */
 	uint64_t idle_cycles;       /* polls that brought nothing, before and after included */
 	uint64_t missed;            /* the port's or socket's own drop counter */
+	uint64_t mapped_bytes;      /* stream: of bytes, in pages that the kernel mapped */
 	bool compared;              /* what arrived, with the file */
 	bool wrong;                 /* it differs */
 	bool whole;                 /* every byte of the file arrived at least once */

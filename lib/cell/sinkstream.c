@@ -51,6 +51,7 @@ static int read_all(struct pw_sink *s)
 
 int pw_sink_run_stream(struct pw_sink *s)
 {
+	const struct pw_rx_stream_ops *ops = s->cell->receiver->stream;
 	int r = pw_sink_begin(s);
 
 	if (r == 0)
@@ -59,5 +60,11 @@ int pw_sink_run_stream(struct pw_sink *s)
 		r = read_all(s);
 	if (s->end->start_ns)
 		pw_cell_stretch(&s->stretch, false);
-	return r ? r : pw_sink_check_memory(s, NULL);
+	if (ops->counters)
+		s->end->mapped_bytes = ops->counters(s->path)->mapped_bytes;
+	if (r)
+		return r;
+	if (ops->settle)
+		ops->settle(s->path);
+	return pw_sink_check_memory(s, NULL);
 }

@@ -28,6 +28,12 @@ struct pw_rx_way_config {
 	const struct pw_log *log; /* may be NULL */
 };
 
+/* Of a stream. */
+struct pw_rx_stream_counters {
+	uint64_t mapped_bytes; /* received without a copy, in pages that the kernel has mapped */
+	uint64_t copied_bytes;
+};
+
 /* Receives a stream. Both calls sleep PW_SEND_SLEEP_NS at most and return -EAGAIN when nothing came. */
 struct pw_rx_stream_ops {
 	/* Takes one connection: 0, or -errno with err. */
@@ -35,6 +41,10 @@ struct pw_rx_stream_ops {
 	/* The stream's next bytes, len (> 0) at most, to `to`. Returns how many came, 0 at the stream's end, or
 	 * -errno with err. */
 	int64_t (*recv)(void *path, void *to, size_t len, struct pw_err *err);
+	/* Both may be NULL. A way that leaves bytes in pages of its own copies those of the last pass to where
+	 * recv() was told to put them; called once, after the measurement. */
+	void (*settle)(void *path);
+	const struct pw_rx_stream_counters *(*counters)(void *path);
 };
 
 struct pw_rx_way {

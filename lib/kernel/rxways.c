@@ -8,7 +8,16 @@
 
 const struct pw_rx_way *const pw_rx_ways[] = {
 	&pw_rx_way_tcp,
+	&pw_rx_way_tcp_zerocopy,
+	&pw_rx_way_recv,
+	&pw_rx_way_recvmmsg,
+	&pw_rx_way_udp_gro,
 	&pw_rx_way_udp,
+	&pw_rx_way_uring_recv,
+	&pw_rx_way_uring_recv_gro,
+	&pw_rx_way_packet_rx_ring,
+	&pw_rx_way_xdp_rx,
+	&pw_rx_way_xdp_rx_zerocopy,
 	NULL,
 };
 

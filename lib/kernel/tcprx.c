@@ -9,17 +9,13 @@
 #include "base/bytes.h"
 #include "kernel/rxways.h"
 #include "kernel/sockaddr.h"
+#include "kernel/tcprx.h"
 
 #define READ_MAX (1u << 20) /* bytes asked for in one call, as a fast receiver does */
 
-struct tcprx {
-	struct pw_rx_path way;
-	int server, conn; /* -1: not open */
-};
-
-static int tcprx_open(void *path, const struct pw_rx_way_config *cfg, struct pw_err *err)
+int pw_tcprx_open(void *path, const struct pw_rx_way_config *cfg, struct pw_err *err)
 {
-	struct tcprx *rx = path;
+	struct pw_tcprx *rx = path;
 	struct sockaddr_storage ss;
 	unsigned int scope;
 	socklen_t len;
@@ -40,9 +36,9 @@ static int tcprx_open(void *path, const struct pw_rx_way_config *cfg, struct pw_
 	return 0;
 }
 
-static void tcprx_close(void *path)
+void pw_tcprx_close(void *path)
 {
-	struct tcprx *rx = path;
+	struct pw_tcprx *rx = path;
 
 	if (rx->conn >= 0)
 		close(rx->conn);
@@ -50,10 +46,10 @@ static void tcprx_close(void *path)
 		close(rx->server);
 }
 
-static int tcprx_accept(void *path, struct pw_err *err)
+int pw_tcprx_accept(void *path, struct pw_err *err)
 {
 	const struct timeval tick = {.tv_usec = PW_SEND_SLEEP_NS / 1000};
-	struct tcprx *rx = path;
+	struct pw_tcprx *rx = path;
 	struct pollfd p = {.fd = rx->server, .events = POLLIN};
 
 	if (poll(&p, 1, PW_SEND_SLEEP_NS / 1000000) <= 0)
@@ -65,9 +61,9 @@ static int tcprx_accept(void *path, struct pw_err *err)
 	return 0;
 }
 
-static int64_t tcprx_recv(void *path, void *to, size_t len, struct pw_err *err)
+int64_t pw_tcprx_recv(void *path, void *to, size_t len, struct pw_err *err)
 {
-	const struct tcprx *rx = path;
+	const struct pw_tcprx *rx = path;
 	ssize_t n = recv(rx->conn, to, pw_min_u64(len, READ_MAX), 0);
 
 	if (n >= 0)
@@ -77,15 +73,15 @@ static int64_t tcprx_recv(void *path, void *to, size_t len, struct pw_err *err)
 	return pw_err_sys(err, errno, "cannot receive the stream");
 }
 
-static const struct pw_rx_stream_ops tcprx_ops = {.accept = tcprx_accept, .recv = tcprx_recv};
+static const struct pw_rx_stream_ops tcprx_ops = {.accept = pw_tcprx_accept, .recv = pw_tcprx_recv};
 
 const struct pw_rx_way pw_rx_way_tcp = {
 	.name = "tcp",
 	.summary = "recv() of what is there, 1 MiB at most, into the buffer",
 	.kind = PW_WAY_STREAM,
 	.sleeps = true,
-	.path_bytes = sizeof(struct tcprx),
-	.open = tcprx_open,
-	.close = tcprx_close,
+	.path_bytes = sizeof(struct pw_tcprx),
+	.open = pw_tcprx_open,
+	.close = pw_tcprx_close,
 	.stream = &tcprx_ops,
 };

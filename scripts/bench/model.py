@@ -54,6 +54,7 @@ class Options:
     stretch_ns: int | None = None
     baseline: str = "udp_read_send"
     cold: bool = False
+    into: tuple[str, ...] = ()          # receive: of "memory", "cache", "direct"
     dir: str = "/var/tmp"
     to: str | None = None               # nic: ADDR[:PORT] of the remote receiver
     rebind: bool = False

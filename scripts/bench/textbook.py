@@ -90,26 +90,32 @@ class Line:
         self.copies_why = (printed.get("not_measured") or {}).get("copies")
 
 
-def _by_hand(pagewire: str, way: str, calls: str, path: str) -> Line:
-    """One of the textbook's own ways, in a process of its own."""
-    line = Line(way, calls)
-    argv = [pagewire, "cell", "textbook", "--way", way, "--file", path, "--deadline", f"{LIMIT_S}s"]
+def _textbook(pagewire: str, way: str, path: str, meter: str) -> Json:
+    """One pass of one of the textbook's own ways, in a process of its own."""
+    argv = [pagewire, "cell", "textbook", "--way", way, "--file", path, "--deadline", f"{LIMIT_S}s", "--meter", meter]
     try:
         p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=2 * LIMIT_S, check=False,
                            process_group=0)
-        printed: Json = json.loads(p.stdout)
+        return dict(json.loads(p.stdout))
     except (OSError, subprocess.TimeoutExpired, ValueError) as e:
-        line.skipped = f"cannot measure the textbook: {e}"
-        return line
-    line.skipped = printed["error"]
-    line.take(printed)
-    line.take_copies(printed, 0)
+        return {"error": f"cannot measure the textbook: {e}"}
+
+
+def _by_hand(pagewire: str, way: str, calls: str, path: str) -> Line:
+    """Measured twice: for calls, and for copies."""
+    line = Line(way, calls)
+    counted = _textbook(pagewire, way, path, "calls")
+    copied = _textbook(pagewire, way, path, "copies")
+    line.skipped = counted["error"] or copied["error"]
+    line.take(counted)
+    line.take_copies(copied, 0)
     faults = line.kernel_faults or 0
+    line.reason = NO_DMA
     if way == "mmap_write" and faults:
-        line.reason = (f"{NO_DMA}; {faults} page fault{'s' if faults > 1 else ''} for {BYTES // PAGE} pages, inside "
-                       "write(): no switch more")
-    else:
-        line.reason = NO_DMA + ("; the socket refers to the cache's pages" if way == "sendfile" else "")
+        line.reason += (f"; {faults} page fault{'s' if faults > 1 else ''} for {BYTES // PAGE} pages, inside "
+                        "write(): no switch more")
+    elif way == "sendfile":
+        line.reason += "; the socket refers to the cache's pages"
     return line
 
 

@@ -6,7 +6,7 @@ set -eu
 
 # build
 packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
-libxml2-dev zlib1g-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev libmnl-dev
+libxml2-dev zlib1g-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev
 libxdp-dev libbpf-dev bpftool systemtap-sdt-dev"
 # run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), plots
 packages="$packages dpdk dpdk-dev iproute2 kmod gnuplot-nox"

@@ -202,7 +202,7 @@ static int read_file(struct reading *rd, struct pw_gap_file *f)
 		"name", "name_bytes", "bytes", "digest", "part", "missing"};
 	unsigned int seen = 0;
 	bool first = true;
-	size_t key;
+	size_t key = 0;
 	int ret;
 
 	if (!pw_gapscan_take(&rd->s, '{'))
@@ -341,7 +341,7 @@ static int read_root(struct reading *rd)
 		"schema", "tsi", "files", "unnamed", "named", "named_bytes"};
 	unsigned int seen = 0;
 	bool first = true;
-	size_t key;
+	size_t key = 0;
 	int ret;
 
 	if (!pw_gapscan_take(&rd->s, '{'))

@@ -47,6 +47,7 @@ class Cell:
     mtu: int
     passes: int = 1           # over the file
     meter: str = "timing"     # "calls", "copies": an evidence run
+    sink_meter: str = "timing"  # the same for the receiver
     populate: bool = True     # page tables are filled before; False: the way pays for its faults
     batch: int = 64           # packets in one call where the API has one
     chunk_bytes: int = 65536  # of stream ways
@@ -98,14 +99,14 @@ def _sink_port(c: Cell) -> str:
         return ""
     if c.wire.kind == "tap":
         return f"tap:{c.wire.sink_if}"
-    return c.way.sink_port.format(socket=c.wire.socket)
+    return c.way.sink_port.format(socket=c.wire.socket, sink_if=c.wire.sink_if)
 
 
 def sink_argv(c: Cell, ready_fd: int) -> list[str]:
     """The receiver's command line, after `pagewire cell`."""
     port = _sink_port(c)
     argv = ["sink", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--ready", str(ready_fd), "--listen", c.wire.to]
+            "--ready", str(ready_fd), "--listen", c.wire.to, "--meter", c.sink_meter]
     argv += ["--port", port] if port else ["--receiver", c.receiver or ("tcp" if c.way.stream else "udp")]
     argv += ["--interface", c.wire.sink_if] if c.wire.sink_if and not port else []
     argv += ["--cpu", str(c.sink_cpu)] if c.sink_cpu >= 0 else []

@@ -2,6 +2,7 @@
 """Reads the options that the C program passes as JSON, and runs what they ask for."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -179,6 +180,23 @@ def run_bench(o: Options) -> int:
         plan.close()
 
 
+def run_receive(o: Options) -> int:
+    """The comparison of receivers. 3: interrupted, or a sample is void."""
+    from bench.receive import Receive
+    from bench.run import any_void
+
+    if o.report:
+        from bench.report import prepare
+        prepare(o.report)
+    with Progress(o.progress) as progress, contextlib.closing(Receive(o, progress.tick)) as bench:
+        code, failure = _measure(bench.run)
+        if failure:
+            raise failure
+    code = code or (3 if any_void(bench.result.rows) else 0)
+    print_result(o, bench.result, code)
+    return code
+
+
 def warn_of_interruption() -> None:
     """A line on standard error."""
     say("warning: interrupted: what was measured so far follows")
@@ -205,6 +223,9 @@ def complain(e: BenchError | Lacking) -> int:
 
 def dispatch(o: Options) -> int:
     """What the options ask for."""
+    if o.list and o.receive:
+        from bench import receivers
+        return receivers.print_list(o)
     if o.list:
         return print_list(o)
     if o.compare:
@@ -214,7 +235,7 @@ def dispatch(o: Options) -> int:
         return textbook.main(o, sys.stdout)
     if o.profile:
         return run_profile(o)
-    return run_bench(o)
+    return run_receive(o) if o.receive else run_bench(o)
 
 
 def main(argv: list[str]) -> int:

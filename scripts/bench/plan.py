@@ -112,7 +112,8 @@ def _check_baseline(ways: Iterable[Way], baseline: str) -> None:
                          "them", 2)
 
 
-def _sizes(o: Options, preset: Preset) -> tuple[int, ...]:
+def sizes_of(o: Options, preset: Preset) -> tuple[int, ...]:
+    """Of the files: the user's own, those asked for, or the preset's."""
     if not o.file:
         return tuple(dict.fromkeys(o.sizes or preset.sizes))
     try:
@@ -124,7 +125,7 @@ def _sizes(o: Options, preset: Preset) -> tuple[int, ...]:
     return (st.st_size,)
 
 
-def _place(way: Way, f: StoredFile, store: Store, cold: bool) -> tuple[str, str, str | None]:
+def place_of(way: Way, f: StoredFile, store: Store, cold: bool) -> tuple[str, str, str | None]:
     """(path, name of the place, why the row has to be skipped) of a row's file."""
     in_place = way.provider == "hugefile"
     if cold:
@@ -136,7 +137,7 @@ def _place(way: Way, f: StoredFile, store: Store, cold: bool) -> tuple[str, str,
 
 def _item(p: Plan, way: Way, wire: Wire, f: StoredFile, cold: bool) -> Item:
     o = p.options
-    path, place, skipped = _place(way, f, p.store, cold)
+    path, place, skipped = place_of(way, f, p.store, cold)
     if way.takes_device and not skipped:
         from bench import device
         skipped = device.check(wire, o.rebind)
@@ -188,7 +189,7 @@ def make_plan(o: Options) -> Plan:
     chosen = {text: [w for w in ways if is_chosen(w, wires.kind_of(text), words)] for text in texts}
     if not any(wires.kind_of(text) in w.wires for text in texts for w in chosen[text]):
         raise BenchError(f"cannot use --ways {','.join(o.ways)}: none of them runs on these wires", 2)
-    sizes, mtus = _sizes(o, preset), tuple(dict.fromkeys(o.mtu or preset.mtu))
+    sizes, mtus = sizes_of(o, preset), tuple(dict.fromkeys(o.mtu or preset.mtu))
     p = Plan(o, preset, o.rounds or preset.rounds, o.stretch_ns or preset.stretch_ns, cell_cpus(o.core))
     try:
         make_store(p.store, o.pagewire, sizes, EAL_BYTES + max(sizes), o.file, o.dir if o.cold else None)

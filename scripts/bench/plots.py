@@ -41,6 +41,7 @@ STYLE: dict[str, Any] = {
 WIDTH, EDGE, LINE = 10.0, 0.12, 0.25  # inches: of a figure, of its margin, of a way's line
 SMALL, TITLE, LEAD = 8.5, 11.0, 1.45  # points of notes and of the title; of a line of text, in its points
 SCALE = "All panels of a figure have the same scale. "
+ONE_SCALE = "All panels have one scale; do not rank figures of different wires."
 RANKS = "Do not rank figures of different wires: they differ in what they do to a packet."
 DRAWN = ("A line with ends is the 95 % percentile bootstrap interval of the median, a small ring is one "
          "measured sample. ")
@@ -190,32 +191,25 @@ def _legend_lines(handles: Sequence[Any]) -> list[list[Any]]:
     return lines
 
 
-def _interval(ax: Any, y: float, s: Summary, scale: float, colour: str = INK) -> None:
+def _draw_spread(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
+    """The interval, and each sample; rounds are spread over the line's height, so that equal ones are seen."""
+    s, values = summary(row, key), values_of(row, key)
     if s.median is not None and s.low is not None and s.high is not None:
         ends = [[(s.median - s.low) * scale], [(s.high - s.median) * scale]]
         ax.errorbar([s.median * scale], [y], xerr=ends, fmt="none", ecolor=colour, elinewidth=1.3,
                     capsize=2.6, zorder=4, label="_interval")
-
-
-def _samples(ax: Any, y: float, row: Row, key: str, scale: float, height: float) -> None:
-    """Rounds are spread over the line's height, so that equal ones are seen."""
-    values = values_of(row, key)
-    spread = [y + height * 0.28 * ((2 * i + 1) / len(values) - 1) for i in range(len(values))]
-    ax.plot([v * scale for v in values], spread, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5,
+    heights = [y + height * 0.28 * ((2 * i + 1) / len(values) - 1) for i in range(len(values))]
+    ax.plot([v * scale for v in values], heights, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5,
             label="_samples")
 
 
 def draw_bar(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
     """The median as a bar from 0."""
     ax.barh(y, (view.median(row, key) or 0) * scale, 0.72 * height, color=colour, alpha=0.5, zorder=2)
-    _interval(ax, y, summary(row, key), scale)
-    _samples(ax, y, row, key, scale, height)
 
 
-def draw_dot(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
+def draw_dot(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, _height: float) -> None:
     """The median as a dot, for axes without a 0."""
-    _interval(ax, y, summary(row, key), scale, colour)
-    _samples(ax, y, row, key, scale, height)
     ax.plot([(view.median(row, key) or 0) * scale], [y], "D", ms=5, color=colour, zorder=6, label="_median")
 
 
@@ -232,8 +226,6 @@ def draw_cpu(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, 
         if length > 0:
             ax.barh(y, length, 0.72 * height, left, linewidth=0, zorder=2, **look)
         left += length
-    _interval(ax, y, summary(row, key), scale)
-    _samples(ax, y, row, key, scale, height)
 
 
 def draw_copies(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, _height: float) -> None:
@@ -242,8 +234,7 @@ def draw_copies(ax: Any, y: float, row: Row, key: str, scale: float, _colour: st
     if wanted is not None:
         ax.plot([wanted], [y], "o", ms=10, mfc="none", mec=INK, mew=1.2, label="_expected")
     if counted is not None:
-        _interval(ax, y, summary(row, key), scale, VERMILION)
-        ax.plot([counted * scale], [y], "o", ms=5, color=VERMILION, label="_counted")
+        ax.plot([counted * scale], [y], "o", ms=5, color=VERMILION, zorder=6, label="_counted")
 
 
 GOODPUT = Column("goodput_bps", "goodput, {unit}", draw_bar)
@@ -348,6 +339,7 @@ def _draw_line(ax: Any, y: int, line: Sequence[Row | None], column: Column, scal
         if row and (summary(row, column.key).n or column is COPIES):
             colour = colours[k] if colours else FAMILIES[family(row)]
             column.draw(ax, at, row, column.key, scale, colour, part)
+            _draw_spread(ax, at, row, column.key, scale, INK if column.form == "linear" else colour, part)
         ax.annotate(_numbers(row, column, scale), (1, at), xytext=(5, 0), xycoords=("axes fraction", "data"),
                     textcoords="offset points", va="center", fontsize=SMALL, annotation_clip=False,
                     color=colours[k] if colours else INK)
@@ -373,8 +365,8 @@ def grid(title: str, caveat: str, rows: list[Row], along: str, axis: str) -> Fig
     for i, (label, ways) in enumerate(lines.items()):
         ax = page.axes(EDGE + 0.6 + i % across * (wide + 0.28), wide, tall)
         for line in (line for other in lines.values() for line in other.values()):
-            ax.plot([getattr(r, along) for r in line], [(view.median(r, "goodput_bps") or 0) * scale for r in line],
-                    color="#cccccc", lw=0.7, zorder=1)
+            speeds = [(view.median(r, "goodput_bps") or 0) * scale for r in line]
+            ax.plot([getattr(r, along) for r in line], speeds, color="#cccccc", lw=0.7, zorder=1)
         for name, line in ways.items():
             _draw_curve(ax, line, along, scale, looks[name])
         _set_axis(ax.yaxis, "log", _limits(rows, GOODPUT_LOG, scale), tall)
@@ -463,7 +455,7 @@ def overview(result: Result) -> Drawing | None:
              (result.env.get("date") or "")[:10])
     return Drawing("overview", title + ", a panel for each wire",
                    "CPU time is of the sender's process per MB of the file. " + DRAWN + SCALE + RANKS,
-                   forest(title, f"{', '.join(x for x in known if x)}. {SCALE}{RANKS}", panels,
+                   forest(title, f"{', '.join(x for x in known if x)}. {ONE_SCALE}", panels,
                           (GOODPUT_LOG, CPU),
                           _families(rows) + _marks(rows, "goodput_bps", "dot") + _cpu_parts(rows)))
 
@@ -496,7 +488,8 @@ def of_wire(result: Result, rows: list[Row]) -> Iterator[Drawing]:
                    + (" and as counted by BPF. " if counted else ": here they were not counted. ")
                    + "Mode switches: 2 x system calls + 2 x user page faults." * switches,
                    [COPIES, SWITCHES] if switches else [COPIES],
-                   _copies_marks(drawn) + _families(drawn) * switches)
+                   _copies_marks(drawn)
+                   + [_mark("mode switches", "D", 5, color=GREY), *_families(drawn)] * switches)
     if any((summary(r, "loss").max or 0) > 0 for r in drawn):
         lossy = [Panel(p.title, lines) for p in panels
                  if (lines := [[r] for r in p.rows if summary(r, "loss").n])]
@@ -530,4 +523,4 @@ def compared(results: Sequence[Result], names: Sequence[str]) -> Drawing | None:
     legend += _marks([r for p in panels for r in p.rows], "goodput_bps", "dot")
     title = "The same rows of each result"
     return Drawing("compared", title, title + ". " + DRAWN + SCALE + RANKS,
-                   forest(title, SCALE + RANKS, panels, [GOODPUT_LOG, CPU_LOG], legend, colours))
+                   forest(title, ONE_SCALE, panels, [GOODPUT_LOG, CPU_LOG], legend, colours))

@@ -110,8 +110,8 @@ def _table_page(title: str, group: Sequence[Row]) -> Figure:
                       0.24 * len(lines) + 0.2)
     for i, line in enumerate(lines):
         for x, cell in zip((0.12, 0.6, 2.75, 4.95, 5.65, 6.65, 7.75, 9.3), line, strict=True):
-            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.12) / page.height, cell,
-                             fontsize=plots.SMALL, weight="normal" if i else "bold", va="center_baseline")
+            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.17) / page.height, cell,
+                             fontsize=plots.SMALL, weight="normal" if i else "bold")
     return page.figure
 
 
@@ -125,7 +125,8 @@ def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
               "notes": [(title, notes(rows)) for title, notes in NOTES],
               "figures": list(plots.of_wire(result, rows))} for rows in view.wires(result)]
     return {"name": name, "result": result, "prefix": prefix, "caveat": table.env_caveat(result),
-            "overview": plots.overview(result), "wires": wires, "unmeasured": table.notes_unmeasured(result.rows)}
+            "overview": plots.overview(result), "wires": wires,
+            "unmeasured": table.notes_unmeasured(result.rows)}
 
 
 def _draw(drawing: Drawing | None, directory: str, prefix: str, pdf: PdfPages) -> None:
@@ -173,8 +174,8 @@ def write_report(results: list[Result], directory: str) -> None:
     from bench import plots
     from matplotlib.backends.backend_pdf import PdfPages
     names = result_names(results)
-    pages = io.BytesIO()
-    with matplotlib.rc_context(plots.STYLE), PdfPages(pages, metadata={"Title": "pagewire bench"}) as pdf:
+    pages, about = io.BytesIO(), {"Title": "pagewire bench", "CreationDate": None}
+    with matplotlib.rc_context(plots.STYLE), PdfPages(pages, metadata=about) as pdf:
         comparison = plots.compared(results, names) if len(results) > 1 else None
         _draw(comparison, directory, "", pdf)
         sections = [_section(*s) for s in zip(results, names, prefixes, strict=True)]

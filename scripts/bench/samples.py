@@ -60,7 +60,7 @@ def _void(cell: Cell, source: Json, sink: Json | None, arrived: float) -> str | 
     return None
 
 
-def _costs(source: Json, mb: float, v: dict[str, float | None]) -> None:
+def costs(source: Json, mb: float, v: dict[str, float | None]) -> None:
     """CPU time, calls, switches and hardware counters per MB; cycles of a poller."""
     r = source.get("reading") or {}
     for key, counter in (
@@ -122,7 +122,7 @@ def sample(cell: Cell, source: Json, sink: Json | None, counted: int | None, num
     void = _void(cell, source, sink, arrived)
     if void is None and source.get("start_ns"):
         _speeds(cell, source, sink, arrived, values)
-        _costs(source, counters["payload_bytes"] * 1e-6, values)
+        costs(source, counters["payload_bytes"] * 1e-6, values)
         _copies(cell, source, counters["payload_bytes"], values)
     return Sample(
         round=number, evidence=cell.meter != "timing", proof=proof,

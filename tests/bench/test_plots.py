@@ -12,7 +12,7 @@ import samples_of
 from bench import plots, view
 from bench.model import Expected, Result, Row
 from bench.plots import Drawing
-from bench.result import values_of
+from bench.result import summarize_result, values_of
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -58,10 +58,14 @@ def n_intervals(drawing: Drawing) -> int:
     return sum(c.get_label() == "_interval" for ax in drawing.figure.axes for c in ax.containers)
 
 
-def ways(**about: Any) -> list[Row]:
+def timed(label: str, speeds: list[float | None], **about: Any) -> Row:
+    """Of the goodput of each round, the warm-up first."""
+    return samples_of.row(label, samples_of.rounds("goodput_bps", speeds), **about)
+
+
+def ways() -> list[Row]:
     """Of three sizes and two MTUs."""
-    return [samples_of.row(label, samples_of.rounds("goodput_bps", [1e9, speed, speed * 1.1, speed * 1.3]),
-                           file_bytes=size, mtu=mtu, **about)
+    return [timed(label, [1e9, speed, speed * 1.1, speed * 1.3], file_bytes=size, mtu=mtu)
             for size, mtu in ((4096, 1500), (1 << 20, 1500), (1 << 24, 1500), (1 << 24, 9000))
             for label, speed in (("udp_gso", 4e9), ("udp_read_send", 1e9))]
 
@@ -71,7 +75,7 @@ def with_copies(result: Result) -> Result:
     for row in result.rows:
         if row.wire == "veth" and not row.skipped:
             row.samples.append(samples_of.sample(1, evidence=True, cpu_copies_per_byte=1.03))
-    samples_of.summarize_result(result)
+    summarize_result(result)
     return result
 
 
@@ -81,7 +85,8 @@ def assert_legible(drawing: Drawing) -> None:
     boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(drawing.figure)]
     width, height = drawing.figure.bbox.width, drawing.figure.bbox.height
     for text, box in boxes:
-        assert 0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height, (drawing.name, text)
+        inside = min(box.x0, box.y0) >= 0 and box.x1 <= width and box.y1 <= height
+        assert inside, (drawing.name, text)
     for (a, x), (b, y) in itertools.combinations(boxes, 2):
         apart = x.x1 <= y.x0 + 1 or y.x1 <= x.x0 + 1 or x.y1 <= y.y0 + 1 or y.y1 <= x.y0 + 1
         assert apart, (drawing.name, a, b)
@@ -94,8 +99,7 @@ def test_no_text_of_a_stored_result_overlaps_or_is_cut(name: str) -> None:
 
 
 def test_long_hostile_labels_and_caveats_fit() -> None:
-    rows = [samples_of.row(f"{'w' * 90}{i}$x_1^2$\n\x1b[31m", samples_of.rounds("goodput_bps", [1e9, 1e9 + i, 2e9]))
-            for i in range(3)]
+    rows = [timed(f"{'w' * 90}{i}$x_1^2$\n\x1b[31m", [1e9, 1e9 + i, 2e9]) for i in range(3)]
     result = samples_of.result(*rows, wires={"veth": "a caveat that needs more than a line " * 9})
     for drawing in drawings(result).values():
         assert_legible(drawing)
@@ -114,6 +118,18 @@ def test_every_sample_and_interval_is_drawn(name: str) -> None:
             assert n_intervals(drawing) == sum(r.summary[key].n > 0 for r in drawn) > 0
 
 
+@pytest.mark.parametrize("name", samples_of.STORED)
+def test_no_sample_or_interval_lies_outside_its_axes(name: str) -> None:
+    for drawing in drawings(samples_of.stored(name)).values():
+        for ax in drawing.figure.axes:
+            low, high = ax.get_xlim()
+            bars = [c.lines[2][0] for c in ax.containers if c.get_label() == "_interval"]
+            ends = [end for bar in bars for end in bar.get_segments()]
+            drawn = [x for line in ax.lines if line.get_label()[0] == "_" for x in line.get_xdata()]
+            drawn += [x for end in ends for x in end[:, 0]]
+            assert drawn and low <= min(drawn) and max(drawn) <= high, drawing.name
+
+
 def test_a_warm_up_and_void_and_evidence_samples_are_not_drawn() -> None:
     samples = [samples_of.sample(0, goodput_bps=1e9), samples_of.sample(1, goodput_bps=2e9),
                samples_of.sample(2, goodput_bps=3e9, void="wrong bytes"),
@@ -122,34 +138,36 @@ def test_a_warm_up_and_void_and_evidence_samples_are_not_drawn() -> None:
 
 
 def test_the_interval_ends_where_the_summary_says() -> None:
-    row = samples_of.row(samples=samples_of.rounds("goodput_bps", [0.0, 2e9, 3e9, 7e9]))
+    row = timed("udp_gso", [0.0, 2e9, 3e9, 7e9])
     drawing = drawings(samples_of.result(row))["goodput-veth"]
     (container,) = [c for c in drawing.figure.axes[0].containers if c.get_label() == "_interval"]
     ends = container.lines[2][0].get_segments()[0][:, 0]
-    assert list(ends) == pytest.approx([row.summary["goodput_bps"].low * 1e-9, row.summary["goodput_bps"].high * 1e-9])
+    s = row.summary["goodput_bps"]
+    assert list(ends * 1e9) == pytest.approx([s.low, s.high])
     assert "3.00 [2.00, 7.00]" in words(drawing)
 
 
 @pytest.mark.parametrize("name", samples_of.STORED)
 def test_panels_of_a_figure_have_one_scale(name: str) -> None:
     for drawing in drawings(samples_of.stored(name)).values():
-        by_axis: dict[str, set[tuple[float, float]]] = {}
+        by_axis: dict[str, set[tuple[float, ...]]] = {}
         for ax in drawing.figure.axes:
             by_axis.setdefault(ax.get_xlabel(), set()).add(tuple(ax.get_xlim()))
         assert all(len(limits) == 1 for limits in by_axis.values()), drawing.name
 
 
 def test_a_cpu_bar_ends_at_the_median_of_the_sum() -> None:
-    rounds = [samples_of.sample(i, cpu_ns_per_mb=v * 1e3, cpu_user_ns_per_mb=v * 250, cpu_system_ns_per_mb=v * 750)
-              for i, v in enumerate((9, 100, 200, 400))]
+    rounds = [samples_of.sample(i, cpu_ns_per_mb=v * 1e3, cpu_user_ns_per_mb=v * 250,
+                                cpu_system_ns_per_mb=v * 750) for i, v in enumerate((9, 100, 200, 400))]
     ax = drawings(samples_of.result(samples_of.row(samples=rounds)))["cpu-veth"].figure.axes[0]
-    user, system = sorted(ax.patches, key=lambda p: p.get_x())
+    user, system = sorted(ax.patches, key=lambda p: float(p.get_x()))
     assert (user.get_width(), system.get_x() + system.get_width()) == pytest.approx((50, 200))
 
 
 def test_a_poller_that_waits_is_told_apart() -> None:
     costs = {"cpu_ns_per_mb": 1e5, "cpu_user_ns_per_mb": 1e5, "cpu_system_ns_per_mb": 0.0}
-    waits = samples_of.row("dpdk_vhost", [samples_of.sample(i, **costs, idle_share=0.25) for i in range(3)], bypass=True)
+    waits = samples_of.row("dpdk_vhost", [samples_of.sample(i, **costs, idle_share=0.25) for i in range(3)],
+                           bypass=True)
     busy = samples_of.row("udp_gso", [samples_of.sample(i, **costs) for i in range(3)])
     assert "user: a poller waits" in words(drawings(samples_of.result(waits, busy))["cpu-veth"])
     assert "user: a poller waits" not in words(drawings(samples_of.result(busy))["cpu-veth"])
@@ -166,7 +184,7 @@ def test_bpf_is_named_only_where_it_counted() -> None:
 
 
 def test_copies_that_are_only_expected_make_no_figure() -> None:
-    row = samples_of.row(samples=samples_of.rounds("goodput_bps", [1e9, 1e9, 2e9]), expected=Expected(1.0, 0.0, "why"))
+    row = timed("udp_gso", [1e9, 1e9, 2e9], expected=Expected(1.0, 0.0, "why"))
     assert "copies-veth" not in drawings(samples_of.result(row))
 
 
@@ -190,13 +208,12 @@ def test_several_sizes_and_mtus_have_figures_with_intervals_and_samples() -> Non
 
 
 def test_a_wire_that_was_received_on_has_figures_of_its_own() -> None:
-    rows = [samples_of.row("recv", samples_of.rounds("goodput_bps", [1e9, 1e9, 2e9]), direction=d)
-            for d in ("send", "receive")]
+    rows = [timed("recv", [1e9, 1e9, 2e9], direction=d) for d in ("send", "receive")]
     assert {"goodput-veth", "goodput-veth-receive"} <= set(drawings(samples_of.result(*rows)))
 
 
 def test_a_void_row_says_so() -> None:
-    rows = [samples_of.row("udp_gso", samples_of.rounds("goodput_bps", [1e9, 1e9, 2e9])),
+    rows = [timed("udp_gso", [1e9, 1e9, 2e9]),
             samples_of.row("splice", [samples_of.sample(i, void="wrong bytes") for i in range(3)])]
     assert "void" in words(drawings(samples_of.result(*rows))["goodput-veth"])
 

@@ -145,16 +145,16 @@ static char *command_line(void)
 }
 
 /* Options that choose what is measured, and on what. */
-static bool chooses_rows(const struct bench_options *o, const struct pw_operands *ops)
+static bool chooses_rows(const struct bench_options *o)
 {
-	return ops->n || o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns || o->to ||
-	       o->cold || o->setup || o->resume;
+	return o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns || o->to || o->cold ||
+	       o->setup || o->resume;
 }
 
 static int check_mode(
 	const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
 {
-	const bool rows = chooses_rows(o, ops);
+	const bool rows = chooses_rows(o);
 
 	if (o->quick + o->full + o->classic + o->receive + (o->profile != NULL) +
 			(o->compare.n != 0) >
@@ -162,15 +162,15 @@ static int check_mode(
 		return pw_err_set(err, EINVAL,
 			"cannot use --quick, --full, --classic, --receive, --profile and --compare "
 			"together; use one of them");
-	if (o->profile && (rows || o->rebind || o->report || o->csv))
+	if (o->profile && (rows || o->rebind || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --profile than --rounds, --seed, --core, "
-			"--dir and --json: a profile is a fixed set of cells; leave the others "
-			"out");
-	if (o->classic && (rows || o->rounds || o->cores || o->report || o->csv))
+			"--dir, --no-huge, --report and --json: a profile is a fixed set of cells; "
+			"leave the others out");
+	if (o->classic && (rows || ops->n || o->rounds || o->cores || o->report || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --classic than --json; leave them out");
-	if (o->compare.n && (rows || o->rounds || o->cores || o->rebind || o->csv))
+	if (o->compare.n && (rows || ops->n || o->rounds || o->cores || o->rebind || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --compare than --report, --seed and --json: "
 			"nothing is measured; leave the others out");

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -43,25 +44,25 @@ static const struct pw_opt_choice meters[] = {{"timing", 1u << PW_METER_HARDWARE
 #define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct cell_options, field)
 
 static const struct pw_opt options[] = {
-	{ROW("file", STRING, MAIN, cell.file), .letter = 'f', .arg = "PATH",
+	{ROW("file", STRING, MAIN, cell.file), .letter = 'f', .basic = true, .arg = "PATH",
 		.help = "the file that is sent; a sink compares what came with it"},
-	{ROW("way", STRING, MAIN, way), .arg = "NAME",
+	{ROW("way", STRING, MAIN, way), .basic = true, .arg = "NAME",
 		.help = "source: a way of the kernel; textbook: read_write, mmap_write, sendfile"},
-	{ROW("receiver", STRING, MAIN, receiver), .arg = "NAME",
+	{ROW("receiver", STRING, MAIN, receiver), .basic = true, .arg = "NAME",
 		.help = "sink: a way to receive of the kernel"},
-	{ROW("port", STRING, MAIN, cell.port), .letter = 'p', .arg = "PORT",
+	{ROW("port", STRING, MAIN, cell.port), .letter = 'p', .basic = true, .arg = "PORT",
 		.help = "DPDK port instead of a way of the kernel"},
-	{ROW("to", STRING, MAIN, cell.to), .letter = 't', .arg = "ADDR[:PORT]",
+	{ROW("to", STRING, MAIN, cell.to), .letter = 't', .basic = true, .arg = "ADDR[:PORT]",
 		.help = "source: the receiver's address"},
-	{ROW("from", STRING, MAIN, cell.from), .arg = "ADDR[:PORT]",
+	{ROW("from", STRING, MAIN, cell.from), .basic = true, .arg = "ADDR[:PORT]",
 		.help = "source: the sender's address"},
 	{ROW("to-mac", STRING, PACKETS, cell.to_mac), .arg = "MAC",
 		.help = "source: the receiver's MAC, or the router's"},
 	{ROW("from-mac", STRING, PACKETS, from_mac), .arg = "MAC",
 		.help = "source: the interface's MAC, for ways that write frames"},
-	{ROW("listen", STRING, MAIN, listen), .letter = 'l', .arg = "ADDR[:PORT]",
+	{ROW("listen", STRING, MAIN, listen), .letter = 'l', .basic = true, .arg = "ADDR[:PORT]",
 		.help = "sink: where the packets go to"},
-	{ROW("interface", STRING, MAIN, cell.interface), .letter = 'i', .arg = "IF",
+	{ROW("interface", STRING, MAIN, cell.interface), .letter = 'i', .basic = true, .arg = "IF",
 		.help = "where frames leave or arrive"},
 	{ROW("mtu", UINT, PACKETS, cell.mtu), .arg = "BYTES", .help = "IP MTU of the wire",
 		.min = 576, .max = 65535},
@@ -83,7 +84,7 @@ static const struct pw_opt options[] = {
 		.help = "source: where a port's payload is: hugefile, pagecache, stage, stream"},
 	{ROW("no-populate", FLAG, FILES, cell.no_populate),
 		.help = "source: the way pays for the page faults of the file"},
-	{ROW("into", STRING, FILES, cell.into), .arg = "DIR",
+	{ROW("into", STRING, FILES, cell.into), .basic = true, .arg = "DIR",
 		.help = "sink: write a file there, once, verified and durable; memory (the "
 			"default): into a buffer, pass after pass"},
 	{ROW("direct", FLAG, FILES, cell.direct),
@@ -94,10 +95,10 @@ static const struct pw_opt options[] = {
 		.help = "source: AF_PACKET ways: without the queueing discipline"},
 	{ROW("cpu", UINT, MEASURE, cpu), .arg = "N",
 		.help = "CPU of the process, or of the polling thread", .max = CPU_SETSIZE - 1},
-	{ROW("meter", CHOICE, MEASURE, meter), .choices = meters,
+	{ROW("meter", CHOICE, MEASURE, meter), .basic = true, .choices = meters,
 		.help = "what is measured: all that does not slow down, or system calls and "
 			"faults, or copies"},
-	{ROW("deadline", DURATION, MEASURE, deadline_ns), .arg = "DURATION",
+	{ROW("deadline", DURATION, MEASURE, deadline_ns), .basic = true, .arg = "DURATION",
 		.help = "the process ends by then"},
 	{ROW("born", UINT, MEASURE, cell.born_ns), .arg = "NS",
 		.help = "CLOCK_MONOTONIC before the process was started: set-up counts from there"},
@@ -261,7 +262,8 @@ struct watch {
 	enum pw_cell_role role;
 	const char *way;
 	const struct pw_cell *cell;
-	atomic_flag printed;
+	sem_t done;          /* posted when the run has printed */
+	atomic_flag printed; /* by the first of the two */
 };
 
 static int print_once(struct watch *w, const struct pw_cell_end *end)
@@ -281,8 +283,11 @@ static void *watch_main(void *arg)
 	struct pw_cell_end end = {0};
 	int code;
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-		;
+	do
+		code = sem_clockwait(&w->done, CLOCK_MONOTONIC, &at);
+	while (code < 0 && errno == EINTR);
+	if (code == 0)
+		return NULL;
 	end.result = pw_err_set(
 		&end.err, ETIMEDOUT, "the %s did not end in time", pw_cell_roles[w->role]);
 	code = print_once(w, &end);
@@ -318,8 +323,10 @@ static int run_role(enum pw_cell_role role, const char *way, const struct pw_cel
 	struct pw_cell_end end = {0};
 	struct pw_err err;
 	pthread_t thread;
-	int r = pw_thread_start(&thread, watch_main, &w);
+	int r;
 
+	sem_init(&w.done, 0, 0);
+	r = pw_thread_start(&thread, watch_main, &w);
 	if (r) {
 		pw_err_sys(&err, r, "cannot start the thread that keeps --deadline");
 		return pw_cli_fail(&err);
@@ -332,7 +339,7 @@ static int run_role(enum pw_cell_role role, const char *way, const struct pw_cel
 		pw_cell_textbook(cell,
 			(enum pw_textbook_way)find(textbook, PW_ARRAY_LEN(textbook), way), &end);
 	r = print_once(&w, &end);
-	pthread_cancel(thread);
+	sem_post(&w.done);
 	pthread_join(thread, NULL);
 	return r;
 }

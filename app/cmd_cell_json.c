@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "cell/bypass.h"
 #include "cell/revision.h"
+#include "host/cpu.h"
 
 static void set_u64(json_t *o, const char *key, uint64_t value)
 {
@@ -190,11 +191,14 @@ void pw_cell_print_ways(void)
 void pw_cell_print_version(void)
 {
 	json_t *o = pw_cli_json_result("pagewire.cell/1", PW_EXIT_OK);
+	char hypervisor[13];
 
+	pw_cpu_hypervisor(hypervisor);
 	set_text(o, "pagewire", PW_VERSION);
 	set_text(o, "revision", pw_cell_revision);
 	set_text(o, "dpdk", pw_cell_bypass_version());
 	set_text(o, "liburing", pw_cell_uring_version);
 	set_text(o, "libc", gnu_get_libc_version());
+	set_text(o, "hypervisor", hypervisor);
 	pw_cli_print_json(o);
 }

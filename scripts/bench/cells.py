@@ -15,12 +15,12 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench import wires
-from bench.model import BenchError, Interrupted, Lacking
+from bench.model import BenchError, Lacking
 from bench.ways import Way
 from bench.wires import Count, Wire
 
@@ -203,16 +203,11 @@ def _wait(fds: list[int]) -> set[int]:
 class _Run:
     """A cell while it runs."""
 
-    def __init__(self, cell: Cell, stopped: Callable[[], bool]) -> None:
+    def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.stopped = stopped
         self.ready = -1  # the pipe's end that we read
         self.sink: _Process | None = None
         self.source: _Process | None = None
-
-    def check_stop(self) -> None:
-        if self.stopped():
-            raise Interrupted
 
     def start_sink(self) -> None:
         """On vhost each end waits for the other, and the ring keeps what comes early; others are awaited."""
@@ -230,7 +225,6 @@ class _Run:
     def _await_ready(self, sink: _Process) -> None:
         until = time.monotonic() + self.cell.deadline_ns / S
         while time.monotonic() < until:
-            self.check_stop()
             seen = _wait([self.ready, sink.pid_fd])
             if self.ready in seen and os.read(self.ready, 1):  # its end closes the pipe as well
                 return
@@ -248,7 +242,6 @@ class _Run:
         sink = self.sink
         until = time.monotonic() + self.cell.deadline_ns / S
         while source.runs or (sink and sink.runs):
-            self.check_stop()
             if time.monotonic() > until:
                 source.kill("the source did not end in time")
                 if sink:
@@ -276,9 +269,17 @@ class _Run:
         self.cell.wire.forget_socket()
 
 
+def _device(cell: Cell) -> contextlib.AbstractContextManager[None]:
+    """What the kernel has to give away for this cell."""
+    if not cell.way.takes_device or cell.wire.bifurcated:
+        return contextlib.nullcontext()
+    from bench import device
+    return device.taken(cell.wire)
+
+
 @contextlib.contextmanager
-def _running(cell: Cell, stopped: Callable[[], bool]) -> Iterator[_Run]:
-    run = _Run(cell, stopped)
+def _running(cell: Cell) -> Iterator[_Run]:
+    run = _Run(cell)
     try:
         yield run
     finally:
@@ -306,14 +307,14 @@ def _lacking(role: str, why: str) -> Json:
     return {"role": role, "error": why, "errno": 0, "lacking": True, "start_ns": 0, "end_ns": 0}
 
 
-def run_cell(cell: Cell, stopped: Callable[[], bool] = lambda: False) -> End:
+def run_cell(cell: Cell) -> End:
     """Runs a cell. Whatever becomes of its processes is in what they printed, or in an "error" instead. They never
-    outlive this call. stopped: asked while it runs, where signals are held back; then Interrupted is raised."""
+    outlive this call."""
     # a device that no interface of the kernel shows has no counters here
     counts = cell.wire.kind == "sink" or (cell.wire.kind == "nic" and not cell.way.takes_device)
     try:
         before = wires.read_count(cell.wire) if counts else Count()
-        with _running(cell, stopped) as run:
+        with _device(cell), _running(cell) as run:
             if cell.wire.has_sink:
                 run.start_sink()
             if not (run.sink and run.sink.failed):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`pagewire bench --compare A.json B.json`: two hosts, kernels or commits. First what differs in the
-environment, then B over A for each cell that both measured. The samples are independent: no round of A belongs to
-one of B."""
+environment, then B over A for each cell that both measured. The samples are independent: no pairs."""
 from __future__ import annotations
 
 import json
@@ -22,12 +21,13 @@ SCHEMA = "pagewire.bench-compare/1"
 Json = dict[str, Any]
 # of the table: heading, metric, whether the interval is shown
 COLUMNS = (("goodput", "goodput_bps", True), ("CPU", "cpu_ns_per_mb", True),
-           ("host", "machine_ns_per_mb", True), ("copies", "cpu_copies_per_byte", False), ("switch", "mode_switches_per_mb", False))
+           ("host", "machine_ns_per_mb", True), ("copies", "cpu_copies_per_byte", False),
+           ("switch", "mode_switches_per_mb", False))
 VALUE_MOST = 60  # of an environment's value in the table
 LEGEND = (
-    "Ratios of medians, {b} over {a}; [95 % bootstrap interval of independent samples]; * the interval excludes "
-    "1. Of 100 ratios of equal things about 5 have a *. With fewer than {least} samples in a row there is no "
-    "interval (calls, faults and copies are counted once).",
+    "Ratios of medians, {b} over {a}; [95 % bootstrap interval of independent samples]; * the interval "
+    "excludes 1. Of 100 ratios of equal things about 5 have a *. With fewer than {least} samples in a row "
+    "there is no interval (calls, faults and copies are counted once).",
     "goodput: higher is better. CPU (the sender's), host (all CPUs), copies and switch: lower is better. "
     "\"0 to 1\": both medians, where the ratio is not defined. -: not measured in both.")
 

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import random
+import shlex
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -23,10 +24,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from bench import stats
-from bench.model import BenchError, Interrupted, Lacking, Options, Summary
+from bench import samples, stats
+from bench.cells import Cell, run_cell
+from bench.model import BenchError, Interrupted, Lacking, Options, Sample, Summary
 from bench.programs import LIMIT_S, Finished, Program
 from bench.store import Store, make_store
+from bench.ways import read_ways
 from bench.wires import Wire, open_wire
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -39,7 +42,7 @@ class Contender:
     name: str
     measure: Callable[..., float]
     args: tuple[Any, ...] = ()
-    how: str = ""               # what another lab types to measure it alone
+    how: str = ""               # what another lab types to measure it alone: its commands are added in the warm-up
     work: float | None = None   # where the contest is over something: so many files, bytes
     skipped: str | None = None
     void: str | None = None     # of its last sample that is void
@@ -80,7 +83,7 @@ class Contest:
 
     def contender(self, name: str, measure: Callable[..., float], *args: Any, how: str = "",
                   work: float | None = None) -> Contender:
-        """measure(*args) is called once a round."""
+        """measure(*args) is called once a round. how: what its commands, which are recorded, do not say."""
         who = Contender(name, measure, args, how, work)
         self.contenders.append(who)
         return who
@@ -108,6 +111,8 @@ class Lab:
         self.no_huge = options.no_huge
         self.seed = options.seed
         self.contests: list[Contest] = []
+        self.commands: list[str] = []   # that the measurement has run
+        self._words = {self.pagewire: "pagewire"}  # for paths in them
         self._ends = ExitStack()
 
     def contest(self, title: str, unit: str, note: str = "", over: str | None = None) -> Contest:
@@ -118,6 +123,7 @@ class Lab:
     def start(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
               wire: Wire | None = None) -> Program:
         """Starts a program, which is ended in every case; see programs.py. wire: at the sender's end of it."""
+        self._record(shlex.join(str(word) for word in argv))
         return self.enter(Program(argv, cpu, limit, wire.source_ns if wire else -1))
 
     def run(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
@@ -127,7 +133,12 @@ class Lab:
 
     def store(self, *sizes: int, eal_bytes: int = 0, on_disk: bool = False) -> Store:
         """Files of these sizes on tmpfs, and on hugetlbfs where there is room for them and for EAL's memory."""
-        return self.enter(closing(make_store(sizes, cold_dir=self.dir if on_disk else None, eal_bytes=eal_bytes)))
+        store = Store()
+        self.at_end(store.remove)
+        make_store(store, self.pagewire, sizes, eal_bytes, cold_dir=self.dir if on_disk else None)
+        for f in store.files:
+            self._words |= {f.huge: "HUGEFILE", f.tmpfs: "TMPFSFILE", f.disk: "DISKFILE"}
+        return store
 
     def huge(self, store: Store) -> str:
         """The first file on hugetlbfs. Lacking: why it is not there."""
@@ -139,9 +150,29 @@ class Lab:
         """A wire of wires.py that needs no socket: "loopback", "veth", "sink"."""
         return self.enter(closing(open_wire(kind, mtu, "")))
 
+    def send(self, way: str, wire: Wire, store: Store, passes: int = 1, limit: float = LIMIT_S) -> Sample:
+        """One sample of a way of the bench, as `pagewire bench --ways` measures it: values["goodput_bps"] and the
+        other metrics of metrics.py. It sends the store's first file."""
+        found = next((w for w in read_ways(self.pagewire) if way in (w.name, w.label)), None)
+        if not found:
+            raise Lacking(f"cannot measure {way}: this pagewire has no such way")
+        file = store.files[0]
+        cell = Cell(self.pagewire, found, wire, file.huge if file.huge and not found.needs_page_cache else file.tmpfs,
+                    file.len_bytes, wire.mtu, passes=passes, no_huge=True, source_cpu=self.source_cpu,
+                    sink_cpu=self.sink_cpu, deadline_ns=int(limit * 1e9))
+        self._record(f"pagewire bench --ways {way} --wires {wire.kind} --sizes {file.len_bytes} --mtu {wire.mtu}")
+        end = run_cell(cell)
+        if end.source.get("lacking"):
+            raise Lacking(end.source["error"])
+        sample = samples.sample(cell, end.source, end.sink, end.counted)
+        if sample.void:
+            raise BenchError(sample.void)
+        return sample
+
     def temporary(self, path: str) -> str:
         """The path; the file that will be there is removed at the end."""
         self.at_end(Path(path).unlink, True)
+        self._words[path] = os.path.basename(path).upper()
         return path
 
     def enter(self, context: AbstractContextManager[T]) -> T:
@@ -155,13 +186,22 @@ class Lab:
     def directory(self, parent: str) -> str:
         """A new directory there. It is removed at the end with all that is in it."""
         try:
-            return self.enter(tempfile.TemporaryDirectory(prefix="pagewire-", dir=parent))
+            path = self.enter(tempfile.TemporaryDirectory(prefix="pagewire-", dir=parent))
         except OSError as e:
             raise BenchError(f"cannot make a directory in {parent}: {e.strerror}; name another by --dir") from None
+        self._words[path] = "DIR"
+        return path
+
+    def _record(self, command: str) -> None:
+        """Paths that only this run knows get a name."""
+        for path in sorted(filter(None, self._words), key=len, reverse=True):
+            command = command.replace(path, self._words[path])
+        self.commands.append(command)
 
     def turn(self, who: Contender) -> float:
         """One measurement, and the end of all that it started."""
         outer, self._ends = self._ends, ExitStack()
+        self.commands.clear()
         try:
             return float(who.measure(*who.args))
         finally:
@@ -261,7 +301,7 @@ def _summary_json(s: Summary) -> dict[str, float | None]:
 
 
 def _contest_json(contest: Contest) -> dict[str, Any]:
-    claims = []
+    claims: list[dict[str, Any]] = []
     for t in contest.targets:
         reached, sure = t.judge()
         asked = {key: bound for key, bound in (("at_most", t.at_most), ("at_least", t.at_least)) if bound is not None}
@@ -300,11 +340,16 @@ def _take_turn(lab: Lab, who: Contender, round_: int) -> None:
                 who.void = _explain(e)
     if round_:
         who.values.append(value)
+    else:
+        who.how = "; ".join([*lab.commands, *filter(None, [who.how])])
+
+
+Tick = Callable[[int, int, str], None]  # before each measurement: how many are done, of how many, and its name
 
 
 def measure(profile_: Profile, options: Options, env: dict[str, str | None],
-            tick: Callable[[int, int, str], None] = lambda done, total, what: None) -> Run:
-    """Opens the profile, measures each contender once a round, summarizes. tick: before each measurement."""
+            tick: Tick = lambda done, total, what: None) -> Run:
+    """Opens the profile, measures each contender once a round, summarizes. A signal raises Interrupted in it."""
     lab = Lab(options)
     run = Run(profile_, options.seed, env, lab.contests)
     rounds = options.rounds or profile_.rounds
@@ -328,19 +373,19 @@ def measure(profile_: Profile, options: Options, env: dict[str, str | None],
     return run
 
 
-def main(options: Options, env: dict[str, str | None],
-         tick: Callable[[int, int, str], None] = lambda done, total, what: None) -> int:
-    """`pagewire bench --profile`: the exit code, after the result has been printed."""
+def show(run: Run, options: Options) -> int:
+    """Prints the result as text or JSON, and writes the report. The exit code."""
     from bench import contest_text
 
-    assert options.profile
-    run = measure(find(options.profile), options, env, tick)
-    if run.rounds or not run.interrupted:
-        if options.json:
-            print(json.dumps(run.to_json(), indent=2))
-        else:
-            contest_text.show(run)
-        if options.report:
-            from bench import contest_report  # matplotlib: slow to import
-            contest_report.write(run.to_json(), Path(options.report))
+    if not run.rounds and run.interrupted:
+        return run.exit_code
+    if options.json:
+        print(json.dumps(run.to_json(), indent=2))
+    else:
+        contest_text.show(run)
+    if options.report:
+        from bench import contest_report  # matplotlib: slow to import
+        contest_report.write(run.to_json(), Path(options.report))
+        if not options.json:
+            print(f"report: {options.report}")
     return run.exit_code

@@ -6,12 +6,11 @@ import math
 import sys
 from typing import IO
 
+from bench.contest import Contest, Run, Target
+from bench.model import Summary
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
-
-from bench.contest import Contest, Run, Target
-from bench.model import Summary
 
 NAME_WIDTH = 34
 
@@ -60,7 +59,7 @@ def _contest(console: Console, contest: Contest) -> None:
     for target in contest.targets:
         _target(console, target)
     if contest.note:
-        console.print(Padding(Text(contest.note), (0, 0, 0, 2)))
+        console.print(Padding(Text(contest.note), (0, 0, 0, 2), expand=False))
 
 
 def show(run: Run, out: IO[str] | None = None) -> None:
@@ -71,10 +70,9 @@ def show(run: Run, out: IO[str] | None = None) -> None:
     for contest in run.contests:
         _contest(console, contest)
     console.print("\nmeasured by")
-    for contest in run.contests:
-        for who in contest.contenders:
-            if who.how:
-                console.print(Padding(Text(f"{who.name}: {who.how}"), (0, 0, 0, 2)))
+    hows = dict.fromkeys(f"{who.name}: {who.how}" for c in run.contests for who in c.contenders if who.how)
+    for how in hows:
+        console.print(Padding(Text(how), (0, 0, 0, 2), expand=False))
     known = [run.env.get(key) or "unknown" for key in ("cpu_model", "kernel", "dpdk", "date")]
     console.print(Text(f"on {known[0]}, Linux {known[1]}, {known[2]}, {known[3]}"), soft_wrap=True)
     if run.env.get("hypervisor") == "TCGTCGTCGTCG":

@@ -114,23 +114,40 @@ def print_result(o: Options, result: Result, code: int) -> None:
         from bench.table import print_table
         print_table(sys.stdout, result, o.include_setup)
     if o.report:
-        from pathlib import Path
-
         from bench.report import write_report
-        write_report([result], Path(o.report))
+        write_report([result], o.report)
         if not o.json and not o.csv:
             print(f"report: {o.report}/report.html")
 
 
-def _prepare_report(directory: str) -> None:
-    """A directory that cannot be written is refused before hours of measuring."""
-    try:
-        os.makedirs(directory, exist_ok=True)
-        writable = os.access(directory, os.W_OK | os.X_OK)
-    except OSError as e:
-        raise BenchError(f"cannot write report {directory}: {e.strerror}; name another directory") from None
-    if not writable:
-        raise BenchError(f"cannot write report {directory}: no permission; name another directory")
+def compare_results(o: Options) -> int:
+    """--compare: of result files, as table, JSON or report."""
+    from bench import compare
+    from bench import result as results
+
+    if o.report:
+        from bench.report import write_report
+        write_report([results.load(path) for path in o.compare], o.report)
+    code = compare.run(o.compare, sys.stdout, o.json, o.version)
+    if o.report and not o.json:
+        print(f"report: {o.report}/report.html")
+    return code
+
+
+def run_profile(o: Options) -> int:
+    """--profile NAME."""
+    from bench import contest, env
+    from bench.ways import ask
+
+    if o.report:
+        from bench.report import prepare
+        prepare(o.report)
+    profile = contest.find(o.profile or "")
+    with Progress(o.progress) as progress:
+        run = contest.measure(profile, o, env.read(ask(o.pagewire, "version"), None), progress.tick)
+    if run.interrupted:
+        warn_of_interruption()
+    return contest.show(run, o)
 
 
 def run_bench(o: Options) -> int:
@@ -140,7 +157,8 @@ def run_bench(o: Options) -> int:
     from bench.run import Bench, any_void
 
     if o.report:
-        _prepare_report(o.report)
+        from bench.report import prepare
+        prepare(o.report)
     older = results.load(o.resume) if o.resume else None
     plan = make_plan(o)
     try:
@@ -168,7 +186,8 @@ def run_receive(o: Options) -> int:
     from bench.run import any_void
 
     if o.report:
-        _prepare_report(o.report)
+        from bench.report import prepare
+        prepare(o.report)
     with Progress(o.progress) as progress, contextlib.closing(Receive(o, progress.tick)) as bench:
         code, failure = _measure(bench.run)
         if failure:
@@ -178,12 +197,17 @@ def run_receive(o: Options) -> int:
     return code
 
 
+def warn_of_interruption() -> None:
+    """A line on standard error."""
+    say("warning: interrupted: what was measured so far follows")
+
+
 def _measure(run: Callable[[Callable[[float], None]], None]) -> tuple[int, BenchError | None]:
     """Runs the rounds: the exit code so far, and what ended them too early."""
     try:
         run(lambda left: say(f"bench: the warm-up is done, about {duration(left)} more"))
     except Interrupted:
-        print("pagewire: warning: interrupted: what was measured so far follows", file=sys.stderr, flush=True)
+        warn_of_interruption()
         return 3, None
     except BenchError as e:
         return e.code, e
@@ -205,16 +229,12 @@ def dispatch(o: Options) -> int:
     if o.list:
         return print_list(o)
     if o.compare:
-        from bench import compare
-        return compare.run(o.compare, sys.stdout, o.json, o.version)
+        return compare_results(o)
     if o.classic:
         from bench import textbook
         return textbook.main(o, sys.stdout)
     if o.profile:
-        from bench import contest, env
-        from bench.ways import ask
-        with Progress(o.progress) as progress:
-            return contest.main(o, env.read(ask(o.pagewire, "version"), None), progress.tick)
+        return run_profile(o)
     return run_receive(o) if o.receive else run_bench(o)
 
 

@@ -13,6 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from bench import view
+from bench.metrics import METRICS
+from bench.model import Result, Row, Summary
+from bench.result import values_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -20,30 +25,26 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from bench import view
-from bench.metrics import METRICS
-from bench.model import Result, Row, Summary
-from bench.result import values_of
-
 # Okabe and Ito's palette: readers with any kind of colour vision can tell them apart.
-ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
-INK, GREY, PALE = "#222222", "#666666", "#F7DFA8"
+ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
+VERMILION, PURPLE, INK, GREY, PALE = "#D55E00", "#CC79A7", "#222222", "#666666", "#F7DFA8"
 FAMILIES = {"kernel, TCP": BLUE, "kernel, packets": GREEN, "bypass": VERMILION}
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK)
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9, "text.parse_math": False,
-    "axes.labelsize": 9, "axes.edgecolor": GREY, "axes.linewidth": 0.8, "axes.axisbelow": True, "axes.grid": True,
-    "axes.spines.top": False, "axes.spines.right": False, "grid.color": "#dddddd", "grid.linewidth": 0.6,
-    "xtick.labelsize": 8.5, "ytick.labelsize": 9, "xtick.major.size": 0, "ytick.major.size": 0,
+    "axes.labelsize": 9, "axes.edgecolor": GREY, "axes.linewidth": 0.8, "axes.axisbelow": True,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#dddddd",
+    "grid.linewidth": 0.6, "xtick.labelsize": 8.5, "xtick.major.size": 0, "ytick.major.size": 0,
     "legend.frameon": False, "legend.fontsize": 8.5, "svg.fonttype": "path", "svg.hashsalt": "pagewire",
     "pdf.fonttype": 42,
 }
 WIDTH, EDGE, LINE = 10.0, 0.12, 0.25  # inches: of a figure, of its margin, of a way's line
 SMALL, TITLE, LEAD = 8.5, 11.0, 1.45  # points of notes and of the title; of a line of text, in its points
 SCALE = "All panels of a figure have the same scale. "
+ONE_SCALE = "All panels have one scale; do not rank figures of different wires."
 RANKS = "Do not rank figures of different wires: they differ in what they do to a packet."
-DRAWN = ("A line with ends is the 95 % percentile bootstrap interval of the median, a small ring is one measured "
-         "sample. ")
+DRAWN = ("A line with ends is the 95 % percentile bootstrap interval of the median, a small ring is one "
+         "measured sample. ")
 
 
 @dataclass
@@ -53,13 +54,14 @@ class Drawing:
     title: str
     caption: str
     figure: Figure
+    svg: str = ""  # for a page, where it is drawn
 
 
 @dataclass
 class Panel:
     """Lines: the rows of each way, one for each compared result, None where it has not run."""
     title: str
-    lines: list[list[Row | None]]
+    lines: Sequence[Sequence[Row | None]]
     caveat: str = ""
 
     @property
@@ -68,19 +70,22 @@ class Panel:
         return [r for line in self.lines for r in line if r is not None]
 
 
+Draw = Callable[[Any, float, Row, str, float, str, float], None]  # axes, y, row, key, scale, colour, height
+
+
 @dataclass(frozen=True)
 class Column:
     """An axis of a forest, for a metric. form: linear, counts (integers), log, symlog."""
     key: str
     axis: str
-    draw: Callable[[Any, float, Row, str, float, str, float], None]
+    draw: Draw
     form: str = "linear"
 
 
 def plain(text: str, most: int = 44) -> str:
-    """Printable and not too long."""
+    """Printable and not too long: its middle is left out."""
     text = "".join(c if c.isprintable() else "?" for c in text)
-    return text if len(text) <= most else text[:most - 1] + "…"
+    return text if len(text) <= most else f"{text[:most - 16]}…{text[-15:]}"
 
 
 def family(row: Row) -> str:
@@ -141,7 +146,7 @@ class Page:
 
     def __init__(self, title: str, caveat: str, legend: Sequence[Any], height: float) -> None:
         keys = _legend_lines(legend)
-        self.height = 0.08 + (TITLE + SMALL * len(wrap(caveat))) / 72 * LEAD + 0.05 + 0.19 * len(keys) + height
+        self.height = 0.13 + (TITLE + SMALL * len(wrap(caveat))) / 72 * LEAD + 0.19 * len(keys) + height
         self.figure = Figure(figsize=(WIDTH, self.height), facecolor="white")
         FigureCanvasAgg(self.figure)
         self.y = 0.08
@@ -149,16 +154,16 @@ class Page:
         self.notes(caveat)
         self.y += 0.05
         for line in keys:
-            self.figure.legend(handles=line, ncol=len(line), loc="upper left", borderaxespad=0, borderpad=0,
-                               handlelength=1.5, columnspacing=1.6,
-                               bbox_to_anchor=(EDGE / WIDTH, 1 - self.y / self.height))
+            place = EDGE / WIDTH, 1 - self.y / self.height
+            self.figure.legend(handles=line, ncol=len(line), loc="upper left", bbox_to_anchor=place,
+                               borderaxespad=0, borderpad=0, handlelength=1.5, columnspacing=1.6)
             self.y += 0.19
 
     def text(self, text: str, points: float, colour: str = INK, weight: str = "bold") -> None:
         """One line."""
         lead = points / 72 * LEAD
-        self.figure.text(EDGE / WIDTH, 1 - (self.y + lead / 2) / self.height, text, fontsize=points, color=colour,
-                         weight=weight, va="center_baseline")
+        self.figure.text(EDGE / WIDTH, 1 - (self.y + lead / 2) / self.height, text, fontsize=points,
+                         color=colour, weight=weight, va="center_baseline")
         self.y += lead
 
     def notes(self, text: str) -> None:
@@ -186,37 +191,32 @@ def _legend_lines(handles: Sequence[Any]) -> list[list[Any]]:
     return lines
 
 
-def _interval(ax: Any, y: float, s: Summary, scale: float, colour: str = INK) -> None:
+def _draw_spread(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
+    """The interval, and each sample; rounds are spread over the line's height, so that equal ones are seen."""
+    s, values = summary(row, key), values_of(row, key)
     if s.median is not None and s.low is not None and s.high is not None:
-        ax.errorbar([s.median * scale], [y], xerr=[[(s.median - s.low) * scale], [(s.high - s.median) * scale]],
-                    fmt="none", ecolor=colour, elinewidth=1.3, capsize=2.6, zorder=4, label="_interval")
-
-
-def _samples(ax: Any, y: float, row: Row, key: str, scale: float, height: float) -> None:
-    """Rounds are spread over the line's height, so that equal ones are seen."""
-    values = values_of(row, key)
-    spread = [y + height * 0.28 * ((2 * i + 1) / len(values) - 1) for i in range(len(values))]
-    ax.plot([v * scale for v in values], spread, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5, label="_samples")
+        ends = [[(s.median - s.low) * scale], [(s.high - s.median) * scale]]
+        ax.errorbar([s.median * scale], [y], xerr=ends, fmt="none", ecolor=colour, elinewidth=1.3,
+                    capsize=2.6, zorder=4, label="_interval")
+    heights = [y + height * 0.28 * ((2 * i + 1) / len(values) - 1) for i in range(len(values))]
+    ax.plot([v * scale for v in values], heights, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5,
+            label="_samples")
 
 
 def draw_bar(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
     """The median as a bar from 0."""
     ax.barh(y, (view.median(row, key) or 0) * scale, 0.72 * height, color=colour, alpha=0.5, zorder=2)
-    _interval(ax, y, summary(row, key), scale)
-    _samples(ax, y, row, key, scale, height)
 
 
-def draw_dot(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, height: float) -> None:
+def draw_dot(ax: Any, y: float, row: Row, key: str, scale: float, colour: str, _height: float) -> None:
     """The median as a dot, for axes without a 0."""
-    _interval(ax, y, summary(row, key), scale, colour)
-    _samples(ax, y, row, key, scale, height)
     ax.plot([(view.median(row, key) or 0) * scale], [y], "D", ms=5, color=colour, zorder=6, label="_median")
 
 
 def draw_cpu(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, height: float) -> None:
     """A bar of user and system: the median of their sum, divided as their own medians are."""
     total = (view.median(row, key) or 0) * scale
-    user, system = view.median(row, "cpu_user_ns_per_mb") or 0, view.median(row, "cpu_system_ns_per_mb") or 0
+    user, system = (view.median(row, f"cpu_{part}_ns_per_mb") or 0 for part in ("user", "system"))
     in_user = total * user / (user + system) if user + system else 0
     waiting = in_user * min(1, max(0, view.median(row, "idle_share") or 0))
     left = 0.0
@@ -226,30 +226,24 @@ def draw_cpu(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, 
         if length > 0:
             ax.barh(y, length, 0.72 * height, left, linewidth=0, zorder=2, **look)
         left += length
-    _interval(ax, y, summary(row, key), scale)
-    _samples(ax, y, row, key, scale, height)
 
 
 def draw_copies(ax: Any, y: float, row: Row, key: str, scale: float, _colour: str, _height: float) -> None:
     """A ring where it is expected, a dot where it was counted."""
-    if row.expected.cpu_copies_per_byte is not None:
-        ax.plot([row.expected.cpu_copies_per_byte], [y], "o", ms=10, mfc="none", mec=INK, mew=1.2, label="_expected")
-    if summary(row, key).n:
-        _interval(ax, y, summary(row, key), scale, VERMILION)
-        ax.plot([(view.median(row, key) or 0) * scale], [y], "o", ms=5, color=VERMILION, label="_counted")
+    wanted, counted = row.expected.cpu_copies_per_byte, view.median(row, key)
+    if wanted is not None:
+        ax.plot([wanted], [y], "o", ms=10, mfc="none", mec=INK, mew=1.2, label="_expected")
+    if counted is not None:
+        ax.plot([counted * scale], [y], "o", ms=5, color=VERMILION, zorder=6, label="_counted")
 
 
 GOODPUT = Column("goodput_bps", "goodput, {unit}", draw_bar)
 GOODPUT_LOG = Column("goodput_bps", "goodput, {unit} (log scale)", draw_dot, "log")
 CPU = Column("cpu_ns_per_mb", "CPU time of the sender, µs per MB", draw_cpu)
-CPU_LOG = Column("cpu_ns_per_mb", "CPU time of the sender, µs per MB (log scale)", draw_dot, "log")
+CPU_LOG = Column("cpu_ns_per_mb", "CPU time, µs per MB (log scale)", draw_dot, "log")
 COPIES = Column("cpu_copies_per_byte", "CPU copies per payload byte", draw_copies, "counts")
 SWITCHES = Column("mode_switches_per_mb", "mode switches per MB (log scale from 1)", draw_dot, "symlog")
 LOSS = Column("loss", "packets lost, %", draw_bar)
-
-
-def _scale_of(rows: list[Row], key: str) -> float:
-    return view.goodput_unit(rows)[0] if key == "goodput_bps" else METRICS[key].scale
 
 
 def _numbers(row: Row | None, column: Column, scale: float) -> str:
@@ -263,12 +257,12 @@ def _numbers(row: Row | None, column: Column, scale: float) -> str:
         return (f"{text}, " if s.n else "") + f"expected {'?' if wanted is None else f'{wanted:g}'}"
     if not s.n:
         return "void" if any(x.void for x in row.samples) else "-"
-    ends = "" if s.n < 2 else f" [{view.number((s.low or 0) * scale)}, {view.number((s.high or 0) * scale)}]"
-    return text + ends
+    low, high = (view.number((v or 0) * scale) for v in (s.low, s.high))
+    return text if s.n < 2 else f"{text} [{low}, {high}]"
 
 
 def _limits(rows: Sequence[Row], column: Column, scale: float) -> tuple[float, float]:
-    """Of the axis, in all panels."""
+    """Of the axis, in every panel."""
     found = [v * scale for r in rows for s in [summary(r, column.key)]
              for v in (*values_of(r, column.key), s.median, s.low, s.high) if v is not None]
     if column.form == "counts":
@@ -286,14 +280,15 @@ def _set_axis(axis: Any, form: str, limits: tuple[float, float], inches: float) 
     low, high = limits
     if form == "symlog":
         axis.axes.set_xscale("symlog", linthresh=1, linscale=0.5)
-        axis.set_ticks([0.0, *(10.0 ** d for d in range(0, 12, 1 if high < 1e4 else 2) if 10.0 ** d <= high)])
+        decades = range(0, math.ceil(math.log10(high)), 1 if high < 1e4 else 2)
+        axis.set_ticks([0.0, *(10.0 ** d for d in decades)])
     elif form == "log":
         getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
-        decades = math.log10(high / low)
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 1.7 else (1, 3) if decades < 2.2 else (1,)))
+        span = math.log10(high / low)
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 1.7 else (1, 3) if span < 2.2 else (1,)))
         axis.set_minor_formatter(NullFormatter())
     else:
-        axis.set_major_locator(MaxNLocator(max(3, int(inches * 1.6)), steps=[1, 2, 2.5, 5, 10],
+        axis.set_major_locator(MaxNLocator(max(4, int(inches * 1.3)), steps=[1, 2, 5, 10],
                                            integer=form == "counts"))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}" if abs(v) < 1e6 else f"{v:.0e}"))
@@ -304,13 +299,15 @@ def forest(title: str, caveat: str, panels: Sequence[Panel], columns: Sequence[C
            colours: Sequence[str] = ()) -> Figure:
     """colours: of the compared results; without them a way has its family's."""
     rows = [r for p in panels for r in p.rows]
-    scales = [_scale_of(rows, c.key) for c in columns]
+    fast, unit = view.goodput_unit(rows)
+    scales = [fast if c.key == "goodput_bps" else METRICS[c.key].scale for c in columns]
     height = LINE * max(1.0, 0.72 * len(colours))
-    page = Page(title, caveat, legend, sum(0.13 + (9.5 + SMALL * len(wrap(p.caveat))) / 72 * LEAD
-                                           + len(p.lines) * height + 0.47 for p in panels))
+    page = Page(title, caveat, legend, sum(0.6 + (9.5 + SMALL * len(wrap(p.caveat))) / 72 * LEAD
+                                           + len(p.lines) * height for p in panels))
     names = max(text_width(plain(r.label), 9) for r in rows) + 0.12
-    texts = [max(text_width(_numbers(r, c, s), SMALL) for p in panels for line in p.lines for r in line) + 0.18
-             for c, s in zip(columns, scales)]
+    cells = [r for p in panels for line in p.lines for r in line]
+    texts = [max(text_width(_numbers(r, c, s), SMALL) for r in cells) + 0.18
+             for c, s in zip(columns, scales, strict=True)]
     share = (WIDTH - 2 * EDGE - names - sum(texts)) / len(columns)
     for panel in panels:
         page.y += 0.08
@@ -318,14 +315,14 @@ def forest(title: str, caveat: str, panels: Sequence[Panel], columns: Sequence[C
         page.notes(panel.caveat)
         page.y += 0.05
         x = EDGE + names
-        for column, scale, numbers in zip(columns, scales, texts):
+        for column, scale, numbers in zip(columns, scales, texts, strict=True):
             ax = page.axes(x, share - 0.06, len(panel.lines) * height)
             for y, line in enumerate(panel.lines):
                 _draw_line(ax, y, line, column, scale, colours)
             _set_axis(ax.xaxis, column.form, _limits(rows, column, scale), share)
             ax.set_ylim(len(panel.lines) - 0.5, -0.5)
             ax.grid(visible=False, axis="y")
-            ax.set_xlabel(column.axis.format(unit=view.goodput_unit(rows)[1]), labelpad=2)
+            ax.set_xlabel(column.axis.format(unit=unit), labelpad=2)
             ax.set_yticks(range(len(panel.lines)))
             ax.set_yticklabels([plain(next(r.label for r in line if r)) for line in panel.lines]
                                if column is columns[0] else [])
@@ -340,62 +337,60 @@ def _draw_line(ax: Any, y: int, line: Sequence[Row | None], column: Column, scal
     for k, row in enumerate(line):
         at = y + (k - (len(line) - 1) / 2) * part
         if row and (summary(row, column.key).n or column is COPIES):
-            column.draw(ax, at, row, column.key, scale, colours[k] if colours else FAMILIES[family(row)], part)
+            colour = colours[k] if colours else FAMILIES[family(row)]
+            column.draw(ax, at, row, column.key, scale, colour, part)
+            _draw_spread(ax, at, row, column.key, scale, INK if column.form == "linear" else colour, part)
         ax.annotate(_numbers(row, column, scale), (1, at), xytext=(5, 0), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", va="center", fontsize=SMALL, color=colours[k] if colours else INK,
-                    annotation_clip=False)
+                    textcoords="offset points", va="center", fontsize=SMALL, annotation_clip=False,
+                    color=colours[k] if colours else INK)
 
 
 def grid(title: str, caveat: str, rows: list[Row], along: str, axis: str) -> Figure:
-    """Goodput over `along` ("file_bytes", "mtu"): a small panel a way, all of one scale; the other ways in grey."""
+    """Goodput over `along` ("file_bytes", "mtu"): a panel a way, all of one scale; the other ways in grey."""
     scale, unit = view.goodput_unit(rows)
     wide, tall, across = 2.05, 1.45, 4
     lines: dict[str, dict[str, list[Row]]] = {}
     for row in sorted(rows, key=lambda r: int(getattr(r, along))):
         name = f"MTU {row.mtu}, " if along == "file_bytes" else f"{view.size(row.file_bytes)} file, "
-        lines.setdefault(row.label, {}).setdefault(name + f"page cache {'cold' if row.cold else 'warm'}", []).append(row)
+        name += f"page cache {'cold' if row.cold else 'warm'}"
+        lines.setdefault(row.label, {}).setdefault(name, []).append(row)
     names = sorted({name for ways in lines.values() for name in ways}, key=lambda n: (len(n), n))
-    looks = {n: (SERIES[i % len(SERIES)], "osD^vP"[i % 6]) for i, n in enumerate(names)}
-    legend = [Line2D([], [], color=c, marker=m, ms=4, label=n) for n, (c, m) in looks.items()]
-    legend += _marks(rows, "goodput_bps", "line") + [Line2D([], [], color="#bbbbbb", lw=0.8, label="the other ways")]
-    page = Page(title, caveat, legend, 0.1 + math.ceil(len(lines) / across) * (tall + 0.55) + 0.25)
+    looks = {n: {"color": SERIES[i % len(SERIES)], "marker": "osD^vP"[i % 6]} for i, n in enumerate(names)}
+    legend = [Line2D([], [], ms=4, label=n, **look) for n, look in looks.items()]
+    legend += [*_marks(rows, "goodput_bps", "line"), Line2D([], [], color="#bbbbbb", label="the other ways")]
+    page = Page(title, caveat, legend, 0.35 + math.ceil(len(lines) / across) * (tall + 0.55))
     ticks = sorted({int(getattr(r, along)) for r in rows})
-    limits = _limits(rows, GOODPUT_LOG, scale)
     room = (ticks[-1] / ticks[0]) ** (0.25 / (wide - 0.5))  # half a tick's label
     page.y += 0.35
     for i, (label, ways) in enumerate(lines.items()):
-        column = i % across
-        ax = page.axes(EDGE + 0.6 + column * (wide + 0.28), wide, tall)
+        ax = page.axes(EDGE + 0.6 + i % across * (wide + 0.28), wide, tall)
         for line in (line for other in lines.values() for line in other.values()):
-            ax.plot([getattr(r, along) for r in line], [(view.median(r, "goodput_bps") or 0) * scale for r in line],
-                    color="#cccccc", lw=0.7, zorder=1, label="_other")
+            speeds = [(view.median(r, "goodput_bps") or 0) * scale for r in line]
+            ax.plot([getattr(r, along) for r in line], speeds, color="#cccccc", lw=0.7, zorder=1)
         for name, line in ways.items():
-            _draw_curve(ax, line, along, scale, *looks[name])
-        _set_axis(ax.yaxis, "log", limits, tall)
+            _draw_curve(ax, line, along, scale, looks[name])
+        _set_axis(ax.yaxis, "log", _limits(rows, GOODPUT_LOG, scale), tall)
         ax.set(xscale="log", xlim=(ticks[0] / room, ticks[-1] * room))
         _set_ticks(ax, ticks, [view.size(t) if along == "file_bytes" else str(t) for t in ticks], wide)
         ax.set_title(plain(label, 30), fontsize=9, loc="left", pad=4)
-        if column:
-            ax.set_yticklabels([])
-        else:
+        ax.set_xlabel(axis if i + across >= len(lines) else "", labelpad=2)
+        if i % across == 0:
             ax.set_ylabel(unit)
-        if i + across >= len(lines):
-            ax.set_xlabel(axis, labelpad=2)
-        if column == across - 1:
-            page.y += tall + 0.55
+        else:
+            ax.set_yticklabels([])
+        page.y += (tall + 0.55) * (i % across == across - 1)
     return page.figure
 
 
-def _draw_curve(ax: Any, line: Sequence[Row], along: str, scale: float, colour: str, marker: str) -> None:
+def _draw_curve(ax: Any, line: Sequence[Row], along: str, scale: float, look: dict[str, str]) -> None:
     s = [summary(r, "goodput_bps") for r in line]
-    x, y = [getattr(r, along) for r in line], [(v.median or 0) * scale for v in s]
-    error = [[m - (v.low or 0) * scale for m, v in zip(y, s)], [(v.high or 0) * scale - m for m, v in zip(y, s)]]
-    ax.errorbar(x, y, yerr=error, color=colour, marker=marker, ms=4, lw=1.3, elinewidth=1, capsize=2, zorder=4,
-                label="_interval")
+    low, y, high = (np.array([getattr(x, end) for x in s]) * scale for end in ("low", "median", "high"))
+    ax.errorbar([getattr(r, along) for r in line], y, yerr=[y - low, high - y], ms=4, lw=1.3, elinewidth=1,
+                capsize=2, zorder=4, label="_interval", **look)
     for r in line:
         values = values_of(r, "goodput_bps")
-        ax.plot([getattr(r, along)] * len(values), [v * scale for v in values], "o", ms=2.4, mfc="white", mec=colour,
-                mew=0.6, zorder=5, label="_samples")
+        ax.plot([getattr(r, along)] * len(values), [v * scale for v in values], "o", ms=2.4, mfc="white",
+                mec=look["color"], mew=0.6, zorder=5, label="_samples")
 
 
 def _set_ticks(ax: Any, ticks: Sequence[int], labels: Sequence[str], inches: float) -> None:
@@ -417,41 +412,51 @@ def _families(rows: Sequence[Row]) -> list[Any]:
     return [Patch(color=colour, alpha=0.6, label=name) for name, colour in FAMILIES.items() if name in there]
 
 
+def _mark(label: str, marker: str, size: float, **look: Any) -> Any:
+    return Line2D([], [], **{"ls": "", "marker": marker, "ms": size, "label": label, **look})
+
+
 def _marks(rows: Sequence[Row], key: str, median: str) -> list[Any]:
     """What the marks of a metric mean. median: how it is drawn, "bar", "dot" or "line"."""
-    marks = [Line2D([], [], ls="", marker="D", ms=5, color=GREY, label="median")] if median == "dot" else []
+    marks = [_mark("median", "D", 5, color=GREY)] if median == "dot" else []
     if any(summary(r, key).n > 1 for r in rows):
-        marks.append(Line2D([], [], color=INK, lw=1.3, marker="|", ms=6,
-                            label="95 % interval" + (", at the right in brackets" if median != "line" else "")))
-    marks.append(Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec=INK, mew=0.7, label="one sample"))
-    return marks
+        label = "95 % interval" + (", at the right in brackets" if median != "line" else "")
+        marks.append(_mark(label, "|", 6, color=INK, ls="-", lw=1.3))
+    return [*marks, _mark("one sample", "o", 3, mfc="white", mec=INK, mew=0.7)]
 
 
 def _cpu_parts(rows: Sequence[Row]) -> list[Any]:
-    there = {k: any((view.median(r, k) or 0) > 0 for r in rows)
-             for k in ("cpu_user_ns_per_mb", "idle_share", "cpu_system_ns_per_mb")}
-    looks = (Patch(color=ORANGE, label="user"), Patch(fc=PALE, ec=ORANGE, lw=0, hatch="////", label="user: a poller waits"),
-             Patch(color=SKY, label="system"))
-    return [look for look, key in zip(looks, there) if there[key]]
+    looks = {"cpu_user_ns_per_mb": Patch(color=ORANGE, label="user"),
+             "idle_share": Patch(fc=PALE, ec=ORANGE, lw=0, hatch="////", label="user: a poller waits"),
+             "cpu_system_ns_per_mb": Patch(color=SKY, label="system")}
+    return [look for key, look in looks.items() if any((view.median(r, key) or 0) > 0 for r in rows)]
 
 
 def _copies_marks(rows: Sequence[Row]) -> list[Any]:
-    marks = [Line2D([], [], ls="", marker="o", ms=9, mfc="none", mec=INK, mew=1.2, label="expected")]
-    if measured(rows, "cpu_copies_per_byte"):
-        marks.append(Line2D([], [], ls="", marker="o", ms=5, color=VERMILION, label="counted by BPF"))
-    return marks
+    marks = [_mark("expected", "o", 9, mfc="none", mec=INK, mew=1.2)]
+    return marks + [_mark("counted by BPF", "o", 5, color=VERMILION)] * view.copies_by_bpf(list(rows))
 
 
-def overview(result: Result) -> Drawing:
-    """Every wire, goodput and CPU time."""
+def _panel(result: Result, group: list[Row], lines: Sequence[Sequence[Row | None]]) -> Panel:
+    """Of a figure that shows several wires."""
+    return Panel(f"{wire_name(group[0])}: {view.group_title(group[0])}", lines,
+                 result.wires.get(group[0].wire, ""))
+
+
+def overview(result: Result) -> Drawing | None:
+    """Every wire, goodput and CPU time; None: nothing ran."""
     groups = [groups[0] for rows in view.wires(result) if (groups := main_groups(rows))]
-    panels = [Panel(f"{wire_name(g[0])}: {view.group_title(g[0])}", [[r] for r in g], result.wires.get(g[0].wire, ""))
-              for g in groups]
+    panels = [_panel(result, g, [[r] for r in g]) for g in groups]
     rows = [r for g in groups for r in g]
+    if not rows:
+        return None
     title = "Goodput and CPU time of the sender"
-    return Drawing("overview", title + ", a panel for each wire", "CPU time is of the sender's process per MB of the "
-                   "file. " + DRAWN + SCALE + RANKS,
-                   forest(title, SCALE + RANKS, panels, (GOODPUT_LOG, CPU),
+    known = (result.env.get("cpu_model"), result.env.get("kernel"), f"pagewire {result.version}",
+             (result.env.get("date") or "")[:10])
+    return Drawing("overview", title + ", a panel for each wire",
+                   "CPU time is of the sender's process per MB of the file. " + DRAWN + SCALE + RANKS,
+                   forest(title, f"{', '.join(x for x in known if x)}. {ONE_SCALE}", panels,
+                          (GOODPUT_LOG, CPU),
                           _families(rows) + _marks(rows, "goodput_bps", "dot") + _cpu_parts(rows)))
 
 
@@ -464,38 +469,41 @@ def of_wire(result: Result, rows: list[Row]) -> Iterator[Drawing]:
 
     def draw(name: str, title: str, caption: str, columns: Sequence[Column], legend: Sequence[Any],
              of: Sequence[Panel] = panels) -> Drawing:
-        return Drawing(f"{name}-{slug}", f"{title}, {wire}", caption,
-                       forest(f"{title}, {wire}", caveat, of, columns, legend))
+        title += f", {wire}"
+        return Drawing(f"{name}-{slug}", title, caption, forest(title, caveat, of, columns, legend))
 
     if measured(drawn, "goodput_bps"):
-        yield draw("goodput", "Goodput", "File bits that arrived per second. A bar is the median. " + DRAWN, [GOODPUT],
-                   _families(drawn) + _marks(drawn, "goodput_bps", "bar"))
+        yield draw("goodput", "Goodput", "File bits that arrived per second. A bar is the median. " + DRAWN,
+                   [GOODPUT], _families(drawn) + _marks(drawn, "goodput_bps", "bar"))
     if measured(drawn, "cpu_ns_per_mb"):
-        yield draw("cpu", "CPU time of the sender", "CPU time of the sender's process per MB of the file. A bar is the "
-                   "median of user and system together, divided as their own medians are. " + DRAWN
+        yield draw("cpu", "CPU time of the sender",
+                   "CPU time of the sender's process per MB of the file. A bar is the median of user and "
+                   "system together, divided as their own medians are. " + DRAWN
                    + "A poller uses its whole core, whether it works or waits.",
                    [CPU], _cpu_parts(drawn) + _marks(drawn, "cpu_ns_per_mb", "bar"))
-    counted, switches = measured(drawn, COPIES.key), measured(drawn, SWITCHES.key)
+    counted, switches = view.copies_by_bpf(drawn), measured(drawn, SWITCHES.key)
     if counted or switches:
-        yield draw("copies", " and ".join(["CPU copies"] + ["mode switches"] * switches),
-                   "CPU copies per payload byte on the sender's side, "
-                   + ("counted by BPF and as expected. " if counted else "as expected: here they were not counted. ")
-                   + "Mode switches: 2 x system calls + 2 x user page faults, in a run of its own." * switches,
+        yield draw("copies", "CPU copies" + " and mode switches" * switches,
+                   "CPU copies per payload byte on the sender's side, as expected"
+                   + (" and as counted by BPF. " if counted else ": here they were not counted. ")
+                   + "Mode switches: 2 x system calls + 2 x user page faults." * switches,
                    [COPIES, SWITCHES] if switches else [COPIES],
-                   _copies_marks(drawn) + _families(drawn) * switches)
+                   _copies_marks(drawn)
+                   + [_mark("mode switches", "D", 5, color=GREY), *_families(drawn)] * switches)
     if any((summary(r, "loss").max or 0) > 0 for r in drawn):
-        lossy = [Panel(p.title, [[r] for r in p.rows if summary(r, "loss").n]) for p in panels]
-        yield draw("loss", "Loss", "Share of the packets that the driver or kernel accepted and that did not arrive. "
-                   + DRAWN + "Ways over TCP are left out.", [LOSS],
-                   _families([r for p in lossy for r in p.rows]) + _marks(drawn, "loss", "bar"),
-                   [p for p in lossy if p.lines])
+        lossy = [Panel(p.title, lines) for p in panels
+                 if (lines := [[r] for r in p.rows if summary(r, "loss").n])]
+        yield draw("loss", "Loss", "Share of the packets that the driver or kernel accepted and that did not "
+                   "arrive. " + DRAWN + "Ways over TCP are left out.", [LOSS],
+                   _families([r for p in lossy for r in p.rows]) + _marks(drawn, "loss", "bar"), lossy)
     ran = [r for r in rows if view.median(r, "goodput_bps")]
     largest = [r for r in ran if r.file_bytes == max(x.file_bytes for x in ran)]
-    for name, title, kept, along, axis in (("sizes", "Goodput over file size", ran, "file_bytes", "file size (log scale)"),
-                                           ("mtu", "Goodput over MTU", largest, "mtu", "MTU, bytes (log scale)")):
+    for name, along, kept, axis in (("sizes", "file_bytes", ran, "file size"),
+                                    ("mtu", "mtu", largest, "MTU")):
         if len({getattr(r, along) for r in kept}) > 1:
-            yield Drawing(f"{name}-{slug}", f"{title}, {wire}", title + ". " + DRAWN + SCALE + "Both axes are logarithmic.",
-                          grid(f"{title}, {wire}", caveat, kept, along, axis))
+            title = f"Goodput over {axis}, {wire}"
+            yield Drawing(f"{name}-{slug}", title, f"{DRAWN}{SCALE}Both axes are logarithmic.",
+                          grid(title, caveat, kept, along, f"{axis} (log scale)"))
 
 
 def compared(results: Sequence[Result], names: Sequence[str]) -> Drawing | None:
@@ -504,23 +512,15 @@ def compared(results: Sequence[Result], names: Sequence[str]) -> Drawing | None:
     panels = []
     for rows in view.wires(results[0]):
         for group in main_groups(rows):
-            lines = [line for r in group if len(line := [k.get(r.key) for k in known]) - line.count(None) > 1]
+            lines = [[k.get(r.key) for k in known] for r in group]
+            lines = [line for line in lines if len(line) - line.count(None) > 1]
             if lines:
-                panels.append(Panel(f"{wire_name(group[0])}: {view.group_title(group[0])}", lines,
-                                    results[0].wires.get(group[0].wire, "")))
+                panels.append(_panel(results[0], group, lines))
     if not panels:
         return None
     colours = [SERIES[i % len(SERIES)] for i in range(len(results))]
-    legend = [Patch(color=c, label=plain(n, 110)) for c, n in zip(colours, names)]
+    legend = [Patch(color=c, label=plain(n, 110)) for c, n in zip(colours, names, strict=True)]
+    legend += _marks([r for p in panels for r in p.rows], "goodput_bps", "dot")
     title = "The same rows of each result"
     return Drawing("compared", title, title + ". " + DRAWN + SCALE + RANKS,
-                   forest(title, SCALE + RANKS, panels, [GOODPUT_LOG, CPU_LOG],
-                          legend + _marks([r for p in panels for r in p.rows], "goodput_bps", "dot"), colours))
-
-
-def drawings(result: Result) -> Iterator[Drawing]:
-    """All figures of a result."""
-    if any(not r.skipped for r in result.rows):
-        yield overview(result)
-    for rows in view.wires(result):
-        yield from of_wire(result, rows)
+                   forest(title, ONE_SCALE, panels, [GOODPUT_LOG, CPU_LOG], legend, colours))

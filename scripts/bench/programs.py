@@ -187,6 +187,7 @@ class Program:
     def _reap(self) -> resource.struct_rusage:
         """Kills what is left of its group, and takes its exit status."""
         os.killpg(self._process.pid, signal.SIGKILL)
+        usage: resource.struct_rusage
         _, status, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         return usage

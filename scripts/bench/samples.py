@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from bench.metrics import METRICS
 from bench.model import Sample
 
+if TYPE_CHECKING:
+    from bench.cells import Cell
+
 Json = dict[str, Any]
-NOT_COUNTERS = ("schema", "between", "not_measured")
+NOT_COUNTERS = ("schema", "version", "exit_code", "between", "not_measured")
 
 # what a meter that the host refuses leaves unmeasured
 METERS = {
@@ -20,46 +23,16 @@ METERS = {
 }
 
 
-class WayLike(Protocol):
-    """What the numbers depend on of a way."""
-    @property
-    def stream(self) -> bool: ...
-    @property
-    def takes_device(self) -> bool: ...  # the bypass on a NIC that the kernel gave away
-    @property
-    def unseen_copy(self) -> bool: ...   # the driver copies where no probe sees it
-
-
-class WireLike(Protocol):
-    """Of a wire."""
-    @property
-    def kind(self) -> str: ...
-
-
-class CellLike(Protocol):
-    """Of a cell. meter: "timing", or one that slows the kernel."""
-    @property
-    def way(self) -> WayLike: ...
-    @property
-    def wire(self) -> WireLike: ...
-    @property
-    def file_bytes(self) -> int: ...
-    @property
-    def passes(self) -> int: ...
-    @property
-    def meter(self) -> str: ...
-
-
 def _per(v: float | None, divisor: float | None) -> float | None:
     """v / divisor; None where either was not measured or there is nothing to divide by."""
     return None if v is None or divisor is None or divisor <= 0 else v / divisor
 
 
-def _only_driver_counts(cell: CellLike) -> bool:
+def _only_driver_counts(cell: Cell) -> bool:
     return cell.wire.kind == "null" or cell.way.takes_device
 
 
-def _delivered(cell: CellLike, counters: Json, sink: Json | None, counted: int | None) -> float:
+def _delivered(cell: Cell, counters: Json, sink: Json | None, counted: int | None) -> float:
     """File bytes that arrived: by the sink, or else by the device or the sender's driver."""
     sent = counters.get("payload_bytes") or 0
     if sink is not None:
@@ -70,7 +43,7 @@ def _delivered(cell: CellLike, counters: Json, sink: Json | None, counted: int |
     return float(sent * min(1.0, share or 0.0))
 
 
-def _void(cell: CellLike, source: Json, sink: Json | None, arrived: float) -> str | None:
+def _void(cell: Cell, source: Json, sink: Json | None, arrived: float) -> str | None:
     """Why the sample does not count. A cause comes before what the bench did about it."""
     s = sink or {}
     if s.get("error") and (not source.get("error") or source.get("errno") == errno.ETIMEDOUT):
@@ -108,7 +81,7 @@ def costs(source: Json, mb: float, v: dict[str, float | None]) -> None:
         v["idle_share"] = _per(waiting, cycles["busy"] + waiting)
 
 
-def _copies(cell: CellLike, source: Json, sent: float, v: dict[str, float | None]) -> None:
+def _copies(cell: Cell, source: Json, sent: float, v: dict[str, float | None]) -> None:
     """The page-in's copy belongs to the set-up, but it is a copy of every byte, however often it is sent."""
     c = source["counters"]
     own = _per(c.get("cpu_copied_bytes"), sent)
@@ -120,7 +93,7 @@ def _copies(cell: CellLike, source: Json, sent: float, v: dict[str, float | None
     v["zerocopy_copied_share"] = _per(c.get("zc_copied"), c.get("zc_done"))
 
 
-def _speeds(cell: CellLike, source: Json, sink: Json | None, arrived: float,
+def _speeds(cell: Cell, source: Json, sink: Json | None, arrived: float,
             v: dict[str, float | None]) -> None:
     """Goodput, packets, loss; set-up and what it does to the goodput."""
     c = source["counters"]
@@ -138,7 +111,7 @@ def _speeds(cell: CellLike, source: Json, sink: Json | None, arrived: float,
     v["goodput_with_setup_bps"] = _per(arrived * 8e9, ns + setup)
 
 
-def sample(cell: CellLike, source: Json, sink: Json | None, counted: int | None, number: int = 0) -> Sample:
+def sample(cell: Cell, source: Json, sink: Json | None, counted: int | None, number: int = 0) -> Sample:
     """What a cell has shown. source, sink: what its processes printed, sink None where the wire has no
     receiver of ours; counted: packets by the device's counters; number: of the round."""
     counters = source.get("counters") or {}

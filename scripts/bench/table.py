@@ -48,18 +48,13 @@ STEPS = ((WAY, 14), (PAGES, 4), (WAY, 10), (RATIO, 0), (PAGES, 0), (PACKETS, 0),
 LEGEND = (
     "Each wire has a table of its own: figures of different wires are not to be ranked. Medians; [95 % "
     "bootstrap interval]; * best of its column: where intervals overlap, it is not shown to be better.",
-    "ratio: goodput over that of {baseline}, round by round. CPU: time of the sender's process, a poller's "
-    "whole core; host: of all CPUs, the receiver's too. switch: 2 x system calls + 2 x user page faults. MB: "
+    "ratio: goodput over that of {baseline}, round by round. CPU: time of the {party}'s process, a poller's "
+    "whole core; host: of all CPUs, the {other}'s too. switch: 2 x system calls + 2 x user page faults. MB: "
     "10^6 bytes of the file.",
-    "copies: by a CPU, per payload byte, on the sender's side; {bpf}, and (expected from the kernel's and "
-    "drivers' source). DMA copies are expected only, never measured: see --json.")
-LEGEND_RECEIVE = (
-    LEGEND[0],
-    "goodput: the highest at which nothing was lost and the last byte came with the sender's end. ratio: over that of "
-    "{baseline}, round by round. CPU: time of the receiver's process, from a poller a whole core; host: of all "
-    "CPUs, the sender's too. switch: 2 x system calls + 2 x user page faults. MB: 10^6 bytes of the file.",
-    "copies: by a CPU, per payload byte, on the receiver's side; {bpf}, and (expected from the kernel's and drivers' "
-    "source). pages: where the file goes.")
+    "copies: by a CPU, per payload byte, on the {party}'s side; {bpf}; in brackets what the kernel's and "
+    "drivers' source lets expect. DMA copies are expected only, never measured: see --json.")
+LEGEND_RECEIVE = ("goodput: the highest at which nothing was lost and the last byte came with the sender's end. pages: "
+                  "where the file goes.")
 BPF = "measured by BPF in a run of its own"
 
 
@@ -238,7 +233,8 @@ def _cut(text: str, width: int) -> str:
 
 def _below(p: Printer, title: str, lines: dict[str, str]) -> None:
     """What belongs to a table and has no column: a line per way."""
-    width = min(NAME_MOST, max(map(len, lines), default=0))
+    room = p.width - len("      ") - max(map(len, lines.values()), default=0)
+    width = min(NAME_MOST, room, max(map(len, lines), default=0))
     for n, (label, text) in enumerate(lines.items()):
         if n == 0:
             p.line(f"  {title}")
@@ -280,10 +276,11 @@ def _wire(p: Printer, result: Result, rows: list[Row], setup: bool) -> None:
 
 def _legend(p: Printer, result: Result) -> None:
     p.line()
-    for sentence in LEGEND_RECEIVE if result.rows[0].direction == "receive" else LEGEND:
-        p.wrap("  ", 2, sentence.format(
-            baseline=result.baseline or "the baseline",
-            bpf=BPF if view.copies_by_bpf(result.rows) else "not measured here"))
+    sends = any(r.direction == "send" for r in result.rows)
+    party, other = ("sender", "receiver") if sends else ("receiver", "sender")
+    for sentence in LEGEND if sends else (*LEGEND, LEGEND_RECEIVE):
+        p.wrap("  ", 2, sentence.format(party=party, other=other, baseline=result.baseline or "the baseline",
+                                        bpf=BPF if view.copies_by_bpf(result.rows) else "not measured here"))
     p.wrap("  proof: ", 2, view.PROOFS)
     for note in notes_unmeasured(result.rows):
         p.wrap("  not measured: ", len("  not measured: "), note.text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Copies that BPF counts in the guest's kernel, compared with the kernel's source.
 
-The expected numbers are in the bench's table (lib/bench/way.c). A header is copied with its payload, so
+The expected numbers are in the bench's table (scripts/bench/ways.py). A header is copied with its payload, so
 a datagram of 1440 bytes counts about 1 % more than its file bytes; ways differ by whole copies.
 """
 import json

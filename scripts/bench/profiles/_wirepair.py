@@ -33,11 +33,3 @@ def measure(lab: Lab, store: Store, symbol: int, queues: int = 1, loops: int = 1
     sink.say("start\n")
     sink.until("TX offloads=")
     return source.wait().number("goodput_bps") / 1e9
-
-
-def how(lab: Lab, symbol: int, queues: int = 1, loops: int = 1) -> str:
-    """What measures it alone."""
-    return (f"pagewire send FILE --port vhost:SOCK --to 239.77.0.1 --symbol {symbol} --mtu "
-            f"{9000 if symbol > 1500 else 1500} --queues {queues} --core {lab.source_cpu} --loop {loops} --digest "
-            f"none; dpdk-testpmd --vdev net_virtio_user0,path=SOCK,queues={queues},queue_size=1024 -- -i "
-            f"--forward-mode=rxonly --rxq={queues} --txq={queues}")

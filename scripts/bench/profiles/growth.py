@@ -33,19 +33,16 @@ def send(lab: Lab, path: str, pages: str, unit: str) -> float:
 def growth(lab: Lab) -> None:
     store = lab.store()
     sparse = lab.directory(lab.dir)
-    # name, work, path, how it is made
-    many = [(f"{n} file{'s' * (n > 1)}", n, make_files(lab, f"{store.dir}/tmpfs", n),
-             f"FILE: a directory of {n} files of {SMALL_BYTES} bytes") for n in COUNTS]
-    large = [(name, size, make_hole(f"{sparse}/{size}", size), f"truncate -s {size} FILE")
-             for name, size in SIZES.items()]
-    for title, over, pages, jobs in (("many small files in one session", "files of 4 KiB", "pagecache", many),
-                                     ("one file through 256 MiB of memory", "size of the file", "stream", large)):
+    # name, work, path
+    many = [(f"{n} file{'s' * (n > 1)}", n, make_files(lab, f"{store.dir}/tmpfs", n)) for n in COUNTS]
+    large = [(name, size, make_hole(f"{sparse}/{size}", size)) for name, size in SIZES.items()]
+    for title, over, pages, jobs, how in (
+            ("many small files in one session", "files of 4 KiB", "pagecache", many, "in DIR: files of 4096 bytes"),
+            ("one file through 256 MiB of memory", "size of the file", "stream", large, "truncate -s makes the file")):
         for what, unit in ("start to end", "seconds"), ("peak memory", "MiB"):
             contest = lab.contest(f"{title}, {what}", unit, over=over)
-            steps = [contest.contender(
-                name, send, lab, path, pages, unit, work=work,
-                how=f"pagewire send FILE --port null --to 239.77.0.1 --pages {pages} --no-huge --lead 0 --quiet; "
-                    f"{made}") for name, work, path, made in jobs]
+            steps = [contest.contender(name, send, lab, path, pages, unit, work=work, how=how)
+                     for name, work, path in jobs]
             # before the last three steps it is what starting a program costs
             for i in range(len(jobs) - 3, len(jobs)):
                 contest.target(steps[i], steps[i - 1], at_most=jobs[i][1] / jobs[i - 1][1])

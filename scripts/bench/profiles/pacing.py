@@ -29,18 +29,14 @@ def pacing(lab: Lab) -> None:
     store = lab.store(*(size for _, _, size, _ in STEPS))
     for file, (rate, mbps, size, loops) in zip(store.files, STEPS, strict=True):
         contest = lab.contest(f"a rate of {rate} for a second", "Mbit/s")
-        achieved = contest.contender(
-            "achieved", send, lab, file.tmpfs, loops, rate, "rate_achieved_bps",
-            how="pagewire send FILE --port null --to 239.77.0.1 --pages pagecache --no-huge --digest none --loop "
-                f"{loops} --rate {rate} --json: rate_achieved_bps; FILE of {size} bytes on tmpfs")
+        achieved = contest.contender("achieved", send, lab, file.tmpfs, loops, rate, "rate_achieved_bps",
+                                     how=f"rate_achieved_bps; a file of {size} bytes")
         asked = contest.contender("asked", float, mbps)
         contest.target(achieved, asked, at_least=1 - WITHIN)
         contest.target(achieved, asked, at_most=1 + WITHIN)
 
     contest = lab.contest("a rate that is out of reach", "Mpps")
     file = store.files[3]
-    paced = contest.contender(
-        f"--rate {UNREACHED}", send, lab, file.tmpfs, 1000, UNREACHED, "packets_per_s",
-        how=f"pagewire send FILE --port null ... --loop 1000 --rate {UNREACHED} --json: packets_per_s")
+    paced = contest.contender(f"--rate {UNREACHED}", send, lab, file.tmpfs, 1000, UNREACHED, "packets_per_s")
     free = contest.contender("no rate", send, lab, file.tmpfs, 1000, None, "packets_per_s")
     contest.target(paced, free, at_least=FREE_RATIO)

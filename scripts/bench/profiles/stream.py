@@ -75,21 +75,14 @@ def stream(lab: Lab) -> None:
         note="send: read, digested and handed to a port that throws it away; void when more than 1 % of the file is "
              "in the page cache afterwards (mincore). fio reads and does nothing with it. The host below a virtual "
              "machine may cache for both.")
-    ours = contest.contender("send --pages stream", send, lab, path,
-                             how="pagewire send FILE --port null --to 239.77.0.1 --pages stream --lead 0 --core A "
-                                 "--json")
-    fio = contest.contender("fio read", fio_read, lab, path, how=f"fio --name=read --rw=read --filename=FILE {FIO}")
+    ours = contest.contender("send --pages stream", send, lab, path, how="goodput_bps")
+    fio = contest.contender("fio read", fio_read, lab, path)
     contest.target(ours, fio, at_least=0.95)
 
     contest = lab.contest(
         "1 GiB to a new file on a disk, past the page cache", "MB/s",
         note="recv: from the first byte until all is on the disk, the digest is compared and the file has its name; "
              "MTU 9000. Both allocate the file first, neither calls fsync.")
-    ours = contest.contender(
-        "recv --write direct", recv, lab, store, out,
-        how="pagewire recv --port virtio-user:SOCK --mtu 9000 --out DIR --write direct --write-memory 64MiB --core B "
-            "--json; pagewire send TMPFS-FILE --port vhost:SOCK --to 239.77.0.1 --mtu 9000 --core A; bytes / "
-            "verified_seconds")
-    fio = contest.contender("fio write", fio_write, lab, out,
-                            how=f"fio --name=write --rw=write --filename=DIR/fio --size=1GiB {FIO}")
+    ours = contest.contender("recv --write direct", recv, lab, store, out, how="bytes / verified_seconds")
+    fio = contest.contender("fio write", fio_write, lab, out)
     contest.target(ours, fio, at_least=0.9)

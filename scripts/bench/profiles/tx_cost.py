@@ -45,12 +45,6 @@ def tx_cost(lab: Lab) -> None:
         "null port, two segments: 62 and 1440 bytes", "cycles/packet",
         note="send reads no byte of the file, testpmd none of its packets. testpmd counts its forwarding function "
              "only, send its whole loop.")
-    ours = contest.contender(
-        "pagewire send", lambda: send(lab, lab.huge(store)),
-        how="pagewire send FILE --port null --to 239.77.0.1 --symbol 1440 --digest none --lead 0ms --loop 20 --json: "
-            "busy_cycles_per_packet; FILE of 1 GiB on hugetlbfs")
-    theirs = contest.contender(
-        "testpmd txonly", testpmd, lab,
-        how="dpdk-testpmd --no-pci --vdev net_null0 -- -i --forward-mode=txonly --txpkts=62,1440 "
-            "--record-core-cycles; start, stop")
+    ours = contest.contender("pagewire send", lambda: send(lab, lab.huge(store)), how="busy_cycles_per_packet")
+    theirs = contest.contender("testpmd txonly", testpmd, lab, how="start, stop")
     contest.target(ours, theirs, at_most=1.0)

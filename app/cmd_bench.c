@@ -72,7 +72,8 @@ static const struct pw_opt options[] = {
 		.help = "measure also with the file on a disk (--dir) and dropped from the page "
 			"cache"},
 	{ROW("into", STRING, MEASURE, into), .arg = "LIST",
-		.help = "with --receive, where the file goes: memory (the default), cache (a file in "
+		.help = "with --receive, where the file goes: memory (the default), cache (a file "
+			"in "
 			"--dir), direct (the same by O_DIRECT)"},
 	{ROW("dir", STRING, MEASURE, dir), .arg = "DIR",
 		.help = "directory for cold files, and for those of --into"},
@@ -429,5 +430,6 @@ const struct pw_command pw_cmd_bench = {
 		"  pagewire bench\n"
 		"  pagewire bench --classic\n"
 		"  pagewire bench --report out --quick\n"
-		"  pagewire bench --wires veth --ways udp_gso,dpdk_af_xdp --mtu 3498 --rounds 10\n",
+		"  pagewire bench --wires veth --ways udp_gso,dpdk_af_xdp --mtu 3498 --rounds 10\n"
+		"  pagewire bench --receive --wires veth\n",
 };

@@ -7,22 +7,19 @@ files) is a line with logarithmic axes: a cost that grows with the work is not s
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from bench.model import BenchError
+from bench.plots import BLUE, GREY, INK, STYLE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
 Json = dict[str, Any]
-BLUE, GREY, INK = "#0072B2", "#666666", "#222222"  # of Okabe and Ito's palette
-STYLE = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9, "text.parse_math": False,
-         "axes.axisbelow": True, "axes.grid": True, "axes.spines.top": False, "axes.spines.right": False,
-         "axes.edgecolor": GREY, "grid.color": "#dddddd", "grid.linewidth": 0.6, "legend.frameon": False,
-         "svg.fonttype": "path", "svg.hashsalt": "pagewire", "pdf.fonttype": 42}
 WIDTH, LINE, EDGE = 8.0, 0.36, 1.3  # inches: of a figure, of a contender's line, of title and axis
 PANEL = (5.4, 3.8)                  # inches: of a contest over something
 
@@ -65,10 +62,12 @@ def _draw_growth(axes: Axes, contest: Json) -> None:
     axes.plot(work, [medians[-1] * w / work[-1] for w in work], "--", color=GREY, linewidth=1, label="proportional")
     axes.errorbar(work, medians, yerr=_errors([who["summary"] for who in measured]), fmt="o-", color=BLUE, markersize=4,
                   capsize=3, label="measured")
-    axes.set_ylim(min(medians) / 2, max(who["summary"]["high"] for who in measured) * 2)
+    axes.set_ylim(10 ** math.floor(math.log10(min(medians)) - 0.1),
+                  10 ** math.ceil(math.log10(max(who["summary"]["high"] for who in measured)) + 0.1))
     axes.set_xticks(work, [re.sub(r" files?$", "", who["name"]) for who in measured], rotation=30, ha="right")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(contest["over"])
     axes.set_ylabel(contest["unit"])
     axes.legend(loc="upper left")

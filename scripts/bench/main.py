@@ -180,6 +180,23 @@ def run_bench(o: Options) -> int:
         plan.close()
 
 
+def run_receive(o: Options) -> int:
+    """The comparison of receivers. 3: interrupted, or a sample is void."""
+    from bench.receive import Receive
+    from bench.run import any_void
+
+    if o.report:
+        from bench.report import prepare
+        prepare(o.report)
+    with Progress(o.progress) as progress, contextlib.closing(Receive(o, progress.tick)) as bench:
+        code, failure = _measure(bench.run)
+        if failure:
+            raise failure
+    code = code or (3 if any_void(bench.result.rows) else 0)
+    print_result(o, bench.result, code)
+    return code
+
+
 def warn_of_interruption() -> None:
     """A line on standard error."""
     say("warning: interrupted: what was measured so far follows")

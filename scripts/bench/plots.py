@@ -41,6 +41,7 @@ STYLE: dict[str, Any] = {
 WIDTH, EDGE, LINE = 10.0, 0.12, 0.25  # inches: of a figure, of its margin, of a way's line
 SMALL, TITLE, LEAD = 8.5, 11.0, 1.45  # points of notes and of the title; of a line of text, in its points
 SCALE = "All panels of a figure have the same scale. "
+ONE_SCALE = "All panels have one scale; do not rank figures of different wires."
 RANKS = "Do not rank figures of different wires: they differ in what they do to a packet."
 DRAWN = ("A line with ends is the 95 % percentile bootstrap interval of the median, a small ring is one "
          "measured sample. ")
@@ -454,7 +455,7 @@ def overview(result: Result) -> Drawing | None:
              (result.env.get("date") or "")[:10])
     return Drawing("overview", title + ", a panel for each wire",
                    "CPU time is of the sender's process per MB of the file. " + DRAWN + SCALE + RANKS,
-                   forest(title, f"{', '.join(x for x in known if x)}. {SCALE}{RANKS}", panels,
+                   forest(title, f"{', '.join(x for x in known if x)}. {ONE_SCALE}", panels,
                           (GOODPUT_LOG, CPU),
                           _families(rows) + _marks(rows, "goodput_bps", "dot") + _cpu_parts(rows)))
 
@@ -487,7 +488,8 @@ def of_wire(result: Result, rows: list[Row]) -> Iterator[Drawing]:
                    + (" and as counted by BPF. " if counted else ": here they were not counted. ")
                    + "Mode switches: 2 x system calls + 2 x user page faults." * switches,
                    [COPIES, SWITCHES] if switches else [COPIES],
-                   _copies_marks(drawn) + _families(drawn) * switches)
+                   _copies_marks(drawn)
+                   + [_mark("mode switches", "D", 5, color=GREY), *_families(drawn)] * switches)
     if any((summary(r, "loss").max or 0) > 0 for r in drawn):
         lossy = [Panel(p.title, lines) for p in panels
                  if (lines := [[r] for r in p.rows if summary(r, "loss").n])]
@@ -521,4 +523,4 @@ def compared(results: Sequence[Result], names: Sequence[str]) -> Drawing | None:
     legend += _marks([r for p in panels for r in p.rows], "goodput_bps", "dot")
     title = "The same rows of each result"
     return Drawing("compared", title, title + ". " + DRAWN + SCALE + RANKS,
-                   forest(title, SCALE + RANKS, panels, [GOODPUT_LOG, CPU_LOG], legend, colours))
+                   forest(title, ONE_SCALE, panels, [GOODPUT_LOG, CPU_LOG], legend, colours))

@@ -5,18 +5,18 @@ gets the same file from the same sender. docs/bench-method.md, "Ways to receive"
     round 0            the warm-up: one run at the sender's full speed
     a round of a row   full speed; a receiver that cannot follow gets half of the rate, and so on (RFC 2544 section
                        26.1), until the highest rate without loss is known to 1/64 of the sender's speed
+                       --rate: one run at that rate
     evidence           two runs at half of that rate, which count the receiver's calls and its copies
 """
 from __future__ import annotations
 
-import contextlib
 import math
 import random
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,19 +24,20 @@ from bench import env, plan, wires
 from bench.cells import Cell, End, S, run_cell
 from bench.metrics import METRICS, is_evidence
 from bench.model import Expected, Lacking, Options, Result, Row, Sample
-from bench.receivers import Receiver, check, read_receivers
+from bench.receivers import Receiver, check, read_receivers, without_address
 from bench.result import summarize_result
-from bench.run import COPIES, LEFT_OUT, METERS, Tick
+from bench.run import COPIES, LEFT_OUT, METERS, PASSES_MAX, Tick
 from bench.samples import costs, not_measured, sample
 from bench.store import StoredFile, make_store
 from bench.ways import Way, ask, is_chosen, read_ways
 from bench.wires import Wire
 
-PRESET = plan.Preset("receive", ("loopback", "veth", "tap", "vhost"), (), (64 << 20,), (1500,), 3, 150_000_000)
+PRESET = plan.Preset("receive", ("loopback", "veth", "tap", "vhost"), (), (16 << 20,), (1500,), 3, 150_000_000)
 TRIALS = 7             # of a search, the one at full speed included
 LAG_NS = 5_000_000     # a later last byte was kept in a buffer: the receiver is slower than the sender
 BASELINE = "udp"       # recv's own
 DEADLINE_NS = 5 * S    # of a trial, beside its stretch
+DISK_BYTES = 64 << 20  # a file is received into a directory once: it has to fill the stretch
 GUESS_BYTES_S = 1e9    # before the warm-up has measured the sender
 LOSES = "it loses or lags at 1/64 of the sender's speed as well"
 
@@ -59,20 +60,6 @@ class Trial:
     sample: Sample
     pps: float  # asked for; at full speed what the sender reached
     kept_up: bool
-
-
-@contextlib.contextmanager
-def _without_address(item: Item) -> Iterator[None]:
-    """The kernel without its address drops the packets that a port reads beside it, and tells the sender nothing."""
-    w = item.cell.wire
-    if not item.receiver.hides_address:
-        yield
-        return
-    wires.ip(w.sink_ns, f"addr del {w.sink}/24 dev {w.sink_if}")
-    try:
-        yield
-    finally:
-        wires.ip(w.sink_ns, f"addr add {w.sink}/24 dev {w.sink_if}")
 
 
 def _per(printed: dict[str, Any], counter: str, divisor: float) -> float | None:
@@ -134,7 +121,8 @@ class Receive:
         receivers = read_receivers(o.pagewire)
         check(receivers, o)
         senders = {w.label: w for w in read_ways(o.pagewire)}
-        sizes = plan.sizes_of(o, PRESET)
+        preset = PRESET if set(o.into) <= {"memory"} else replace(PRESET, sizes=(DISK_BYTES,))
+        sizes = plan.sizes_of(o, preset)
         make_store(p.store, o.pagewire, sizes, plan.EAL_BYTES + max(sizes), o.file)
         if set(o.into) - {"memory"}:
             self.dir = tempfile.mkdtemp(prefix="pagewire-receive-", dir=o.dir)
@@ -162,25 +150,26 @@ class Receive:
                   skipped=r.why or why or no_place, direction="receive")
         cell = Cell(o.pagewire, replace(sender, sink_port=r.port), wire, path, f.len_bytes, wire.mtu, batch=o.batch,
                     chunk_bytes=o.chunk_bytes, no_huge=o.no_huge or not p.store.huge, source_cpu=p.cpus[0],
-                    sink_cpu=p.cpus[1], deadline_ns=DEADLINE_NS + 4 * p.stretch_ns + f.len_bytes * 64, verbose=o.verbose,
-                    receiver=None if r.bypass else r.name, into=None if into == "memory" else self.dir,
-                    direct=into == "direct")
+                    sink_cpu=p.cpus[1], deadline_ns=DEADLINE_NS + 4 * p.stretch_ns + f.len_bytes * 64,
+                    verbose=o.verbose, receiver=None if r.bypass else r.name,
+                    into=None if into == "memory" else self.dir, direct=into == "direct")
         self.items.append(Item(row, cell, r))
 
     # --- measuring ---
 
     def _try(self, item: Item, pps: float | None, number: int, meter: str = "timing") -> Trial:
-        """One run; pps None: as fast as the sender can. A file on a disk is received once."""
+        """One run; pps None: at --rate, or as fast as the sender can. A file on a disk is received once."""
         bytes_s = item.bytes_s if pps is None else item.bytes_s * pps / item.pps
         passes = math.ceil(bytes_s * self.plan.stretch_ns / S / max(1, item.cell.file_bytes))
-        passes = 1 if number == 0 or item.cell.into else max(1, passes)
-        cell = replace(item.cell, passes=passes, sink_meter=meter, rate=None if pps is None else f"{pps:.0f}pps")
-        with _without_address(item):
+        passes = 1 if number == 0 or item.cell.into else max(1, min(PASSES_MAX, passes))
+        rate = self.o.rate or (None if pps is None else f"{pps:.0f}pps")
+        cell = replace(item.cell, passes=passes, sink_meter=meter, rate=rate)
+        with without_address(item.receiver, item.cell.wire):
             end = run_cell(cell)
         s = sample(cell, end.source, end.sink, None, number)
         s.evidence = meter != "timing"
         if s.void or not end.sink or not end.sink.get("bytes"):
-            return Trial(end, s, pps or 0.0, False)
+            return Trial(end, s, pps or 0.0, not s.void and not item.cell.file_bytes)
         _set_costs(item.receiver, s, end)
         counters = end.source["counters"]
         took = max(1, end.source["end_ns"] - end.source["start_ns"]) / S
@@ -195,17 +184,19 @@ class Receive:
         best = trial = self._try(item, None, number)
         trials = [trial]
         low, high = 0.0, trial.pps
-        while high > 0 and not trials[0].kept_up and len(trials) < TRIALS:
+        while high > 0 and not self.o.rate and not trials[0].kept_up and len(trials) < TRIALS:
             trial = self._try(item, (low + high) / 2, number)
             trials.append(trial)
             if trial.kept_up:
                 best, low = trial, trial.pps
             else:
                 high = trial.pps
-        if not best.kept_up and not best.sample.void:
+        if not (best.kept_up or best.sample.void or self.o.rate):
             best.sample.void = LOSES
-        best.sample.raw = {**(best.sample.raw or {}), "limit": "sender" if trials[0].kept_up else "receiver", "trials": [
-            {"pps": t.pps, "kept_up": t.kept_up, "goodput_bps": t.sample.values.get("goodput_bps")} for t in trials]}
+        best.sample.raw = {
+            **(best.sample.raw or {}), "limit": "sender" if trials[0].kept_up else "receiver",
+            "trials": [{"pps": t.pps, "kept_up": t.kept_up, "goodput_bps": t.sample.values.get("goodput_bps")}
+                       for t in trials]}
         return best
 
     def _measure(self, item: Item, number: int) -> None:

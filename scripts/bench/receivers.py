@@ -3,12 +3,14 @@
 make. Derivations: docs/bench-method.md, "Ways to receive"."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench import wires
 from bench.model import BenchError, Options
 from bench.ways import ask, is_chosen, split_item
+from bench.wires import Wire
 
 
 @dataclass(frozen=True)
@@ -84,23 +86,37 @@ def _port(name: str, port: str, wire: str, sender: str, summary: str, hides_addr
 
 
 PORTS = (
-    _port("dpdk_af_packet", "af_packet:{sink_if}", "veth", "packet_tx_ring", "net_af_packet: copies out of "
-          "PACKET_RX_RING, polled", hides_address=True),
-    _port("dpdk_af_xdp", "af_xdp:{sink_if}", "veth", "packet_tx_ring", "net_af_xdp: mbufs in the UMEM, polled"),
+    _port("dpdk_af_packet", "af_packet:{sink_if}", "veth", "packet_tx_ring",
+          "net_af_packet: copies out of PACKET_RX_RING, polled", hides_address=True),
+    _port("dpdk_af_xdp", "af_xdp:{sink_if}", "veth", "packet_tx_ring",
+          "net_af_xdp: mbufs in the UMEM, polled"),
     _port("dpdk_tap", "tap:{sink_if}", "tap", "udp_gso", "net_tap: readv() a packet, polled"),
-    _port("dpdk_virtio_user", "virtio-user:{socket}", "vhost", "dpdk_vhost/hugefile", "net_virtio_user: mbufs that the "
-          "peer has filled"),
-    _port("dpdk_vhost", "vhost:{socket}", "vhost", "dpdk_virtio_user/stage", "net_vhost: copies out of the peer's "
-          "buffers"),
+    _port("dpdk_virtio_user", "virtio-user:{socket}", "vhost", "dpdk_vhost/hugefile",
+          "net_virtio_user: mbufs that the peer has filled"),
+    _port("dpdk_vhost", "vhost:{socket}", "vhost", "dpdk_virtio_user/stage",
+          "net_vhost: copies out of the peer's buffers"),
 )
 HARDWARE = (
-    Receiver("uring_zcrx", "uring_zcrx", "io_uring zero-copy receive: the NIC writes into registered memory", "stream",
-             frozenset(["veth"]), "sendfile", why="not measured: it needs a NIC that splits headers and steers a flow to "
-             "a queue of its own (Linux 6.15: bnxt, mlx5), and such a link"),
+    Receiver("uring_zcrx", "uring_zcrx", "io_uring zero-copy receive: the NIC writes into registered memory",
+             "stream", frozenset(["veth"]), "sendfile", why="not measured: it needs a NIC that splits headers and "
+             "steers a flow to a queue of its own (Linux 6.15: bnxt, mlx5), and such a link"),
     Receiver("devmem_tcp", "devmem_tcp", "TCP into a dma-buf of a device", "stream", frozenset(["veth"]), "sendfile",
              why="not measured: it needs a NIC that splits headers, flow steering, and a device that exports a dma-buf "
              "(Linux 6.12)"),
 )
+
+
+@contextlib.contextmanager
+def without_address(r: Receiver, w: Wire) -> Iterator[None]:
+    """The kernel without its address drops what a port reads beside it, and tells the sender nothing."""
+    if not r.hides_address:
+        yield
+        return
+    wires.ip(w.sink_ns, f"addr del {w.sink}/24 dev {w.sink_if}")
+    try:
+        yield
+    finally:
+        wires.ip(w.sink_ns, f"addr add {w.sink}/24 dev {w.sink_if}")
 
 
 def read_receivers(pagewire: str) -> list[Receiver]:
@@ -125,7 +141,7 @@ def check(receivers: Iterable[Receiver], o: Options) -> None:
     for into in o.into:
         if into not in ("memory", "cache", "direct"):
             raise BenchError(f"cannot use --into {into}: use memory, cache or direct", 2)
-    if o.wires and not any(kind in r.wires and is_chosen(r, kind, o.ways)  # type: ignore[arg-type]
+    if o.wires and not any(kind in r.wires and is_chosen(r, kind, o.ways)
                            for r in receivers for kind in map(wires.kind_of, o.wires)):
         raise BenchError(f"cannot use --wires {','.join(o.wires)}: no way to receive that was asked for runs there", 2)
 
@@ -135,7 +151,7 @@ def print_list(o: Options) -> int:
     receivers = read_receivers(o.pagewire)
     check(receivers, o)
     for r in receivers:
-        on = [kind for kind in wires.KINDS if kind in r.wires and is_chosen(r, kind, o.ways)]  # type: ignore[arg-type]
+        on = [kind for kind in wires.KINDS if kind in r.wires and is_chosen(r, kind, o.ways)]
         if on:
             print(f"{r.label:24} {r.summary}\n{'':24} wires: {' '.join(on)}; sender: {r.sender}")
     return 0

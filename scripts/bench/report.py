@@ -110,8 +110,8 @@ def _table_page(title: str, group: Sequence[Row]) -> Figure:
                       0.24 * len(lines) + 0.2)
     for i, line in enumerate(lines):
         for x, cell in zip((0.12, 0.6, 2.75, 4.95, 5.65, 6.65, 7.75, 9.3), line, strict=True):
-            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.12) / page.height, cell,
-                             fontsize=plots.SMALL, weight="normal" if i else "bold", va="center_baseline")
+            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.17) / page.height, cell,
+                             fontsize=plots.SMALL, weight="normal" if i else "bold")
     return page.figure
 
 

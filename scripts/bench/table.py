@@ -53,6 +53,8 @@ LEGEND = (
     "10^6 bytes of the file.",
     "copies: by a CPU, per payload byte, on the {party}'s side; {bpf}; in brackets what the kernel's and "
     "drivers' source lets expect. DMA copies are expected only, never measured: see --json.")
+LEGEND_RECEIVE = ("goodput: the highest at which nothing was lost and the last byte came with the sender's end. pages: "
+                  "where the file goes.")
 BPF = "measured by BPF in a run of its own"
 
 
@@ -141,6 +143,16 @@ def notes_copied(rows: list[Row]) -> list[Note]:
     key = "zerocopy_copied_share"
     return _share((f"{view.metric(key, share)} % of the zero-copy completions said COPIED", "", r.label)
                   for r in rows if (share := view.median(r, key)) is not None)
+
+
+def notes_receivers(rows: list[Row]) -> list[Note]:
+    """Where the sender, not the receiver, was the limit; and what a stream's receiver mapped."""
+    limits = ((r, [s.raw.get("limit") for s in r.samples if s.raw and s.raw.get("limit")]) for r in rows)
+    slow = [(f"all that the sender can: more was not tried ({len(v)} of {len(v)} rounds)", "", r.label)
+            for r, v in limits if v and set(v) == {"sender"} and not r.stream]
+    mapped = [(f"{share * 100:.3g} % of the bytes were mapped, the rest was copied", "", r.label) for r in rows
+              if "zerocopy" in r.label and (share := view.median(r, "mapped_share")) is not None]
+    return _share([*slow, *mapped])
 
 
 def notes_unmeasured(rows: list[Row]) -> list[Note]:
@@ -253,7 +265,7 @@ def _wire(p: Printer, result: Result, rows: list[Row], setup: bool) -> None:
     for group in view.groups(rows):
         _group(p, group, setup)
     kinds: tuple[tuple[str, Callable[[list[Row]], list[Note]], str], ...] = (
-        ("  ", notes_copied, ""), ("  void     ", notes_void, "bold red"),
+        ("  ", notes_copied, ""), ("  ", notes_receivers, ""), ("  void     ", notes_void, "bold red"),
         ("  skipped  ", notes_skipped, "bold"))
     lines = [(before, note.text, style) for before, notes, style in kinds for note in notes(rows)]
     for n, (before, text, style) in enumerate(lines):
@@ -266,7 +278,7 @@ def _legend(p: Printer, result: Result) -> None:
     p.line()
     sends = any(r.direction == "send" for r in result.rows)
     party, other = ("sender", "receiver") if sends else ("receiver", "sender")
-    for sentence in LEGEND:
+    for sentence in LEGEND if sends else (*LEGEND, LEGEND_RECEIVE):
         p.wrap("  ", 2, sentence.format(party=party, other=other, baseline=result.baseline or "the baseline",
                                         bpf=BPF if view.copies_by_bpf(result.rows) else "not measured here"))
     p.wrap("  proof: ", 2, view.PROOFS)

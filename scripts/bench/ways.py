@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bench.model import BenchError, Expected
 
@@ -148,13 +148,21 @@ def expect(way: Way, wire: str, cold: bool) -> Expected:
     return Expected()
 
 
+class Named(Protocol):
+    """What --ways names: a way to send, or to receive."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
 def split_item(item: str) -> tuple[str, str | None]:
     """A word of --ways: NAME or LABEL, and the wire of NAME@WIRE."""
     name, _, wire = item.partition("@")
     return name, wire or None
 
 
-def is_chosen(way: Way, wire: str, items: Iterable[str]) -> bool:
+def is_chosen(way: Named, wire: str, items: Iterable[str]) -> bool:
     """Whether one of --ways's words means this way on this kind of wire; no words: every way."""
     words = [split_item(item) for item in items]
     return not words or any(name in (way.name, way.label) and only in (None, wire) for name, only in words)

@@ -38,7 +38,7 @@ state() {
 args="--wires nic:lab0 --to 10.9.0.2 --mtu 1480 --sizes 1MiB --json --no-evidence"
 bench() { pagewire bench $args --stretch 1ms "$@"; }
 bypass="--ways dpdk_pci/hugefile --rounds 1 --rebind"
-taken() { until [ "$(basename "$(readlink $dev/driver)")" = vfio-pci ]; do sleep 0.1; done; }
+sends() { until pgrep -P $! -f 'cell source' >/dev/null; do sleep 0.1; done; }
 """
 
 
@@ -142,12 +142,12 @@ def test_an_interrupted_bench_and_one_whose_source_dies_give_the_nic_back(t):
         (before, interrupted, code, between, bereft, end, after), _ = run(t, sock, """
 state
 pagewire bench $args $bypass --stretch 30s &
-taken; sleep 1
+sends; sleep 1
 kill -INT $!
 wait $!; echo $?
 state
 pagewire bench $args $bypass --stretch 1ms &
-taken; sleep 0.5
+sends; sleep 0.5
 pkill -KILL -P $!
 wait $!; echo $?
 state
@@ -158,3 +158,26 @@ state
     equal(interrupted["rows"][0]["skipped"], None, "interrupted row")
     void = [sample["void"] for sample in bereft["rows"][0]["samples"]]
     check(len(void) == 2 and "died" in (void[0] or "") and not void[1], f"samples: {void}")
+
+
+@long
+def test_doctor_gives_back_the_nic_of_a_bench_that_was_killed(t):
+    sock, testpmd = sink(t)
+    with testpmd as peer:
+        peer.start()
+        (before, taken, lost, after, result), _ = run(t, sock, """
+state
+pagewire bench $args $bypass --stretch 30s >/dev/null &
+sends; sleep 1
+kill -KILL $!
+wait $!
+echo "\"$(basename "$(readlink $dev/driver)")\""
+bench $bypass
+for i in $(seq 20); do pagewire doctor --undo >&2 && break; sleep 1; done
+state
+bench $bypass
+""")
+    same_state(before, after)
+    equal(taken, "vfio-pci", "driver after the bench was killed")
+    check("doctor --undo" in lost["rows"][0]["skipped"], f"the next bench says {lost['rows'][0]['skipped']}")
+    equal(result["rows"][0]["skipped"], None, "the bypass afterwards")

@@ -11,8 +11,8 @@ missing = [name for name in ("numpy", "rich", "jinja2", "matplotlib") if not fin
 if missing and os.path.exists(SYSTEM) and os.path.realpath(sys.executable) != os.path.realpath(SYSTEM):
     os.execv(SYSTEM, [SYSTEM, "-B", *sys.argv])
 if {"numpy", "rich"} & set(missing):
-    print(f"pagewire: error: cannot measure: Python has no {' and no '.join(missing)}; apt install python3-numpy "
-          "python3-rich python3-matplotlib python3-jinja2", file=sys.stderr)
+    print(f"pagewire: error: cannot measure: Python has no {' and no '.join(missing)}; apt install "
+          "python3-numpy python3-rich python3-matplotlib python3-jinja2", file=sys.stderr)
     sys.exit(77)
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures a cell once: one way on one wire with one file. A source and a sink are started, two new processes of
-`pagewire cell`; each prints one JSON object.
+"""Measures a cell once: one way on one wire with one file. A source and a sink are started, two new processes
+of `pagewire cell`; each prints one JSON object.
 
     bench --> sink     pagewire cell sink    ready: one byte in a pipe; it ends once its standard input has
           --> source   pagewire cell source
@@ -158,7 +158,8 @@ class _Process:
         try:
             self.result = json.loads(text)
         except ValueError:
-            how = f"died: {signal.strsignal(-status)}" if status < 0 else f"ended without a result, status {status}"
+            how = (f"died: {signal.strsignal(-status)}" if status < 0 else
+                   f"ended without a result, status {status}")
             self._fail(f"{self.role} {how}", errno.ECHILD)
         if self.result and self.result.get("error") and not self.result.get("lacking"):
             words = self._last_words()
@@ -173,7 +174,8 @@ class _Process:
         self._fail(why, code)
 
     def _fail(self, error: str, code: int) -> None:
-        self.result = {"role": self.role, "error": error, "errno": code, "lacking": False, "start_ns": 0, "end_ns": 0}
+        self.result = {"role": self.role, "error": error, "errno": code, "lacking": False, "start_ns": 0,
+                       "end_ns": 0}
 
     def _last_words(self) -> str:
         size = os.fstat(self.words).st_size
@@ -213,7 +215,8 @@ class _Run:
         """On vhost each end waits for the other, and the ring keeps what comes early; others are awaited."""
         self.ready, theirs = os.pipe()
         try:
-            self.sink = _Process("the sink", self.cell, sink_argv(self.cell, theirs), self.cell.wire.sink_ns, theirs)
+            self.sink = _Process("the sink", self.cell, sink_argv(self.cell, theirs), self.cell.wire.sink_ns,
+                                 theirs)
         finally:
             os.close(theirs)
         if self.cell.wire.kind == "vhost":
@@ -287,8 +290,8 @@ def _running(cell: Cell) -> Iterator[_Run]:
 
 
 def _count_after(cell: Cell, before: Count, sent: int) -> int:
-    """What the kernel took may still wait in its queue; what goes past the queue is counted when the NIC says that
-    it has gone."""
+    """What the kernel took may still wait in its queue; what goes past the queue is counted when the NIC says
+    that it has gone."""
     start = since = time.monotonic()
     last = 0
     while True:
@@ -308,8 +311,8 @@ def _lacking(role: str, why: str) -> Json:
 
 
 def run_cell(cell: Cell) -> End:
-    """Runs a cell. Whatever becomes of its processes is in what they printed, or in an "error" instead. They never
-    outlive this call."""
+    """Runs a cell. Whatever becomes of its processes is in what they printed, or in an "error" instead. They
+    never outlive this call."""
     # a device that no interface of the kernel shows has no counters here
     counts = cell.wire.kind == "sink" or (cell.wire.kind == "nic" and not cell.way.takes_device)
     try:

@@ -36,7 +36,8 @@ def unshare(flags: int) -> None:
 
 def mount(kind: str, where: str, options: str = "", flags: int = 0) -> None:
     """Mounts a file system of this kind; kind "" changes the flags of the mount that is there."""
-    _check(_libc.mount(b"pagewire", os.fsencode(where), kind.encode() or None, flags, options.encode() or None))
+    _check(_libc.mount(b"pagewire", os.fsencode(where), kind.encode() or None, flags,
+                       options.encode() or None))
 
 
 def unmount(where: str) -> None:

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import fields
 from types import FrameType
 
+from bench.model import BenchError, Interrupted, Lacking, Options, Result
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
-
-from bench.model import BenchError, Interrupted, Lacking, Options, Result
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE_S = 1.0  # between two lines of progress where standard error is no terminal
@@ -28,7 +27,8 @@ def read_options(text: str) -> Options:
     given = json.loads(text)
     unknown = set(given) - known
     if unknown:
-        raise BenchError(f"cannot read the options: {', '.join(sorted(unknown))} is not one; install pagewire again")
+        raise BenchError(f"cannot read the options: {', '.join(sorted(unknown))} is not one; "
+                         "install pagewire again")
     return Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if v is not None})
 
 

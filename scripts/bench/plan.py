@@ -34,10 +34,10 @@ class Preset:
 
 QUICK = Preset(
     "quick", ("loopback", "veth", "sink", "vhost", "null"),
-    ("read_write@loopback", "mmap_write@loopback", "sendfile@loopback", "msg_zerocopy@loopback", "udp_read_send",
-     "udp_sendmmsg@loopback", "udp_gso", "sendfile@veth", "packet_tx_ring@veth", "xdp_copy@veth",
-     "dpdk_af_packet/hugefile@veth", "udp_zerocopy@sink", "packet_tx_ring@sink", "dpdk_vhost/hugefile",
-     "dpdk_virtio_user/stage", "dpdk_null/hugefile"),
+    ("read_write@loopback", "mmap_write@loopback", "sendfile@loopback", "msg_zerocopy@loopback",
+     "udp_read_send", "udp_sendmmsg@loopback", "udp_gso", "sendfile@veth", "packet_tx_ring@veth",
+     "xdp_copy@veth", "dpdk_af_packet/hugefile@veth", "udp_zerocopy@sink", "packet_tx_ring@sink",
+     "dpdk_vhost/hugefile", "dpdk_virtio_user/stage", "dpdk_null/hugefile"),
     (32 << 20,), (1500,), 5, 150_000_000)
 FULL = Preset(
     "full", ("loopback", "veth", "veth_big", "sink", "tap", "vhost", "null"), (),
@@ -86,8 +86,8 @@ def cell_cpus(core: Sequence[int], quiet: bool = False) -> tuple[int, int]:
     allowed = sorted(os.sched_getaffinity(0))
     for cpu in core:
         if cpu not in allowed:
-            raise BenchError(f"cannot use --core {','.join(map(str, core))}: CPU {cpu} is not one that this process "
-                             f"may run on; name two of {','.join(map(str, allowed))}", 2)
+            raise BenchError(f"cannot use --core {','.join(map(str, core))}: CPU {cpu} is not one that this "
+                             f"process may run on; name two of {','.join(map(str, allowed))}", 2)
     chosen = list(core) or allowed
     if len(chosen) < 2 and not quiet:
         warn("one CPU for sender and receiver: pollers starve each other; give two with --core")
@@ -102,14 +102,15 @@ def check_ways(ways: Iterable[Way], items: Iterable[str]) -> None:
         if wire is not None and wire not in wires.KINDS:
             raise BenchError(f"cannot use --ways {item}: the wire after @ does not exist", 2)
         if name not in names:
-            raise BenchError(f"cannot use --ways {item}: there is no such way; `pagewire bench --list` names them", 2)
+            raise BenchError(f"cannot use --ways {item}: there is no such way; `pagewire bench --list` names "
+                             "them", 2)
 
 
 def _check_baseline(ways: Iterable[Way], baseline: str) -> None:
     """A row's own name: a ratio is to one row of each table."""
     if baseline not in (w.label for w in ways):
-        raise BenchError(f"cannot use --baseline {baseline}: there is no such row; `pagewire bench --list` names "
-                         "them", 2)
+        raise BenchError(f"cannot use --baseline {baseline}: there is no such row; `pagewire bench --list` "
+                         "names them", 2)
 
 
 def sizes_of(o: Options, preset: Preset) -> tuple[int, ...]:
@@ -144,8 +145,8 @@ def _item(p: Plan, way: Way, wire: Wire, f: StoredFile, cold: bool) -> Item:
     row = Row(wire.kind, way.name, way.label, place, way.bypass, way.stream, f.len_bytes, wire.mtu, cold,
               expected=expect(way, wire.kind, cold), skipped=skipped)
     cell = Cell(o.pagewire, way, wire, path, f.len_bytes, wire.mtu, populate=not cold, batch=o.batch,
-                chunk_bytes=o.chunk_bytes, rate=o.rate, no_huge=o.no_huge or not p.store.huge, sqpoll=o.sqpoll,
-                qdisc_bypass=o.qdisc_bypass, source_cpu=p.cpus[0], sink_cpu=p.cpus[1],
+                chunk_bytes=o.chunk_bytes, rate=o.rate, no_huge=o.no_huge or not p.store.huge,
+                sqpoll=o.sqpoll, qdisc_bypass=o.qdisc_bypass, source_cpu=p.cpus[0], sink_cpu=p.cpus[1],
                 deadline_ns=CELL_GRACE_NS + 4 * p.stretch_ns + f.len_bytes * GRACE_NS_GIB // (1 << 30),
                 verbose=o.verbose)
     return Item(row, cell)
@@ -184,8 +185,8 @@ def make_plan(o: Options) -> Plan:
     texts = tuple(dict.fromkeys(o.wires or preset.wires))
     for text in texts:
         if wires.kind_of(text) == "nic" and not o.to:
-            raise BenchError(f"cannot use --wires {text}: no receiver is named; give --to ADDR:PORT of the remote one",
-                             2)
+            raise BenchError(f"cannot use --wires {text}: no receiver is named; give --to ADDR:PORT of the "
+                             "remote one", 2)
     chosen = {text: [w for w in ways if is_chosen(w, wires.kind_of(text), words)] for text in texts}
     if not any(wires.kind_of(text) in w.wires for text in texts for w in chosen[text]):
         raise BenchError(f"cannot use --ways {','.join(o.ways)}: none of them runs on these wires", 2)

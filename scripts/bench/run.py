@@ -67,7 +67,8 @@ def passes_for(item: Item, stretch_ns: int, passes: int, took_ns: int) -> int:
 
 
 def _guess(item: Item, stretch_ns: int) -> Cost:
-    fixed = (BYPASS_CELL_S if item.row.bypass else KERNEL_CELL_S) + (REBIND_S if item.cell.way.takes_device else 0)
+    fixed = BYPASS_CELL_S if item.row.bypass else KERNEL_CELL_S
+    fixed += REBIND_S if item.cell.way.takes_device else 0
     a_pass = max(item.cell.file_bytes, 1) / GUESS_BYTES_S
     return Cost(fixed, a_pass, passes_for(item, stretch_ns, 1, int(a_pass * S)))
 
@@ -121,8 +122,8 @@ class Bench:
         for wire in self.plan.wires:
             who = wires.packet_tap(wire)
             if who:
-                warn(f"{wire.text}: a packet tap hears every frame ({who}) and makes the kernel copy it; end tcpdump, "
-                     "lldpd and the like")
+                warn(f"{wire.text}: a packet tap hears every frame ({who}) and makes the kernel copy it; "
+                     "end tcpdump, lldpd and the like")
 
     # --- an older result ---
 
@@ -131,8 +132,8 @@ class Bench:
         for key in SAME_HOST:
             a, b = old.env.get(key), self.result.env.get(key)
             if a and b and a != b:
-                raise BenchError(f"cannot resume {path}: its {key} is {a}, here it is {b}; a result is of one host, "
-                                 "compare two by --compare", 2)
+                raise BenchError(f"cannot resume {path}: its {key} is {a}, here it is {b}; a result is of "
+                                 "one host, compare two by --compare", 2)
         by_key = {row.key: row for row in old.rows if not row.skipped}
         for i, item in enumerate(self.plan.items):
             if item.row.key in by_key:
@@ -156,7 +157,7 @@ class Bench:
         row.pages = old.pages
         row.not_measured = {k: why for k, why in old.not_measured.items() if why != LEFT_OUT}
         counted = [s for s in valid if s.evidence]
-        self.has_evidence[i] = len(counted) == len(METERS) or (len(counted) == 1 and COPIES in old.not_measured)
+        self.has_evidence[i] = len(counted) == (len(METERS) - (COPIES in old.not_measured))
         if self.has_evidence[i]:
             row.samples += [replace(s, round=rounds + 1 + k) for k, s in enumerate(counted)]
 
@@ -179,12 +180,13 @@ class Bench:
         row.not_measured.update(why)
         self.copies_why = why.get(COPIES, self.copies_why)
         # what ran in the warm-up has all that it needs: if that breaks, it is void
-        lacking = next((p["error"] for p in (end.sink, end.source) if p and p.get("error") and p.get("lacking")), None)
+        lacking = next((p["error"] for p in (end.sink, end.source)
+                        if p and p.get("error") and p.get("lacking")), None)
         if lacking and not row.samples:
             row.skipped = lacking
             return
-        row.samples.append(sample(replace(item.cell, meter=meter, passes=passes), end.source, end.sink, end.counted,
-                                  number))
+        row.samples.append(sample(replace(item.cell, meter=meter, passes=passes), end.source, end.sink,
+                                  end.counted, number))
         if end.source.get("start_ns") and not evidence:
             self._learn(i, number, passes, end.source["end_ns"] - end.source["start_ns"], took)
 
@@ -209,8 +211,8 @@ class Bench:
                 self._measure(i, number, "timing")
 
     def _evidence(self) -> None:
-        """A run of each row that counts its calls, then one that counts its copies, until BPF has said that it cannot
-        work here."""
+        """A run of each row that counts its calls, then one that counts its copies, until BPF has said that
+        it cannot work here."""
         left = self.seconds_left(self.plan.rounds + 1)
         start = time.monotonic()
         todo = [i for i in range(len(self.plan.items)) if self._evidence_left(i)]
@@ -227,8 +229,8 @@ class Bench:
                 row.not_measured[COPIES] = INLINED
 
     def run(self, after_warm_up: Callable[[float], None] = lambda left: None) -> None:
-        """Fills the result. Interrupted: with what was measured so far; its summaries are right in every case.
-        after_warm_up: told how many seconds are left."""
+        """Fills the result. Interrupted: with what was measured so far; its summaries are right in every
+        case. after_warm_up: told how many seconds are left."""
         order = list(range(len(self.plan.items)))
         shuffle = random.Random(self.plan.options.seed).shuffle
         start = time.monotonic()

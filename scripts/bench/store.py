@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
 from bench import linux
 from bench.model import BenchError
 
@@ -71,7 +70,7 @@ def _pages(size: int) -> int:
 def _free_hugepages() -> int:
     """Pages of 2 MiB that no mapping has reserved."""
     try:
-        free, reserved = (int((HUGE_POOL / name).read_text()) for name in ("free_hugepages", "resv_hugepages"))
+        free, reserved = (int((HUGE_POOL / f"{name}_hugepages").read_text()) for name in ("free", "resv"))
     except (OSError, ValueError):
         return 0
     return max(0, free - reserved)
@@ -83,12 +82,12 @@ def _memory_available() -> int:
 
 
 def _check_memory(sizes: Sequence[int]) -> None:
-    """The bytes in a buffer, the files on tmpfs; later the receiver also has a buffer. Memory is overcommitted: the
-    kernel would end some process instead of refusing."""
+    """The bytes in a buffer, the files on tmpfs; later the receiver also has a buffer. Memory is
+    overcommitted: the kernel would end some process instead of refusing."""
     need, have = max(sizes, default=0) + sum(sizes), _memory_available()
     if have and need > have:
-        raise BenchError(f"cannot make the files: they need {need >> 20} MiB of memory, {have >> 20} are available; "
-                         "measure smaller ones", 77)
+        raise BenchError(f"cannot make the files: they need {need >> 20} MiB of memory, {have >> 20} are "
+                         "available; measure smaller ones", 77)
 
 
 def _look_for_hugepages(s: Store, sizes: Sequence[int], eal_bytes: int) -> None:
@@ -120,7 +119,8 @@ def _make_places(s: Store) -> None:
         if s.own_mounts:
             linux.mount("tmpfs", f"{s.dir}/tmpfs", "mode=0700")
     except OSError as e:
-        raise BenchError(f"cannot make a work directory in {where}: {e.strerror}; free some space there") from None
+        raise BenchError(f"cannot make a work directory in {where}: {e.strerror}; "
+                         "free some space there") from None
 
 
 def _mount_huge(s: Store) -> None:
@@ -133,13 +133,13 @@ def _mount_huge(s: Store) -> None:
 def _stage(pagewire: str, path: str, directory: str) -> str:
     """The copy of a file on hugetlbfs, which keeps its length: write() there is refused."""
     try:
-        p = subprocess.run([pagewire, "stage", path, "--to", directory], stdin=subprocess.DEVNULL,
-                           capture_output=True, text=True, timeout=STAGE_SECONDS, check=False, process_group=0)
+        p = subprocess.run([pagewire, "stage", path, "--to", directory], stdin=subprocess.DEVNULL, text=True,
+                           capture_output=True, timeout=STAGE_SECONDS, check=False, process_group=0)
     except (OSError, subprocess.TimeoutExpired) as e:
         raise BenchError(f"cannot copy {path} to hugetlbfs: {e}") from None
     if p.returncode:
-        said = (p.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise BenchError(f"cannot copy {path} to hugetlbfs: {said.removeprefix('pagewire: error: ')}", p.returncode)
+        said = (p.stderr.strip().splitlines() or ["it says nothing"])[-1].removeprefix("pagewire: error: ")
+        raise BenchError(f"cannot copy {path} to hugetlbfs: {said}", p.returncode)
     return os.path.join(directory, os.path.basename(path))
 
 
@@ -169,8 +169,8 @@ def _bytes_for(user_file: str | None, size: int) -> bytes:
 
 def make_store(s: Store, pagewire: str, sizes: Sequence[int], eal_bytes: int, user_file: str | None = None,
                cold_dir: str | None = None) -> None:
-    """Makes a file of each size, or copies the user's, into s; the caller removes s in every case. Fewer places
-    where the host has no hugepages or we are not root. Unshares this process's mount namespace."""
+    """Makes a file of each size, or copies the user's, into s; the caller removes s in every case. Fewer
+    places where the host has no hugepages or we are not root. Unshares this thread's mount namespace."""
     _check_memory(sizes)
     _make_places(s)
     _look_for_hugepages(s, sizes, eal_bytes)
@@ -202,5 +202,5 @@ def drop(path: str) -> None:
     except OSError as e:
         raise BenchError(f"cannot drop the pages of {path}: {e.strerror}") from None
     if left > total // 100:  # advice that a file system in memory does not take
-        raise NotDropped(f"cannot drop the pages of {path}: {left} of {total} stay in memory; use --dir on a disk's "
-                         "file system")
+        raise NotDropped(f"cannot drop the pages of {path}: {left} of {total} stay in memory; use --dir on a "
+                         "disk's file system")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`pagewire bench --classic`: the textbook's table. One file, one buffer, one pass, with the numbers of lectures
-(copies, copies by DMA, mode switches) beside those that were measured here.
+"""`pagewire bench --classic`: the textbook's table. One file, one buffer, one pass, with the numbers of
+lectures (copies, copies by DMA, mode switches) beside those that were measured here.
 
     read + write    read(file, buffer)  write(socket, buffer)
     mmap + write    mmap(file)          write(socket, mapping)
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bench import view, wires
-from bench.cells import Cell, Json, run_cell
+from bench.cells import Cell, Json, S, run_cell
 from bench.model import Lacking, Options
 from bench.plan import EAL_BYTES, cell_cpus, warn
 from bench.store import NotDropped, Store, StoredFile, make_store
@@ -31,9 +31,9 @@ PAGE = 4096
 CLOCKS_WITHOUT_CALL = ("tsc", "kvm-clock")
 NO_DMA = "no DMA: warm cache, no NIC"
 TITLE = "one buffer of 64 KiB, one pass: TCP to ourselves, page cache warm; bypass: the same file"
-REMARK = ("The textbook's copies are those of a cold file through a NIC: one DMA copy from the disk, one to the NIC. DMA "
-          "copies are not measured. Here: CPU copies per payload byte on the sender's side (BPF), and crossings "
-          "between user mode and the kernel; a page fault inside a call is no crossing more.")
+REMARK = ("The textbook's copies are those of a cold file through a NIC: one DMA copy from the disk, one to "
+          "the NIC. DMA copies are not measured. Here: CPU copies per payload byte on the sender's side "
+          "(BPF), and crossings between user mode and the kernel; a page fault inside a call is no crossing more.")
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,11 @@ class Line:
 
 def _textbook(pagewire: str, way: str, path: str, meter: str) -> Json:
     """One pass of one of the textbook's own ways, in a process of its own."""
-    argv = [pagewire, "cell", "textbook", "--way", way, "--file", path, "--deadline", f"{LIMIT_S}s", "--meter", meter]
+    argv = [pagewire, "cell", "textbook", "--way", way, "--file", path, "--deadline", f"{LIMIT_S}s",
+            "--meter", meter]
     try:
-        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=2 * LIMIT_S, check=False,
-                           process_group=0)
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=2 * LIMIT_S,
+                           check=False, process_group=0)
         return dict(json.loads(p.stdout))
     except (OSError, subprocess.TimeoutExpired, ValueError) as e:
         return {"error": f"cannot measure the textbook: {e}"}
@@ -122,12 +123,13 @@ def _by_hand(pagewire: str, way: str, calls: str, path: str) -> Line:
 def _failure(source: Json, sink: Json | None) -> str | None:
     """Why a cell has not sent the file, whole and right."""
     whole = sink is None or (sink.get("whole") and not sink.get("wrong"))
-    return source["error"] or (sink and sink["error"]) or (None if whole else "other bytes arrived, or not all")
+    why = None if whole else "other bytes arrived, or not all"
+    return source["error"] or (sink and sink["error"]) or why
 
 
 def _explain_bypass(line: Line, source: Json, staged: bool) -> None:
-    """What a lecture does not draw: the pages are there before the pass. And the session reads the clock a few times
-    around it: no call where the vDSO can do it."""
+    """What a lecture does not draw: the pages are there before the pass. And the session reads the clock a
+    few times around it: no call where the vDSO can do it."""
     if source.get("page_in_copies"):
         line.reason = "read into EAL memory before the pass: one copy, counted"
     elif staged:
@@ -174,8 +176,9 @@ def _bypass(o: Options, store: Store, f: StoredFile, calls: str, label: str, kin
     # staged from a disk where there is one: O_DIRECT is the textbook's first DMA
     path = f.huge if in_place else f.disk or f.tmpfs
     try:
-        _by_cell(line, Cell(o.pagewire, way, wire, path, f.len_bytes, MTU, meter="calls", no_huge=not store.huge,
-                            source_cpu=cpus[0], sink_cpu=cpus[1], deadline_ns=LIMIT_S * 1_000_000_000))
+        _by_cell(line, Cell(o.pagewire, way, wire, path, f.len_bytes, MTU, meter="calls",
+                            no_huge=not store.huge, source_cpu=cpus[0], sink_cpu=cpus[1],
+                            deadline_ns=LIMIT_S * S))
     finally:
         wire.close()
     return line
@@ -188,7 +191,8 @@ def measure(o: Options, store: Store) -> list[Line]:
         _by_hand(o.pagewire, "read_write", "read, write", f.tmpfs),
         _by_hand(o.pagewire, "mmap_write", "mmap, write", f.tmpfs),
         _by_hand(o.pagewire, "sendfile", "sendfile", f.tmpfs),
-        _bypass(o, store, f, "none: virtio-user, the peer copies as a NIC would", "dpdk_virtio_user/stage", "vhost"),
+        _bypass(o, store, f, "none: virtio-user, the peer copies as a NIC would", "dpdk_virtio_user/stage",
+                "vhost"),
         _bypass(o, store, f, "none: null port, pages in place", "dpdk_null/hugefile", "null"),
     ]
 
@@ -204,22 +208,22 @@ def print_lines(out: TextIO, lines: list[Line]) -> None:
     p.wrap("", 0, TITLE)
     p.line()
     p.line(f"{'':12}  {'copies of a byte':34}  mode switches = 2 x (calls + user faults)")
-    p.line(f"{'way':12}  {'textbook':8}  {'by CPU + DMA':13}  {'CPU here':>8}   {'textbook':>8}  {'here':>6}  {'calls':>6}  "
-           f"{'faults':>6}  {'in-call faults':>13}")
+    p.line(f"{'way':12}  {'textbook':8}  {'by CPU + DMA':13}  {'CPU here':>8}   {'textbook':>8}  "
+           f"{'here':>6}  {'calls':>6}  {'faults':>6}  {'in-call faults':>13}")
     for line in lines:
         t = LECTURES[line.way]
         p.line(t.label if line.skipped else
-               f"{t.label:12}  {t.copies:8}  {t.cpu:6} + {t.dma:4}  {view.short(line.copies, 2):>8}   {t.switches:>8}  "
-               f"{_count(line.switches):>6}  {_count(line.syscalls):>6}  {_count(line.user_faults):>6}  "
-               f"{_count(line.kernel_faults):>14}")
+               f"{t.label:12}  {t.copies:8}  {t.cpu:6} + {t.dma:4}  {view.short(line.copies, 2):>8}   "
+               f"{t.switches:>8}  {_count(line.switches):>6}  {_count(line.syscalls):>6}  "
+               f"{_count(line.user_faults):>6}  {_count(line.kernel_faults):>14}")
         why = f"skipped: {line.skipped}" if line.skipped else line.reason
         p.wrap(" " * 14, 14, "; ".join(filter(None, (line.calls, why))))
     p.line()
     ran = [line for line in lines if not line.skipped]
-    for why in dict.fromkeys(line.copies_why for line in ran if line.copies is None and line.copies_why):
-        p.wrap("copies not measured: ", 4, why)
-    for why in dict.fromkeys(line.switches_why for line in ran if line.switches is None and line.switches_why):
-        p.wrap("switches not measured: ", 4, why)
+    for why in dict.fromkeys(line.copies_why for line in ran if line.copies is None):
+        p.wrap("copies not measured: ", 4, why or "unknown")
+    for why in dict.fromkeys(line.switches_why for line in ran if line.switches is None):
+        p.wrap("switches not measured: ", 4, why or "unknown")
     p.wrap("", 0, REMARK)
 
 
@@ -227,7 +231,8 @@ def to_json(lines: list[Line], version: str) -> dict[str, Any]:
     """pagewire.bench-classic/1"""
     rows = [{
         "way": t.label, "calls": line.calls,
-        "textbook": {"copies": t.copies, "cpu_copies": t.cpu, "dma_copies": t.dma, "mode_switches": t.switches},
+        "textbook": {"copies": t.copies, "cpu_copies": t.cpu, "dma_copies": t.dma,
+                     "mode_switches": t.switches},
         "bytes": line.bytes, "cpu_copies_per_byte": line.copies, "system_calls": line.syscalls,
         "user_faults": line.user_faults, "kernel_faults": line.kernel_faults, "mode_switches": line.switches,
         "copies_not_measured": line.copies_why, "switches_not_measured": line.switches_why,
@@ -237,7 +242,7 @@ def to_json(lines: list[Line], version: str) -> dict[str, Any]:
 
 
 def _make_store(store: Store, o: Options) -> None:
-    """The file, and a copy on a disk for the way that stages by DMA. DISK may be in memory: then there is none."""
+    """The file, and a copy on a disk for the way that stages by DMA, unless DISK is in memory."""
     try:
         make_store(store, o.pagewire, [BYTES], EAL_BYTES, cold_dir=DISK)
     except NotDropped:

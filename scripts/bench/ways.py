@@ -53,7 +53,8 @@ def _poller(name: str, provider: str, port: str, wires: Iterable[str], summary: 
 
 
 POLLERS = (
-    _poller("dpdk_null", "hugefile", "null", ["null"], "net_null drops every mbuf: what pagewire itself costs"),
+    _poller("dpdk_null", "hugefile", "null", ["null"],
+            "net_null drops every mbuf: what pagewire itself costs"),
     _poller("dpdk_null", "pagecache", "null", ["null"], "the same, with pages of the page cache"),
     _poller("dpdk_null", "stage", "null", ["null"], "the same, with the file staged in EAL memory"),
     _poller("dpdk_vhost", "hugefile", "vhost:{socket}", ["vhost"],
@@ -62,13 +63,15 @@ POLLERS = (
     _poller("dpdk_vhost", "pagecache", "vhost:{socket}", ["vhost"], "the same, with pages of the page cache",
             sink_port="virtio-user:{socket}", unseen_copy=True),
     _poller("dpdk_virtio_user", "stage", "virtio-user:{socket}", ["vhost"],
-            "net_virtio_user lends EAL pages; the peer copies, as a device would", sink_port="vhost:{socket}"),
+            "net_virtio_user lends EAL pages; the peer copies, as a device would",
+            sink_port="vhost:{socket}"),
     _poller("dpdk_af_packet", "hugefile", "af_packet:{source_if}", ["sink", "veth", "nic"],
             "net_af_packet copies into PACKET_TX_RING, send() a burst", unseen_copy=True),
     _poller("dpdk_af_xdp", "hugefile", "af_xdp:{source_if}", ["veth", "nic"],
             "net_af_xdp: one linear mbuf a packet into the UMEM, sendto() a burst"),
     _poller("dpdk_pci", "hugefile", "{pci}", ["nic"],
-            "the NIC's poll-mode driver on vfio-pci: DMA from the file's pages (--rebind)", takes_device=True),
+            "the NIC's poll-mode driver on vfio-pci: DMA from the file's pages (--rebind)",
+            takes_device=True),
     _poller("dpdk_pci", "stage", "{pci}", ["nic"], "the same, with the file staged in EAL memory",
             takes_device=True),
 )

@@ -38,15 +38,16 @@ NOISE = ("RTNETLINK answers: ", "Error: ")  # what iproute2 puts in front of eve
 CAVEATS = {
     "loopback": "lo: no device and no checksums; TCP moves segments of 64 KiB; MSG_ZEROCOPY copies after all",
     "sink": "an ifb device counts frames and frees them: no DMA, no receiver, the bytes are not read",
-    "veth": "the sender's CPU also runs the receiver's softirq; GRO, TSO and checksum offload as the kernel sets "
-            "them: trains cross uncut",
+    "veth": "the sender's CPU also runs the receiver's softirq; GRO, TSO and checksum offload as the kernel "
+            "sets them: trains cross uncut",
     "veth_big": "veth with BIG TCP: trains of up to 192 KiB cross uncut; the sender's CPU also runs the "
                 "receiver's softirq",
-    "tap": "the kernel copies frames for the reader, a system call each; zero-copy pages are copied on the way in",
+    "tap": "the kernel copies frames for the reader, a system call each; zero-copy pages are copied on the "
+           "way in",
     "vhost": "one copy a packet, made by the core of the vhost end, stands for a NIC's DMA",
     "null": "nothing leaves: what pagewire itself costs without a device",
-    "nic": "the receiver is another host: the device counts what left, not what arrived; for dpdk_pci only the "
-           "driver counts",
+    "nic": "the receiver is another host: the device counts what left, not what arrived; for dpdk_pci only "
+           "the driver counts",
 }
 KINDS = tuple(CAVEATS)
 MTU_MAX = {"loopback": 65536, "tap": 65521}  # others: 65535, the longest IPv4 packet
@@ -101,8 +102,8 @@ def kind_of(text: str) -> str:
         return "nic"
     if text in KINDS and text != "nic":
         return text
-    raise BenchError(f"cannot read wire '{text[:40]}': there is none of that name; use loopback, sink, veth, veth_big, "
-                     "tap, vhost, null or nic:INTERFACE", 2)
+    raise BenchError(f"cannot read wire '{text[:40]}': there is none of that name; use loopback, sink, veth, "
+                     "veth_big, tap, vhost, null or nic:INTERFACE", 2)
 
 
 # --- namespaces ---
@@ -122,7 +123,8 @@ def run(argv: Sequence[str], namespace: int = -1, more_fds: Sequence[int] = ()) 
         p = subprocess.run(enter(namespace, argv), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                            pass_fds=fds, timeout=COMMAND_SECONDS, check=False, process_group=0)
     except FileNotFoundError as e:
-        raise Lacking(f"cannot run `{line}`: there is no {e.filename} in PATH; apt install iproute2") from None
+        raise Lacking(f"cannot run `{line}`: there is no {e.filename} in PATH; "
+                      "apt install iproute2 util-linux") from None
     except subprocess.TimeoutExpired:
         raise Lacking(f"cannot run `{line}`: it does not end") from None
     if p.returncode:
@@ -188,15 +190,16 @@ def _open_loopback(w: Wire, _directory: str) -> None:
 
 
 def _open_sink(w: Wire, _directory: str) -> None:
-    """An ifb has no set-address call: its MAC is given when it is made. Its queue would have 32 packets. A bridge
-    without ports would not do: it has no carrier, and its queue drops every frame uncounted."""
+    """An ifb has no set-address call: its MAC is given when it is made. Its queue would have 32 packets. A
+    bridge without ports would not do: it has no carrier, and its queue drops every frame uncounted."""
     w.source_if = "pws"
     w.source_ns = w.sink_ns = make_namespace()
     try:
         ip(w.source_ns, f"link add pws address {SOURCE_MAC} mtu {w.mtu} txqueuelen 1000 type ifb")
     except Lacking as e:
         if "Unknown device type" in str(e) or "not supported" in str(e):
-            raise Lacking(f"cannot make wire sink: this kernel has no ifb device ({e}); modprobe ifb") from None
+            raise Lacking(f"cannot make wire sink: this kernel has no ifb device ({e}); "
+                          "modprobe ifb") from None
         raise
     _bring_up(w.source_ns, "pws", SOURCE_ADDR, SINK_ADDR, SINK_MAC)
 
@@ -205,8 +208,8 @@ def _open_veth(w: Wire, _directory: str) -> None:
     w.source_if, w.sink_if = "pwa", "pwb"
     w.source_ns = make_namespace()
     w.sink_ns = make_namespace()
-    ip(w.source_ns, f"link add pwa address {SOURCE_MAC} mtu {w.mtu} type veth peer name pwb address {SINK_MAC} "
-                    f"mtu {w.mtu} netns /proc/self/fd/{w.sink_ns}", [w.sink_ns])
+    ip(w.source_ns, f"link add pwa address {SOURCE_MAC} mtu {w.mtu} type veth peer name pwb "
+                    f"address {SINK_MAC} mtu {w.mtu} netns /proc/self/fd/{w.sink_ns}", [w.sink_ns])
     _bring_up(w.sink_ns, "pwb", SINK_ADDR, SOURCE_ADDR, SOURCE_MAC)
     _bring_up(w.source_ns, "pwa", SOURCE_ADDR, SINK_ADDR, SINK_MAC)
 
@@ -310,15 +313,15 @@ def read_count(w: Wire) -> Count:
 
 
 def between(before: Count, after: Count) -> int:
-    """Packets that left between two readings. A way is counted whole by the device or by its queue: some drivers
-    (virtio_net) count a frame only when they free it, with one of the next run."""
+    """Packets that left between two readings. A way is counted whole by the device or by its queue: some
+    drivers (virtio_net) count a frame only when they free it, with one of the next run."""
     queued = after.queue_packets - before.queue_packets
     packets = after.packets - before.packets
     return queued if 2 * queued >= packets else packets
 
 
 def packet_tap(w: Wire) -> str | None:
-    """Who hears every frame of the source's namespace (tcpdump, lldpd: ETH_P_ALL): every way would pay for it."""
+    """Who hears every frame of the source's namespace (tcpdump, lldpd): every way would pay for it."""
     if not w.source_if:
         return None
     try:

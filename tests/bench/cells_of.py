@@ -21,7 +21,7 @@ def kernel_way(name: str, kind: str, needs_page_cache: bool = False) -> Way:
 
 WAYS = [kernel_way("read_write", "stream"), kernel_way("mmap_write", "stream"),
         kernel_way("sendfile", "stream", needs_page_cache=True), kernel_way("msg_zerocopy", "stream"),
-        *(kernel_way(name, "datagram") for name in ("udp_read_send", "udp_sendmmsg", "udp_gso", "udp_zerocopy")),
+        *(kernel_way(f"udp_{name}", "datagram") for name in ("read_send", "sendmmsg", "gso", "zerocopy")),
         *(kernel_way(name, "frame") for name in ("packet_tx_ring", "xdp_copy")), *POLLERS]
 
 

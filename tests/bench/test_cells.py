@@ -29,8 +29,8 @@ def _words(argv: list[str]) -> str:
 def test_a_kernel_way_is_asked_for_by_its_name() -> None:
     cell = replace(_cell("udp_gso", "veth"), passes=3, batch=8, rate="1G", meter="calls")
     words = _words(source_argv(cell))
-    for option in ("--way udp_gso", "--passes 3", "--batch 8", "--rate 1G", "--meter calls", "--cpu 0", "--mtu 1500",
-                   "--to 127.0.0.1:4001"):
+    for option in ("--way udp_gso", "--passes 3", "--batch 8", "--rate 1G", "--meter calls", "--cpu 0",
+                   "--mtu 1500", "--to 127.0.0.1:4001"):
         assert option in words
     assert "--port" not in words and "--lead" not in words
 
@@ -157,7 +157,8 @@ def _open(kind: str) -> Wire:
 def test_the_file_arrives_whole_on_veth(label: str, file: str) -> None:
     wire = _open("veth")
     try:
-        end = run_cell(replace(_cell(label, "veth", program(), file, SYMBOLS), wire=wire, rate="200M", passes=3))
+        cell = _cell(label, "veth", program(), file, SYMBOLS)
+        end = run_cell(replace(cell, wire=wire, rate="200M", passes=3))
     finally:
         wire.close()
     assert end.sink

@@ -19,7 +19,7 @@ Make = Callable[..., plan.Plan]
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """make_plan() of these options. huge: whether there are hugepages; lacking: a kind that cannot be made."""
+    """make_plan() of these options. huge: there are hugepages; lacking: a kind that cannot be made."""
     def make_plan(huge: bool = True, lacking: str = "", **options: Any) -> plan.Plan:
         def make_store(s: Store, _pagewire: str, sizes: Sequence[int], _eal: int, *_more: object) -> None:
             s.huge, s.huge_why = huge, "" if huge else "0 hugepages are free"
@@ -46,8 +46,8 @@ def _names(p: plan.Plan) -> list[str]:
 def test_quick_has_twenty_rows_on_five_wires(make: Make) -> None:
     p = make()
     assert _names(p) == [
-        *(f"{name}@loopback" for name in ("read_write", "mmap_write", "sendfile", "msg_zerocopy", "udp_read_send",
-                                          "udp_sendmmsg", "udp_gso")),
+        *(f"{name}@loopback" for name in ("read_write", "mmap_write", "sendfile", "msg_zerocopy",
+                                          "udp_read_send", "udp_sendmmsg", "udp_gso")),
         *(f"{name}@veth" for name in ("sendfile", "udp_read_send", "udp_gso", "packet_tx_ring", "xdp_copy",
                                       "dpdk_af_packet/hugefile")),
         *(f"{name}@sink" for name in ("udp_read_send", "udp_gso", "udp_zerocopy", "packet_tx_ring")),
@@ -85,8 +85,9 @@ def test_every_size_goes_at_the_first_mtu_and_the_largest_at_all(make: Make) -> 
 def test_files_lie_where_the_way_takes_them(make: Make) -> None:
     p = make(wires=("loopback", "vhost"), ways=("udp_gso", "sendfile", "dpdk_vhost", "dpdk_virtio_user"))
     assert {i.row.label: (i.row.pages, i.cell.file) for i in p.items} == {
-        "udp_gso": ("hugetlbfs", "/h"), "sendfile": ("tmpfs", "/t"), "dpdk_vhost/hugefile": ("hugetlbfs", "/h"),
-        "dpdk_vhost/pagecache": ("tmpfs", "/t"), "dpdk_virtio_user/stage": ("tmpfs", "/t")}
+        "udp_gso": ("hugetlbfs", "/h"), "sendfile": ("tmpfs", "/t"),
+        "dpdk_vhost/hugefile": ("hugetlbfs", "/h"), "dpdk_vhost/pagecache": ("tmpfs", "/t"),
+        "dpdk_virtio_user/stage": ("tmpfs", "/t")}
 
 
 def test_without_hugepages_ways_in_place_are_skipped_with_the_reason(make: Make) -> None:
@@ -106,7 +107,8 @@ def test_cold_rows_come_from_the_disk_and_hugetlbfs_is_never_cold(make: Make) ->
 
 def test_rows_of_a_wire_that_cannot_be_made_say_why(make: Make) -> None:
     p = make(lacking="sink", wires=("sink", "veth"), ways=("udp_gso",))
-    assert [(i.row.wire, i.row.skipped) for i in p.items] == [("sink", "cannot make wire sink"), ("veth", None)]
+    assert [(i.row.wire, i.row.skipped) for i in p.items] == [
+        ("sink", "cannot make wire sink"), ("veth", None)]
 
 
 @pytest.mark.parametrize("options, words", [

@@ -15,19 +15,20 @@ from cells_of import need_root, program
 DISK = "/var/tmp"
 
 
-def _made(sizes: Sequence[int], user_file: str | None = None, cold_dir: str | None = None) -> list[dict[str, bytes]]:
+def _made(sizes: Sequence[int], user_file: str | None = None,
+          cold_dir: str | None = None) -> list[dict[str, bytes]]:
     """The bytes of each file of a store, by place. The store is removed; it leaves nothing."""
-    def work() -> tuple[list[dict[str, bytes]], list[str]]:
+    def work() -> list[dict[str, bytes]]:
         s = Store()
         try:
             make_store(s, program(), sizes, 0, user_file, cold_dir)
             return [{place: Path(path).read_bytes() for place, path in
-                     (("tmpfs", f.tmpfs), ("huge", f.huge), ("disk", f.disk)) if path} for f in s.files], [s.dir]
+                     (("tmpfs", f.tmpfs), ("huge", f.huge), ("disk", f.disk)) if path} for f in s.files]
         finally:
             left = [s.dir, *(f.disk for f in s.files)]
             s.remove()
             assert not [path for path in left if path and os.path.exists(path)]
-    return linux.in_thread(work)[0]
+    return linux.in_thread(work)
 
 
 @need_root

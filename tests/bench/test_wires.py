@@ -94,7 +94,8 @@ def test_namespaces_have_no_name_and_no_interface_of_the_hosts(wire: Wire) -> No
     for fd in (wire.source_ns, wire.sink_ns):
         assert os.fstat(fd).st_ino != os.stat("/proc/self/ns/net").st_ino
         assert str(os.fstat(fd).st_ino) not in named
-    assert {link["ifname"] for link in json.loads(wires.run(["ip", "-j", "link"], wire.sink_ns))} == {"lo", "pwb"}
+    links = json.loads(wires.run(["ip", "-j", "link"], wire.sink_ns))
+    assert {link["ifname"] for link in links} == {"lo", "pwb"}
 
 
 @need_root
@@ -111,8 +112,8 @@ def test_the_sink_counts_each_datagram_once(wire: Wire) -> None:
 @pytest.mark.parametrize("wire", [("veth", 1500)], indirect=True)
 def test_a_packet_tap_is_noticed(wire: Wire) -> None:
     assert wires.packet_tap(wire) is None
-    hear = ("import socket, sys, time\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))\n"
-            "print(flush=True)\ntime.sleep(20)")  # 3: ETH_P_ALL
+    hear = ("import socket as s, time\nt = s.socket(s.AF_PACKET, s.SOCK_RAW, s.htons(3))\n"  # ETH_P_ALL
+            "print(flush=True)\ntime.sleep(20)")
     with subprocess.Popen(wires.enter(wire.source_ns, ["python3", "-c", hear]), pass_fds=[wire.source_ns],
                           stdout=subprocess.PIPE) as p:
         assert p.stdout and p.stdout.readline()

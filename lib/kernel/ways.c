@@ -27,7 +27,10 @@ const struct pw_way *const pw_ways[] = {
 	&pw_way_packet_send,
 	&pw_way_packet_tx_ring,
 	&pw_way_xdp_copy,
+	&pw_way_xdp_copy_csum,
+	&pw_way_xdp_sg,
 	&pw_way_xdp_zerocopy,
+	&pw_way_xdp_sg_zerocopy,
 	NULL,
 };
 

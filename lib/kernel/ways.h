@@ -19,7 +19,8 @@ extern const struct pw_way pw_way_udp_mmap_sendmsg, pw_way_udp_gso, pw_way_udp_s
 extern const struct pw_way pw_way_udp_zerocopy, pw_way_uring_udp_zc;
 /* packet_send.c, packet_tx_ring.c */
 extern const struct pw_way pw_way_packet_send, pw_way_packet_tx_ring;
-/* xdp.c, or xdp_none.c in a build without libxdp */
-extern const struct pw_way pw_way_xdp_copy, pw_way_xdp_zerocopy;
+/* xdp.c, xdp_sg.c */
+extern const struct pw_way pw_way_xdp_copy, pw_way_xdp_copy_csum, pw_way_xdp_zerocopy;
+extern const struct pw_way pw_way_xdp_sg, pw_way_xdp_sg_zerocopy;
 
 #endif

@@ -26,17 +26,17 @@
 enum pw_way_kind { PW_WAY_STREAM, PW_WAY_DATAGRAM, PW_WAY_FRAME };
 
 struct pw_way_config {
-	struct pw_flow flow;         /* complete: addresses, ports; MACs for frame ways */
-	const char *interface;       /* frame ways: where the frames go; others: NULL */
+	struct pw_flow flow;   /* complete: addresses, ports; MACs for frame ways */
+	const char *interface; /* frame ways: where the frames go; others: NULL */
 	/* Stream ways and ways with .maps_file: the file; open as long as the path. Others: NULL. */
 	const struct pw_window *win;
-	uint32_t mtu;                /* of IP */
-	uint32_t frame_bytes;        /* the longest frame: header and symbol */
-	uint32_t batch;              /* packets in one call where the API has one: 1..PW_BURST */
-	uint32_t chunk_bytes;        /* stream ways: bytes in one call, 64 KiB is usual */
-	bool sqpoll;                 /* io_uring: a kernel thread submits */
-	bool qdisc_bypass;           /* PACKET_QDISC_BYPASS */
-	const struct pw_log *log;    /* may be NULL */
+	uint32_t mtu;             /* of IP */
+	uint32_t frame_bytes;     /* the longest frame: header and symbol */
+	uint32_t batch;           /* packets in one call where the API has one: 1..PW_BURST */
+	uint32_t chunk_bytes;     /* stream ways: bytes in one call, 64 KiB is usual */
+	bool sqpoll;              /* io_uring: a kernel thread submits */
+	bool qdisc_bypass;        /* PACKET_QDISC_BYPASS */
+	const struct pw_log *log; /* may be NULL */
 };
 
 struct pw_way {

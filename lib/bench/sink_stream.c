@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bench/sink.h"
+#include "kernel/ktls.h"
 
 #define READ_MAX (1u << 20) /* bytes asked for in one call: what a fast receiver does */
 #define POLL_MS  100
@@ -87,7 +88,10 @@ int pw_sink_stream(
 			&end->err, ETIMEDOUT, "cannot accept the stream: no process connected");
 	conn = r ? -1 : accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (conn >= 0) {
-		r = read_all(conn, b, until, end);
+		if (cell->way->kernel->tls)
+			r = pw_ktls_start(conn, PW_KTLS_RECEIVES, &end->err);
+		if (r == 0)
+			r = read_all(conn, b, until, end);
 		close(conn);
 	}
 	close(fd);

@@ -49,6 +49,7 @@ struct pw_way {
 	bool zerocopy; /* the kernel sends the pages themselves */
 	bool gso;      /* one message carries several datagrams (UDP_SEGMENT) */
 	bool csum;     /* the device computes the UDP checksum */
+	bool tls;      /* the receiver has to call pw_ktls_start() on its connection */
 	/* A path is the way's own struct, which begins with a struct pw_sock. pw_way_open() allocates
 	 * it zeroed, then calls socket (connects) and init (the rest; may be NULL). pw_way_close()
 	 * calls finish (may be NULL) even when one of them has failed, then closes the socket. */

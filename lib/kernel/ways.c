@@ -15,6 +15,7 @@ const struct pw_way *const pw_ways[] = {
 	&pw_way_mmap_write,
 	&pw_way_sendfile,
 	&pw_way_splice,
+	&pw_way_ktls_sendfile,
 	&pw_way_msg_zerocopy,
 	&pw_way_uring_send,
 	&pw_way_uring_send_zc,

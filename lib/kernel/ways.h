@@ -8,7 +8,7 @@
 /* tcp_send.c */
 extern const struct pw_way pw_way_read_write, pw_way_mmap_write, pw_way_msg_zerocopy;
 /* tcp_splice.c */
-extern const struct pw_way pw_way_sendfile, pw_way_splice;
+extern const struct pw_way pw_way_sendfile, pw_way_splice, pw_way_ktls_sendfile;
 /* tcp_uring.c */
 extern const struct pw_way pw_way_uring_send, pw_way_uring_send_zc;
 /* tcp_uring_splice.c */

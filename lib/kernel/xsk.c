@@ -118,7 +118,7 @@ static int umem_error(const struct pw_xsk *x, const struct pw_xsk_umem *umem, st
 	const char *way = x->t.s.way->name;
 	const int code = errno;
 
-	if (code == ENOBUFS || code == ENOMEM)
+	if (code == ENOBUFS)
 		return pw_err_set(err, ENOBUFS,
 			"cannot open %s: %llu KiB for a UMEM exceed the limit of locked memory; "
 			"raise it (ulimit -l)",
@@ -128,7 +128,8 @@ static int umem_error(const struct pw_xsk *x, const struct pw_xsk_umem *umem, st
 			"cannot open %s: this kernel has no metadata for sent frames; it needs "
 			"Linux 6.11",
 			way);
-	if (code == EFAULT || code == EOPNOTSUPP)
+	/* ENOMEM: it has pinned the headers, but not all of the file's pages. */
+	if (x->t.s.way->maps_file && (code == EFAULT || code == EOPNOTSUPP || code == ENOMEM))
 		return pw_err_set(err, EOPNOTSUPP,
 			"cannot open %s: the kernel pins only pages that may be written for long, "
 			"those of hugetlbfs and tmpfs; send a copy of the file from there",

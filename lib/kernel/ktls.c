@@ -6,6 +6,7 @@
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,26 @@
 #ifndef SOL_TLS
 #define SOL_TLS 282
 #endif
+
+#define READY_MS 10000
+
+static int signal_ready(int fd, struct pw_err *err)
+{
+	if (send(fd, "", 1, MSG_NOSIGNAL) == 1)
+		return 0;
+	return pw_err_sys(err, errno, "cannot tell the sender that it may encrypt");
+}
+
+static int wait_ready(int fd, struct pw_err *err)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	if (poll(&p, 1, READY_MS) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) == 1)
+		return 0;
+	return pw_err_set(err, ECONNRESET,
+		"cannot encrypt: the receiver is not ready to decrypt; look at its messages");
+}
 
 int pw_ktls_start(int fd, enum pw_ktls_side side, struct pw_err *err)
 {
@@ -28,7 +49,7 @@ int pw_ktls_start(int fd, enum pw_ktls_side side, struct pw_err *err)
 	memset(info.salt, 0x73, sizeof(info.salt));
 	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) == 0 &&
 		setsockopt(fd, SOL_TLS, option, &info, sizeof(info)) == 0)
-		return 0;
+		return side == PW_KTLS_SENDS ? wait_ready(fd, err) : signal_ready(fd, err);
 	if (errno == ENOENT || errno == ENOPROTOOPT)
 		return pw_err_set(err, EOPNOTSUPP,
 			"cannot encrypt: this kernel has no TLS with AES-128-GCM; modprobe tls, or "

@@ -34,7 +34,8 @@ struct server {
 		close_after; /* it closes after so many bytes, with data unread; 0: at the end of the file */
 	bool hold;           /* reads nothing until server_stop() */
 	bool v6;
-	bool tls; /* it decrypts */
+	bool tls;    /* it decrypts */
+	bool greets; /* it says that it will, and does not */
 	/* what arrived */
 	uint8_t *bytes;
 	uint64_t n_bytes, room;
@@ -76,6 +77,8 @@ static inline void *server_main(void *arg)
 	poll(NULL, 0, (int)s->wait_ms);
 	if (s->tls && pw_ktls_start(fd, PW_KTLS_RECEIVES, NULL) < 0)
 		s->room = 0; /* nothing arrives */
+	if (s->greets && send(fd, "", 1, MSG_NOSIGNAL) != 1)
+		s->room = 0;
 	if (s->hold)
 		sem_wait(&s->let_go);
 	else

@@ -59,7 +59,7 @@ static void a_receiver_with_the_key_gets_every_byte(void **state)
 static void a_receiver_without_the_key_gets_ciphertext(void **state)
 {
 	const uint64_t len = 1 << 20;
-	struct server s = {0};
+	struct server s = {.greets = true};
 	uint64_t i, equal = 0;
 
 	(void)state;

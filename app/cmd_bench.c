@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pagewire bench [FILE]: its options, and the run of the comparison. */
+/* pagewire bench [FILE]: its options. The experiment itself is a Python package, scripts/bench, which gets them as
+ * JSON and starts `pagewire cell`. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/cli/cli.h"
-#include "app/cmd_bench.h"
+#include "app/cli/opt_shared.h"
+#include "app/cli/script.h"
 #include "app/commands.h"
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "bench/report.h"
+#include "base/json_text.h"
+#include "base/strings.h"
+#include "host/cpu.h"
 
-#define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct pw_bench_cli, field)
+#define PACKAGE_MAIN "/__main__.py"
+#define MTU_MIN      576
+#define MTU_MAX      65535
+
+struct bench_options {
+	const char *profile, *wires, *ways, *sizes, *mtus, *baseline, *dir, *to, *cores, *rate,
+		*report, *resume, *into;
+	struct pw_strings compare;
+	uint64_t rounds, stretch_ns, batch, chunk_bytes, seed;
+	struct pw_output_config output;
+	bool quick, full, classic, receive, list, cold, rebind, sqpoll, qdisc_bypass, no_evidence,
+		no_huge, setup, csv, all_samples;
+};
+
+#define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct bench_options, field)
 
 static const struct pw_opt options[] = {
 	{ROW("quick", FLAG, MAIN, quick), .basic = true,
@@ -23,71 +41,83 @@ static const struct pw_opt options[] = {
 	{ROW("classic", FLAG, MAIN, classic), .basic = true,
 		.help = "the textbook's table: one buffer, one pass; copies and mode switches "
 			"counted"},
-	{ROW("profile", STRING, MAIN, profile), .basic = true, .arg = "NAME",
+	{ROW("profile", STRING, MAIN, profile), .basic = true, .arg = "NAME|PATH",
 		.help = "one question about pagewire, measured against a target: --list names the "
-			"profiles"},
+			"profiles; or the path of a profile of your own"},
+	{ROW("receive", FLAG, MAIN, receive), .help = "compare the ways to receive instead"},
+	{ROW("compare", LIST, MAIN, compare), .arg = "FILE",
+		.help = "compare results instead of measuring: their result.json, at least two; "
+			"can be repeated"},
+	{ROW("resume", STRING, MAIN, resume), .arg = "FILE",
+		.help = "a result.json: rows that are whole in it are not measured again"},
 	{ROW("list", FLAG, MAIN, list), .basic = true,
 		.help = "list the ways and the wires of each, and the profiles"},
-	{ROW("wires", STRING, MEASURE, bench.wires), .letter = 'w', .basic = true, .arg = "LIST",
+	{ROW("wires", STRING, MEASURE, wires), .letter = 'w', .basic = true, .arg = "LIST",
 		.help = "of loopback, veth, sink, tap, vhost, null, nic:IF; without --ways all "
 			"ways on them"},
-	{ROW("ways", STRING, MEASURE, bench.ways), .basic = true, .arg = "LIST",
+	{ROW("ways", STRING, MEASURE, ways), .basic = true, .arg = "LIST",
 		.help = "names that --list prints; NAME@WIRE: only on that wire"},
-	{ROW("sizes", STRING, MEASURE, bench.sizes), .arg = "LIST",
+	{ROW("sizes", STRING, MEASURE, sizes), .arg = "LIST",
 		.help = "sizes of the files that are made: 4K,64M"},
-	{ROW("mtu", STRING, MEASURE, bench.mtus), .arg = "LIST",
+	{ROW("mtu", STRING, MEASURE, mtus), .arg = "LIST",
 		.help = "MTUs of the wires; all but the first with the largest file only"},
-	{ROW("rounds", UINT, MEASURE, bench.rounds), .arg = "N", .help = "rounds after the warm-up",
+	{ROW("rounds", UINT, MEASURE, rounds), .arg = "N", .help = "rounds after the warm-up",
 		.min = 1, .max = 1000},
-	{ROW("stretch", DURATION, MEASURE, bench.stretch_ns), .arg = "DURATION",
+	{ROW("stretch", DURATION, MEASURE, stretch_ns), .arg = "DURATION",
 		.help = "how long each run sends: the file is sent again until then, at least "
 			"once"},
-	{ROW("baseline", STRING, MEASURE, bench.baseline), .arg = "WAY",
+	{ROW("baseline", STRING, MEASURE, baseline), .arg = "WAY",
 		.help = "ratios are to this way on the same wire, round by round"},
 	{ROW("cold", FLAG, MEASURE, cold),
 		.help = "measure also with the file on a disk (--dir) and dropped from the page "
 			"cache"},
-	{ROW("dir", STRING, MEASURE, dir), .arg = "DIR", .help = "directory for cold files"},
-	{ROW("to", STRING, MEASURE, bench.to), .letter = 't', .arg = "ADDR[:PORT]",
+	{ROW("into", STRING, MEASURE, into), .arg = "LIST",
+		.help = "with --receive, where the file goes: memory (the default), cache (a file in "
+			"--dir), direct (the same by O_DIRECT)"},
+	{ROW("dir", STRING, MEASURE, dir), .arg = "DIR",
+		.help = "directory for cold files, and for those of --into"},
+	{ROW("to", STRING, MEASURE, to), .letter = 't', .arg = "ADDR[:PORT]",
 		.help = "nic: address or host name where a remote pagewire recv listens"},
-	{ROW("rebind", FLAG, MEASURE, bench.rebind),
+	{ROW("rebind", FLAG, MEASURE, rebind),
 		.help = "nic: let dpdk_pci take the interface's device from the kernel for each "
 			"of its runs; it is given back with its addresses and routes"},
-	{ROW("core", STRING, MEASURE, bench.cores), .arg = "LIST",
+	{ROW("core", STRING, MEASURE, cores), .arg = "LIST",
 		.help = "the sender's CPU and the receiver's; default: the first two allowed"},
-	{ROW("rate", RATE, MEASURE, bench.rate), .letter = 'r', .arg = "RATE",
+	{ROW("rate", STRING, MEASURE, rate), .letter = 'r', .arg = "RATE",
 		.help = "packet ways send at most this: 10G or 10Gbit/s, or 2Mpps"},
-	{ROW("batch", UINT, MEASURE, bench.batch), .arg = "N",
+	{ROW("batch", UINT, MEASURE, batch), .arg = "N",
 		.help = "packets in one call of the kernel ways that take several; the bypass has "
 			"64",
 		.min = 1, .max = 64},
-	{ROW("chunk", SIZE, MEASURE, bench.chunk_bytes), .arg = "SIZE",
+	{ROW("chunk", SIZE, MEASURE, chunk_bytes), .arg = "SIZE",
 		.help = "bytes in one call of stream ways"},
-	{ROW("sqpoll", FLAG, MEASURE, bench.sqpoll),
-		.help = "io_uring ways: a kernel thread submits"},
-	{ROW("qdisc-bypass", FLAG, MEASURE, bench.qdisc_bypass),
+	{ROW("sqpoll", FLAG, MEASURE, sqpoll), .help = "io_uring ways: a kernel thread submits"},
+	{ROW("qdisc-bypass", FLAG, MEASURE, qdisc_bypass),
 		.help = "AF_PACKET ways: without the queueing discipline"},
-	{ROW("no-evidence", FLAG, MEASURE, bench.no_evidence),
+	{ROW("no-evidence", FLAG, MEASURE, no_evidence),
 		.help = "leave out the runs that count system calls, faults and copies"},
-	{ROW("seed", UINT, MEASURE, bench.seed), .arg = "N",
+	{ROW("seed", UINT, MEASURE, seed), .arg = "N",
 		.help = "seed of the orders and of the bootstrap", .max = UINT32_MAX},
 	{ROW("include-setup", FLAG, OUTPUT, setup),
 		.help = "add columns with the time before the first packet: EAL, mapping, staging"},
 	{ROW("report", STRING, OUTPUT, report), .basic = true, .arg = "DIR",
 		.help = "write report.html with plots, result.json and samples.csv there"},
 	{ROW("csv", FLAG, OUTPUT, csv), .help = "print every sample as CSV"},
+	{ROW("all-samples", FLAG, OUTPUT, all_samples),
+		.help = "with --csv: the warm-up and the evidence runs as well"},
 };
 
 static const struct pw_opt_table shared[] = {
-	{.opts = &pw_opt_no_huge_row,
-		.n = 1,
-		.offset = offsetof(struct pw_bench_cli, bench.no_huge)},
-	PW_OPT_OUTPUT_TABLE(struct pw_bench_cli, output),
+	{.opts = &pw_opt_no_huge_row, .n = 1, .offset = offsetof(struct bench_options, no_huge)},
+	PW_OPT_OUTPUT_TABLE(struct bench_options, output),
 };
 
-static const struct pw_bench_cli defaults = {
+static const struct bench_options defaults = {
 	.dir = "/var/tmp",
-	.bench = {.baseline = "udp_read_send", .batch = 64, .chunk_bytes = 65536, .seed = 1},
+	.baseline = "udp_read_send",
+	.batch = 64,
+	.chunk_bytes = 65536,
+	.seed = 1,
 };
 
 /* The command line, quoted for a shell, for the record. NULL when it cannot be read; the caller frees it. */
@@ -113,44 +143,60 @@ static char *command_line(void)
 	return line;
 }
 
-/* Options that --classic does not use. */
-static bool asks_for_rows(const struct pw_bench_cli *o, const struct pw_operands *ops)
+/* Options that choose what is measured, and on what. */
+static bool chooses_rows(const struct bench_options *o)
 {
-	const struct pw_bench_options *b = &o->bench;
-
-	return ops->n || b->wires || b->ways || b->sizes || b->mtus || b->rounds || b->stretch_ns ||
-	       b->to || b->cores || o->cold || o->setup || o->report || o->csv;
+	return o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns || o->to || o->cold ||
+	       o->setup || o->resume;
 }
 
-/* Options that --profile does not use. */
-static bool asks_for_ways(const struct pw_bench_cli *o, const struct pw_operands *ops)
+static int check_mode(
+	const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
 {
-	const struct pw_bench_options *b = &o->bench;
+	const bool rows = chooses_rows(o);
 
-	return ops->n || b->wires || b->ways || b->sizes || b->mtus || b->stretch_ns || b->to ||
-	       b->rebind || o->cold || o->setup || o->report || o->csv;
-}
-
-static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, struct pw_err *err)
-{
-	if (o->quick + o->full + o->classic + (o->profile != NULL) > 1)
+	if (o->quick + o->full + o->classic + o->receive + (o->profile != NULL) +
+			(o->compare.n != 0) >
+		1)
 		return pw_err_set(err, EINVAL,
-			"cannot use --quick, --full, --classic and --profile together; use one of "
-			"them");
-	if (o->profile && asks_for_ways(o, ops))
+			"cannot use --quick, --full, --classic, --receive, --profile and --compare "
+			"together; use one of them");
+	if (o->profile && (rows || o->rebind || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --profile than --rounds, --seed, --core, "
-			"--dir and "
-			"--json: a profile is a fixed set of cells; leave the others out");
-	if (o->classic && asks_for_rows(o, ops))
+			"--dir, --no-huge, --report and --json: a profile is a fixed set of cells; "
+			"leave the others out");
+	if (o->classic && (rows || ops->n || o->rounds || o->cores || o->report || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --classic than --json; leave them out");
+	if (o->compare.n && (rows || ops->n || o->rounds || o->cores || o->rebind || o->csv))
+		return pw_err_set(err, EINVAL,
+			"cannot use other options with --compare than --report, --seed and --json: "
+			"nothing is measured; leave the others out");
+	if (o->compare.n == 1)
+		return pw_err_set(err, EINVAL,
+			"cannot compare one result; give --compare FILE at least twice");
+	return 0;
+}
+
+static int check(const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
+{
+	int r = check_mode(o, ops, err);
+
+	if (r)
+		return r;
 	if (o->output.json && o->csv)
 		return pw_err_set(
 			err, EINVAL, "cannot use --json and --csv together; use one of them");
+	if (o->all_samples && !o->csv)
+		return pw_err_set(err, EINVAL,
+			"cannot use --all-samples without --csv; add it or leave it out");
+	if (o->into && !o->receive)
+		return pw_err_set(
+			err, EINVAL, "cannot use --into without --receive; add it or leave it out");
 	if (ops->n > 1)
 		return pw_err_set(err, EINVAL, "cannot measure more than one FILE; name one");
-	if (ops->n && o->bench.sizes)
+	if (ops->n && o->sizes)
 		return pw_err_set(err, EINVAL,
 			"cannot use --sizes with a FILE, which has its own size; leave it out");
 	if (o->cold && access(o->dir, W_OK))
@@ -158,116 +204,213 @@ static int check(const struct pw_bench_cli *o, const struct pw_operands *ops, st
 	return 0;
 }
 
-void pw_bench_tick(void *ctx, uint64_t done, uint64_t total, const char *what)
-{
-	struct pw_progress *p = ctx;
-	uint64_t now = pw_clock_ns();
-	char left[32] = "", *line;
+/* Appends the value of one item of a list to `array`. */
+typedef int add_item(json_t *array, const char *what, const char *item, struct pw_err *err);
 
-	if (!pw_progress_due(p, now))
-		return;
-	if (done)
-		pw_units_duration(left, sizeof(left),
-			(uint64_t)((double)(now - p->start_ns) * (double)(total - done) /
-				   (double)done));
-	if (asprintf(&line, "bench %llu of %llu: %s%s%s%s", (unsigned long long)done + 1,
-		    (unsigned long long)total, what, left[0] ? ", " : "", left,
-		    left[0] ? " left" : "") < 0)
-		return;
-	pw_progress_say(p, now, line);
-	free(line);
+static int add_name(json_t *array, const char *what, const char *item, struct pw_err *err)
+{
+	(void)what, (void)err;
+	return json_array_append_new(array, pw_json_text(item));
 }
 
-static int print(const struct pw_bench_cli *o, const struct pw_bench_result *r, int code)
+static int add_size(json_t *array, const char *what, const char *item, struct pw_err *err)
 {
-	struct pw_err err = {0};
-	json_t *doc;
+	uint64_t bytes;
+	int r = pw_units_parse_size(what, item, &bytes, err);
 
-	if (o->output.json) {
-		doc = pw_result_json(r);
-		json_object_set_new(doc, "exit_code", json_integer(code));
-		pw_cli_print_json(doc);
-	} else if (o->csv) {
-		pw_csv_print(stdout, r);
-	} else {
-		pw_table_print(stdout, r, o->setup);
+	return r ? r : json_array_append_new(array, json_integer((json_int_t)bytes));
+}
+
+static int add_mtu(json_t *array, const char *what, const char *item, struct pw_err *err)
+{
+	uint64_t mtu;
+	int r = pw_units_parse_u64(what, item, MTU_MIN, MTU_MAX, &mtu, err);
+
+	return r ? r : json_array_append_new(array, json_integer((json_int_t)mtu));
+}
+
+/* Sets doc[key] to the items of a list that commas separate; text NULL: not given. */
+static int set_list(
+	json_t *doc, const char *key, const char *text, add_item *add, struct pw_err *err)
+{
+	char what[32], *copy = text ? strdup(text) : NULL, *item, *save;
+	json_t *array = json_array();
+	int r = 0;
+
+	snprintf(what, sizeof(what), "--%s", key);
+	for (item = copy ? strtok_r(copy, ",", &save) : NULL; item && r == 0;
+		item = strtok_r(NULL, ",", &save))
+		r = add(array, what, item, err);
+	if (r == 0 && copy && json_array_size(array) == 0)
+		r = pw_err_set(err, EINVAL, "cannot read %s '%s': name at least one", what, text);
+	if (r == 0 && copy)
+		json_object_set(doc, key, array);
+	json_decref(array);
+	free(copy);
+	return r;
+}
+
+static int set_cpus(json_t *doc, const char *list, struct pw_err *err)
+{
+	json_t *array = json_array();
+	cpu_set_t set;
+	int cpu, r = list ? pw_cpu_list_parse("--core", list, &set, err) : 0;
+
+	for (cpu = 0; list && r == 0 && cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			json_array_append_new(array, json_integer(cpu));
+	if (list && r == 0)
+		json_object_set(doc, "core", array);
+	json_decref(array);
+	return r;
+}
+
+static int set_lists(json_t *doc, const struct bench_options *o, struct pw_err *err)
+{
+	struct pw_rate rate;
+	size_t i;
+	int r = o->rate ? pw_units_parse_rate("--rate", o->rate, &rate, err) : 0;
+
+	r = r ? r : set_list(doc, "wires", o->wires, add_name, err);
+	r = r ? r : set_list(doc, "ways", o->ways, add_name, err);
+	r = r ? r : set_list(doc, "into", o->into, add_name, err);
+	r = r ? r : set_list(doc, "sizes", o->sizes, add_size, err);
+	r = r ? r : set_list(doc, "mtu", o->mtus, add_mtu, err);
+	r = r ? r : set_cpus(doc, o->cores, err);
+	if (r == 0 && o->compare.n) {
+		json_t *files = json_array();
+
+		for (i = 0; i < o->compare.n; i++)
+			json_array_append_new(files, pw_json_text(o->compare.v[i]));
+		json_object_set_new(doc, "compare", files);
 	}
-	if (o->report && pw_report_write(r, o->report, &err))
-		return pw_cli_fail(&err);
-	if (o->report && !o->output.json && !o->csv)
-		printf("report: %s/report.html\n", o->report);
-	return code;
+	return r;
 }
 
-/* 3 when a row has received wrong bytes or none: do not cite such a result. */
-static int judge(const struct pw_bench_result *r)
+static void set_texts(json_t *doc, const struct bench_options *o, const struct pw_operands *ops)
 {
-	size_t i, k;
+	const struct {
+		const char *key, *value;
+	} rows[] = {
+		{"version", PW_VERSION},
+		{"file", ops->n ? ops->argv[0] : NULL},
+		{"profile", o->profile},
+		{"resume", o->resume},
+		{"baseline", o->baseline},
+		{"dir", o->dir},
+		{"to", o->to},
+		{"rate", o->rate},
+		{"report", o->report},
+	};
+	char program[PATH_MAX], *command = command_line();
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	size_t i;
 
-	for (i = 0; i < r->n_rows; i++)
-		for (k = 0; k < r->rows[i].n_samples; k++)
-			if (r->rows[i].samples[k].void_why[0])
-				return PW_EXIT_INCOMPLETE;
-	return PW_EXIT_OK;
+	for (i = 0; i < PW_ARRAY_LEN(rows); i++)
+		if (rows[i].value)
+			json_object_set_new(doc, rows[i].key, pw_json_text(rows[i].value));
+	if (n > 0) {
+		program[n] = '\0';
+		json_object_set_new(doc, "pagewire", pw_json_text(program));
+	}
+	if (command)
+		json_object_set_new(doc, "command", pw_json_text(command));
+	free(command);
 }
 
-static int run_bench(
-	const struct pw_bench_cli *o, struct pw_bench_options *opt, const struct pw_context *ctx)
+static void set_flags(json_t *doc, const struct bench_options *o, const struct pw_context *ctx)
 {
-	struct pw_progress progress;
-	struct pw_bench *b = NULL;
-	struct pw_err err = {0};
-	char duration[32];
-	bool usage = false;
-	int r = o->report ? pw_report_prepare(o->report, &err) : 0, code;
+	const struct {
+		const char *key;
+		bool value;
+	} rows[] = {
+		{"quick", o->quick},
+		{"full", o->full},
+		{"classic", o->classic},
+		{"receive", o->receive},
+		{"list", o->list},
+		{"cold", o->cold},
+		{"rebind", o->rebind},
+		{"sqpoll", o->sqpoll},
+		{"qdisc_bypass", o->qdisc_bypass},
+		{"no_evidence", o->no_evidence},
+		{"no_huge", o->no_huge},
+		{"include_setup", o->setup},
+		{"csv", o->csv},
+		{"all_samples", o->all_samples},
+		{"json", o->output.json},
+		{"verbose", ctx->log.level >= PW_LOG_DEBUG},
+	};
+	size_t i;
 
-	if (r == 0)
-		r = pw_bench_create(&b, opt, &usage, &err);
-	if (r)
-		return usage ? pw_cli_usage("bench", &err) : pw_cli_fail_open(&err);
-	pw_progress_init(&progress, ctx->is_tty, o->output.progress);
-	fprintf(stderr, "pagewire: bench: %zu rows, about %s\n", pw_bench_result(b)->n_rows,
-		pw_units_duration(duration, sizeof(duration), pw_bench_estimate_ns(b)));
-	pw_bench_set_tick(b, pw_bench_tick, &progress);
-	r = pw_bench_run(b, &err);
-	pw_progress_end(&progress);
-	code = r == -ECANCELED ? PW_EXIT_INCOMPLETE
-	       : r             ? pw_cli_fail(&err)
-			       : judge(pw_bench_result(b));
-	if (r == -ECANCELED)
-		pw_warn(&ctx->log, "interrupted: what was measured so far follows");
-	if (r == 0 || r == -ECANCELED || pw_bench_result(b)->rounds)
-		code = print(o, pw_bench_result(b), code);
-	pw_bench_destroy(b);
-	return code;
+	for (i = 0; i < PW_ARRAY_LEN(rows); i++)
+		if (rows[i].value)
+			json_object_set_new(doc, rows[i].key, json_true());
+	json_object_set_new(doc, "progress", json_boolean(ctx->is_tty || o->output.progress));
+}
+
+static void set_numbers(json_t *doc, const struct bench_options *o)
+{
+	const struct {
+		const char *key;
+		uint64_t value; /* 0: not given */
+	} rows[] = {
+		{"rounds", o->rounds},
+		{"stretch_ns", o->stretch_ns},
+		{"batch", o->batch},
+		{"chunk_bytes", o->chunk_bytes},
+	};
+	size_t i;
+
+	for (i = 0; i < PW_ARRAY_LEN(rows); i++)
+		if (rows[i].value)
+			json_object_set_new(
+				doc, rows[i].key, json_integer((json_int_t)rows[i].value));
+	json_object_set_new(doc, "seed", json_integer((json_int_t)o->seed));
+}
+
+/* Runs the package in place of this process. Returns only when that fails. */
+static int become(json_t *doc, struct pw_err *err)
+{
+	char package[PATH_MAX], *text;
+
+	if (pw_script_find("../scripts/bench" PACKAGE_MAIN, "bench" PACKAGE_MAIN, package,
+		    sizeof(package)))
+		return pw_err_set(err, ENOENT,
+			"cannot measure: the bench is not installed, there is no %s; install "
+			"pagewire completely, with python3, python3-numpy, python3-rich, "
+			"python3-matplotlib and python3-jinja2",
+			package);
+	package[strlen(package) - strlen(PACKAGE_MAIN)] = '\0';
+	text = json_dumps(doc, JSON_COMPACT);
+	if (!text)
+		return pw_err_sys(err, ENOMEM, "cannot measure");
+	execlp("python3", "python3", "-B", package, text, (char *)NULL);
+	pw_err_sys(err, errno,
+		"cannot run the bench by python3; install python3, python3-numpy, python3-rich, "
+		"python3-matplotlib and python3-jinja2");
+	free(text);
+	return -err->code;
 }
 
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
-	const struct pw_bench_cli *o = config;
-	struct pw_bench_options opt = o->bench;
+	const struct bench_options *o = config;
+	json_t *doc = json_object();
 	struct pw_err err = {0};
-	char *command;
 	int code;
 
-	if (o->list)
-		return pw_bench_list();
-	if (check(o, ops, &err))
-		return pw_cli_usage("bench", &err);
-	pw_stop_install();
-	opt.profile = o->full ? "full" : "quick";
-	command = command_line();
-	opt.command = command;
-	opt.file = ops->n ? ops->argv[0] : NULL;
-	opt.cold_dir = o->cold ? o->dir : NULL;
-	opt.verbose = ctx->log.level >= PW_LOG_DEBUG;
-	opt.log = &ctx->log;
-	opt.stopped = pw_stop_requested;
-	if (o->profile)
-		code = pw_bench_profile(o, ctx);
-	else
-		code = o->classic ? pw_bench_classic(o, ctx) : run_bench(o, &opt, ctx);
-	free(command);
+	if ((!o->list && check(o, ops, &err)) || set_lists(doc, o, &err)) {
+		code = pw_cli_usage("bench", &err);
+	} else {
+		set_texts(doc, o, ops);
+		set_flags(doc, o, ctx);
+		set_numbers(doc, o);
+		become(doc, &err);
+		pw_cli_fail(&err);
+		code = PW_EXIT_NOENV;
+	}
+	json_decref(doc);
 	return code;
 }
 
@@ -279,7 +422,7 @@ const struct pw_command pw_cmd_bench = {
 	.n_opts = PW_ARRAY_LEN(options),
 	.shared = shared,
 	.n_shared = PW_ARRAY_LEN(shared),
-	.config_size = sizeof(struct pw_bench_cli),
+	.config_size = sizeof(struct bench_options),
 	.defaults = &defaults,
 	.run = run,
 	.examples =

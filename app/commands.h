@@ -10,5 +10,6 @@ extern const struct pw_command pw_cmd_recv;
 extern const struct pw_command pw_cmd_bench;
 extern const struct pw_command pw_cmd_stage;
 extern const struct pw_command pw_cmd_doctor;
+extern const struct pw_command pw_cmd_cell; /* hidden: not in pw_commands[] */
 
 #endif

@@ -64,7 +64,7 @@ static const struct pw_command *find_command(const char *name)
 	for (const struct pw_command *const *c = pw_commands; *c; c++)
 		if (!strcmp((*c)->name, name))
 			return *c;
-	return NULL;
+	return strcmp(name, pw_cmd_cell.name) ? NULL : &pw_cmd_cell;
 }
 
 static int help_on(const char *name, const char *how)

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/cli/script.h"
 #include "app/doctor/memory.h"
 #include "base/bytes.h"
 
@@ -30,27 +31,14 @@ static void add(struct command *c, const char *option, const char *value)
 		c->argv[c->argc++] = value;
 }
 
-/* A build directory has the script beside the program; an installed one is in libexecdir. Both are as
- * trustworthy as the program itself: root may run them. */
 static int find_script(struct command *c, struct pw_err *err)
 {
-	static const char installed[] = PW_LIBEXECDIR "/host-setup";
-	ssize_t n =
-		readlink("/proc/self/exe", c->script, sizeof(c->script) - sizeof("/host-setup"));
-
-	if (n > 0) {
-		c->script[n] = '\0';
-		strcpy(strrchr(c->script, '/'), "/host-setup");
-	}
-	if (n > 0 && access(c->script, X_OK) == 0)
-		return 0;
-	strcpy(c->script, installed);
-	if (access(c->script, X_OK) == 0)
+	if (pw_script_find("host-setup", "host-setup", c->script, sizeof(c->script)) == 0)
 		return 0;
 	return pw_err_set(err, ENOENT,
 		"cannot change this host: no script %s; install pagewire completely, or type the "
 		"commands of `pagewire doctor` as root",
-		installed);
+		c->script);
 }
 
 static int spawn(const struct command *c, int out, pid_t *pid)

@@ -4,9 +4,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #define LIST_BYTES 4096 /* 1024 CPUs, none beside another */
 
@@ -144,6 +148,18 @@ int pw_cpu_governor(const struct pw_sysroot *root, int cpu, char *buf, size_t le
 		root, buf, len, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", cpu);
 
 	return r < 0 ? r : 0;
+}
+
+void pw_cpu_hypervisor(char name[13])
+{
+	memset(name, 0, 13);
+#if defined(__x86_64__)
+	uint32_t a, words[3];
+
+	__cpuid(0x40000000, a, words[0], words[1], words[2]);
+	if (isprint((unsigned char)words[0]))
+		memcpy(name, words, sizeof(words));
+#endif
 }
 
 int pw_cpu_allowed(int node, cpu_set_t *set, struct pw_err *err)

@@ -28,6 +28,10 @@ int pw_cpu_node(const struct pw_sysroot *root, int cpu);
 /* "performance", "schedutil"; -ENOENT where the kernel does not scale frequencies (most guests). */
 int pw_cpu_governor(const struct pw_sysroot *root, int cpu, char *buf, size_t len);
 
+/* "KVMKVMKVM", "TCGTCGTCGTCG": how the hypervisor of this virtual CPU calls itself; "": it does not. Not for
+ * the CPU of a bare host, where the answer has no meaning. */
+void pw_cpu_hypervisor(char name[13]);
+
 /* The CPUs of node that the calling thread may run on. If there are none, or node is -1: all CPUs that
  * it may run on. */
 int pw_cpu_allowed(int node, cpu_set_t *set, struct pw_err *err);

@@ -12,37 +12,22 @@
 #include "kernel/udprx.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "kernel/sockaddr.h"
-#include "kernel/udpsock.h"
+#include "kernel/rxsock.h"
+#include "kernel/rxways.h"
 
-#define N_MSGS    64
-#define BUF_BYTES 65536u /* longer than any datagram or train */
-
-struct train {
-	uint32_t len;
-	uint32_t seg; /* bytes of each datagram but the last */
-	struct pw_host_key from;
-};
+#define N_MSGS 64
+/* A little more than a train: buffers that begin 64 KiB apart share few lines of the CPU's caches. */
+#define STRIDE (PW_RXSOCK_BYTES + 1600)
 
 struct pw_udprx {
-	int fd;
-	uint8_t *bufs; /* N_MSGS * BUF_BYTES */
-	uint32_t drops;
-	struct pw_host_key source; /* the only sender to receive from; zero: all */
-	struct pw_rx_counters c;
-	struct train trains[N_MSGS];
-	unsigned int n_trains, cur; /* trains[cur] is the next to hand out, */
-	uint32_t off;               /* from this byte on */
+	struct pw_rxsock s;
+	uint8_t *bufs; /* N_MSGS * STRIDE */
+	struct pw_rxtrain trains[N_MSGS];
+	unsigned int n_trains, cur; /* trains[cur] is the next to hand out */
 	struct mmsghdr msgs[N_MSGS];
 	struct iovec iov[N_MSGS];
 	union {
@@ -52,50 +37,12 @@ struct pw_udprx {
 	struct sockaddr_storage names[N_MSGS];
 };
 
-static uint32_t gro_segment(struct msghdr *m)
-{
-	struct cmsghdr *c;
-	int size;
-
-	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO)
-			continue;
-		memcpy(&size, CMSG_DATA(c), sizeof(size));
-		return size > 0 ? (uint32_t)size : 0;
-	}
-	return 0;
-}
-
-/* All datagrams of a train come from one socket. */
-static bool is_foreign(const struct pw_udprx *rx, const struct train *t)
-{
-	static const struct pw_host_key any;
-
-	return !pw_host_key_equal(rx->source, any) && !pw_host_key_equal(rx->source, t->from);
-}
-
 static void note_train(struct pw_udprx *rx, unsigned int i)
 {
-	uint32_t seg = gro_segment(&rx->msgs[i].msg_hdr);
-	struct train *t = &rx->trains[i];
+	struct msghdr *m = &rx->msgs[i].msg_hdr;
 
-	t->len = rx->msgs[i].msg_len;
-	t->seg = seg ? seg : t->len;
-	t->from = pw_sockaddr_key(&rx->names[i]);
-	if (rx->msgs[i].msg_hdr.msg_flags & MSG_TRUNC) {
-		rx->c.packets++;
-		rx->c.malformed++;
-		rx->c.too_long++;
-		t->len = 0;
-	} else if (is_foreign(rx, t)) {
-		uint32_t n = t->len ? (t->len + t->seg - 1) / t->seg : 1;
-
-		rx->c.packets += n;
-		rx->c.foreign += n;
-		t->len = 0;
-	} else if (t->len == 0) {
-		rx->c.packets++; /* an empty datagram counts, but makes no view */
-	}
+	pw_rxsock_note(&rx->s, &rx->trains[i], rx->iov[i].iov_base, rx->msgs[i].msg_len,
+		pw_rxsock_segment(m), m->msg_flags, &rx->names[i]);
 }
 
 /* Returns the number of messages received, 0 when none waits, or -errno. */
@@ -108,53 +55,19 @@ static int receive(struct pw_udprx *rx)
 		rx->msgs[i].msg_hdr.msg_namelen = sizeof(rx->names[i]);
 		rx->msgs[i].msg_hdr.msg_flags = 0;
 	}
-	n = recvmmsg(rx->fd, rx->msgs, N_MSGS, MSG_DONTWAIT, NULL);
+	n = recvmmsg(rx->s.fd, rx->msgs, N_MSGS, MSG_DONTWAIT, NULL);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	for (i = 0; i < n; i++)
 		note_train(rx, (unsigned int)i);
 	rx->n_trains = (unsigned int)n;
 	rx->cur = 0;
-	rx->off = 0;
-	return n;
-}
-
-static int wait_readable(struct pw_udprx *rx, uint64_t timeout_ns)
-{
-	struct pollfd p = {.fd = rx->fd, .events = POLLIN};
-	struct timespec ts = {.tv_sec = (time_t)(timeout_ns / PW_NS_PER_S),
-		.tv_nsec = (long)(timeout_ns % PW_NS_PER_S)};
-	int n = ppoll(&p, 1, &ts, NULL);
-
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
 	return n;
 }
 
 static int hand_out(struct pw_udprx *rx, struct pw_rx_view *views, uint16_t n)
 {
-	uint16_t k = 0;
-
-	while (k < n && rx->cur < rx->n_trains) {
-		const struct train *t = &rx->trains[rx->cur];
-		uint32_t len = t->len - rx->off;
-
-		if (len == 0) {
-			rx->cur++;
-			rx->off = 0;
-			continue;
-		}
-		if (len > t->seg)
-			len = t->seg;
-		views[k].data = rx->bufs + (size_t)rx->cur * BUF_BYTES + rx->off;
-		views[k].len = len;
-		views[k].from = t->from;
-		rx->off += len;
-		rx->c.bytes += len;
-		k++;
-	}
-	rx->c.packets += k;
-	return k;
+	return pw_rxtrain_views(&rx->s.c, rx->trains, rx->n_trains, &rx->cur, views, n);
 }
 
 static int udprx_burst(void *path, struct pw_rx_view *views, uint16_t n, uint64_t timeout_ns)
@@ -166,41 +79,20 @@ static int udprx_burst(void *path, struct pw_rx_view *views, uint16_t n, uint64_
 		return ret;
 	ret = receive(rx);
 	if (ret == 0 && timeout_ns) {
-		ret = wait_readable(rx, timeout_ns);
+		ret = pw_rxsock_wait(rx->s.fd, timeout_ns);
 		if (ret > 0)
 			ret = receive(rx);
 	}
 	return ret < 0 ? ret : hand_out(rx, views, n);
 }
 
-/* Nothing to do: receive() reuses the buffers only after all their views are handed out and released. */
-static void udprx_release(void *path)
-{
-	(void)path;
-}
-
-static bool udprx_alive(void *path)
-{
-	(void)path;
-	return true;
-}
-
-static const struct pw_rx_counters *udprx_counters(void *path)
-{
-	struct pw_udprx *rx = path;
-	uint32_t drops = pw_udpsock_drops(rx->fd);
-
-	rx->c.missed += (uint32_t)(drops - rx->drops);
-	rx->drops = drops;
-	return &rx->c;
-}
-
+/* release: receive() reuses the buffers only after all their views are handed out and released. */
 const struct pw_rx_ops pw_udprx_ops = {
 	.name = "udp",
 	.burst = udprx_burst,
-	.release = udprx_release,
-	.alive = udprx_alive,
-	.counters = udprx_counters,
+	.release = pw_rxsock_release,
+	.alive = pw_rxsock_alive,
+	.counters = pw_rxsock_counters,
 };
 
 static void link_messages(struct pw_udprx *rx)
@@ -208,13 +100,37 @@ static void link_messages(struct pw_udprx *rx)
 	size_t i;
 
 	for (i = 0; i < N_MSGS; i++) {
-		rx->iov[i].iov_base = rx->bufs + i * BUF_BYTES;
-		rx->iov[i].iov_len = BUF_BYTES;
+		rx->iov[i].iov_base = rx->bufs + i * STRIDE;
+		rx->iov[i].iov_len = PW_RXSOCK_BYTES;
 		rx->msgs[i].msg_hdr.msg_iov = &rx->iov[i];
 		rx->msgs[i].msg_hdr.msg_iovlen = 1;
 		rx->msgs[i].msg_hdr.msg_control = &rx->ctrl[i];
 		rx->msgs[i].msg_hdr.msg_name = &rx->names[i];
 	}
+}
+
+/* Whether it succeeds or not, finish() releases what it has made. */
+static int init(struct pw_udprx *rx, const struct pw_udprx_config *cfg, const struct pw_log *log,
+	struct pw_err *err)
+{
+	rx->s.fd = -1;
+	rx->bufs = mmap(NULL, (size_t)N_MSGS * STRIDE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (rx->bufs == MAP_FAILED) {
+		rx->bufs = NULL;
+		return pw_err_sys(err, errno, "cannot allocate the buffers of a UDP socket");
+	}
+	link_messages(rx);
+	return pw_rxsock_open(&rx->s, cfg, !cfg->no_gro, log, err);
+}
+
+static void finish(void *path)
+{
+	struct pw_udprx *rx = path;
+
+	if (rx->bufs)
+		munmap(rx->bufs, (size_t)N_MSGS * STRIDE);
+	pw_rxsock_close(&rx->s);
 }
 
 int pw_udprx_open(struct pw_udprx **out_rx, const struct pw_udprx_config *cfg,
@@ -226,37 +142,57 @@ int pw_udprx_open(struct pw_udprx **out_rx, const struct pw_udprx_config *cfg,
 	*out_rx = NULL;
 	if (!rx)
 		return pw_err_sys(err, ENOMEM, "cannot open a UDP socket");
-	rx->fd = -1;
-	rx->bufs = mmap(NULL, (size_t)N_MSGS * BUF_BYTES, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (rx->bufs == MAP_FAILED) {
-		rx->bufs = NULL;
-		ret = pw_err_sys(err, errno, "cannot allocate the buffers of a UDP socket");
-		goto close_rx;
-	}
-	link_messages(rx);
-	ret = pw_udpsock_open(cfg, log, err);
+	ret = init(rx, cfg, log, err);
 	if (ret < 0)
-		goto close_rx;
-	rx->fd = ret;
-	if (cfg->source.family)
-		rx->source = pw_host_key(&cfg->source);
-	rx->drops = pw_udpsock_drops(rx->fd);
-	*out_rx = rx;
-	return 0;
-
-close_rx:
-	pw_udprx_close(rx);
+		pw_udprx_close(rx);
+	else
+		*out_rx = rx;
 	return ret;
 }
 
 void pw_udprx_close(struct pw_udprx *rx)
 {
-	if (!rx)
-		return;
-	if (rx->bufs)
-		munmap(rx->bufs, (size_t)N_MSGS * BUF_BYTES);
-	if (rx->fd >= 0)
-		close(rx->fd);
+	if (rx)
+		finish(rx);
 	free(rx);
 }
+
+static int open_way(void *path, const struct pw_rx_way_config *cfg, bool no_gro, struct pw_err *err)
+{
+	const struct pw_udprx_config udp = {
+		.listen = cfg->listen, .interface = cfg->interface, .no_gro = no_gro};
+
+	return init(path, &udp, cfg->log, err);
+}
+
+static int open_gro(void *path, const struct pw_rx_way_config *cfg, struct pw_err *err)
+{
+	return open_way(path, cfg, false, err);
+}
+
+static int open_plain(void *path, const struct pw_rx_way_config *cfg, struct pw_err *err)
+{
+	return open_way(path, cfg, true, err);
+}
+
+const struct pw_rx_way pw_rx_way_udp = {
+	.name = "udp",
+	.summary = "recvmmsg() of 64 messages with UDP_GRO: the socket of pagewire recv",
+	.kind = PW_WAY_DATAGRAM,
+	.sleeps = true,
+	.path_bytes = sizeof(struct pw_udprx),
+	.open = open_gro,
+	.close = finish,
+	.packets = &pw_udprx_ops,
+};
+
+const struct pw_rx_way pw_rx_way_recvmmsg = {
+	.name = "recvmmsg",
+	.summary = "recvmmsg() of 64 datagrams, without UDP_GRO",
+	.kind = PW_WAY_DATAGRAM,
+	.sleeps = true,
+	.path_bytes = sizeof(struct pw_udprx),
+	.open = open_plain,
+	.close = finish,
+	.packets = &pw_udprx_ops,
+};

@@ -3,6 +3,7 @@
 #ifndef PW_KERNEL_UDPSOCK_H
 #define PW_KERNEL_UDPSOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,6 +18,7 @@ struct pw_udprx_config {
 	/* For multicast and IPv6 link-local, when `listen` has no zone. NULL: the kernel chooses. */
 	const char *interface;
 	uint64_t rcvbuf_bytes; /* requested with SO_RCVBUFFORCE, then SO_RCVBUF; 0: 64 MiB */
+	bool no_gro;           /* each datagram comes separately */
 };
 
 /* Returns the descriptor, or -errno. Warns in the log when the kernel grants a smaller buffer. */

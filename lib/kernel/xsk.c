@@ -150,8 +150,9 @@ static int bind_error(
 			s->way->name, s->peer);
 	if (s->way->zerocopy && (code == EOPNOTSUPP || code == EINVAL))
 		return pw_err_set(err, EOPNOTSUPP,
-			"cannot open %s on %s: its driver has no AF_XDP zero-copy%s; use xdp_copy",
-			s->way->name, s->peer, sg ? " for frames in pieces" : "");
+			"cannot open %s on %s: its driver has no AF_XDP zero-copy%s; use %s",
+			s->way->name, s->peer, sg ? " for frames in pieces" : "",
+			s->way->maps_file ? "xdp_sg" : "xdp_copy");
 	if (code == EINVAL && sg)
 		return pw_err_set(err, EOPNOTSUPP,
 			"cannot open %s on %s: frames in several pieces need Linux 6.6 or newer; "

@@ -29,6 +29,8 @@ struct queue {
 	unsigned int polls, idle;
 	bool fresh; /* bytes came since last_ns */
 	_Atomic uint64_t first_ns, last_ns;
+	uint64_t polled_cycles; /* the counter after the last poll; 0: none yet */
+	_Atomic uint64_t busy_cycles, idle_cycles;
 };
 
 struct pw_recv_loop {
@@ -84,6 +86,16 @@ static void take(struct queue *q, const struct pw_rx_view *views, size_t n)
 		set(&q->first_ns, now);
 }
 
+/* One read of the counter a poll: what passed since the last one belongs to this one. */
+static void count_cycles(struct queue *q, bool busy)
+{
+	const uint64_t now = pw_cycles(), since = q->polled_cycles ? now - q->polled_cycles : 0;
+	_Atomic uint64_t *sum = busy ? &q->busy_cycles : &q->idle_cycles;
+
+	set(sum, get(sum) + since);
+	q->polled_cycles = now;
+}
+
 /* The clock is read when payload came and the ring is empty now (or the path has slept anyway): not in a
  * stream that keeps the thread busy, and yet within a poll of the last packet. */
 static int poll_once(struct queue *q, uint64_t sleep_ns)
@@ -103,6 +115,8 @@ static int poll_once(struct queue *q, uint64_t sleep_ns)
 		q->fresh = false;
 		set(&q->last_ns, pw_clock_ns());
 	}
+	if (!cfg->sleeps)
+		count_cycles(q, n > 0);
 	return n;
 }
 
@@ -281,6 +295,8 @@ void pw_recv_loop_times(const struct pw_recv_loop *l, struct pw_recv_times *t)
 			t->first_ns = first;
 		if (last > t->last_ns)
 			t->last_ns = last;
+		t->busy_cycles += get(&l->v[i].busy_cycles);
+		t->idle_cycles += get(&l->v[i].idle_cycles);
 	}
 	if (t->last_ns < t->first_ns)
 		t->last_ns = t->first_ns;

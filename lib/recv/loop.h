@@ -45,6 +45,9 @@ struct pw_recv_times {
 	uint64_t first_ns;
 	uint64_t last_ns;
 	uint64_t done_ns; /* when every file had ended; 0: the run ended otherwise */
+	/* Of all queues' threads, by pw_cycles(): in polls that brought packets, placing them included, and in
+	 * the others. 0: the path sleeps. */
+	uint64_t busy_cycles, idle_cycles;
 };
 
 struct pw_recv_loop; /* opaque */

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 UNMEASURED = None  # of a number
 
@@ -40,6 +41,7 @@ class Options:
     quick: bool = False
     full: bool = False
     classic: bool = False
+    receive: bool = False               # compare the ways to receive
     list: bool = False
     profile: str | None = None          # a name, or the path of a profile of the user's own
     compare: tuple[str, ...] = ()       # result files
@@ -52,6 +54,7 @@ class Options:
     stretch_ns: int | None = None
     baseline: str = "udp_read_send"
     cold: bool = False
+    into: tuple[str, ...] = ()          # receive: of "memory", "cache", "direct"
     dir: str = "/var/tmp"
     to: str | None = None               # nic: ADDR[:PORT] of the remote receiver
     rebind: bool = False
@@ -101,6 +104,7 @@ class Sample:
     packets_counted: int | None = None   # proof "counted": by the device or its queue
     void: str | None = None              # why it enters no summary
     values: dict[str, float | None] = field(default_factory=dict)  # by a metric's key
+    raw: dict[str, Any] | None = None    # what the cell's processes counted; older results: None
 
 
 @dataclass
@@ -120,11 +124,17 @@ class Row:
     not_measured: dict[str, str] = field(default_factory=dict)  # why a metric has no number
     summary: dict[str, Summary] = field(default_factory=dict)   # by a metric's key
     goodput_ratio: Summary = field(default_factory=Summary)     # over the baseline's, round by round
+    direction: str = "send"              # what is compared: ways to "send" or to "receive"
 
     @property
-    def key(self) -> tuple[str, str, int, int, bool]:
+    def key(self) -> tuple[str, str, str, int, int, bool]:
         """What a row is: equal in two results when they measured the same cell."""
-        return (self.wire, self.label, self.file_bytes, self.mtu, self.cold)
+        return (self.direction, self.wire, self.label, self.file_bytes, self.mtu, self.cold)
+
+    @property
+    def group(self) -> tuple[str, str, int, int, bool]:
+        """Rows of one group may be ranked: the same wire and file, other ways."""
+        return (self.direction, self.wire, self.file_bytes, self.mtu, self.cold)
 
 
 @dataclass

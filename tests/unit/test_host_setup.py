@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,12 @@ STATE = "/run/pagewire/host-setup.json"
 NOIOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 ALL = ["--pages", "7", "--node", "0", "--mount", "--bind", NIC]
 ETH1 = {"ifname": "eth1", "mtu": 1400, "flags": ["BROADCAST", "UP"]}
+FOREVER = (1 << 32) - 1
+IN_USE = {"link": [ETH1], "addr": [{"ifname": "eth1", "addr_info": [
+    {"local": "10.0.0.1", "prefixlen": 24, "scope": "global", "valid_life_time": FOREVER,
+     "preferred_life_time": FOREVER}]}],
+    "text-4": [["eth1", "unicast 10.0.0.0/24 table main proto kernel scope link src 10.0.0.1"],
+               ["eth1", "unicast 10.7.0.0/16 via 10.0.0.2 table 42 proto boot scope global"]]}
 
 
 KILLED = 99  # exit code of a fork of this program that ended at once, as by SIGKILL
@@ -82,7 +89,16 @@ class Kernel:
         if command.startswith("ip -j -d"):
             words = command.split()
             kind = "route" + words[3] if words[3].startswith("-") else words[3]
-            return json.dumps(self.net().get(kind, []))
+            only = words[words.index("dev") + 1] if "dev" in words else None
+            return json.dumps([i for i in self.net().get(kind, []) if only in (None, i.get("ifname"), i.get("dev"))])
+        if command.startswith("ip -o -d"):
+            version, name = command.split()[3], command.split()[-1]
+            return "".join(route + "\n" for dev, route in self.net().get("text" + version, []) if dev == name)
+        if command.startswith("printf"):
+            for line in shlex.split(command.partition(" | ")[0])[2:]:
+                self.point()
+                self.configure(line.split())
+            return ""
         for part in re.split(r" && |; ", command):
             self.point()
             self.do(part.strip())
@@ -92,7 +108,7 @@ class Kernel:
     def do(self, part):
         words = part.split()
         if words[:3] == ["ip", "link", "set"]:
-            self.set_link(words[3], dict(zip(words[4::2], words[5::2])), words[-1])
+            self.configure(["link", "set", "dev"] + words[3:])
         elif words[0] == "modprobe":
             os.makedirs(self.path("/sys/bus/pci/drivers/" + words[-1]), exist_ok=True)
         elif words[0] == "mount":
@@ -115,7 +131,9 @@ class Kernel:
         os.unlink(self.path(DEVICE + "/driver"))
         shutil.rmtree(self.path(DEVICE + "/net"), ignore_errors=True)
         net = self.net()
-        net["link"] = [i for i in net["link"] if i["ifname"] != "eth1"]
+        for kind in ("link", "addr"):
+            net[kind] = [i for i in net.get(kind, []) if i["ifname"] != "eth1"]
+        net["text-4"] = [i for i in net.get("text-4", []) if i[0] != "eth1"]
         self.write("/net.json", json.dumps(net))
 
     def probe(self, driver):
@@ -129,15 +147,26 @@ class Kernel:
             net["link"].append({"ifname": "eth0", "mtu": 1500, "flags": ["BROADCAST"]})
             self.write("/net.json", json.dumps(net))
 
-    def set_link(self, name, values, state):
-        net = self.net()
+    def configure(self, words):
+        """What `ip` does, for the commands that the script gives it."""
+        net, name = self.net(), words[words.index("dev") + 1]
         own = next(i for i in net["link"] if i["ifname"] == name)
-        if "name" in values:
+        values = dict(zip(words[4::2], words[5::2]))
+        if words[0] == "link" and "name" in values:
             own["ifname"] = values["name"]
             os.rename(self.path(f"{DEVICE}/net/{name}"), self.path(f"{DEVICE}/net/{values['name']}"))
-        else:
-            own["mtu"] = int(values["mtu"])
-            own["flags"] = ["BROADCAST"] + ["UP"] * (state == "up")
+        elif words[0] == "link":
+            own["mtu"] = int(values.get("mtu", own["mtu"]))
+            if words[-1] in ("up", "down"):
+                own["flags"] = ["BROADCAST"] + ["UP"] * (words[-1] == "up")
+        elif words[0] == "addr":
+            local, length = words[2].split("/")
+            net["addr"] = [i for i in net.get("addr", []) if i["ifname"] != name] + [{"ifname": name, "addr_info": [
+                {"local": local, "prefixlen": int(length), "scope": words[words.index("scope") + 1],
+                 "valid_life_time": FOREVER, "preferred_life_time": FOREVER}]}]
+        elif words[0] == "route" and "refused" not in words:
+            route = [name, " ".join(words[2:-2])]
+            net["text-4"] = net.get("text-4", []) + [route] * (route not in net.get("text-4", []))
         self.write("/net.json", json.dumps(net))
 
 
@@ -155,7 +184,7 @@ class HostSetup(unittest.TestCase):
                 "/sys/bus/pci/drivers/vfio-pci/x": "", DEVICE + "/class": "0x020000",
                 DEVICE + "/driver_override": "(null)", DEVICE + "/net/eth1/ifindex": "3",
                 "/sys/kernel/iommu_groups/7/devices/" + NIC: "",
-                "/net.json": json.dumps({"link": [ETH1]})}.items():
+                "/net.json": json.dumps({"link": [ETH1], "addr": [], "text-4": []})}.items():
             k.write(path, text)
         k.link(DEVICE + "/driver", "../../drivers/ice")
         k.link(DEVICE + "/iommu_group", "../../../../kernel/iommu_groups/7")
@@ -405,11 +434,11 @@ class HostSetup(unittest.TestCase):
                 ("the IPv4 default route uses eth1",
                  {"route-4": [{"dst": "default", "nexthops": [{"dev": "lo"}, {"dev": "eth1"}]}]}),
                 ("the IPv6 default route uses eth1", {"route-6": [route]}),
-                ("eth1 has the address 10.0.0.1/24", {"addr": [{"ifname": "eth1", "addr_info": [
-                    {"local": "fe80::1", "prefixlen": 64, "scope": "link"},
-                    {"local": "10.0.0.1", "prefixlen": 24, "scope": "global"}]}]}),
-                ("eth1 is part of br0", {"link": [dict(ETH1, master="br0")]}),
-                ("eth1.5 uses eth1", {"link": [ETH1, {"ifname": "eth1.5", "link": "eth1"}]}),
+                ("a multipath route uses eth1",
+                 {"route-4": [{"dst": "10.0.0.0/8", "nexthops": [{"dev": "lo"}, {"dev": "eth1"}]}]}),
+                ("a nexthop object's route uses eth1", {"route-4": [{"dst": "10.0.0.0/8", "dev": "eth1", "nhid": 5}]}),
+                ("eth1 is part of the bridge or bond br0", {"link": [dict(ETH1, master="br0")]}),
+                ("eth1.5 stands on eth1", {"link": [ETH1, {"ifname": "eth1.5", "link": "eth1"}]}),
                 ("an XDP program runs on eth1", {"link": [dict(ETH1, xdp={"mode": 1})]}),
                 ("another network namespace", {"link": []})):
             if "IPv6" in words and not os.path.exists("/proc/net/if_inet6"):
@@ -419,7 +448,69 @@ class HostSetup(unittest.TestCase):
             self.refused(1, "--even-in-use " + NIC, "--bind", NIC)
             self.assertIn("--undo does not restore: ", self.ok("--bind", NIC, "--even-in-use", NIC, "--dry-run"))
             self.assertEqual(os.readlink(self.root + DEVICE + "/driver"), "../../drivers/ice")
+            self.refused(77, words if "namespace" not in words else "no PCI device", "--take",
+                         "eth1" if "namespace" not in words else "eth2")
         self.refused(2, "repeats the address", "--bind", NIC, "--even-in-use", "0000:3b:00.1")
+
+    def test_a_nic_with_addresses_and_routes_gets_them_back(self):
+        self.k.write("/net.json", json.dumps(IN_USE))
+        before = self.host()
+        self.refused(1, "eth1 has the address 10.0.0.1/24", "--bind", NIC)
+        self.assertNotIn("does not restore", self.ok("--bind", NIC, "--even-in-use", NIC))
+        self.assertNotIn("10.0.0.1", self.k.read("/net.json"))
+        self.ok("--undo")
+        self.assert_restored(before, "undo")
+
+    def test_a_taken_nic_is_given_back_and_other_changes_stay(self):
+        self.k.write("/sys/bus/pci/drivers/vfio-pci/x", "")
+        self.k.write("/net.json", json.dumps(IN_USE))
+        self.ok("--pages", "7")
+        before = self.host()
+        self.assertIn("eth1 disappears", self.ok("--take", "eth1", "--dry-run"))
+        self.assert_restored(before, "dry run")
+        self.ok("--take", "eth1")
+        self.assertEqual(os.readlink(self.root + DEVICE + "/driver"), "../../drivers/vfio-pci")
+        self.assertEqual(self.ok("--give-back", "eth2"), "nothing to undo\n")
+        self.assertEqual(os.readlink(self.root + DEVICE + "/driver"), "../../drivers/vfio-pci")
+        self.ok("--give-back", "eth1")
+        self.assert_restored(before, "given back")
+        self.assertEqual(self.pages(), 27)
+        self.refused(2, "take no other action", "--take", "eth1", "--pages", "7")
+
+    def test_a_nic_is_given_back_after_a_take_that_was_killed(self):
+        self.k.write("/net.json", json.dumps(IN_USE))
+        before = self.host()
+        for when, code in self.each_point("--take", "eth1", stop_by=killed):
+            self.assertEqual(code, KILLED, when)
+            self.ok("--give-back", "eth1")
+            self.assert_restored(before, when)
+
+    def test_a_give_back_that_was_killed_is_continued_by_undo(self):
+        self.k.write("/net.json", json.dumps(IN_USE))
+        before = self.host()
+        self.ok("--take", "eth1")
+        for when, code in self.each_point("--give-back", "eth1", stop_by=killed):
+            self.assertEqual(code, KILLED, when)
+            self.ok("--undo")
+            self.assert_restored(before, when)
+
+    def test_a_setting_that_does_not_come_back_is_named_and_the_record_stays(self):
+        net = json.loads(json.dumps(IN_USE))
+        net["text-4"].append(["eth1", "unicast 10.8.0.0/16 refused table main"])
+        self.k.write("/net.json", json.dumps(net))
+        self.ok("--take", "eth1")
+        self.refused(1, "cannot restore eth1: `ip route add unicast 10.8.0.0/16", "--give-back", "eth1")
+        self.assertEqual(os.readlink(self.root + DEVICE + "/driver"), "../../drivers/ice")
+        self.assertTrue(os.path.exists(self.root + STATE))
+
+    def test_take_loads_no_module_and_wants_one_interface_of_a_pci_device(self):
+        shutil.rmtree(self.root + "/sys/bus/pci/drivers/vfio-pci")
+        self.refused(77, "modprobe vfio-pci", "--take", "eth1")
+        self.refused(77, "eth7 is no PCI device", "--take", "eth7")
+        self.k.write(DEVICE + "/sriov_numvfs", "2")
+        self.refused(77, "2 virtual functions use it", "--take", "eth1")
+        self.k.write(DEVICE + "/net/eth3/ifindex", "4")
+        self.refused(77, f"{NIC} has 2 interfaces", "--take", "eth1")
 
     def test_addresses_and_routes_of_others_do_not_matter(self):
         self.k.write("/net.json", json.dumps({

@@ -42,26 +42,31 @@ static void check_row(const struct pw_command *c, const struct pw_opt_item *it)
 		fail_msg("%s --%s: the argument's text is cut", c->name, o->name);
 }
 
-/* Of every command: one name, one letter, one meaning. */
+/* One name, one letter, one meaning. */
+static void check_table(const struct pw_command *c)
+{
+	struct pw_opt_item it = {0};
+	const struct pw_opt *a, *b;
+
+	for (size_t i = 0; (a = pw_opt_at(c, i, &it)); i++) {
+		check_row(c, &it);
+		for (size_t k = 0; k < i; k++) {
+			b = pw_opt_at(c, k, NULL);
+			if (!strcmp(a->name, b->name))
+				fail_msg("%s: two --%s", c->name, a->name);
+			if (a->letter && a->letter == b->letter)
+				fail_msg("%s: -%c is --%s and --%s", c->name, a->letter, b->name,
+					a->name);
+		}
+	}
+}
+
 static void tables_are_sound(void **state)
 {
 	(void)state;
-	for (const struct pw_command *const *c = pw_commands; *c; c++) {
-		struct pw_opt_item it = {0};
-		const struct pw_opt *a, *b;
-
-		for (size_t i = 0; (a = pw_opt_at(*c, i, &it)); i++) {
-			check_row(*c, &it);
-			for (size_t k = 0; k < i; k++) {
-				b = pw_opt_at(*c, k, NULL);
-				if (!strcmp(a->name, b->name))
-					fail_msg("%s: two --%s", (*c)->name, a->name);
-				if (a->letter && a->letter == b->letter)
-					fail_msg("%s: -%c is --%s and --%s", (*c)->name, a->letter,
-						b->name, a->name);
-			}
-		}
-	}
+	for (const struct pw_command *const *c = pw_commands; *c; c++)
+		check_table(*c);
+	check_table(&pw_cmd_cell);
 }
 
 /* What these commands had when the tables were merged: no option is lost. */
@@ -79,7 +84,8 @@ static void no_option_is_lost(void **state)
 			 "queue-size queues wait link-grace progress json"},
 		{"bench", "quick full classic profile list wires ways sizes mtu rounds stretch "
 			  "baseline cold dir to rebind core rate batch chunk sqpoll qdisc-bypass "
-			  "no-huge no-evidence seed include-setup report json csv progress"},
+			  "no-huge no-evidence seed include-setup report json csv progress "
+			  "receive compare resume all-samples"},
 	};
 
 	(void)state;

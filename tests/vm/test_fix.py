@@ -10,7 +10,7 @@ SCRIPT = """
 state() {
     basename "$(readlink /sys/bus/pci/devices/0000:00:10.0/driver)"
     cat /proc/sys/vm/nr_hugepages /sys/bus/pci/devices/0000:00:10.0/driver_override
-    ip -j link show | tr -d '\\n'; echo
+    ip -4 -j addr show | tr -d '\\n'; echo
 }
 fix() { pagewire doctor /tmp/a.bin --port 0000:00:10.0 --fix "$@"; echo "code $?"; }
 head -c 3000000 /dev/urandom >/tmp/a.bin
@@ -39,7 +39,9 @@ def link(line):
     """The properties of lab0 that --undo restores. Its index and its queues are new."""
     found = [i for i in json.loads(line) if i["ifname"] == "lab0"]
     equal(len(found), 1, f"interfaces called lab0 in {line}")
-    return {key: found[0][key] for key in ("mtu", "address")} | {"up": "UP" in found[0]["flags"]}
+    addresses = [(a["local"], a["prefixlen"]) for a in found[0]["addr_info"]]
+    equal(addresses, [("10.9.0.1", 24)], "addresses")
+    return {"mtu": found[0]["mtu"], "up": "UP" in found[0]["flags"], "addresses": addresses}
 
 
 def test_a_nic_in_use_is_taken_when_its_address_is_repeated_and_comes_back(t):

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The result of a profile as text."""
+from __future__ import annotations
+
+import math
+import sys
+from typing import IO
+
+from bench.contest import Contest, Run, Target
+from bench.model import Summary
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+NAME_WIDTH = 34
+
+
+def figures(v: float | None) -> str:
+    """Four figures that count: 0.01234, 1.234, 12.34, 1234, 123456."""
+    before = math.floor(math.log10(v)) + 1 if v and v > 0 else 1
+    return f"{v or 0:.{0 if before >= 4 else min(4 - before, 4) if before > 0 else 4}f}"
+
+
+def _interval(s: Summary) -> str:
+    return f"{figures(s.median):>10}  ({figures(s.low)} to {figures(s.high)})" if s.n else ""
+
+
+def verdict(target: Target) -> tuple[str, str]:
+    """The words, and the style to print them in."""
+    reached, sure = target.judge()
+    if reached is None:
+        return "not measured", "dim"
+    if reached:
+        return ("reached", "bold green") if sure else ("reached by the median", "green")
+    return ("NOT REACHED", "bold red") if sure else ("not reached by the median", "red")
+
+
+def _line(console: Console, name: str, *rest: str | tuple[str, str]) -> None:
+    """One row; a terminal that is too narrow wraps it, a file keeps it whole."""
+    console.print(Text.assemble(f"  {name:<{NAME_WIDTH}}", *rest), soft_wrap=True)
+
+
+def _target(console: Console, target: Target) -> None:
+    _line(console, f"{target.a.name} / {target.b.name}", _interval(target.ratio))
+    for word, bound in (("most", target.at_most), ("least", target.at_least)):
+        if bound is not None:
+            _line(console, "", f"  asked for: at {word} {figures(bound)}: ", verdict(target))
+
+
+def _contest(console: Console, contest: Contest) -> None:
+    console.print(Text(f"\n{contest.title}, {contest.unit}", "bold"), soft_wrap=True)
+    for who in contest.contenders:
+        rest: list[str | tuple[str, str]] = [_interval(who.summary)]
+        if who.skipped:
+            rest = [(f"  skipped: {who.skipped}", "dim")]
+        if who.void:
+            rest.append((f"  VOID: {who.void}", "bold red"))
+        _line(console, who.name, *rest)
+    for target in contest.targets:
+        _target(console, target)
+    if contest.note:
+        console.print(Padding(Text(contest.note), (0, 0, 0, 2), expand=False))
+
+
+def show(run: Run, out: IO[str] | None = None) -> None:
+    """Figures, verdicts, notes, the commands that measure each contender, and the machine."""
+    console = Console(file=out or sys.stdout, highlight=False)
+    console.print(Text(f"{run.profile.name}: {run.profile.summary}\n{run.rounds} rounds, interleaved; median and "
+                       "95 % interval"), soft_wrap=True)
+    for contest in run.contests:
+        _contest(console, contest)
+    console.print("\nmeasured by")
+    hows = dict.fromkeys(f"{who.name}: {who.how}" for c in run.contests for who in c.contenders if who.how)
+    for how in hows:
+        console.print(Padding(Text(how), (0, 0, 0, 2), expand=False))
+    known = [run.env.get(key) or "unknown" for key in ("cpu_model", "kernel", "dpdk", "date")]
+    console.print(Text(f"on {known[0]}, Linux {known[1]}, {known[2]}, {known[3]}"), soft_wrap=True)
+    if run.env.get("hypervisor") == "TCGTCGTCGTCG":
+        console.print("emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only")

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writes the directory of --report: report.html, report.pdf, result.json, samples.csv, figures as SVG and PDF.
+matplotlib and jinja2 are imported in functions: a bench without a report does without them."""
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import table, view
+from bench.metrics import METRICS
+from bench.model import BenchError, Result, Row
+from bench.result import host_name, to_json, write_csv
+
+if TYPE_CHECKING:
+    from bench.plots import Drawing
+    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
+
+MAIN = ("packets_per_s", "cpu_ns_per_mb", "machine_ns_per_mb", "mode_switches_per_mb", "loss")
+OTHER = tuple(k for k in METRICS if k not in (*MAIN, "goodput_bps", "cpu_copies_per_byte"))
+NOTES = (("What the kernel said of its zero-copy sends", table.notes_copied),
+         ("Void: not in the figures", table.notes_void),
+         ("Skipped: this host lacks what they need", table.notes_skipped))
+
+
+def prepare(directory: str) -> None:
+    """Fails before anything is measured when the report could not be written."""
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    except ImportError as e:
+        raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2",
+                         77) from e
+    try:
+        os.makedirs(directory, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as e:
+        raise BenchError(f"cannot write a report to {directory}: {e.strerror}; name another directory with "
+                         "--report") from e
+
+
+def _write(directory: str, name: str, data: str | bytes) -> None:
+    """A file is whole or not there."""
+    part = Path(directory, f".{name}.part")
+    try:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+        part.replace(Path(directory, name))
+    except OSError as e:
+        part.unlink(missing_ok=True)
+        raise BenchError(f"cannot write {directory}/{name}: {e.strerror}; free space there, or name another "
+                         "directory with --report") from e
+
+
+def result_names(results: Sequence[Result]) -> list[str]:
+    """What tells the results apart: host and commit, else the date."""
+    names = [", ".join(filter(None, (host_name(r), r.env.get("kernel"),
+                                     r.env.get("git_revision") or r.version))) for r in results]
+    if len(set(names)) < len(names):
+        names = [f"{name}, {r.env.get('date') or 'no date'}" for name, r in zip(names, results, strict=True)]
+    return [f"{i}: {name}" for i, name in enumerate(names, 1)] if len(results) > 1 else names
+
+
+def rank(group: Sequence[Row], row: Row) -> str:
+    """Place by goodput. Overlapping intervals show no difference: then it is the range of places."""
+    own = row.summary.get("goodput_bps")
+    if own is None or own.low is None or own.high is None:
+        return "-"
+    others = [s for r in group if r is not row and (s := r.summary.get("goodput_bps")) and s.n]
+    first = 1 + sum((s.low or 0) > own.high for s in others)
+    last = 1 + sum((s.high or 0) >= own.low for s in others)
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def _figure_bytes(figure: Figure, form: str) -> bytes:
+    out = io.BytesIO()
+    keys = ("Date", "Creator", "Format", "Type") if form == "svg" else ("CreationDate",)
+    figure.savefig(out, format=form, metadata=dict.fromkeys(keys))  # the same result gives the same file
+    return out.getvalue()
+
+
+def _inline(svg: bytes, name: str) -> str:
+    """The SVG element alone; its ids are of this figure, for a page has several."""
+    text = svg.decode()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg"):], flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text, count=2)
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
+
+
+def _table_page(title: str, group: Sequence[Row]) -> Figure:
+    """The head of a table, for the PDF."""
+    from bench import plots
+    scale, unit = view.goodput_unit(list(group))
+    keys = ("cpu_ns_per_mb", "mode_switches_per_mb", "cpu_copies_per_byte", "loss")
+    lines = [("rank", "way", f"goodput, {unit} [95 % interval]", "ratio", "CPU, µs/MB", "switches/MB",
+              "copies (expected)", "lost, %")]
+    for r in plots.ranked(group):
+        s, wanted = plots.summary(r, "goodput_bps"), r.expected.cpu_copies_per_byte
+        low, middle, high = (view.number(None if v is None else v * scale) for v in (s.low, s.median, s.high))
+        cpu, switches, copies, loss = (view.metric(k, view.median(r, k)) for k in keys)
+        lines.append((rank(group, r), plots.plain(r.label, 30), f"{middle} [{low}, {high}]",
+                      view.short(r.goodput_ratio.median, 2), cpu, switches,
+                      f"{copies} ({'?' if wanted is None else f'{wanted:g}'})", loss))
+    page = plots.Page(title, "Medians. Where intervals overlap, no difference is shown.", [],
+                      0.24 * len(lines) + 0.2)
+    for i, line in enumerate(lines):
+        for x, cell in zip((0.12, 0.6, 2.75, 4.95, 5.65, 6.65, 7.75, 9.3), line, strict=True):
+            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.12) / page.height, cell,
+                             fontsize=plots.SMALL, weight="normal" if i else "bold", va="center_baseline")
+    return page.figure
+
+
+def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
+    """What the template shows of a result. prefix: of its files' names."""
+    from bench import plots
+    wires = [{"name": plots.wire_name(rows[0]), "caveat": result.wires.get(rows[0].wire, ""),
+              "groups": [(view.group_title(g[0]), plots.ranked(g)) for g in view.groups(rows)
+                         if any(not r.skipped for r in g)],
+              "expected": {r.label + (", cold" if r.cold else ""): r.expected for r in rows if not r.skipped},
+              "notes": [(title, notes(rows)) for title, notes in NOTES],
+              "figures": list(plots.of_wire(result, rows))} for rows in view.wires(result)]
+    return {"name": name, "result": result, "prefix": prefix, "caveat": table.env_caveat(result),
+            "overview": plots.overview(result), "wires": wires, "unmeasured": table.notes_unmeasured(result.rows)}
+
+
+def _draw(drawing: Drawing | None, directory: str, prefix: str, pdf: PdfPages) -> None:
+    """Writes the figure's files and adds it to the PDF; its SVG stays, for the page."""
+    if not drawing:
+        return
+    drawing.name = prefix + drawing.name
+    svg = _figure_bytes(drawing.figure, "svg")
+    _write(directory, f"{drawing.name}.svg", svg)
+    _write(directory, f"{drawing.name}.pdf", _figure_bytes(drawing.figure, "pdf"))
+    drawing.svg = _inline(svg, drawing.name)
+    pdf.savefig(drawing.figure)
+
+
+def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
+    import jinja2
+    from bench import plots
+    env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
+                             undefined=jinja2.StrictUndefined,
+                             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
+    env.filters["median_of"] = view.median
+    env.filters["unit"] = lambda unit: unit.replace("us/", "µs/")
+    return env.get_template("report.html.j2").render(
+        sections=sections, comparison=comparison, view=view, metrics=METRICS, main=MAIN, other=OTHER, rank=rank,
+        summary=plots.summary, by_bpf=view.copies_by_bpf([r for s in sections for r in s["result"].rows]))
+
+
+def _write_data(results: Sequence[Result], prefixes: Sequence[str], directory: str) -> None:
+    samples = ""
+    for result, prefix in zip(results, prefixes, strict=True):
+        _write(directory, f"{prefix}result.json", json.dumps(to_json(result), indent=1) + "\n")
+        out = io.StringIO(newline="")
+        write_csv(out, result)
+        samples += out.getvalue() if not samples else out.getvalue().partition("\n")[2]
+    _write(directory, "samples.csv", samples)
+
+
+def write_report(results: list[Result], directory: str) -> None:
+    """The data first: should a figure fail, they are there."""
+    prepare(directory)
+    prefixes = [f"{i}-" for i in range(1, len(results) + 1)] if len(results) > 1 else [""]
+    _write_data(results, prefixes, directory)
+
+    import matplotlib
+    from bench import plots
+    from matplotlib.backends.backend_pdf import PdfPages
+    names = result_names(results)
+    pages = io.BytesIO()
+    with matplotlib.rc_context(plots.STYLE), PdfPages(pages, metadata={"Title": "pagewire bench"}) as pdf:
+        comparison = plots.compared(results, names) if len(results) > 1 else None
+        _draw(comparison, directory, "", pdf)
+        sections = [_section(*s) for s in zip(results, names, prefixes, strict=True)]
+        for section in sections:
+            _draw(section["overview"], directory, section["prefix"], pdf)
+            for wire in section["wires"]:
+                for title, group in wire["groups"]:
+                    pdf.savefig(_table_page(f"{wire['name']}: {title}", group))
+                for drawing in wire["figures"]:
+                    _draw(drawing, directory, section["prefix"], pdf)
+    _write(directory, "report.pdf", pages.getvalue())
+    _write(directory, "report.html", _page(sections, comparison))

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The files of a bench: the same bytes in each place from which a way may send them.
+
+    hugetlbfs   in place for the bypass, and for every kernel call that takes it
+    tmpfs       for sendfile and splice, which refuse hugetlbfs, and where no hugepages are free
+    a disk      cold: dropped from the page cache before each run
+
+hugetlbfs and tmpfs are mounted in a mount namespace of our own: they end with the process.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench import linux
+from bench.model import BenchError
+
+HUGE_PAGE = 2 << 20
+HUGE_POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+STAGE_SECONDS = 300
+
+
+class NotDropped(BenchError):
+    """The file system keeps its files in memory."""
+
+
+@dataclass
+class StoredFile:
+    """One file in all its places."""
+    len_bytes: int
+    tmpfs: str
+    huge: str = ""  # "": no hugepages for it
+    disk: str = ""  # "": no cold run wanted
+
+
+@dataclass
+class Store:
+    """The work directory and the files in it."""
+    dir: str = ""
+    own_mounts: bool = False
+    huge: bool = False      # hugetlbfs is mounted, with room for files and EAL
+    huge_why: str = ""      # else the reason and the fix
+    files: list[StoredFile] = field(default_factory=list)
+
+    def remove(self) -> None:
+        """Removes files, mounts and directories, as many as there are."""
+        for f in self.files:
+            for path in filter(None, (f.tmpfs, f.huge, f.disk)):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+        for path in [f"{self.dir}/tmpfs", f"{self.dir}/huge", self.dir] if self.dir else []:
+            with contextlib.suppress(OSError):
+                if self.own_mounts and path != self.dir:
+                    linux.unmount(path)
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        self.dir = ""
+
+
+def _pages(size: int) -> int:
+    return -(-size // HUGE_PAGE)
+
+
+def _free_hugepages() -> int:
+    """Pages of 2 MiB that no mapping has reserved."""
+    try:
+        free, reserved = (int((HUGE_POOL / name).read_text()) for name in ("free_hugepages", "resv_hugepages"))
+    except (OSError, ValueError):
+        return 0
+    return max(0, free - reserved)
+
+
+def _memory_available() -> int:
+    with open("/proc/meminfo", encoding="ascii") as f:
+        return next((int(line.split()[1]) << 10 for line in f if line.startswith("MemAvailable:")), 0)
+
+
+def _check_memory(sizes: Sequence[int]) -> None:
+    """The bytes in a buffer, the files on tmpfs; later the receiver also has a buffer. Memory is overcommitted: the
+    kernel would end some process instead of refusing."""
+    need, have = max(sizes, default=0) + sum(sizes), _memory_available()
+    if have and need > have:
+        raise BenchError(f"cannot make the files: they need {need >> 20} MiB of memory, {have >> 20} are available; "
+                         "measure smaller ones", 77)
+
+
+def _look_for_hugepages(s: Store, sizes: Sequence[int], eal_bytes: int) -> None:
+    """Files of every size and two processes' EAL memory have to fit the pool of free pages."""
+    want, have = _pages(eal_bytes) + sum(map(_pages, sizes)), _free_hugepages()
+    if os.geteuid():
+        s.huge_why = "hugetlbfs wants root; run as root (pagewire doctor: hugepages.mount)"
+    elif have < want:
+        s.huge_why = (f"{have} hugepages of 2 MiB are free, this bench wants {want}; echo N > "
+                      "/proc/sys/vm/nr_hugepages (pagewire doctor: hugepages.free)")
+    elif not s.own_mounts:
+        s.huge_why = "hugetlbfs cannot be mounted: run with CAP_SYS_ADMIN"
+    s.huge = not s.huge_why
+
+
+def _make_places(s: Store) -> None:
+    """Mounts of our own where we may; a directory of /dev/shm's file system else."""
+    where = "/tmp"
+    try:
+        linux.unshare(linux.CLONE_NEWNS)
+        linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+        s.own_mounts = True
+    except OSError:
+        where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else where
+    try:
+        s.dir = tempfile.mkdtemp(prefix="pagewire-bench.", dir=where)
+        os.mkdir(f"{s.dir}/tmpfs", 0o700)
+        os.mkdir(f"{s.dir}/huge", 0o700)
+        if s.own_mounts:
+            linux.mount("tmpfs", f"{s.dir}/tmpfs", "mode=0700")
+    except OSError as e:
+        raise BenchError(f"cannot make a work directory in {where}: {e.strerror}; free some space there") from None
+
+
+def _mount_huge(s: Store) -> None:
+    try:
+        linux.mount("hugetlbfs", f"{s.dir}/huge", "pagesize=2M")
+    except OSError as e:
+        s.huge, s.huge_why = False, f"hugetlbfs cannot be mounted: {e.strerror}"
+
+
+def _stage(pagewire: str, path: str, directory: str) -> str:
+    """The copy of a file on hugetlbfs, which keeps its length: write() there is refused."""
+    try:
+        p = subprocess.run([pagewire, "stage", path, "--to", directory], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=STAGE_SECONDS, check=False, process_group=0)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise BenchError(f"cannot copy {path} to hugetlbfs: {e}") from None
+    if p.returncode:
+        said = (p.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise BenchError(f"cannot copy {path} to hugetlbfs: {said.removeprefix('pagewire: error: ')}", p.returncode)
+    return os.path.join(directory, os.path.basename(path))
+
+
+def _write(path: str, data: memoryview) -> None:
+    try:
+        with open(path, "wb", buffering=0, opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
+            done = 0
+            while done < len(data):
+                done += f.write(data[done:done + (1 << 30)])
+            os.fsync(f.fileno())
+    except OSError as e:
+        raise BenchError(f"cannot write {path}: {e.strerror}") from None
+
+
+def _bytes_for(user_file: str | None, size: int) -> bytes:
+    """The user's, or some that no file system and no wire can compress or guess."""
+    if not user_file:
+        return np.random.default_rng(1).bytes(size)
+    try:
+        data = Path(user_file).read_bytes()
+    except OSError as e:
+        raise BenchError(f"cannot read {user_file}: {e.strerror}") from None
+    if len(data) != size:
+        raise BenchError(f"cannot read {user_file}: its length has changed; use a file that does not change")
+    return data
+
+
+def make_store(s: Store, pagewire: str, sizes: Sequence[int], eal_bytes: int, user_file: str | None = None,
+               cold_dir: str | None = None) -> None:
+    """Makes a file of each size, or copies the user's, into s; the caller removes s in every case. Fewer places
+    where the host has no hugepages or we are not root. Unshares this process's mount namespace."""
+    _check_memory(sizes)
+    _make_places(s)
+    _look_for_hugepages(s, sizes, eal_bytes)
+    if s.huge:
+        _mount_huge(s)
+    data = memoryview(_bytes_for(user_file, max(sizes, default=0)))
+    for i, size in enumerate(sizes):
+        f = StoredFile(size, f"{s.dir}/tmpfs/file{i}")
+        s.files.append(f)
+        _write(f.tmpfs, data[:size])
+        if s.huge:
+            f.huge = _stage(pagewire, f.tmpfs, f"{s.dir}/huge")
+        if cold_dir:
+            f.disk = f"{cold_dir}/pagewire-bench-{os.getpid()}-{i}"
+            _write(f.disk, data[:size])
+            drop(f.disk)
+
+
+def drop(path: str) -> None:
+    """Writes back and drops the file's pages from the page cache."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            left, total = linux.resident_pages(fd)
+        finally:
+            os.close(fd)
+    except OSError as e:
+        raise BenchError(f"cannot drop the pages of {path}: {e.strerror}") from None
+    if left > total // 100:  # advice that a file system in memory does not take
+        raise NotDropped(f"cannot drop the pages of {path}: {left} of {total} stay in memory; use --dir on a disk's "
+                         "file system")

@@ -89,6 +89,7 @@ static const struct pw_opt options[] = {
 			"default): into a buffer, pass after pass"},
 	{ROW("direct", FLAG, FILES, cell.direct),
 		.help = "sink: with --into: without the page cache"},
+	{ROW("tls", FLAG, MEASURE, cell.tls), .help = "sink: decrypts what ktls_sendfile sends"},
 	{ROW("sqpoll", FLAG, SPEED, cell.sqpoll),
 		.help = "source: io_uring ways: a kernel thread submits"},
 	{ROW("qdisc-bypass", FLAG, SPEED, cell.qdisc_bypass),

@@ -177,6 +177,7 @@ void pw_cell_print_ways(void)
 	for (w = pw_ways; *w; w++) {
 		o = describe((*w)->name, (*w)->summary, (*w)->kind);
 		json_object_set_new(o, "needs_page_cache", json_boolean((*w)->needs_page_cache));
+		json_object_set_new(o, "tls", json_boolean((*w)->tls));
 		json_object_set_new(o, "zerocopy", json_boolean((*w)->zerocopy));
 		json_array_append_new(ways, o);
 	}

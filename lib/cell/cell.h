@@ -52,6 +52,7 @@ struct pw_cell {
 	/* sink */
 	const char *into; /* directory; NULL: memory */
 	bool direct;      /* past the page cache */
+	bool tls;         /* the source's way has .tls */
 	int ready_fd;     /* a byte is written there when packets can come; -1: none */
 	int ended_fd;     /* at its end the source has ended */
 };

@@ -130,6 +130,7 @@ static int open_path(struct pw_sink *s)
 	const struct pw_rx_way_config cfg = {.listen = cell->flow.dst,
 		.interface = cell->interface,
 		.mtu = cell->mtu,
+		.tls = cell->tls,
 		.log = cell->log};
 	int r;
 

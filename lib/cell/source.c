@@ -138,19 +138,25 @@ static int run_session(struct pw_stretch *s, void *path, struct pw_files *files,
 	return r;
 }
 
-static int packets(struct pw_stretch *s, const struct pw_way_config *cfg, struct pw_err *err)
+static int packets(struct pw_stretch *s, struct pw_way_config *cfg, struct pw_err *err)
 {
 	char *operand = (char *)s->cell->file;
 	struct pw_files files = {0};
+	struct pw_window win = {0};
 	void *path = NULL;
 	int r = pw_files_collect(&files, &operand, 1, err);
 
+	if (r == 0 && s->cell->way->maps_file) {
+		r = open_window(s, &win, s->cell->file, err);
+		cfg->win = &win;
+	}
 	if (r == 0)
 		r = pw_way_open(s->cell->way, &path, cfg, err);
 	if (r == 0) {
 		r = run_session(s, path, &files, err);
 		pw_way_close(path);
 	}
+	pw_window_close(&win);
 	pw_files_finish(&files);
 	return r;
 }

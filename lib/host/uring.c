@@ -120,20 +120,41 @@ static int take_cqe(struct io_uring *ring, struct io_uring_cqe *copy)
 	return 0;
 }
 
-/* The kernel checks the flags before the descriptor: -EINVAL or -EBADF, and nothing is sent. */
-bool pw_uring_reports_copies(struct io_uring *ring)
+/* Submits a zero-copy send to descriptor -1. The kernel checks the flags before the descriptor: -EINVAL or
+ * -EBADF, and nothing is sent. */
+static bool accepts(struct io_uring *ring)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	struct io_uring_cqe sent, notified;
-	char byte = 0;
 
-	if (!sqe)
-		return false;
-	io_uring_prep_send_zc(sqe, -1, &byte, 1, 0, IORING_SEND_ZC_REPORT_USAGE);
 	if (io_uring_submit(ring) < 0 || take_cqe(ring, &sent) < 0)
 		return false;
 	/* Even a send that failed is followed by a notification. */
 	if ((sent.flags & IORING_CQE_F_MORE) && take_cqe(ring, &notified) < 0)
 		return false;
 	return sent.res == -EBADF;
+}
+
+bool pw_uring_reports_copies(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	char byte = 0;
+
+	if (!sqe)
+		return false;
+	io_uring_prep_send_zc(sqe, -1, &byte, 1, 0, IORING_SEND_ZC_REPORT_USAGE);
+	return accepts(ring);
+}
+
+bool pw_uring_sends_fixed(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	char byte = 0;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	const struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (!sqe)
+		return false;
+	io_uring_prep_sendmsg_zc(sqe, -1, &msg, 0);
+	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+	return accepts(ring);
 }

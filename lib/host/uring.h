@@ -38,4 +38,7 @@ int pw_uring_wait(struct io_uring *ring, unsigned int n, uint64_t timeout_ns);
  * a ring with nothing in flight. */
 bool pw_uring_reports_copies(struct io_uring *ring);
 
+/* Whether SENDMSG_ZC sends from a registered buffer (Linux 6.15). Only on a ring with nothing in flight. */
+bool pw_uring_sends_fixed(struct io_uring *ring);
+
 #endif

@@ -126,22 +126,29 @@ void pw_rawtx_store_csum(
 	pw_be16_store(hdr + tmpl->alc_off - 2, pw_frame_udp_csum(tmpl, hdr, payload, len));
 }
 
+uint32_t pw_rawtx_write(struct pw_rawtx *t, const struct pw_symbol *sym, uint8_t *dst)
+{
+	const struct pw_frame_tmpl *tmpl = sym->tmpl;
+
+	memcpy(dst, tmpl->bytes, tmpl->len);
+	pw_be32_store(dst + tmpl->len - 4, sym->fec_id);
+	pw_symbol_copy(dst + tmpl->len, sym);
+	t->s.c.cpu_copied_bytes += sym->len;
+	return (uint32_t)tmpl->len + sym->len;
+}
+
 uint32_t pw_rawtx_fill(struct pw_rawtx *t, struct pw_symbols *walk, uint8_t *dst)
 {
-	const struct pw_frame_tmpl *tmpl;
 	struct pw_symbol sym;
+	uint32_t bytes;
 
 	pw_symbols_next(walk, &sym);
-	tmpl = sym.tmpl;
-	memcpy(dst, tmpl->bytes, tmpl->len);
-	pw_be32_store(dst + tmpl->len - 4, sym.fec_id);
-	pw_symbol_copy(dst + tmpl->len, &sym);
-	t->s.c.cpu_copied_bytes += sym.len;
-	if (pw_rawtx_needs_csum(tmpl)) {
-		pw_rawtx_store_csum(tmpl, dst, dst + tmpl->len, sym.len);
+	bytes = pw_rawtx_write(t, &sym, dst);
+	if (pw_rawtx_needs_csum(sym.tmpl)) {
+		pw_rawtx_store_csum(sym.tmpl, dst, dst + sym.tmpl->len, sym.len);
 		t->s.c.cpu_read_bytes += sym.len;
 	}
-	return (uint32_t)tmpl->len + sym.len;
+	return bytes;
 }
 
 uint32_t pw_rawtx_fill_copy(

@@ -6,6 +6,7 @@
  *   packet_send     | sendmsg {header, page} for each packet
  *   packet_tx_ring  | header and page copied into a slot of a ring, one send() for a batch
  *   xdp_*           | the same into a UMEM, one sendto() for a batch
+ *   xdp_sg          | header in a UMEM that has the file's pages as well
  */
 #ifndef PW_KERNEL_RAWTX_H
 #define PW_KERNEL_RAWTX_H
@@ -52,6 +53,9 @@ void pw_rawtx_store_csum(
 uint32_t pw_rawtx_fill(struct pw_rawtx *t, struct pw_symbols *walk, uint8_t *dst);
 uint32_t pw_rawtx_fill_copy(
 	const struct pw_frame_tmpl *tmpl, const void *payload, size_t len, uint8_t *dst);
+
+/* The same for a symbol, and leaves the checksum out. */
+uint32_t pw_rawtx_write(struct pw_rawtx *t, const struct pw_symbol *sym, uint8_t *dst);
 
 /* The slots of a way that copies frames into memory shared with the kernel. */
 struct pw_rawtx_slots {

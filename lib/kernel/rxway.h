@@ -25,6 +25,7 @@ struct pw_rx_way_config {
 	struct pw_addr listen;    /* where the sender sends to: address and port */
 	const char *interface;    /* frame ways: where the frames come in; others: may be NULL */
 	uint32_t mtu;             /* of IP: the longest packet */
+	bool tls;                 /* stream ways: the sender's way has .tls */
 	const struct pw_log *log; /* may be NULL */
 };
 

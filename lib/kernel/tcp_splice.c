@@ -4,6 +4,7 @@
  *
  *   sendfile   sendfile(), up to 16 MiB in a call
  *   splice     file --splice()--> pipe --splice()--> socket
+ *   ktls_sendfile   sendfile() into a socket whose kernel encrypts: it reads the pages, and writes ciphertext
  *
  * Large calls are what these ways are for, so they do not stop at chunk_bytes. A signal ends a call early.
  */
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "kernel/ktls.h"
 #include "kernel/tcp.h"
 #include "kernel/ways.h"
 
@@ -41,6 +43,20 @@ static int sendfile_init(void *path, struct pw_err *err)
 	return 0;
 }
 
+static int ktls_init(void *path, struct pw_err *err)
+{
+	const struct pw_tcp *t = path;
+	int ret = pw_ktls_start(t->s.fd, PW_KTLS_SENDS, err);
+
+	return ret < 0 ? ret : sendfile_init(path, err);
+}
+
+static const struct pw_stream_ops sendfile_ops = {
+	.send = sendfile_send,
+	.drain = pw_tcp_no_drain,
+	.counters = pw_sock_counters,
+};
+
 const struct pw_way pw_way_sendfile = {
 	.name = "sendfile",
 	.summary = "sendfile(), up to 16 MiB in a call",
@@ -50,9 +66,20 @@ const struct pw_way pw_way_sendfile = {
 	.socket = pw_tcp_socket,
 	.init = sendfile_init,
 	.finish = pw_tcp_release_sigpipe,
-	.stream = &(const struct pw_stream_ops){.send = sendfile_send,
-		.drain = pw_tcp_no_drain,
-		.counters = pw_sock_counters},
+	.stream = &sendfile_ops,
+};
+
+const struct pw_way pw_way_ktls_sendfile = {
+	.name = "ktls_sendfile",
+	.summary = "sendfile() into TLS records that the kernel encrypts (AES-128-GCM)",
+	.kind = PW_WAY_STREAM,
+	.needs_page_cache = true,
+	.tls = true,
+	.path_bytes = sizeof(struct pw_tcp),
+	.socket = pw_tcp_socket,
+	.init = ktls_init,
+	.finish = pw_tcp_release_sigpipe,
+	.stream = &sendfile_ops,
 };
 
 /* The pipe holds bytes piped_offset.. of the file. It is filled only when it is empty: then the filling

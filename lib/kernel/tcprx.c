@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "kernel/ktls.h"
 #include "kernel/rxways.h"
 #include "kernel/sockaddr.h"
 #include "kernel/tcprx.h"
@@ -22,6 +23,7 @@ int pw_tcprx_open(void *path, const struct pw_rx_way_config *cfg, struct pw_err 
 	int on = 1, r;
 
 	rx->server = rx->conn = -1;
+	rx->tls = cfg->tls;
 	r = pw_sockaddr_scope("receive", cfg->interface, &cfg->listen, &scope, err);
 	if (r)
 		return r;
@@ -58,7 +60,7 @@ int pw_tcprx_accept(void *path, struct pw_err *err)
 	if (rx->conn < 0)
 		return pw_err_sys(err, errno, "cannot accept the stream");
 	setsockopt(rx->conn, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick));
-	return 0;
+	return rx->tls ? pw_ktls_start(rx->conn, PW_KTLS_RECEIVES, err) : 0;
 }
 
 int64_t pw_tcprx_recv(void *path, void *to, size_t len, struct pw_err *err)

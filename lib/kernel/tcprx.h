@@ -9,6 +9,7 @@
 struct pw_tcprx {
 	struct pw_rx_path way;
 	int server, conn; /* -1: not open */
+	bool tls;         /* the kernel decrypts */
 };
 
 /* Members of pw_rx_way and pw_rx_stream_ops. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The datagram way uring_udp_zc: a SENDMSG_ZC for each packet through an io_uring, a batch in a
- * submission. A packet counts as accepted when it is prepared: it stays in its slot, and is prepared
- * again when the socket has no room for it, until it is sent.
+ * The datagram ways through an io_uring, a batch of SENDMSG_ZC in a submission: uring_udp_zc, a call for each
+ * packet, and uring_sendmsg_zc, a call for a train of packets (UDP_SEGMENT), from registered memory where the
+ * kernel can. A packet counts as accepted when it is prepared: it stays in its slot, and is prepared again
+ * when the socket has no room for it, until it is sent.
  *
  *   slot   | filled | in the ring | sent, its pages still read | done
  *                                 completion                   notification
  *
- * It sends no trains: up to Linux 6.7, a SENDMSG_ZC with a control message (UDP_SEGMENT) that had to wait
- * for room in the socket sometimes fails with EFAULT.
+ * Trains need Linux 6.8: before it, a SENDMSG_ZC with a control message (UDP_SEGMENT) that had to wait for
+ * room in the socket sometimes fails with EFAULT.
  *
  * A completion names slot and attempt: a failed send also has a notification, which must not be taken
  * for that of the next attempt.
@@ -18,15 +19,19 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "kernel/fixed.h"
 #include "kernel/ring.h"
 #include "kernel/udp_zerocopy.h"
 #include "kernel/ways.h"
 
 #define CQ_ENTRIES (4 * PW_UDPZC_SLOTS) /* two for each slot, and for failed attempts */
+/* IORING_OP_FIXED_FD_INSTALL, which came with Linux 6.8. liburing 2.3 does not name it. */
+#define OP_OF_LINUX_6_8 ((enum io_uring_op)54)
 
 struct uring_udp {
 	struct pw_udpzc z;
 	struct pw_ring ring;
+	struct pw_fixed fixed;
 	uint64_t n_attempts;
 	uint32_t n_flying; /* slots whose completion is due */
 	uint32_t n_idle;   /* slots to prepare again: idle[] */
@@ -44,6 +49,7 @@ static void prepare(struct uring_udp *u, uint32_t number)
 	} else {
 		io_uring_prep_sendmsg_zc(sqe, u->z.t.s.fd, &s->m.msg, 0);
 		sqe->ioprio |= (uint16_t)u->ring.usage;
+		sqe->ioprio |= u->fixed.is_on ? IORING_RECVSEND_FIXED_BUF : 0; /* number 0 */
 	}
 	s->attempt = ++u->n_attempts;
 	s->sent = false;
@@ -179,15 +185,16 @@ static void wait_completion(struct uring_udp *u)
 	retry(u);
 }
 
-/* Fills and prepares up to n slots; returns how many were free. */
+/* Fills slots with up to n datagrams and prepares them; returns how many there was room for. */
 static uint16_t put(struct uring_udp *u, struct pw_symbols *walk, uint16_t n)
 {
-	uint16_t i;
+	uint16_t i = 0;
 
-	for (i = 0; i < n && pw_udpzc_has_room(&u->z); i++) {
+	while (i < n && pw_udpzc_has_room(&u->z)) {
 		struct pw_udpzc_slot *s = pw_udpzc_slot(&u->z, u->z.head);
 
-		pw_udpmsg_fill(&s->m, &u->z.room, walk, 1);
+		pw_udpmsg_fill(&s->m, &u->z.room, walk, (uint16_t)(n - i));
+		i = (uint16_t)(i + s->m.n);
 		prepare(u, u->z.head);
 		pw_udpzc_take(&u->z, walk->b->obj->win);
 	}
@@ -202,6 +209,8 @@ static uint16_t ops_send(void *path, const struct pw_tx_burst *b)
 	uint16_t n = 0, k;
 
 	pw_symbols_init(&walk, b, 0);
+	if (u->fixed.is_on)
+		walk.extent = &u->fixed.whole;
 	while (n < b->n && !s->fault[0]) {
 		reap(u);
 		if (!pw_udpzc_has_room(&u->z) && n == 0)
@@ -232,6 +241,16 @@ static uint16_t ops_send_copy(
 	return pw_udptx_send_copy(path, tmpl, payload, len);
 }
 
+static int ops_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
+{
+	struct uring_udp *u = path;
+	int ret = 0;
+
+	if (u->fixed.is_on)
+		ret = pw_beside_check(&u->fixed.b, obj->win, u->z.t.s.way->name, err);
+	return ret < 0 ? ret : pw_udptx_attach(path, obj, err);
+}
+
 static int ops_detach(void *path, struct pw_tx_object *obj)
 {
 	if (obj->win->n_out)
@@ -247,17 +266,32 @@ static void ops_reap(void *path)
 static int uring_socket(void *path, struct pw_err *err)
 {
 	struct uring_udp *u = path;
+	const bool trains = u->z.t.s.way->gso;
 	const struct pw_uring_want want = {
 		.sq_entries = PW_UDPZC_SLOTS,
 		.cq_entries = CQ_ENTRIES,
 		.sqpoll = u->z.t.s.cfg.sqpoll,
-		.op = IORING_OP_SENDMSG_ZC,
-		.op_name = "IORING_OP_SENDMSG_ZC",
-		.since = "6.1",
+		.op = trains ? OP_OF_LINUX_6_8 : IORING_OP_SENDMSG_ZC,
+		.op_name = trains ? "IORING_OP_SENDMSG_ZC for trains" : "IORING_OP_SENDMSG_ZC",
+		.since = trains ? "6.8" : "6.1",
 	};
 	int ret = pw_ring_open(&u->ring, &want, true, u->z.t.s.cfg.log, err);
 
 	return ret < 0 ? ret : pw_udptx_socket(path, err);
+}
+
+/* The headers have to be in the registered memory, beside the file. */
+static int sendmsg_init(void *path, struct pw_err *err)
+{
+	struct uring_udp *u = path;
+	int ret = pw_udpzc_init(path, err);
+
+	if (ret == 0)
+		ret = pw_fixed_open(&u->fixed, &u->ring, &u->z.t.s.cfg, PW_UDPZC_HEADERS,
+			u->z.t.s.way->name, err);
+	if (ret == 0 && u->fixed.is_on)
+		pw_udpzc_place_headers(&u->z, u->fixed.b.area);
+	return ret;
 }
 
 /* Closing the ring cancels sends that wait for room in the socket. */
@@ -269,8 +303,22 @@ static void uring_finish(void *path)
 	while (u->z.n_out && !u->z.t.s.fault[0] && pw_clock_ns() < end)
 		wait_completion(u);
 	pw_ring_close(&u->ring);
+	pw_fixed_close(&u->fixed);
 	pw_udpzc_finish(&u->z);
 }
+
+static const struct pw_tx_ops ops = {
+	.name = "uring_udp",
+	.attach = ops_attach,
+	.detach = ops_detach,
+	.send = ops_send,
+	.send_copy = ops_send_copy,
+	.reap = ops_reap,
+	.alive = pw_sock_alive,
+	.fault = pw_sock_fault,
+	.outstanding = pw_udpzc_outstanding,
+	.counters = pw_sock_counters,
+};
 
 const struct pw_way pw_way_uring_udp_zc = {
 	.name = "uring_udp_zc",
@@ -281,11 +329,21 @@ const struct pw_way pw_way_uring_udp_zc = {
 	.socket = uring_socket,
 	.init = pw_udpzc_init,
 	.finish = uring_finish,
-	.packets = &(const struct pw_tx_ops){.name = "uring_udp_zc",
-		.detach = ops_detach,
-		.send = ops_send,
-		.send_copy = ops_send_copy,
-		.reap = ops_reap,
-		.outstanding = pw_udpzc_outstanding,
-		PW_UDPTX_OPS},
+	.packets = &ops,
+};
+
+const struct pw_way pw_way_uring_sendmsg_zc = {
+	.name = "uring_sendmsg_zc",
+	.summary =
+		"io_uring: batches of SENDMSG_ZC with UDP_SEGMENT, from registered memory where it "
+		"can be",
+	.kind = PW_WAY_DATAGRAM,
+	.zerocopy = true,
+	.gso = true,
+	.maps_file = true,
+	.path_bytes = sizeof(struct uring_udp),
+	.socket = uring_socket,
+	.init = sendmsg_init,
+	.finish = uring_finish,
+	.packets = &ops,
 };

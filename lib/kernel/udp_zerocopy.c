@@ -23,28 +23,33 @@
 #include "kernel/ways.h"
 #include "kernel/zcqueue.h"
 
-#define HEADERS_SLOT ((size_t)PW_UDPZC_DATAGRAMS * PW_ALC_HDR_MAX)
-#define HEADERS_ALL  (PW_UDPZC_SLOTS * HEADERS_SLOT)
-#define REAP_EVERY   16 /* messages */
+#define REAP_EVERY 16 /* messages */
+
+void pw_udpzc_place_headers(struct pw_udpzc *z, uint8_t *headers)
+{
+	const size_t slot_bytes = PW_UDPZC_HEADERS / PW_UDPZC_SLOTS;
+	size_t i;
+
+	for (i = 0; i < PW_UDPZC_SLOTS; i++) {
+		pw_udpmsg_init(&z->slots[i].m, z->slots[i].iov, headers + i * slot_bytes);
+		z->slots[i].done = true;
+	}
+}
 
 int pw_udpzc_init(void *path, struct pw_err *err)
 {
 	struct pw_udpzc *z = path;
-	size_t i;
 
 	z->slots = calloc(PW_UDPZC_SLOTS, sizeof(*z->slots));
 	if (!z->slots)
 		return pw_err_sys(err, ENOMEM, "cannot allocate slots for zero-copy sends");
-	z->headers = mmap(NULL, HEADERS_ALL, PROT_READ | PROT_WRITE,
+	z->headers = mmap(NULL, PW_UDPZC_HEADERS, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (z->headers == MAP_FAILED) {
 		z->headers = NULL;
 		return pw_err_sys(err, errno, "cannot allocate headers for zero-copy sends");
 	}
-	for (i = 0; i < PW_UDPZC_SLOTS; i++) {
-		pw_udpmsg_init(&z->slots[i].m, z->slots[i].iov, z->headers + i * HEADERS_SLOT);
-		z->slots[i].done = true;
-	}
+	pw_udpzc_place_headers(z, z->headers);
 	z->room = (struct pw_udpmsg_room){
 		.datagrams = z->t.s.way->gso
 				     ? (uint16_t)pw_min_u64(z->t.s.cfg.batch, PW_UDPZC_DATAGRAMS)
@@ -58,7 +63,7 @@ int pw_udpzc_init(void *path, struct pw_err *err)
 void pw_udpzc_finish(struct pw_udpzc *z)
 {
 	if (z->headers)
-		munmap(z->headers, HEADERS_ALL);
+		munmap(z->headers, PW_UDPZC_HEADERS);
 	free(z->slots);
 }
 

@@ -19,13 +19,14 @@
 #define PW_UDPZC_DATAGRAMS 8    /* a datagram has two pieces or more, so no more fit */
 #define PW_UDPZC_PIECES    17   /* MAX_SKB_FRAGS: what an skb can refer to */
 #define PW_UDPZC_IOVS      (PW_UDPMSG_IOVS + PW_UDPZC_PIECES)
+#define PW_UDPZC_HEADERS   ((size_t)PW_UDPZC_SLOTS * PW_UDPZC_DATAGRAMS * PW_ALC_HDR_MAX) /* bytes */
 #define PW_UDPZC_CLOSE_NS  1000000000ull /* close waits for completions, at most */
 
 struct pw_udpzc_slot {
 	struct pw_udpmsg m;
 	struct pw_window *win;
 	bool done;
-	/* of uring_udp_zc */
+	/* of the ways through an io_uring */
 	uint64_t attempt;
 	bool sent;     /* the completion has come */
 	bool notified; /* the notification has come, or none will */
@@ -46,6 +47,8 @@ struct pw_udpzc {
 
 /* pw_way's init: allocates the slots. */
 int pw_udpzc_init(void *path, struct pw_err *err);
+/* Before the first message: another place for their headers[PW_UDPZC_HEADERS]. */
+void pw_udpzc_place_headers(struct pw_udpzc *z, uint8_t *headers);
 void pw_udpzc_finish(struct pw_udpzc *z); /* accepts a zeroed one */
 
 static inline struct pw_udpzc_slot *pw_udpzc_slot(const struct pw_udpzc *z, uint32_t number)

@@ -9,6 +9,7 @@
  *   udp_gso           | {header, page, header, page ...}      the kernel cuts the train: UDP_SEGMENT
  *   udp_zerocopy      | the same, MSG_ZEROCOPY                the skb points to headers and pages
  *   uring_udp_zc      | {header, page} {header, page} ...     SENDMSG_ZC, a batch in a submission
+ *   uring_sendmsg_zc  | trains, from registered memory        SENDMSG_ZC, a batch in a submission
  *
  * The socket has addresses and ports, and the kernel writes IP and UDP headers. Checksums are computed
  * as the kernel does by default: by the device where it can, else in software. (pagewire's own frames

@@ -26,16 +26,17 @@
 enum pw_way_kind { PW_WAY_STREAM, PW_WAY_DATAGRAM, PW_WAY_FRAME };
 
 struct pw_way_config {
-	struct pw_flow flow;         /* complete: addresses, ports; MACs for frame ways */
-	const char *interface;       /* frame ways: where the frames go; others: NULL */
-	const struct pw_window *win; /* stream ways: the file; open as long as the path */
-	uint32_t mtu;                /* of IP */
-	uint32_t frame_bytes;        /* the longest frame: header and symbol */
-	uint32_t batch;              /* packets in one call where the API has one: 1..PW_BURST */
-	uint32_t chunk_bytes;        /* stream ways: bytes in one call, 64 KiB is usual */
-	bool sqpoll;                 /* io_uring: a kernel thread submits */
-	bool qdisc_bypass;           /* PACKET_QDISC_BYPASS */
-	const struct pw_log *log;    /* may be NULL */
+	struct pw_flow flow;   /* complete: addresses, ports; MACs for frame ways */
+	const char *interface; /* frame ways: where the frames go; others: NULL */
+	/* Stream ways and ways with .maps_file: the file; open as long as the path. Others: NULL. */
+	const struct pw_window *win;
+	uint32_t mtu;             /* of IP */
+	uint32_t frame_bytes;     /* the longest frame: header and symbol */
+	uint32_t batch;           /* packets in one call where the API has one: 1..PW_BURST */
+	uint32_t chunk_bytes;     /* stream ways: bytes in one call, 64 KiB is usual */
+	bool sqpoll;              /* io_uring: a kernel thread submits */
+	bool qdisc_bypass;        /* PACKET_QDISC_BYPASS */
+	const struct pw_log *log; /* may be NULL */
 };
 
 struct pw_way {
@@ -43,9 +44,12 @@ struct pw_way {
 	const char *summary; /* one line: the calls it makes */
 	enum pw_way_kind kind;
 	bool needs_page_cache; /* its call refuses a file on hugetlbfs (EINVAL) */
+	bool maps_file;        /* datagram and frame ways: sends one file, which config.win names */
 	/* Options, for ways that share an implementation. */
 	bool zerocopy; /* the kernel sends the pages themselves */
 	bool gso;      /* one message carries several datagrams (UDP_SEGMENT) */
+	bool csum;     /* the device computes the UDP checksum */
+	bool tls;      /* the receiver has to call pw_ktls_start() on its connection */
 	/* A path is the way's own struct, which begins with a struct pw_sock. pw_way_open() allocates
 	 * it zeroed, then calls socket (connects) and init (the rest; may be NULL). pw_way_close()
 	 * calls finish (may be NULL) even when one of them has failed, then closes the socket. */

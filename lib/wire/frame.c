@@ -122,6 +122,13 @@ uint16_t pw_frame_udp_csum(const struct pw_frame_tmpl *t, const uint8_t *hdr,
 	return folded ? folded : 0xffff;
 }
 
+uint16_t pw_frame_pseudo_csum(const struct pw_frame_tmpl *t, const uint8_t *hdr, size_t payload_len)
+{
+	const size_t udp_len = (size_t)t->len - t->alc_off + PW_UDP_LEN + payload_len;
+
+	return pw_ip_fold(pseudo_sum(is_ipv6(t), hdr + t->l2_len, (uint32_t)udp_len));
+}
+
 const char *pw_frame_verdict_name(enum pw_frame_verdict v)
 {
 	static const char *const names[PW_FRAME_N_VERDICTS] = {

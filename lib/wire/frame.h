@@ -67,6 +67,10 @@ void pw_frame_set_payload_len(struct pw_frame_tmpl *t, uint16_t payload_len);
 uint16_t pw_frame_udp_csum(const struct pw_frame_tmpl *t, const uint8_t *hdr,
 	const uint8_t *payload, size_t payload_len);
 
+/* The pseudo header's sum alone, for a device that adds the rest and inverts. */
+uint16_t pw_frame_pseudo_csum(
+	const struct pw_frame_tmpl *t, const uint8_t *hdr, size_t payload_len);
+
 enum pw_frame_verdict {
 	PW_FRAME_OK,
 	PW_FRAME_SHORT,    /* a header does not fit the frame */

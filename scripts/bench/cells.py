@@ -113,6 +113,7 @@ def sink_argv(c: Cell, ready_fd: int) -> list[str]:
     argv += ["--no-huge"] if c.no_huge else []
     argv += ["--into", c.into] if c.into else []
     argv += ["--direct"] if c.direct else []
+    argv += ["--tls"] if c.way.tls else []
     return argv
 
 

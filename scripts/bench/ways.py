@@ -22,6 +22,7 @@ class Way:
     kind: str                 # "stream", "datagram", "frame", "poller"
     wires: frozenset[str]     # where it can run
     needs_page_cache: bool = False  # it refuses a file on hugetlbfs
+    tls: bool = False         # the receiver has to decrypt
     provider: str = ""        # poller: "hugefile", "pagecache", "stage"
     port: str = ""            # poller: PORT of the sender, "vhost:{socket}"
     sink_port: str = ""       # poller: PORT of the receiver, where that is DPDK's
@@ -38,6 +39,8 @@ class Way:
         """It sends by a poll-mode driver."""
         return self.kind == "poller"
 
+
+UNSEEN = frozenset({"ktls_sendfile", "xdp_sg"})  # ways of the kernel that copy where no probe sees it
 
 WIRES_OF = {
     "stream": ("loopback", "veth", "veth_big"),
@@ -92,7 +95,8 @@ def read_ways(pagewire: str) -> list[Way]:
     """The kernel's ways, as `pagewire cell ways` names them, and the pollers."""
     found = ask(pagewire, "ways")["ways"]
     kernel = [Way(w["name"], w["name"], w["summary"], w["kind"], frozenset(WIRES_OF[w["kind"]]),
-                  needs_page_cache=w["needs_page_cache"]) for w in found]
+                  needs_page_cache=w["needs_page_cache"], tls=w["tls"],
+                  unseen_copy=w["name"] in UNSEEN) for w in found]
     return [*kernel, *POLLERS]
 
 
@@ -107,6 +111,8 @@ EXPECTATIONS: tuple[tuple[str, frozenset[str] | None, int, int, str], ...] = (
     ("mmap_write", None, 1, 1, "tcp_sendmsg -> _copy_from_iter from the mapping"),
     ("sendfile", None, 0, 1, "page references: splice to the socket's fragments"),
     ("splice", None, 0, 1, "page references through a pipe"),
+    ("uring_splice", None, 0, 1, "page references through a pipe, by a worker of the ring"),
+    ("ktls_sendfile", None, 1, 1, "the cipher writes ciphertext to new pages; no probe sees it"),
     ("msg_zerocopy", NO_NIC, 1, 0, LOOPED),
     ("msg_zerocopy", None, 0, 1, "pinned pages"),
     ("uring_send_zc", NO_NIC, 1, 0, "registered pages, but looped back: skb_copy_ubufs, COPIED"),
@@ -120,12 +126,18 @@ EXPECTATIONS: tuple[tuple[str, frozenset[str] | None, int, int, str], ...] = (
     ("udp_zerocopy", None, 0, 1, "pinned pages"),
     ("uring_udp_zc", LINEARIZES, 1, 0, LOOPED),
     ("uring_udp_zc", None, 0, 1, "pinned pages"),
+    ("uring_sendmsg_zc", LINEARIZES, 1, 0, "registered pages, but looped back: skb_copy_ubufs, COPIED"),
+    ("uring_sendmsg_zc", None, 0, 1, "registered pages"),
     ("packet_send", None, 1, 1, "packet_snd -> skb_copy_datagram_from_iter"),
     ("packet_tx_ring", LINEARIZES, 2, 0,
      "our memcpy into the ring; skb_copy_ubufs where the frame is looped back"),
     ("packet_tx_ring", None, 1, 1, "our memcpy into the ring; the kernel sends the ring's pages"),
     ("xdp_copy", None, 2, 1, "our memcpy into the UMEM; xsk_build_skb -> skb_store_bits"),
+    ("xdp_copy_csum", None, 2, 1, "as xdp_copy; the device or the stack computes the checksum"),
+    ("xdp_sg", None, 1, 1,
+     "xsk_build_skb: a plain memcpy of each piece, which no probe sees; none by virtio_net"),
     ("xdp_zerocopy", None, 1, 1, "our memcpy into the UMEM"),
+    ("xdp_sg_zerocopy", None, 0, 1, "the NIC's DMA reads the file's pages"),
     ("dpdk_null", None, 0, 0, "mbufs are the file's pages, which are not read"),
     ("dpdk_vhost", None, 1, 0, "rte_vhost's rte_memcpy, in place of a NIC's DMA; no probe sees it"),
     ("dpdk_virtio_user", None, 0, 0, "the peer copies, in place of a NIC's DMA"),

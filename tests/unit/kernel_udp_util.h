@@ -334,7 +334,9 @@ static inline struct CMUnitTest row(const char *name, CMUnitTestFunction f, cons
 #define ROW(f, way) row(#f ": " way, f, way)
 #define EACH_WAY(f)                                                                  \
 	ROW(f, "udp_read_send"), ROW(f, "udp_mmap_sendmsg"), ROW(f, "udp_sendmmsg"), \
-		ROW(f, "udp_gso"), ROW(f, "udp_zerocopy"), ROW(f, "uring_udp_zc")
-#define EACH_ZEROCOPY_WAY(f) ROW(f, "udp_zerocopy"), ROW(f, "uring_udp_zc")
+		ROW(f, "udp_gso"), ROW(f, "udp_zerocopy"), ROW(f, "uring_udp_zc"),   \
+		ROW(f, "uring_sendmsg_zc")
+#define EACH_ZEROCOPY_WAY(f) \
+	ROW(f, "udp_zerocopy"), ROW(f, "uring_udp_zc"), ROW(f, "uring_sendmsg_zc")
 
 #endif

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The guest has what the other tests need: an IOMMU, huge pages, BPF, drivers."""
+import os
+
 from guest import Guest
-from harness import check, equal, long
+from harness import Skip, check, equal, long
 
 CONCURRENT = True  # the guests of these tests may run beside others (run.py of tests/net)
 
@@ -31,3 +33,11 @@ def test_every_kind_of_nic_has_its_driver_and_can_be_taken_by_vfio(t):
     equal(drivers[:5], ["virtio-pci", "e1000", "e1000e", "vmxnet3", "4"], "the kernel's drivers")
     p = Guest(t, "sh", "-c", show, options=[*nics, "--driver", "vfio-pci"]).ends_with(0)
     equal([line.rpartition("/")[2] for line in p.out.split()], ["vfio-pci"] * 4, "drivers")
+
+
+def test_the_kernels_tls_delivers_every_byte_encrypted(t):
+    program = os.path.join(os.path.dirname(t.binary), "../tests/unit/test_kernel_ktls")
+    if not os.path.exists(program):
+        raise Skip(f"no {program}: the build has no tests")
+    p = Guest(t, "sh", "-c", f"ip link set lo up; modprobe tls; exec {program}").result()
+    check(p.code == 0 and "[  PASSED  ] 2 test(s)" in p.out + p.err, p.describe())

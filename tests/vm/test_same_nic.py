@@ -182,7 +182,7 @@ pagewire bench $args $bypass --stretch 30s >/dev/null &
 sends; sleep 1
 kill -KILL $!
 wait $!
-echo "\"$(basename "$(readlink $dev/driver)")\""
+printf '"%s"\n' "$(basename "$(readlink $dev/driver)")"
 bench $bypass
 for i in $(seq 20); do pagewire doctor --undo >&2 && break; sleep 1; done
 state

@@ -16,6 +16,7 @@ STREAMS = ["read_write", "mmap_write", "sendfile", "splice", "msg_zerocopy", "ur
 PACKETS = ["udp_read_send", "udp_sendmmsg", "udp_gso", "udp_zerocopy", "packet_send",
            "packet_tx_ring", "xdp_copy"]
 BYPASS = ["dpdk_null/hugefile"]
+RECEIVERS = ["tcp", "tcp_zerocopy", "recv", "recvmmsg", "udp_gro", "udp", "uring_recv", "uring_recv_gro"]
 
 
 def bench(t, *args, options=()):
@@ -57,13 +58,13 @@ def off(row):
     return None if abs(copies - want) < SLACK else f"{where}: {copies} copies, expected {want}"
 
 
-def check_copies(t, wires, names, options=()):
+def check_copies(t, wires, names, options=(), more=()):
     """On a busy host the guest retransmits TCP segments, and the kernel copies them again. Rows that differ
     are therefore measured again by themselves, at most twice."""
     left, seen = set(names), set()
     for _ in range(3):
         result = bench(t, "--wires", wires, "--ways", ",".join(sorted(left)), "--sizes", "1MiB", "--rounds",
-                       "1", "--stretch", "1ms", options=options)
+                       "1", "--stretch", "1ms", *more, options=options)
         reasons = {row["label"]: off(row) for row in result["rows"]}
         seen |= set(reasons)
         left = {label for label, reason in reasons.items() if reason}
@@ -79,3 +80,8 @@ def test_streams_copy_as_often_as_the_kernels_source_says(t):
 
 def test_packets_and_the_bypass_copy_as_often_as_the_source_says(t):
     check_copies(t, "sink,null", PACKETS + BYPASS, options=("--hugepages", "260"))
+
+
+@long
+def test_receivers_copy_as_often_as_the_source_says(t):
+    check_copies(t, "loopback", RECEIVERS + ["tcp/lent", "tcp_zerocopy/lent"], more=("--receive", "--rate", "50Mbit/s"))

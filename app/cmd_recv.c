@@ -233,6 +233,8 @@ static int finish(struct pw_recv_run *run, struct pw_err *err)
 	int result = pw_recv_finish(run->recv, &why);
 	int code = result < 0 ? pw_cli_fail(&why) : result ? PW_EXIT_INCOMPLETE : PW_EXIT_OK;
 
+	if (result == 0 && !run->t.done_ns) /* the last file was verified after the loop's end */
+		run->t.done_ns = pw_clock_ns();
 	if (run->end == PW_RECV_END_PATH)
 		code = pw_cli_fail(err);
 	report_end(run, code);

@@ -119,11 +119,6 @@ int pw_cpu_isolated(const struct pw_sysroot *root, cpu_set_t *set)
 	return read_list(root, "/sys/devices/system/cpu/isolated", set);
 }
 
-int pw_cpu_nohz_full(const struct pw_sysroot *root, cpu_set_t *set)
-{
-	return read_list(root, "/sys/devices/system/cpu/nohz_full", set);
-}
-
 static int is_node(void *ctx, const char *name)
 {
 	int node;

@@ -19,8 +19,7 @@ char *pw_cpu_list_format(const cpu_set_t *set, char *buf, size_t len);
 /* Sets from the kernel's lists. -errno when the host has no such list; the set is then empty. */
 int pw_cpu_online(const struct pw_sysroot *root, cpu_set_t *set);
 int pw_cpu_of_node(const struct pw_sysroot *root, int node, cpu_set_t *set);
-int pw_cpu_isolated(const struct pw_sysroot *root, cpu_set_t *set);  /* isolcpus= */
-int pw_cpu_nohz_full(const struct pw_sysroot *root, cpu_set_t *set); /* no timer tick */
+int pw_cpu_isolated(const struct pw_sysroot *root, cpu_set_t *set); /* isolcpus= */
 
 /* NUMA node of a CPU, -1 when unknown. */
 int pw_cpu_node(const struct pw_sysroot *root, int cpu);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads and writes small files of /proc and /sys, or of a directory that stands for them in tests. */
+/* Reads small files of /proc and /sys, or of a directory that stands for them in tests. */
 #include "host/sysfs.h"
 
 #include <dirent.h>
@@ -121,26 +121,6 @@ bool pw_sysfs_exists(const struct pw_sysroot *root, const char *fmt, ...)
 	r = make_path(path, root, fmt, ap);
 	va_end(ap);
 	return r == 0 && lstat(path, &st) == 0;
-}
-
-int pw_sysfs_write(const struct pw_sysroot *root, const char *text, const char *fmt, ...)
-{
-	char path[PW_SYSFS_PATH_MAX];
-	va_list ap;
-	int fd, r;
-
-	va_start(ap, fmt);
-	r = make_path(path, root, fmt, ap);
-	va_end(ap);
-	if (r)
-		return r;
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		r = -errno;
-	close(fd);
-	return r;
 }
 
 static int path_of(char *path, const struct pw_sysroot *root, const char *fmt, ...)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads and writes the kernel's small text files. Every path is relative to a root, so that tests can use a
+ * Reads the kernel's small text files. Every path is relative to a root, so that tests can use a
  * directory in place of the host. Values are short: text that does not fit a buffer is cut.
  */
 #ifndef PW_HOST_SYSFS_H
@@ -32,10 +32,6 @@ int pw_sysfs_read_link(const struct pw_sysroot *root, char *buf, size_t len, con
 
 bool pw_sysfs_exists(const struct pw_sysroot *root, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/* Writes the text with one write(), on which the kernel acts at once. 0 or -errno. */
-int pw_sysfs_write(const struct pw_sysroot *root, const char *text, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
 
 /* Calls each for the entries of a directory, in order of their names, without "." and "..", or for
  * the lines of a file, without newline. A non-zero return of each ends it and is returned. */

@@ -129,21 +129,6 @@ uint16_t pw_frame_pseudo_csum(const struct pw_frame_tmpl *t, const uint8_t *hdr,
 	return pw_ip_fold(pseudo_sum(is_ipv6(t), hdr + t->l2_len, (uint32_t)udp_len));
 }
 
-const char *pw_frame_verdict_name(enum pw_frame_verdict v)
-{
-	static const char *const names[PW_FRAME_N_VERDICTS] = {
-		[PW_FRAME_OK] = "ok",
-		[PW_FRAME_SHORT] = "short",
-		[PW_FRAME_NOT_IP] = "not_ip",
-		[PW_FRAME_NOT_UDP] = "not_udp",
-		[PW_FRAME_FRAGMENT] = "fragment",
-		[PW_FRAME_LENGTH] = "length",
-		[PW_FRAME_CHECKSUM] = "checksum",
-	};
-
-	return v < PW_FRAME_N_VERDICTS ? names[v] : "unknown";
-}
-
 /* p[len] is the IP packet. On OK, *udp[udp_len] is the datagram. */
 static enum pw_frame_verdict parse_ipv4(
 	const uint8_t *p, size_t len, struct pw_frame_view *v, const uint8_t **udp, size_t *udp_len)

@@ -82,8 +82,6 @@ enum pw_frame_verdict {
 	PW_FRAME_N_VERDICTS
 };
 
-const char *pw_frame_verdict_name(enum pw_frame_verdict v);
-
 struct pw_frame_view {
 	struct pw_addr src;
 	struct pw_addr dst;

@@ -93,15 +93,12 @@ static void cpus_know_their_nodes_and_governors(void **state)
 
 	sysfix_write(f, "/sys/devices/system/cpu/online", "0-3");
 	sysfix_write(f, "/sys/devices/system/cpu/isolated", "%s", "");
-	sysfix_write(f, "/sys/devices/system/cpu/nohz_full", "(null)");
 	sysfix_write(f, "/sys/devices/system/node/node1/cpulist", "2-3");
 	sysfix_link(f, "/sys/devices/system/cpu/cpu2/node1", "../../node/node1");
 	sysfix_write(f, "/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor", "powersave");
 	assert_int_equal(pw_cpu_online(&f->root, &set), 0);
 	assert_int_equal(CPU_COUNT(&set), 4);
 	assert_int_equal(pw_cpu_isolated(&f->root, &set), 0);
-	assert_int_equal(CPU_COUNT(&set), 0);
-	assert_int_equal(pw_cpu_nohz_full(&f->root, &set), 0);
 	assert_int_equal(CPU_COUNT(&set), 0);
 	assert_int_equal(pw_cpu_of_node(&f->root, 1, &set), 0);
 	assert_true(CPU_ISSET(2, &set) && CPU_ISSET(3, &set) && CPU_COUNT(&set) == 2);

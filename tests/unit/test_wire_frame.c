@@ -496,17 +496,6 @@ static void what_starts_the_same_is_the_same_but_for_the_source_port(void **stat
 	}
 }
 
-static void verdicts_have_names(void **state)
-{
-	int v, w;
-
-	(void)state;
-	for (v = 0; v < PW_FRAME_N_VERDICTS; v++)
-		for (w = 0; w < v; w++)
-			assert_string_not_equal(pw_frame_verdict_name(v), pw_frame_verdict_name(w));
-	assert_string_equal(pw_frame_verdict_name(PW_FRAME_N_VERDICTS), "unknown");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -527,7 +516,6 @@ int main(void)
 		cmocka_unit_test(udp_lengths_are_checked),
 		cmocka_unit_test(ipv4_options_are_stepped_over),
 		cmocka_unit_test(what_starts_the_same_is_the_same_but_for_the_source_port),
-		cmocka_unit_test(verdicts_have_names),
 	};
 
 	return cmocka_run_group_tests_name("wire_frame", tests, NULL, NULL);

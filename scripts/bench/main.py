@@ -269,6 +269,11 @@ def main(argv: list[str]) -> int:
     except Interrupted:
         say("interrupted: nothing was measured")
         return 3
-    except BrokenPipeError:  # `pagewire bench --list | head`
+    except OSError as e:
+        if e.filename is not None:  # of a file, not of standard output
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        if isinstance(e, BrokenPipeError):  # `pagewire bench --list | head`
+            return 1
+        return complain(BenchError(f"cannot write to standard output: {e.strerror}; send it to a file system "
+                                   "with free space"))

@@ -202,23 +202,6 @@ def warn_of_interruption() -> None:
     say("warning: interrupted: what was measured so far follows")
 
 
-def run_receive(o: Options) -> int:
-    """The comparison of receivers. 3: interrupted, or a sample is void."""
-    from bench.receive import Receive
-    from bench.run import any_void
-
-    if o.report:
-        from bench.report import prepare
-        prepare(o.report)
-    with Progress(o.progress) as progress, contextlib.closing(Receive(o, progress.tick)) as bench:
-        code, failure = _measure(bench.run)
-        if failure:
-            raise failure
-    code = code or (3 if any_void(bench.result.rows) else 0)
-    print_result(o, bench.result, code)
-    return code
-
-
 def _measure(run: Callable[[Callable[[float], None]], None]) -> tuple[int, BenchError | None]:
     """Runs the rounds: the exit code so far, and what ended them too early."""
     try:

@@ -2,6 +2,7 @@
 /* pagewire bench [FILE]: its options. The experiment itself is a Python package, scripts/bench, which gets them as
  * JSON and starts `pagewire cell`. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,10 +181,24 @@ static int check_mode(
 	return 0;
 }
 
+/* Options of senders. */
+static int check_receive(const struct bench_options *o, struct pw_err *err)
+{
+	if (o->cold || o->to || o->rebind || o->resume || o->setup || o->sqpoll ||
+		o->qdisc_bypass || strcmp(o->baseline, defaults.baseline) != 0)
+		return pw_err_set(err, EINVAL,
+			"cannot use --cold, --to, --rebind, --resume, --baseline, --sqpoll, "
+			"--qdisc-bypass or --include-setup with --receive: the sender is the same "
+			"for all; leave them out");
+	return 0;
+}
+
 static int check(const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
 {
 	int r = check_mode(o, ops, err);
 
+	if (r == 0 && o->receive)
+		r = check_receive(o, err);
 	if (r)
 		return r;
 	if (o->output.json && o->csv)
@@ -370,6 +385,17 @@ static void set_numbers(json_t *doc, const struct bench_options *o)
 	json_object_set_new(doc, "seed", json_integer((json_int_t)o->seed));
 }
 
+/* Python would open a file as a stream that is closed. What is written to a closed stdout still fails. */
+static void fill_streams(void)
+{
+	const int flags[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", flags[fd]); /* gets the lowest number, fd */
+}
+
 /* Runs the package in place of this process. Returns only when that fails. */
 static int become(json_t *doc, struct pw_err *err)
 {
@@ -386,6 +412,7 @@ static int become(json_t *doc, struct pw_err *err)
 	text = json_dumps(doc, JSON_COMPACT);
 	if (!text)
 		return pw_err_sys(err, ENOMEM, "cannot measure");
+	fill_streams();
 	execlp("python3", "python3", "-B", package, text, (char *)NULL);
 	pw_err_sys(err, errno,
 		"cannot run the bench by python3; install python3, python3-numpy, python3-rich, "

@@ -267,11 +267,11 @@ struct watch {
 	atomic_flag printed; /* by the first of the two */
 };
 
-static int print_once(struct watch *w, const struct pw_cell_end *end)
+static int print_end(struct watch *w, const struct pw_cell_end *end)
 {
 	if (atomic_flag_test_and_set(&w->printed))
 		for (;;)
-			pause(); /* the other thread ends the process */
+			pause(); /* the watching thread prints, and ends the process */
 	return pw_cell_report(w->role, w->way, w->cell, end);
 }
 
@@ -291,7 +291,9 @@ static void *watch_main(void *arg)
 		return NULL;
 	end.result = pw_err_set(
 		&end.err, ETIMEDOUT, "the %s did not end in time", pw_cell_roles[w->role]);
-	code = print_once(w, &end);
+	if (atomic_flag_test_and_set(&w->printed))
+		return NULL; /* the run prints, and ends the process */
+	code = pw_cell_report(w->role, w->way, w->cell, &end);
 	fflush(stdout);
 	_exit(code);
 }
@@ -339,7 +341,7 @@ static int run_role(enum pw_cell_role role, const char *way, const struct pw_cel
 	else
 		pw_cell_textbook(cell,
 			(enum pw_textbook_way)find(textbook, PW_ARRAY_LEN(textbook), way), &end);
-	r = print_once(&w, &end);
+	r = print_end(&w, &end);
 	sem_post(&w.done);
 	pthread_join(thread, NULL);
 	return r;

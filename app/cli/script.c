@@ -19,6 +19,7 @@ int pw_script_find(const char *built, const char *installed, char *path, size_t 
 		if (access(path, R_OK) == 0)
 			return 0;
 	}
-	snprintf(path, len, "%s/%s", PW_LIBEXECDIR, installed);
+	if ((size_t)snprintf(path, len, PW_LIBEXECDIR "/%s", installed) >= len)
+		return -ENOENT;
 	return access(path, R_OK) ? -ENOENT : 0;
 }

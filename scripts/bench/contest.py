@@ -236,7 +236,7 @@ def _import(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except OSError as e:
         raise BenchError(f"cannot run --profile {path}: {e.strerror}", 2) from None
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         raise BenchError(f"cannot run --profile {path}: {_explain(e)}", 2) from None
     return module
 
@@ -314,7 +314,7 @@ def _contest_json(contest: Contest) -> dict[str, Any]:
             "claims": claims}
 
 
-def _explain(e: Exception) -> str:
+def _explain(e: BaseException) -> str:
     """Our own errors say it all; of others, the line of the profile is worth as much as the text."""
     if isinstance(e, (BenchError, Lacking)):
         return str(e)
@@ -344,6 +344,19 @@ def _take_turn(lab: Lab, who: Contender, round_: int) -> None:
         who.how = "; ".join([*lab.commands, *filter(None, [who.how])])
 
 
+def _open(profile_: Profile, lab: Lab) -> None:
+    """Adds the contests. An error there is the profile's."""
+    try:
+        profile_.open(lab)
+    except (BenchError, Lacking, Interrupted):
+        raise
+    except Exception as e:
+        raise BenchError(f"cannot run --profile {profile_.name}: {_explain(e)}") from None
+    if not any(contest.contenders for contest in lab.contests):
+        raise BenchError(f"cannot run --profile {profile_.name}: it has no contender; add one by "
+                         "contest.contender(name, measure)", 2)
+
+
 Tick = Callable[[int, int, str], None]  # before each measurement: how many are done, of how many, and its name
 
 
@@ -355,7 +368,7 @@ def measure(profile_: Profile, options: Options, env: dict[str, str | None],
     rounds = options.rounds or profile_.rounds
     order = random.Random(options.seed)
     try:
-        profile_.open(lab)
+        _open(profile_, lab)
         turns = [who for c in lab.contests for who in c.contenders]
         for round_ in range(rounds + 1):
             order.shuffle(turns)

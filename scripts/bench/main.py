@@ -202,23 +202,6 @@ def warn_of_interruption() -> None:
     say("warning: interrupted: what was measured so far follows")
 
 
-def run_receive(o: Options) -> int:
-    """The comparison of receivers. 3: interrupted, or a sample is void."""
-    from bench.receive import Receive
-    from bench.run import any_void
-
-    if o.report:
-        from bench.report import prepare
-        prepare(o.report)
-    with Progress(o.progress) as progress, contextlib.closing(Receive(o, progress.tick)) as bench:
-        code, failure = _measure(bench.run)
-        if failure:
-            raise failure
-    code = code or (3 if any_void(bench.result.rows) else 0)
-    print_result(o, bench.result, code)
-    return code
-
-
 def _measure(run: Callable[[Callable[[float], None]], None]) -> tuple[int, BenchError | None]:
     """Runs the rounds: the exit code so far, and what ended them too early."""
     try:
@@ -269,6 +252,11 @@ def main(argv: list[str]) -> int:
     except Interrupted:
         say("interrupted: nothing was measured")
         return 3
-    except BrokenPipeError:  # `pagewire bench --list | head`
+    except OSError as e:
+        if e.filename is not None:  # of a file, not of standard output
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        if isinstance(e, BrokenPipeError):  # `pagewire bench --list | head`
+            return 1
+        return complain(BenchError(f"cannot write to standard output: {e.strerror}; send it to a file system "
+                                   "with free space"))

@@ -143,6 +143,16 @@ def _stage(pagewire: str, path: str, directory: str) -> str:
     return os.path.join(directory, os.path.basename(path))
 
 
+def _new_file(directory: str) -> str:
+    """An empty file of a name that was free: in /var/tmp, a link of another user may wait at a known one."""
+    try:
+        fd, path = tempfile.mkstemp(prefix="pagewire-bench-", dir=directory)
+    except OSError as e:
+        raise BenchError(f"cannot write to {directory}: {e.strerror}; name another directory by --dir") from None
+    os.close(fd)
+    return path
+
+
 def _write(path: str, data: memoryview) -> None:
     try:
         with open(path, "wb", buffering=0, opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
@@ -184,7 +194,7 @@ def make_store(s: Store, pagewire: str, sizes: Sequence[int], eal_bytes: int, us
         if s.huge:
             f.huge = _stage(pagewire, f.tmpfs, f"{s.dir}/huge")
         if cold_dir:
-            f.disk = f"{cold_dir}/pagewire-bench-{os.getpid()}-{i}"
+            f.disk = _new_file(cold_dir)
             _write(f.disk, data[:size])
             drop(f.disk)
 

@@ -253,6 +253,30 @@ def test_what_a_profile_lacks_as_a_whole_is_an_error_of_the_environment():
     assert e.value.code == 77
 
 
+def test_a_profile_that_raises_says_where_it_did():
+    @profile("broken", "")
+    def broken(lab):
+        lab.nothing()
+
+    with pytest.raises(BenchError, match=r"AttributeError.*\(test_contest\.py, line ") as e:
+        contest.measure(broken, options(), {})
+    assert e.value.code == 1
+
+
+def test_a_profile_without_a_contender_is_refused():
+    with pytest.raises(BenchError, match="it has no contender") as e:
+        contest.measure(profile("empty", "")(lambda lab: None), options(), {})
+    assert e.value.code == 2
+
+
+def test_a_profile_that_ends_the_program_is_refused(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text("import sys\nsys.exit(5)\n")
+    with pytest.raises(BenchError, match=r"SystemExit: 5 \(mine\.py, line 2\)") as e:
+        contest.find(str(mine))
+    assert e.value.code == 2
+
+
 @pytest.mark.filterwarnings("error")  # matplotlib warns of a figure that it cannot lay out
 def test_a_report_has_the_result_and_a_figure_a_contest(tmp_path):
     pytest.importorskip("matplotlib")

@@ -2,6 +2,7 @@
 """The files of a bench. Each test runs in a thread of its own: the mounts of a store end with it."""
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,16 @@ def test_a_users_file_is_in_every_place(tmp_path: Path) -> None:
     places = _made([70_001], str(own), DISK)[0]
     assert "disk" in places
     assert set(places.values()) == {own.read_bytes()}
+
+
+@need_root
+def test_a_link_that_waits_in_the_directory_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    os.symlink(victim, tmp_path / f"pagewire-bench-{os.getpid()}-0")
+    with contextlib.suppress(NotDropped):  # where pytest's directory is in memory
+        _made([10_000], cold_dir=str(tmp_path))
+    assert victim.read_text() == "precious"
 
 
 @need_root

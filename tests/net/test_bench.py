@@ -358,11 +358,27 @@ def test_wrong_usage_is_reported(t):
                         (["--classic"], ["--classic", "--sizes", "1MiB"]),
                         (["--baseline", "udp_gos"], ["--baseline", "udp_gos"]),
                         (["--baseline", "dpdk_null"], ["--baseline", "dpdk_null"]),
+                        (["--receive", "--cold"], ["--receive", "--cold"]),
+                        (["--receive", "--resume"], ["--receive", "--resume", "old.json"]),
+                        (["--receive", "--baseline"], ["--receive", "--baseline", "tcp"]),
                         (["--quick"], ["--quick", "--full"])):
         p = t.run("bench", *args).ends_with(2)
         for word in words:
             check(word in p.err, f"no {word!r} in {p.err!r}")
         equal(p.out, "", "stdout")
+
+
+def test_an_output_that_takes_nothing_is_an_error(t):
+    for where in (">/dev/full", ">&-"):
+        p = t.spawn("sh", "-c", f'exec "$0" bench --list {where}', t.binary).ends_with(1)
+        check(p.err.startswith("pagewire: error: cannot write to standard output"), f"{where}: {p.err!r}")
+        equal(p.err.count("\n"), 1, f"{where}: lines of {p.err!r}")
+
+
+def test_warnings_stay_out_of_the_result_when_stderr_is_closed(t):
+    p = t.spawn("sh", "-c", 'exec "$0" bench --wires loopback --ways sendfile --sizes 64KiB --rounds 1 '
+                '--stretch 1ms --no-evidence --json 2>&-', t.binary).ends_with(0)
+    equal(p.json["rounds"], 1, "rounds")
 
 
 def test_every_way_is_listed_with_its_wires(t):

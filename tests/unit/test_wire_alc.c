@@ -196,7 +196,7 @@ static void every_legal_width_is_read(void **state)
 	uint8_t toi112[] = {0x10, 0xf0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0xf1,
 		2, 3, 4, 5, 6, 7, 8, 0, 1, 0, 2};
 	struct pw_alc_hdr hdr;
-	size_t off, n;
+	size_t off = 0, n = 0;
 
 	(void)state;
 	assert_int_equal(parse(odd, sizeof(odd), &hdr, &off, &n), PW_ALC_OK);

@@ -20,7 +20,6 @@ from bench.result import host_name, to_json, write_csv
 if TYPE_CHECKING:
     from bench.plots import Drawing
     from matplotlib.backends.backend_pdf import PdfPages
-    from matplotlib.figure import Figure
 
 MAIN = ("packets_per_s", "cpu_ns_per_mb", "machine_ns_per_mb", "mode_switches_per_mb", "loss")
 OTHER = tuple(k for k in METRICS if k not in (*MAIN, "goodput_bps", "cpu_copies_per_byte"))
@@ -77,7 +76,7 @@ def rank(group: Sequence[Row], row: Row) -> str:
     return str(first) if first == last else f"{first}–{last}"
 
 
-def _figure_bytes(figure: Figure, form: str) -> bytes:
+def _figure_bytes(figure: Any, form: str) -> bytes:
     out = io.BytesIO()
     keys = ("Date", "Creator", "Format", "Type") if form == "svg" else ("CreationDate",)
     figure.savefig(out, format=form, metadata=dict.fromkeys(keys))  # the same result gives the same file
@@ -90,29 +89,6 @@ def _inline(svg: bytes, name: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg"):], flags=re.DOTALL)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text, count=2)
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
-
-
-def _table_page(title: str, group: Sequence[Row]) -> Figure:
-    """The head of a table, for the PDF."""
-    from bench import plots
-    scale, unit = view.goodput_unit(list(group))
-    keys = ("cpu_ns_per_mb", "mode_switches_per_mb", "cpu_copies_per_byte", "loss")
-    lines = [("rank", "way", f"goodput, {unit} [95 % interval]", "ratio", "CPU, µs/MB", "switches/MB",
-              "copies (expected)", "lost, %")]
-    for r in plots.ranked(group):
-        s, wanted = plots.summary(r, "goodput_bps"), r.expected.cpu_copies_per_byte
-        low, middle, high = (view.number(None if v is None else v * scale) for v in (s.low, s.median, s.high))
-        cpu, switches, copies, loss = (view.metric(k, view.median(r, k)) for k in keys)
-        lines.append((rank(group, r), plots.plain(r.label, 30), f"{middle} [{low}, {high}]",
-                      view.short(r.goodput_ratio.median, 2), cpu, switches,
-                      f"{copies} ({'?' if wanted is None else f'{wanted:g}'})", loss))
-    page = plots.Page(title, "Medians. Where intervals overlap, no difference is shown.", [],
-                      0.24 * len(lines) + 0.2)
-    for i, line in enumerate(lines):
-        for x, cell in zip((0.12, 0.6, 2.75, 4.95, 5.65, 6.65, 7.75, 9.3), line, strict=True):
-            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.17) / page.height, cell,
-                             fontsize=plots.SMALL, weight="normal" if i else "bold")
-    return page.figure
 
 
 def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
@@ -182,8 +158,6 @@ def write_report(results: list[Result], directory: str) -> None:
         for section in sections:
             _draw(section["overview"], directory, section["prefix"], pdf)
             for wire in section["wires"]:
-                for title, group in wire["groups"]:
-                    pdf.savefig(_table_page(f"{wire['name']}: {title}", group))
                 for drawing in wire["figures"]:
                     _draw(drawing, directory, section["prefix"], pdf)
     _write(directory, "report.pdf", pages.getvalue())

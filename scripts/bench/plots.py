@@ -41,8 +41,8 @@ LEFT = 0.012                          # of the width of a figure: where its text
 INTERVAL, SAMPLE, OTHERS = "95 % interval", "one sample", "the other ways"
 SCALE = "All panels of a figure have the same scale. "
 RANKS = "Do not rank figures of different wires: they differ in what they do to a packet."
-DRAWN = ("A bar or a diamond is the median; a line with ends is its 95 % percentile bootstrap interval, which "
-         "stands in brackets at the right; a small ring is one measured sample. ")
+DRAWN = ("A bar or a diamond is the median; a line with ends is its 95 % percentile bootstrap interval, "
+         "which stands in brackets at the right; a small ring is one measured sample. ")
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Column:
-    """An axis of a forest, for a metric. draw: of a row at y. form: linear, counts (integers), log, symlog."""
+    """An axis of a forest, for a metric. draw: of a row. form: linear, counts (integers), log, symlog."""
     key: str
     axis: str
     draw: Callable[[Any, float, float, Row, str, dict[str, Any]], None]  # axes, y, height, row, key, look
@@ -124,12 +124,12 @@ def _median(row: Row, key: str) -> float:
 
 
 def _draw_spread(ax: Any, y: float, height: float, row: Row, key: str, colour: str) -> None:
-    """The interval, and each sample; rounds are spread over the line's height, so that equal ones are seen."""
+    """The interval, and each sample. Rounds are spread over the height, so that equal ones are seen."""
     s, scale = summary(row, key), METRICS[key].scale
     if s.median is not None and s.low is not None and s.high is not None:
         ends = [[(s.median - s.low) * scale], [(s.high - s.median) * scale]]
-        ax.errorbar([s.median * scale], [y], xerr=ends, fmt="none", ecolor=colour, elinewidth=1.3, capsize=2.6,
-                    zorder=4, label=INTERVAL)
+        ax.errorbar([s.median * scale], [y], xerr=ends, fmt="none", ecolor=colour, elinewidth=1.3,
+                    capsize=2.6, zorder=4, label=INTERVAL)
     values = np.array(values_of(row, key)) * scale
     heights = y + height * 0.28 * ((2 * np.arange(len(values)) + 1) / max(1, len(values)) - 1)
     ax.plot(values, heights, "o", ms=3, mfc="white", mec=INK, mew=0.7, zorder=5, label=SAMPLE)
@@ -151,11 +151,11 @@ def draw_cpu(ax: Any, y: float, height: float, row: Row, key: str, _look: dict[s
     user, system = (_median(row, f"cpu_{part}_ns_per_mb") for part in ("user", "system"))
     in_user = total * user / (user + system) if user + system else 0
     waiting = in_user * min(1, max(0, view.median(row, "idle_share") or 0))
+    waits = {"fc": PALE, "ec": ORANGE, "hatch": "////", "label": "user: a poller waits"}
     rest = {"color": SKY, "label": "system"} if user + system else {"color": GREY, "label": "user and system"}
     left = 0.0
     for length, look in ((in_user - waiting, {"color": ORANGE, "label": "user"}),
-                         (waiting, {"fc": PALE, "ec": ORANGE, "hatch": "////", "label": "user: a poller waits"}),
-                         (total - in_user, rest)):
+                         (waiting, waits), (total - in_user, rest)):
         if length > 0:
             ax.barh(y, length, 0.72 * height, left, linewidth=0, zorder=2, **look)
         left += length
@@ -199,7 +199,8 @@ def _set_axis(axis: Any, form: str) -> None:
     set_limits = getattr(axis.axes, f"set_{name}lim")
     if form in ("linear", "counts"):
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=form == "counts"))
-        set_limits(0 if form == "linear" else -0.15, max(axis.get_view_interval()[1], 2.15 * (form == "counts")))
+        high = axis.get_view_interval()[1]
+        set_limits(*((0, high) if form == "linear" else (-0.15, max(2.15, high))))
     elif form == "log":
         getattr(axis.axes, f"set_{name}scale")("log")
         low, high = axis.get_view_interval()
@@ -235,8 +236,9 @@ def _finish(figure: Figure, title: str, caveat: str, height: float) -> Figure:
     figure.text(LEFT, 1 - 0.08 / whole, title, fontsize=11, weight="bold", va="top")
     figure.text(LEFT, 1 - 0.32 / whole, caveat, fontsize=8.5, color=GREY, va="top")
     if marks:
-        figure.legend(marks.values(), marks.keys(), ncol=columns, loc="upper left", borderaxespad=0, borderpad=0,
-                      bbox_to_anchor=(LEFT, 1 - above / whole), handlelength=1.5, columnspacing=1.6)
+        figure.legend(marks.values(), marks.keys(), ncol=columns, handlelength=1.5, columnspacing=1.6,
+                      loc="upper left", bbox_to_anchor=(LEFT, 1 - above / whole), borderaxespad=0,
+                      borderpad=0)
     return figure
 
 
@@ -274,7 +276,8 @@ def forest(title: str, caveat: str, panels: Sequence[Panel], columns: Sequence[C
     return _finish(figure, title, caveat, height)
 
 
-def _draw_row(ax: Any, y: float, height: float, row: Row | None, column: Column, look: dict[str, Any]) -> None:
+def _draw_row(ax: Any, y: float, height: float, row: Row | None, column: Column,
+              look: dict[str, Any]) -> None:
     """Marks and numbers. look: empty where it is the family's."""
     ax.annotate(_numbers(row, column), (1, y), (5, 0), ("axes fraction", "data"), textcoords="offset points",
                 va="center", fontsize=8.5, annotation_clip=False, color=look.get("color", INK))
@@ -332,8 +335,8 @@ def _draw_curve(ax: Any, line: Sequence[Row], along: str, name: str, look: dict[
                 capsize=2, zorder=4, label=name, **look)
     for r in line:
         values = np.array(values_of(r, "goodput_bps")) * scale
-        ax.plot([getattr(r, along)] * len(values), values, "o", ms=2.4, mfc="white", mec=look["color"], mew=0.6,
-                zorder=5, label=SAMPLE)
+        ax.plot([getattr(r, along)] * len(values), values, "o", ms=2.4, mfc="white", mec=look["color"],
+                mew=0.6, zorder=5, label=SAMPLE)
 
 
 def _panel(result: Result, group: list[Row], lines: Sequence[Sequence[Row | None]]) -> Panel:
@@ -372,8 +375,8 @@ def of_wire(result: Result, rows: list[Row]) -> Iterator[Drawing]:
         yield draw("goodput", "Goodput", "File bits that arrived per second.", [GOODPUT])
     if measured(drawn, "cpu_ns_per_mb"):
         yield draw("cpu", "CPU time", "CPU time of the measured process per MB of the file: user and system "
-                   "together, divided as their own medians are. A poller uses its whole core, whether it works or "
-                   "waits.", [CPU])
+                   "together, divided as their own medians are. A poller uses its whole core, whether it "
+                   "works or waits.", [CPU])
     counted, switches = view.copies_by_bpf(drawn), measured(drawn, SWITCHES.key)
     if counted or switches:
         yield draw("copies", "CPU copies" + " and mode switches" * switches,
@@ -409,4 +412,5 @@ def compared(results: Sequence[Result], names: Sequence[str]) -> Drawing | None:
         return None
     title = "The same rows of each result"
     return Drawing("compared", title, title + ". " + DRAWN + SCALE + RANKS,
-                   forest(title, SCALE + RANKS, panels, [GOODPUT_LOG, CPU_LOG], [plain(n, 110) for n in names]))
+                   forest(title, SCALE + RANKS, panels, [GOODPUT_LOG, CPU_LOG],
+                          [plain(n, 110) for n in names]))

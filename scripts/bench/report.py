@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the directory of --report: report.html, report.pdf, result.json, samples.csv, figures as SVG and PDF.
+"""Writes the directory of --report: report.html, report.pdf, result.json, samples.csv, figures.
 matplotlib and jinja2 are imported in functions: a bench without a report does without them."""
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
     env.filters["median_of"] = view.median
     env.filters["unit"] = lambda unit: unit.replace("us/", "µs/")
     return env.get_template("report.html.j2").render(
-        sections=sections, comparison=comparison, view=view, metrics=METRICS, main=MAIN, other=OTHER, rank=rank,
-        summary=plots.summary, by_bpf=view.copies_by_bpf([r for s in sections for r in s["result"].rows]))
+        sections=sections, comparison=comparison, view=view, metrics=METRICS, main=MAIN, other=OTHER,
+        rank=rank, summary=plots.summary, by_bpf=view.copies_by_bpf([r for s in sections for r in s["result"].rows]))
 
 
 def _write_data(results: Sequence[Result], prefixes: Sequence[str], directory: str) -> None:

@@ -2,6 +2,7 @@
 """Groups, names and numbers of a result as the outputs show them: the same in tables, plots and pages."""
 from __future__ import annotations
 
+import decimal
 import itertools
 import math
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from collections.abc import Iterator
 from bench.metrics import METRICS
 from bench.model import Result, Row, Sample
 
-BIG = ((1e15, 1.0, ""), (1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k"))
+BIG = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k"))
+THREE_DIGITS = decimal.Context(prec=3, rounding=decimal.ROUND_HALF_UP)
 SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 PAGES = {"hugetlbfs": "huge", "hugefile": "huge", "pagecache": "cache"}
 PROOFS = ("full: every byte of the file arrived, and all of them are the file's; part: all that arrived was "
@@ -56,13 +58,8 @@ def goodput_unit(group: list[Row]) -> tuple[float, str]:
 
 def _round_to_three(v: float) -> tuple[float, int]:
     """v rounded to three significant digits, and how many of them stand behind the point."""
-    magnitude = math.floor(math.log10(abs(v))) if v else 0
-    step = 10.0 ** (magnitude - 2)
-    scaled = v / step
-    v = math.copysign(math.floor(abs(scaled) + 0.5), scaled) * step if math.isfinite(scaled) else v
-    if v:
-        magnitude = math.floor(math.log10(abs(v)) + 1e-9)  # 9.995 has become 10.0
-    return v, 0 if magnitude >= 2 else 2 - magnitude
+    rounded = THREE_DIGITS.create_decimal(repr(v))
+    return float(rounded), max(0, 2 - rounded.adjusted()) if rounded else 2
 
 
 def number(v: float | None) -> str:
@@ -73,13 +70,13 @@ def number(v: float | None) -> str:
     size = abs(v)
     if size == 0:
         return "0"
-    if size >= BIG[0][0] or size < 1e-3:
+    if size >= 1e15 or size < 1e-3:
         return f"{v:.0e}"
-    for least, unit, name in BIG[1:]:
+    for least, unit, name in BIG:
         if size >= least:
             v, decimals = _round_to_three(v / unit)
             return f"{v:.{decimals}f}{name}"
-    return f"{round(v):,}" if size >= 1000 else f"{v:.{decimals}f}"
+    return f"{v:,.0f}" if size >= 1000 else f"{v:.{decimals}f}"
 
 
 def short(v: float | None, decimals: int) -> str:

@@ -13,7 +13,7 @@ from bench import stats, view
 from bench.metrics import METRICS
 from bench.model import BenchError, Result, Row, Summary
 from bench.result import load, values_of
-from bench.table import Printer, plain
+from bench.table import Printer
 from rich.table import Table
 from rich.text import Text
 
@@ -138,9 +138,9 @@ def _environment(p: Printer, labels: Sequence[str], results: Sequence[Result]) -
     p.line(Text("what differs" if found else "the environments are the same, as far as it is known", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("", *labels):
-        table.add_column(plain(heading), overflow="fold", max_width=VALUE_MOST)
+        table.add_column(view.plain(heading), overflow="fold", max_width=VALUE_MOST)
     for key, values in found.items():
-        table.add_row(plain(key), *(plain(v) if v else "unknown" for v in values))
+        table.add_row(view.plain(key), *(view.plain(v) if v else "unknown" for v in values))
     if found:
         _print(p, table)
 
@@ -151,7 +151,7 @@ def _where(row: Row) -> str:
 
 def _comparison(p: Printer, c: Comparison, a: str, b: str) -> None:
     p.line()
-    p.line(Text(f"== {plain(b)} over {plain(a)} ==", "bold"))
+    p.line(Text(f"== {view.plain(b)} over {view.plain(a)} ==", "bold"))
     for place in dict.fromkeys(_where(row) for row, _ in c.pairs):
         p.line()
         p.line(Text(place, "bold"))
@@ -161,7 +161,7 @@ def _comparison(p: Printer, c: Comparison, a: str, b: str) -> None:
             table.add_column(heading, no_wrap=True)
         for row, ratios in c.pairs:
             if _where(row) == place:
-                table.add_row(plain(row.label), *(_ratio_cell(ratios.get(key), key) for _, key in COLUMNS))
+                table.add_row(view.plain(row.label), *(_ratio_cell(ratios.get(key), key) for _, key in COLUMNS))
         _print(p, table)
     if not c.pairs:
         p.line("no cell was measured in both: wire, way, file size, MTU and page cache must be the same")
@@ -169,7 +169,7 @@ def _comparison(p: Printer, c: Comparison, a: str, b: str) -> None:
         p.line()
     for name, rows in ((a, c.only_a), (b, c.only_b)):
         for place in dict.fromkeys(map(_where, rows)):
-            p.wrap(f"  only in {plain(name)}  ", 4,
+            p.wrap(f"  only in {view.plain(name)}  ", 4,
                    f"{place}: {', '.join(r.label for r in rows if _where(r) == place)}")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from bench import view
 from bench.metrics import METRICS
-from bench.model import Result, Row, Summary
+from bench.model import Result, Row
 from bench.result import values_of
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
@@ -79,23 +79,13 @@ class Column:
 
 def plain(text: str, most: int = LABEL) -> str:
     """Printable and not too long: its middle is left out."""
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = view.plain(text)
     return text if len(text) <= most else f"{text[:most - 16]}…{text[-15:]}"
 
 
 def family(row: Row) -> str:
     """A key of FAMILIES."""
     return "bypass" if row.bypass else "kernel, TCP" if row.stream else "kernel, packets"
-
-
-def summary(row: Row, key: str) -> Summary:
-    """Empty where it was not measured."""
-    return row.summary.get(key, Summary())
-
-
-def measured(rows: Sequence[Row], key: str) -> bool:
-    """Whether any row has a number."""
-    return any(summary(r, key).n for r in rows)
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
@@ -125,7 +115,7 @@ def _median(row: Row, key: str) -> float:
 
 def _draw_spread(ax: Any, y: float, height: float, row: Row, key: str, colour: str) -> None:
     """The interval, and each sample. Rounds are spread over the height, so that equal ones are seen."""
-    s, scale = summary(row, key), METRICS[key].scale
+    s, scale = view.summary(row, key), METRICS[key].scale
     if s.median is not None and s.low is not None and s.high is not None:
         ends = [[(s.median - s.low) * scale], [(s.high - s.median) * scale]]
         ax.errorbar([s.median * scale], [y], xerr=ends, fmt="none", ecolor=colour, elinewidth=1.3,
@@ -183,7 +173,7 @@ def _numbers(row: Row | None, column: Column) -> str:
     """What stands beside a line."""
     if row is None:
         return "not run"
-    s = summary(row, column.key)
+    s = view.summary(row, column.key)
     low, text, high = (view.metric(column.key, v) for v in (s.low, s.median, s.high))
     if column is COPIES:
         wanted = row.expected.cpu_copies_per_byte
@@ -195,31 +185,26 @@ def _numbers(row: Row | None, column: Column) -> str:
 
 def _set_axis(axis: Any, form: str) -> None:
     """Scale and ticks for what was drawn: plain numbers, as many as have room."""
-    name = axis.axis_name
-    set_limits = getattr(axis.axes, f"set_{name}lim")
-    if form in ("linear", "counts"):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=form == "counts"))
-        high = axis.get_view_interval()[1]
-        set_limits(*((0, high) if form == "linear" else (-0.15, max(2.15, high))))
+    axes = axis.axes
+    if form == "symlog":
+        axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+        axes.set_xlim(left=-0.25)
     elif form == "log":
-        getattr(axis.axes, f"set_{name}scale")("log")
+        getattr(axes, f"set_{axis.axis_name}scale")("log")
         low, high = axis.get_view_interval()
         span = math.log10(high / low)
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 1.7 else (1, 3) if span < 2.2 else (1,)))
         axis.set_minor_formatter(NullFormatter())
     else:
-        high = max(10.0, axis.get_view_interval()[1])
-        axis.axes.set_xscale("symlog", linthresh=1, linscale=0.5)
-        decades = range(0, math.ceil(math.log10(high)), 1 if high < 1e4 else 2)
-        axis.set_ticks([0.0, *(10.0 ** d for d in decades)])
-        set_limits(-0.25, high * 1.5)
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=form == "counts"))
+        axes.set_xlim(left=0 if form == "linear" else -0.15)
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}" if abs(v) < 1e6 else f"{v:.0e}"))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}" if abs(v) < 1e5 else f"{v:.0e}"))
 
 
 def _wrap(text: str) -> str:
     """Lines that fit into a figure."""
-    return textwrap.fill(plain(text, 10 * LETTERS), LETTERS)
+    return textwrap.fill(view.plain(text), LETTERS)
 
 
 def _finish(figure: Figure, title: str, caveat: str, height: float) -> Figure:
@@ -281,7 +266,7 @@ def _draw_row(ax: Any, y: float, height: float, row: Row | None, column: Column,
     """Marks and numbers. look: empty where it is the family's."""
     ax.annotate(_numbers(row, column), (1, y), (5, 0), ("axes fraction", "data"), textcoords="offset points",
                 va="center", fontsize=8.5, annotation_clip=False, color=look.get("color", INK))
-    if row and (summary(row, column.key).n or column is COPIES):
+    if row and (view.summary(row, column.key).n or column is COPIES):
         look = look or {"color": FAMILIES[family(row)], "label": family(row)}
         column.draw(ax, y, height, row, column.key, look)
         _draw_spread(ax, y, height, row, column.key, INK if column.form == "linear" else look["color"])
@@ -329,7 +314,7 @@ def _apart(ticks: list[int]) -> list[int]:
 
 
 def _draw_curve(ax: Any, line: Sequence[Row], along: str, name: str, look: dict[str, str]) -> None:
-    s, scale = [summary(r, "goodput_bps") for r in line], METRICS["goodput_bps"].scale
+    s, scale = [view.summary(r, "goodput_bps") for r in line], METRICS["goodput_bps"].scale
     low, y, high = (np.array([getattr(x, end) for x in s]) * scale for end in ("low", "median", "high"))
     ax.errorbar([getattr(r, along) for r in line], y, yerr=[y - low, high - y], ms=4, lw=1.3, elinewidth=1,
                 capsize=2, zorder=4, label=name, **look)
@@ -371,20 +356,20 @@ def of_wire(result: Result, rows: list[Row]) -> Iterator[Drawing]:
         title += f", {wire}"
         return Drawing(f"{name}-{slug}", title, f"{caption} {DRAWN}", forest(title, caveat, panels, columns))
 
-    if measured(drawn, "goodput_bps"):
+    if view.measured(drawn, "goodput_bps"):
         yield draw("goodput", "Goodput", "File bits that arrived per second.", [GOODPUT])
-    if measured(drawn, "cpu_ns_per_mb"):
+    if view.measured(drawn, "cpu_ns_per_mb"):
         yield draw("cpu", "CPU time", "CPU time of the measured process per MB of the file: user and system "
                    "together, divided as their own medians are. A poller uses its whole core, whether it "
                    "works or waits.", [CPU])
-    counted, switches = view.copies_by_bpf(drawn), measured(drawn, SWITCHES.key)
+    counted, switches = view.measured(drawn, COPIES.key), view.measured(drawn, SWITCHES.key)
     if counted or switches:
         yield draw("copies", "CPU copies" + " and mode switches" * switches,
                    "CPU copies per payload byte, as expected"
                    + (" and as counted by BPF." if counted else ": here they were not counted.")
                    + " Mode switches: 2 x system calls + 2 x user page faults." * switches,
                    [COPIES, SWITCHES] if switches else [COPIES])
-    if any((summary(r, "loss").max or 0) > 0 for r in drawn):
+    if any((view.summary(r, "loss").max or 0) > 0 for r in drawn):
         yield draw("loss", "Loss", "Share of the packets that the driver or kernel accepted and that did not "
                    "arrive; it is not known of ways over TCP.", [LOSS])
     ran = [r for r in rows if view.median(r, "goodput_bps")]

@@ -67,10 +67,10 @@ def result_names(results: Sequence[Result]) -> list[str]:
 
 def rank(group: Sequence[Row], row: Row) -> str:
     """Place by goodput. Overlapping intervals show no difference: then it is the range of places."""
-    own = row.summary.get("goodput_bps")
-    if own is None or own.low is None or own.high is None:
+    own = view.summary(row, "goodput_bps")
+    if own.low is None or own.high is None:
         return "-"
-    others = [s for r in group if r is not row and (s := r.summary.get("goodput_bps")) and s.n]
+    others = [s for r in group if r is not row and (s := view.summary(r, "goodput_bps")).n]
     first = 1 + sum((s.low or 0) > own.high for s in others)
     last = 1 + sum((s.high or 0) >= own.low for s in others)
     return str(first) if first == last else f"{first}–{last}"
@@ -119,7 +119,6 @@ def _draw(drawing: Drawing | None, directory: str, prefix: str, pdf: PdfPages) -
 
 def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
     import jinja2
-    from bench import plots
     env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
                              undefined=jinja2.StrictUndefined,
                              loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
@@ -127,7 +126,7 @@ def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
     env.filters["unit"] = lambda unit: unit.replace("us/", "µs/")
     return env.get_template("report.html.j2").render(
         sections=sections, comparison=comparison, view=view, metrics=METRICS, main=MAIN, other=OTHER,
-        rank=rank, summary=plots.summary, by_bpf=view.copies_by_bpf([r for s in sections for r in s["result"].rows]))
+        rank=rank, by_bpf=any(view.measured(s["result"].rows, "cpu_copies_per_byte") for s in sections))
 
 
 def _write_data(results: Sequence[Result], prefixes: Sequence[str], directory: str) -> None:

@@ -68,24 +68,19 @@ class Printer:
 
     def line(self, text: str | Text = "") -> None:
         """One line as it is, and nothing trails."""
-        text = Text(plain(text)) if isinstance(text, str) else text
+        text = Text(view.plain(text)) if isinstance(text, str) else text
         text.rstrip()
         self.console.print(text, soft_wrap=True)
 
     def wrap(self, first: str, indent: int, text: str, style: str = "") -> None:
         """Words on lines of the width, the first one after `first`. Only a word longer than a line is cut."""
-        lines = textwrap.wrap(plain(text), self.width, initial_indent=first, subsequent_indent=" " * indent,
+        lines = textwrap.wrap(view.plain(text), self.width, initial_indent=first, subsequent_indent=" " * indent,
                               break_on_hyphens=False)
         for n, line in enumerate(lines or [first.rstrip()]):
             shown = Text(line)
             if style and n == 0:
                 shown.stylize(style, 0, len(first.rstrip()))
             self.line(shown)
-
-
-def plain(text: str) -> str:
-    """A terminal does not obey it."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def env_caveat(result: Result) -> str | None:
@@ -148,8 +143,8 @@ def _goodput_cells(rows: list[Row], scale: float) -> list[str]:
     """Median and interval, brackets in line."""
     parts = []
     for r in rows:
-        s = r.summary.get("goodput_bps")
-        values = (s.median, s.low, s.high) if s and s.n else ()
+        s = view.summary(r, "goodput_bps")
+        values = (s.median, s.low, s.high) if s.n else ()
         parts.append([view.short(None if v is None else v * scale, 2)[:8] for v in values])
     widths = [max((len(p[i]) for p in parts if p), default=1) for i in range(3)]
     # an interrupted bench may have a warm-up and nothing more
@@ -170,7 +165,7 @@ def _cells(row: Row, goodput: str) -> dict[Column, str]:
         if c not in cells and c.key is not None and c.decimals is not None:
             value = view.median(row, c.key)
             cells[c] = view.short(None if value is None else value * METRICS[c.key].scale, c.decimals)
-    return {c: plain(text) for c, text in cells.items()}
+    return {c: view.plain(text) for c, text in cells.items()}
 
 
 def _fit(widths: dict[Column, int], marks: dict[Column, bool], columns: int) -> dict[Column, int]:
@@ -250,7 +245,7 @@ def _legend(p: Printer, result: Result) -> None:
     party, other = ("sender", "receiver") if sends else ("receiver", "sender")
     for sentence in LEGEND if sends else (*LEGEND, LEGEND_RECEIVE):
         p.wrap("  ", 2, sentence.format(party=party, other=other, baseline=result.baseline or "the baseline",
-                                        bpf=BPF if view.copies_by_bpf(result.rows) else "not measured here"))
+                                        bpf=BPF if view.measured(result.rows, "cpu_copies_per_byte") else "not measured here"))
     p.wrap("  proof: ", 2, view.PROOFS)
     for note in notes_unmeasured(result.rows):
         p.wrap("  not measured: ", len("  not measured: "), note)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import decimal
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bench.metrics import METRICS
-from bench.model import Result, Row, Sample
+from bench.model import Result, Row, Sample, Summary
 
 BIG = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k"))
 THREE_DIGITS = decimal.Context(prec=3, rounding=decimal.ROUND_HALF_UP)
@@ -18,6 +18,11 @@ PROOFS = ("full: every byte of the file arrived, and all of them are the file's;
           "compared with the file; count: a device's counters, the bytes were not read; none: only the "
           "driver counted")
 WEAKEST_FIRST = ("none", "count", "part", "full")
+
+
+def plain(text: str) -> str:
+    """Printable: a terminal does not obey it."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def wires(result: Result) -> Iterator[list[Row]]:
@@ -32,10 +37,19 @@ def groups(rows: list[Row]) -> Iterator[list[Row]]:
         yield list(group)
 
 
+def summary(row: Row, key: str) -> Summary:
+    """Empty where it was not measured."""
+    return row.summary.get(key, Summary())
+
+
 def median(row: Row, key: str) -> float | None:
     """Of the row's summary of this metric; None: not measured."""
-    s = row.summary.get(key)
-    return s.median if s and s.n else None
+    return summary(row, key).median
+
+
+def measured(rows: Iterable[Row], key: str) -> bool:
+    """Whether any row has a number of this metric."""
+    return any(median(r, key) is not None for r in rows)
 
 
 def is_best(group: list[Row], row: Row, key: str) -> bool:
@@ -143,8 +157,3 @@ def duration(seconds: float) -> str:
     units = ((1.0, "s"), (1e3, "ms"), (1e6, "us"))
     scale, unit = next((u for u in units if seconds * u[0] >= 1), (1e9, "ns"))
     return f"{seconds * scale:.{2 if seconds * scale < 100 else 0}f} {unit}"
-
-
-def copies_by_bpf(rows: list[Row]) -> bool:
-    """Whether any row has a number of copies that BPF counted."""
-    return any(median(r, "cpu_copies_per_byte") is not None for r in rows)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the directory of --report: report.html, report.pdf, result.json, samples.csv, figures.
-matplotlib and jinja2 are imported in functions: a bench without a report does without them."""
+main.py imports this module for a report only: a bench without one needs neither matplotlib nor jinja2."""
 from __future__ import annotations
 
 import io
@@ -10,16 +10,21 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import table, view
 from bench.metrics import METRICS
 from bench.model import BenchError, Result, Row
 from bench.result import host_name, to_json, write_csv
 
-if TYPE_CHECKING:
+try:
+    import jinja2
+    import matplotlib
+    from bench import plots
     from bench.plots import Drawing
     from matplotlib.backends.backend_pdf import PdfPages
+except ImportError as e:
+    raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2", 77) from e
 
 MAIN = ("packets_per_s", "cpu_ns_per_mb", "machine_ns_per_mb", "mode_switches_per_mb", "loss")
 OTHER = tuple(k for k in METRICS if k not in (*MAIN, "goodput_bps", "cpu_copies_per_byte"))
@@ -30,12 +35,6 @@ NOTES = (("What the kernel said of its zero-copy sends", table.notes_copied),
 
 def prepare(directory: str) -> None:
     """Fails before anything is measured when the report could not be written."""
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ImportError as e:
-        raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2",
-                         77) from e
     try:
         os.makedirs(directory, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
@@ -93,7 +92,6 @@ def _inline(svg: bytes, name: str) -> str:
 
 def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
     """What the template shows of a result. prefix: of its files' names."""
-    from bench import plots
     wires = [{"name": plots.wire_name(rows[0]), "caveat": result.wires.get(rows[0].wire, ""),
               "groups": [(view.group_title(g[0]), plots.ranked(g)) for g in view.groups(rows)
                          if any(not r.skipped for r in g)],
@@ -118,7 +116,6 @@ def _draw(drawing: Drawing | None, directory: str, prefix: str, pdf: PdfPages) -
 
 
 def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
-    import jinja2
     env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
                              undefined=jinja2.StrictUndefined,
                              loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
@@ -144,10 +141,6 @@ def write_report(results: list[Result], directory: str) -> None:
     prepare(directory)
     prefixes = [f"{i}-" for i in range(1, len(results) + 1)] if len(results) > 1 else [""]
     _write_data(results, prefixes, directory)
-
-    import matplotlib
-    from bench import plots
-    from matplotlib.backends.backend_pdf import PdfPages
     names = result_names(results)
     pages, about = io.BytesIO(), {"Title": "pagewire bench", "CreationDate": None}
     with matplotlib.rc_context(plots.STYLE), PdfPages(pages, metadata=about) as pdf:

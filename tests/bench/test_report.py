@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import samples_of
-from bench import report, table, view
+from bench import table, view
 from bench.model import BenchError, Result, Summary
 from bench.result import load
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
+from bench import report  # noqa: E402
+
 HOSTILE = "<script>alert(1)</script>&\"'"
 
 

@@ -56,8 +56,8 @@ class Comparison:
 def compare(a: Result, b: Result) -> Comparison:
     """Rows in A's order. A row without a valid timed sample was not measured."""
     rows_a, rows_b = ({r.key: r for r in x.rows if values_of(r, "goodput_bps")} for x in (a, b))
-    return Comparison([(row, _ratios(row, rows_b[key], a.seed)) for key, row in rows_a.items() if key in rows_b],
-                      [r for k, r in rows_a.items() if k not in rows_b],
+    pairs = [(row, _ratios(row, rows_b[key], a.seed)) for key, row in rows_a.items() if key in rows_b]
+    return Comparison(pairs, [r for k, r in rows_a.items() if k not in rows_b],
                       [r for k, r in rows_b.items() if k not in rows_a])
 
 
@@ -161,7 +161,8 @@ def _comparison(p: Printer, c: Comparison, a: str, b: str) -> None:
             table.add_column(heading, no_wrap=True)
         for row, ratios in c.pairs:
             if _where(row) == place:
-                table.add_row(view.plain(row.label), *(_ratio_cell(ratios.get(key), key) for _, key in COLUMNS))
+                cells = [_ratio_cell(ratios.get(key), key) for _, key in COLUMNS]
+                table.add_row(view.plain(row.label), *cells)
         _print(p, table)
     if not c.pairs:
         p.line("no cell was measured in both: wire, way, file size, MTU and page cache must be the same")

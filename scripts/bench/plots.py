@@ -62,11 +62,6 @@ class Panel:
     lines: Sequence[Sequence[Row | None]]
     caveat: str = ""
 
-    @property
-    def rows(self) -> list[Row]:
-        """Those that ran."""
-        return [r for line in self.lines for r in line if r is not None]
-
 
 @dataclass(frozen=True)
 class Column:
@@ -217,7 +212,7 @@ def _finish(figure: Figure, title: str, caveat: str, height: float) -> Figure:
     above = 0.35 + (TEXT * (caveat.count("\n") + 1) if caveat else 0)
     whole = height + above + 0.2 * math.ceil(len(marks) / columns) + 0.08
     figure.set_size_inches(WIDTH, whole)
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, height / whole))
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, height / whole), h_pad=0.08, w_pad=0.1)
     figure.text(LEFT, 1 - 0.08 / whole, title, fontsize=11, weight="bold", va="top")
     figure.text(LEFT, 1 - 0.32 / whole, caveat, fontsize=8.5, color=GREY, va="top")
     if marks:
@@ -244,7 +239,7 @@ def forest(title: str, caveat: str, panels: Sequence[Panel], columns: Sequence[C
                                   (note, 5, {"fontsize": 8.5, "color": GREY})):
             across[0].annotate(text, (LEFT, 1), (0, above), ("figure fraction", "axes fraction"), va="bottom",
                                textcoords="offset points", in_layout=False, **look)
-        height += inches + points / 72 + 0.75
+        height += inches + points / 72 + 0.82
         labels = [plain(next(r.label for r in line if r)) for line in panel.lines]
         across[0].set_yticks(range(len(labels)), labels)
         across[0].set_ylim(len(labels) - 0.5, -0.5)
@@ -349,8 +344,9 @@ def of_wire(result: Result, rows: list[Row]) -> Iterator[Drawing]:
     """The figures of one wire."""
     wire, caveat = wire_name(rows[0]), result.wires.get(rows[0].wire, "")
     slug = "".join(c if c.isalnum() else "-" for c in wire.removeprefix("wire ").replace(",", ""))[:40]
-    panels = [Panel(view.group_title(g[0]), [[r] for r in g]) for g in main_groups(rows)]
-    drawn = [r for p in panels for r in p.rows]
+    groups = main_groups(rows)
+    panels = [Panel(view.group_title(g[0]), [[r] for r in g]) for g in groups]
+    drawn = [r for g in groups for r in g]
 
     def draw(name: str, title: str, caption: str, columns: Sequence[Column]) -> Drawing:
         title += f", {wire}"

@@ -24,7 +24,8 @@ try:
     from bench.plots import Drawing
     from matplotlib.backends.backend_pdf import PdfPages
 except ImportError as e:
-    raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2", 77) from e
+    raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2",
+                     77) from e
 
 MAIN = ("packets_per_s", "cpu_ns_per_mb", "machine_ns_per_mb", "mode_switches_per_mb", "loss")
 OTHER = tuple(k for k in METRICS if k not in (*MAIN, "goodput_bps", "cpu_copies_per_byte"))

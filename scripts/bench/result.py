@@ -62,8 +62,9 @@ def _finite(v: Any) -> Any:
 
 def _row_json(row: Row) -> Json:
     doc = asdict(row)
-    doc["summary"] = {k: asdict(row.summary.get(k, Summary())) for k in dict.fromkeys((*METRICS, *row.summary))}
-    doc["not_measured"] = {k: why for k, why in row.not_measured.items() if why and not doc["summary"][k]["n"]}
+    doc["summary"] = dict.fromkeys(METRICS, asdict(Summary())) | doc["summary"]
+    doc["not_measured"] = {k: why for k, why in row.not_measured.items()
+                           if why and not doc["summary"][k]["n"]}
     for s in doc["samples"]:
         s["values"] = {**dict.fromkeys(METRICS), **s["values"]}
         if s["raw"] is None:

@@ -53,8 +53,8 @@ LEGEND = (
     "10^6 bytes of the file.",
     "copies: by a CPU, per payload byte, on the {party}'s side; {bpf}; in brackets what the kernel's and "
     "drivers' source lets expect. DMA copies are expected only, never measured: see --json.")
-LEGEND_RECEIVE = ("goodput: the highest at which nothing was lost and the last byte came with the sender's end. pages: "
-                  "where the file goes.")
+LEGEND_RECEIVE = ("goodput: the highest at which nothing was lost and the last byte came with the sender's "
+                  "end. pages: where the file goes.")
 BPF = "measured by BPF in a run of its own"
 
 
@@ -74,8 +74,8 @@ class Printer:
 
     def wrap(self, first: str, indent: int, text: str, style: str = "") -> None:
         """Words on lines of the width, the first one after `first`. Only a word longer than a line is cut."""
-        lines = textwrap.wrap(view.plain(text), self.width, initial_indent=first, subsequent_indent=" " * indent,
-                              break_on_hyphens=False)
+        lines = textwrap.wrap(view.plain(text), self.width, initial_indent=first,
+                              subsequent_indent=" " * indent, break_on_hyphens=False)
         for n, line in enumerate(lines or [first.rstrip()]):
             shown = Text(line)
             if style and n == 0:
@@ -192,7 +192,8 @@ def _table(p: Printer, group: list[Row]) -> None:
         line = Text()
         for c, width in widths.items():
             text = cells[c] if len(cells[c]) <= width else cells[c][:width - 1] + "~"
-            line.append(text.ljust(width) if c.left else text.rjust(width), "bold green" if c in best_of else style)
+            text = text.ljust(width) if c.left else text.rjust(width)
+            line.append(text, "bold green" if c in best_of else style)
             line.append(("*" if c in best_of else " ") * marks[c] + " ", "bold" if c in best_of else "")
         p.line(line)
 
@@ -219,7 +220,7 @@ def _group(p: Printer, group: list[Row], setup: bool) -> None:
         for r in group if (busy := view.median(r, "busy_cycles_per_packet")) is not None})
     if setup:
         _below(p, "with the set-up (EAL, mapping, staging, connect) counted in", {
-            r.label: f"{view.duration(spent):>8} set-up, {view.number(speed * 1e-9):>7} Gb/s in all"
+            r.label: f"{view.number(spent * 1e3):>5} ms set-up, {view.number(speed * 1e-9):>7} Gb/s in all"
             for r in group if (spent := view.median(r, "setup_s")) is not None
             and (speed := view.median(r, "goodput_with_setup_bps")) is not None})
 
@@ -243,9 +244,10 @@ def _legend(p: Printer, result: Result) -> None:
     p.line()
     sends = any(r.direction == "send" for r in result.rows)
     party, other = ("sender", "receiver") if sends else ("receiver", "sender")
+    bpf = BPF if view.measured(result.rows, "cpu_copies_per_byte") else "not measured here"
     for sentence in LEGEND if sends else (*LEGEND, LEGEND_RECEIVE):
-        p.wrap("  ", 2, sentence.format(party=party, other=other, baseline=result.baseline or "the baseline",
-                                        bpf=BPF if view.measured(result.rows, "cpu_copies_per_byte") else "not measured here"))
+        p.wrap("  ", 2, sentence.format(party=party, other=other, bpf=bpf,
+                                        baseline=result.baseline or "the baseline"))
     p.wrap("  proof: ", 2, view.PROOFS)
     for note in notes_unmeasured(result.rows):
         p.wrap("  not measured: ", len("  not measured: "), note)

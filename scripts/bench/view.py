@@ -150,10 +150,3 @@ def proof(row: Row) -> str:
     """The weakest of the valid samples', in the words of PROOFS; "-": there is no sample."""
     found = {_proof(s) for s in row.samples if s.round > 0 and not s.void}
     return next((p for p in WEAKEST_FIRST if p in found), "-")
-
-
-def duration(seconds: float) -> str:
-    """"4.10 ms"."""
-    units = ((1.0, "s"), (1e3, "ms"), (1e6, "us"))
-    scale, unit = next((u for u in units if seconds * u[0] >= 1), (1e9, "ns"))
-    return f"{seconds * scale:.{2 if seconds * scale < 100 else 0}f} {unit}"

@@ -13,16 +13,15 @@ from bench import stats, view
 from bench.metrics import METRICS
 from bench.model import BenchError, Result, Row, Summary
 from bench.result import load, values_of
-from bench.table import Printer, plain
+from bench.table import Printer
 from rich.table import Table
 from rich.text import Text
 
 SCHEMA = "pagewire.bench-compare/1"
 Json = dict[str, Any]
-# of the table: heading, metric, whether the interval is shown
-COLUMNS = (("goodput", "goodput_bps", True), ("CPU", "cpu_ns_per_mb", True),
-           ("host", "machine_ns_per_mb", True), ("copies", "cpu_copies_per_byte", False),
-           ("switch", "mode_switches_per_mb", False))
+# of the table: heading and metric
+COLUMNS = (("goodput", "goodput_bps"), ("CPU", "cpu_ns_per_mb"), ("host", "machine_ns_per_mb"),
+           ("copies", "cpu_copies_per_byte"), ("switch", "mode_switches_per_mb"))
 VALUE_MOST = 60  # of an environment's value in the table
 LEGEND = (
     "Ratios of medians, {b} over {a}; [95 % bootstrap interval of independent samples]; * the interval "
@@ -46,18 +45,10 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A cell that both results measured."""
-    row: Row
-    ratios: dict[str, Ratio]
-
-
-@dataclass(frozen=True)
 class Comparison:
-    """Of one result with the first one. only_a, only_b: rows that just one of them measured."""
-    a: Result
-    b: Result
-    pairs: list[Pair]
+    """Of one result with the first one. pairs: A's row, and its ratios by metric; only_a, only_b: rows that
+    just one of them measured."""
+    pairs: list[tuple[Row, dict[str, Ratio]]]
     only_a: list[Row]
     only_b: list[Row]
 
@@ -65,18 +56,20 @@ class Comparison:
 def compare(a: Result, b: Result) -> Comparison:
     """Rows in A's order. A row without a valid timed sample was not measured."""
     rows_a, rows_b = ({r.key: r for r in x.rows if values_of(r, "goodput_bps")} for x in (a, b))
-    pairs = [Pair(row, {k: ratio for k in METRICS if (ratio := _ratio(row, rows_b[key], k, a.seed))})
-             for key, row in rows_a.items() if key in rows_b]
-    return Comparison(a, b, pairs, [r for k, r in rows_a.items() if k not in rows_b],
+    pairs = [(row, _ratios(row, rows_b[key], a.seed)) for key, row in rows_a.items() if key in rows_b]
+    return Comparison(pairs, [r for k, r in rows_a.items() if k not in rows_b],
                       [r for k, r in rows_b.items() if k not in rows_a])
 
 
-def _ratio(row_a: Row, row_b: Row, key: str, seed: int) -> Ratio | None:
-    a, b = values_of(row_a, key), values_of(row_b, key)
-    middle_a, middle_b = stats.median(a), stats.median(b)
-    if middle_a is None or middle_b is None:
-        return None
-    return Ratio(middle_a, middle_b, stats.independent_ratio(b, a, seed))
+def _ratios(row_a: Row, row_b: Row, seed: int) -> dict[str, Ratio]:
+    """Of the metrics that both have."""
+    ratios = {}
+    for key in METRICS:
+        a, b = values_of(row_a, key), values_of(row_b, key)
+        middle_a, middle_b = stats.median(a), stats.median(b)
+        if middle_a is not None and middle_b is not None:
+            ratios[key] = Ratio(middle_a, middle_b, stats.independent_ratio(b, a, seed))
+    return ratios
 
 
 def differences(results: Sequence[Result]) -> dict[str, list[str | None]]:
@@ -95,14 +88,13 @@ def names(paths: Sequence[str]) -> list[str]:
 
 
 def _cell_json(row: Row) -> Json:
-    return {"direction": row.direction, "wire": row.wire, "label": row.label, "file_bytes": row.file_bytes,
-            "mtu": row.mtu, "cold": row.cold}
+    return {key: getattr(row, key) for key in ("direction", "wire", "label", "file_bytes", "mtu", "cold")}
 
 
-def _pair_json(pair: Pair) -> Json:
-    return {**_cell_json(pair.row), "ratios": {
+def _pair_json(row: Row, ratios: dict[str, Ratio]) -> Json:
+    return {**_cell_json(row), "ratios": {
         k: {"a": r.a, "b": r.b, "ratio": r.of.median, "low": r.of.low, "high": r.of.high, "n": r.of.n,
-            "differs": r.differs} for k, r in pair.ratios.items()}}
+            "differs": r.differs} for k, r in ratios.items()}}
 
 
 def to_json(results: Sequence[Result], paths: Sequence[str], version: str) -> Json:
@@ -113,71 +105,73 @@ def to_json(results: Sequence[Result], paths: Sequence[str], version: str) -> Js
         "results": [{"file": p, "name": n, "version": r.version, "command": r.command, "env": r.env}
                     for p, n, r in zip(paths, names(paths), results, strict=True)],
         "differences": differences(results),
-        "comparisons": [{"a": 0, "b": i, "rows": [_pair_json(p) for p in c.pairs],
+        "comparisons": [{"a": 0, "b": i, "rows": [_pair_json(*pair) for pair in c.pairs],
                          "only_in_a": [_cell_json(r) for r in c.only_a],
                          "only_in_b": [_cell_json(r) for r in c.only_b]} for i, c in enumerate(found, 1)]}
 
 
-def _ratio_cell(ratio: Ratio | None, key: str, interval: bool) -> Text:
+def _ratio_cell(ratio: Ratio | None, key: str) -> Text:
     if ratio is None:
         return Text("-")
     s = ratio.of
     if s.median is None:
         return Text(f"{view.number(ratio.a)} to {view.number(ratio.b)}")
-    text, style = view.short(s.median, 3), ""
-    if interval and s.low is not None and s.high is not None:
+    text = view.short(s.median, 3)
+    if ratio.differs is not None:
         text += f" [{view.short(s.low, 3)}, {view.short(s.high, 3)}]"
-    if ratio.differs:
-        higher = METRICS[key].better == "higher"
-        text, style = text + "*", "bold green" if (s.median > 1) == higher else "bold red"
-    return Text(text, style)
+    if not ratio.differs:
+        return Text(text)
+    good = (s.median > 1) == (METRICS[key].better == "higher")
+    return Text(text + "*", "bold green" if good else "bold red")
+
+
+def _print(p: Printer, table: Table) -> None:
+    """No blanks trail in a pipe or a file."""
+    with p.console.capture() as capture:
+        p.console.print(table)
+    for line in capture.get().splitlines():
+        p.console.file.write(line.rstrip() + "\n")
 
 
 def _environment(p: Printer, labels: Sequence[str], results: Sequence[Result]) -> None:
     found = differences(results)
     p.line(Text("what differs" if found else "the environments are the same, as far as it is known", "bold"))
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=True)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("", *labels):
-        table.add_column(plain(heading), overflow="fold", max_width=VALUE_MOST)
+        table.add_column(view.plain(heading), overflow="fold", max_width=VALUE_MOST)
     for key, values in found.items():
-        table.add_row(plain(key), *(plain(v) if v else "unknown" for v in values))
+        table.add_row(view.plain(key), *(view.plain(v) if v else "unknown" for v in values))
     if found:
-        p.table(table)
-
-
-def _table(pairs: Sequence[Pair]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=True)
-    table.add_column("way", overflow="ellipsis")  # gives way where the figures need room
-    for heading, _, _ in COLUMNS:
-        table.add_column(heading, no_wrap=True)
-    for pair in pairs:
-        table.add_row(plain(pair.row.label), *(_ratio_cell(pair.ratios.get(k), k, i) for _, k, i in COLUMNS))
-    return table
+        _print(p, table)
 
 
 def _where(row: Row) -> str:
     return f"{row.wire}{'' if row.direction == 'send' else ' ' + row.direction}, {view.group_title(row)}"
 
 
-def _only(p: Printer, name: str, rows: Sequence[Row]) -> None:
-    for place in dict.fromkeys(map(_where, rows)):
-        before = f"  only in {name}  "
-        p.wrap(before, 4, f"{place}: {', '.join(r.label for r in rows if _where(r) == place)}")
-
-
 def _comparison(p: Printer, c: Comparison, a: str, b: str) -> None:
     p.line()
-    p.line(Text(f"== {plain(b)} over {plain(a)} ==", "bold"))
-    for place in dict.fromkeys(_where(pair.row) for pair in c.pairs):
+    p.line(Text(f"== {view.plain(b)} over {view.plain(a)} ==", "bold"))
+    for place in dict.fromkeys(_where(row) for row, _ in c.pairs):
         p.line()
         p.line(Text(place, "bold"))
-        p.table(_table([pair for pair in c.pairs if _where(pair.row) == place]))
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("way", overflow="ellipsis")  # gives way where the figures need room
+        for heading, _ in COLUMNS:
+            table.add_column(heading, no_wrap=True)
+        for row, ratios in c.pairs:
+            if _where(row) == place:
+                cells = [_ratio_cell(ratios.get(key), key) for _, key in COLUMNS]
+                table.add_row(view.plain(row.label), *cells)
+        _print(p, table)
     if not c.pairs:
         p.line("no cell was measured in both: wire, way, file size, MTU and page cache must be the same")
     if c.only_a or c.only_b:
         p.line()
-    _only(p, plain(a), c.only_a)
-    _only(p, plain(b), c.only_b)
+    for name, rows in ((a, c.only_a), (b, c.only_b)):
+        for place in dict.fromkeys(map(_where, rows)):
+            p.wrap(f"  only in {view.plain(name)}  ", 4,
+                   f"{place}: {', '.join(r.label for r in rows if _where(r) == place)}")
 
 
 def print_comparison(out: TextIO, results: Sequence[Result], paths: Sequence[str]) -> None:

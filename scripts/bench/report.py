@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the directory of --report: report.html, report.pdf, result.json, samples.csv, figures as SVG and PDF.
-matplotlib and jinja2 are imported in functions: a bench without a report does without them."""
+"""Writes the directory of --report: report.html, report.pdf, result.json, samples.csv, figures.
+main.py imports this module for a report only: a bench without one needs neither matplotlib nor jinja2."""
 from __future__ import annotations
 
 import io
@@ -10,17 +10,22 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import table, view
 from bench.metrics import METRICS
 from bench.model import BenchError, Result, Row
 from bench.result import host_name, to_json, write_csv
 
-if TYPE_CHECKING:
+try:
+    import jinja2
+    import matplotlib
+    from bench import plots
     from bench.plots import Drawing
     from matplotlib.backends.backend_pdf import PdfPages
-    from matplotlib.figure import Figure
+except ImportError as e:
+    raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2",
+                     77) from e
 
 MAIN = ("packets_per_s", "cpu_ns_per_mb", "machine_ns_per_mb", "mode_switches_per_mb", "loss")
 OTHER = tuple(k for k in METRICS if k not in (*MAIN, "goodput_bps", "cpu_copies_per_byte"))
@@ -31,12 +36,6 @@ NOTES = (("What the kernel said of its zero-copy sends", table.notes_copied),
 
 def prepare(directory: str) -> None:
     """Fails before anything is measured when the report could not be written."""
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ImportError as e:
-        raise BenchError(f"cannot write a report: {e}; apt-get install python3-matplotlib python3-jinja2",
-                         77) from e
     try:
         os.makedirs(directory, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
@@ -68,16 +67,16 @@ def result_names(results: Sequence[Result]) -> list[str]:
 
 def rank(group: Sequence[Row], row: Row) -> str:
     """Place by goodput. Overlapping intervals show no difference: then it is the range of places."""
-    own = row.summary.get("goodput_bps")
-    if own is None or own.low is None or own.high is None:
+    own = view.summary(row, "goodput_bps")
+    if own.low is None or own.high is None:
         return "-"
-    others = [s for r in group if r is not row and (s := r.summary.get("goodput_bps")) and s.n]
+    others = [s for r in group if r is not row and (s := view.summary(r, "goodput_bps")).n]
     first = 1 + sum((s.low or 0) > own.high for s in others)
     last = 1 + sum((s.high or 0) >= own.low for s in others)
     return str(first) if first == last else f"{first}–{last}"
 
 
-def _figure_bytes(figure: Figure, form: str) -> bytes:
+def _figure_bytes(figure: Any, form: str) -> bytes:
     out = io.BytesIO()
     keys = ("Date", "Creator", "Format", "Type") if form == "svg" else ("CreationDate",)
     figure.savefig(out, format=form, metadata=dict.fromkeys(keys))  # the same result gives the same file
@@ -92,32 +91,8 @@ def _inline(svg: bytes, name: str) -> str:
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
 
 
-def _table_page(title: str, group: Sequence[Row]) -> Figure:
-    """The head of a table, for the PDF."""
-    from bench import plots
-    scale, unit = view.goodput_unit(list(group))
-    keys = ("cpu_ns_per_mb", "mode_switches_per_mb", "cpu_copies_per_byte", "loss")
-    lines = [("rank", "way", f"goodput, {unit} [95 % interval]", "ratio", "CPU, µs/MB", "switches/MB",
-              "copies (expected)", "lost, %")]
-    for r in plots.ranked(group):
-        s, wanted = plots.summary(r, "goodput_bps"), r.expected.cpu_copies_per_byte
-        low, middle, high = (view.number(None if v is None else v * scale) for v in (s.low, s.median, s.high))
-        cpu, switches, copies, loss = (view.metric(k, view.median(r, k)) for k in keys)
-        lines.append((rank(group, r), plots.plain(r.label, 30), f"{middle} [{low}, {high}]",
-                      view.short(r.goodput_ratio.median, 2), cpu, switches,
-                      f"{copies} ({'?' if wanted is None else f'{wanted:g}'})", loss))
-    page = plots.Page(title, "Medians. Where intervals overlap, no difference is shown.", [],
-                      0.24 * len(lines) + 0.2)
-    for i, line in enumerate(lines):
-        for x, cell in zip((0.12, 0.6, 2.75, 4.95, 5.65, 6.65, 7.75, 9.3), line, strict=True):
-            page.figure.text(x / plots.WIDTH, 1 - (page.y + 0.24 * i + 0.17) / page.height, cell,
-                             fontsize=plots.SMALL, weight="normal" if i else "bold")
-    return page.figure
-
-
 def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
     """What the template shows of a result. prefix: of its files' names."""
-    from bench import plots
     wires = [{"name": plots.wire_name(rows[0]), "caveat": result.wires.get(rows[0].wire, ""),
               "groups": [(view.group_title(g[0]), plots.ranked(g)) for g in view.groups(rows)
                          if any(not r.skipped for r in g)],
@@ -142,16 +117,14 @@ def _draw(drawing: Drawing | None, directory: str, prefix: str, pdf: PdfPages) -
 
 
 def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
-    import jinja2
-    from bench import plots
     env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
                              undefined=jinja2.StrictUndefined,
                              loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
     env.filters["median_of"] = view.median
     env.filters["unit"] = lambda unit: unit.replace("us/", "µs/")
     return env.get_template("report.html.j2").render(
-        sections=sections, comparison=comparison, view=view, metrics=METRICS, main=MAIN, other=OTHER, rank=rank,
-        summary=plots.summary, by_bpf=view.copies_by_bpf([r for s in sections for r in s["result"].rows]))
+        sections=sections, comparison=comparison, view=view, metrics=METRICS, main=MAIN, other=OTHER,
+        rank=rank, by_bpf=any(view.measured(s["result"].rows, "cpu_copies_per_byte") for s in sections))
 
 
 def _write_data(results: Sequence[Result], prefixes: Sequence[str], directory: str) -> None:
@@ -169,10 +142,6 @@ def write_report(results: list[Result], directory: str) -> None:
     prepare(directory)
     prefixes = [f"{i}-" for i in range(1, len(results) + 1)] if len(results) > 1 else [""]
     _write_data(results, prefixes, directory)
-
-    import matplotlib
-    from bench import plots
-    from matplotlib.backends.backend_pdf import PdfPages
     names = result_names(results)
     pages, about = io.BytesIO(), {"Title": "pagewire bench", "CreationDate": None}
     with matplotlib.rc_context(plots.STYLE), PdfPages(pages, metadata=about) as pdf:
@@ -182,8 +151,6 @@ def write_report(results: list[Result], directory: str) -> None:
         for section in sections:
             _draw(section["overview"], directory, section["prefix"], pdf)
             for wire in section["wires"]:
-                for title, group in wire["groups"]:
-                    pdf.savefig(_table_page(f"{wire['name']}: {title}", group))
                 for drawing in wire["figures"]:
                     _draw(drawing, directory, section["prefix"], pdf)
     _write(directory, "report.pdf", pages.getvalue())

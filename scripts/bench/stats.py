@@ -44,16 +44,10 @@ def _interval(medians: Floats) -> tuple[float, float]:
     return float(ordered[CUT - 1]), float(ordered[RESAMPLES - CUT])
 
 
-def _median(v: Floats) -> float:
-    """Of sorted v."""
-    n = len(v)
-    return float(v[(n - 1) // 2] + (v[n // 2] - v[(n - 1) // 2]) / 2)
-
-
 def median(values: Numbers) -> float | None:
     """None: there is no number."""
     v = _numbers(values)
-    return _median(v) if len(v) else None
+    return float(np.median(v)) if len(v) else None
 
 
 def summarize(values: Numbers, seed: int) -> Summary:
@@ -61,7 +55,7 @@ def summarize(values: Numbers, seed: int) -> Summary:
     v = _numbers(values)
     if not len(v):
         return Summary()
-    middle, least, most = _median(v), float(v[0]), float(v[-1])
+    middle, least, most = float(np.median(v)), float(v[0]), float(v[-1])
     low, high = _interval(_resampled_medians(v, seed)) if most > least else (middle, middle)
     return Summary(middle, low, high, least, most, len(v))
 
@@ -77,13 +71,11 @@ def independent_ratio(a: Numbers, b: Numbers, seed: int) -> Summary:
     known: few samples, or medians of b that may be 0. n: of the smaller side; min, max: not defined."""
     va, vb = _numbers(a), _numbers(b)
     n = min(len(va), len(vb))
-    if not n or _median(vb) == 0:
+    if not n or np.median(vb) == 0:
         return Summary(n=n)
-    value = _median(va) / _median(vb)
-    if n < LEAST_FOR_INTERVAL:
-        return Summary(median=value, n=n)
+    value = float(np.median(va) / np.median(vb))
     below = _resampled_medians(vb, seed, 1)
-    if (below == 0).any():
+    if n < LEAST_FOR_INTERVAL or (below == 0).any():
         return Summary(median=value, n=n)
-    low, high = _interval(_resampled_medians(va, seed, 0) / below)
+    low, high = _interval(_resampled_medians(va, seed) / below)
     return Summary(median=value, low=low, high=high, n=n)

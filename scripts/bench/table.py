@@ -8,8 +8,9 @@
 """
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -17,7 +18,6 @@ from bench import view
 from bench.metrics import METRICS
 from bench.model import Result, Row
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 COLUMNS = 100  # of what is not a terminal
@@ -53,8 +53,8 @@ LEGEND = (
     "10^6 bytes of the file.",
     "copies: by a CPU, per payload byte, on the {party}'s side; {bpf}; in brackets what the kernel's and "
     "drivers' source lets expect. DMA copies are expected only, never measured: see --json.")
-LEGEND_RECEIVE = ("goodput: the highest at which nothing was lost and the last byte came with the sender's end. pages: "
-                  "where the file goes.")
+LEGEND_RECEIVE = ("goodput: the highest at which nothing was lost and the last byte came with the sender's "
+                  "end. pages: where the file goes.")
 BPF = "measured by BPF in a run of its own"
 
 
@@ -68,31 +68,19 @@ class Printer:
 
     def line(self, text: str | Text = "") -> None:
         """One line as it is, and nothing trails."""
-        text = Text(plain(text)) if isinstance(text, str) else text
+        text = Text(view.plain(text)) if isinstance(text, str) else text
         text.rstrip()
         self.console.print(text, soft_wrap=True)
 
     def wrap(self, first: str, indent: int, text: str, style: str = "") -> None:
         """Words on lines of the width, the first one after `first`. Only a word longer than a line is cut."""
-        lines = textwrap.wrap(plain(text), self.width, initial_indent=first, subsequent_indent=" " * indent,
-                              break_on_hyphens=False)
+        lines = textwrap.wrap(view.plain(text), self.width, initial_indent=first,
+                              subsequent_indent=" " * indent, break_on_hyphens=False)
         for n, line in enumerate(lines or [first.rstrip()]):
             shown = Text(line)
             if style and n == 0:
                 shown.stylize(style, 0, len(first.rstrip()))
             self.line(shown)
-
-    def table(self, table: Table) -> None:
-        """Nothing trails in a pipe or a file."""
-        with self.console.capture() as capture:
-            self.console.print(table)
-        for line in capture.get().splitlines():
-            self.console.file.write(line.rstrip() + "\n")
-
-
-def plain(text: str) -> str:
-    """A terminal does not obey it."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def env_caveat(result: Result) -> str | None:
@@ -102,76 +90,61 @@ def env_caveat(result: Result) -> str | None:
     return "emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only"
 
 
-@dataclass
-class Note:
-    """"WHAT (WHO): WHY"; who is empty where it is every row that ran."""
-    why: str
-    what: list[str]
-    who: list[str]
-
-    @property
-    def text(self) -> str:
-        what, who = ", ".join(self.what), ", ".join(self.who)
-        return (f"{what} ({who})" if what and who else what or who) + f": {self.why}"
+def _share(found: Iterable[tuple[str, str]]) -> list[str]:
+    """"WHO, WHO: WHY": rows with the same reason share a note. found: why, who."""
+    notes: dict[str, list[str]] = {}
+    for why, who in found:
+        notes.setdefault(why, []).append(who)
+    return [f"{', '.join(dict.fromkeys(who))}: {why}" for why, who in notes.items()]
 
 
-def _share(found: Iterable[tuple[str, str, str]]) -> list[Note]:
-    """Rows with the same reason share a note. found: why, what, who."""
-    notes: dict[str, Note] = {}
-    for why, what, who in found:
-        note = notes.setdefault(why, Note(why, [], []))
-        if what and what not in note.what:
-            note.what.append(what)
-        if who not in note.who:
-            note.who.append(who)
-    return list(notes.values())
-
-
-def notes_skipped(rows: list[Row]) -> list[Note]:
+def notes_skipped(rows: list[Row]) -> list[str]:
     """What this host lacks, and which ways need it."""
-    return _share((r.skipped, "", r.label) for r in rows if r.skipped)
+    return _share((r.skipped, r.label) for r in rows if r.skipped)
 
 
-def notes_void(rows: list[Row]) -> list[Note]:
+def notes_void(rows: list[Row]) -> list[str]:
     """Per row: its first reason stands for its other ones."""
-    return [Note(void[0], [], [f"{r.label}, {view.group_title(r)}, {len(void)} of {len(r.samples)} runs"])
+    return [f"{r.label}, {view.group_title(r)}, {len(void)} of {len(r.samples)} runs: {void[0]}"
             for r in rows if (void := [s.void for s in r.samples if s.void])]
 
 
-def notes_copied(rows: list[Row]) -> list[Note]:
+def notes_copied(rows: list[Row]) -> list[str]:
     """Zero-copy that the kernel did not keep."""
     key = "zerocopy_copied_share"
-    return _share((f"{view.metric(key, share)} % of the zero-copy completions said COPIED", "", r.label)
+    return _share((f"{view.metric(key, share)} % of the zero-copy completions said COPIED", r.label)
                   for r in rows if (share := view.median(r, key)) is not None)
 
 
-def notes_receivers(rows: list[Row]) -> list[Note]:
+def notes_receivers(rows: list[Row]) -> list[str]:
     """Where the sender, not the receiver, was the limit; and what a stream's receiver mapped."""
     limits = ((r, [s.raw.get("limit") for s in r.samples if s.raw and s.raw.get("limit")]) for r in rows)
-    slow = [(f"all that the sender can: more was not tried ({len(v)} of {len(v)} rounds)", "", r.label)
+    slow = [(f"all that the sender can: more was not tried ({len(v)} of {len(v)} rounds)", r.label)
             for r, v in limits if v and set(v) == {"sender"} and not r.stream]
-    mapped = [(f"{share * 100:.3g} % of the bytes were mapped, the rest was copied", "", r.label) for r in rows
+    mapped = [(f"{share * 100:.3g} % of the bytes were mapped, the rest was copied", r.label) for r in rows
               if "zerocopy" in r.label and (share := view.median(r, "mapped_share")) is not None]
     return _share([*slow, *mapped])
 
 
-def notes_unmeasured(rows: list[Row]) -> list[Note]:
+def notes_unmeasured(rows: list[Row]) -> list[str]:
     """Metrics that the host refused. A reason that every row that ran shares needs no list of them."""
     ran = [r for r in rows if not r.skipped]
-    notes = _share((r.not_measured[k], m.title, r.label) for r in ran for k, m in METRICS.items()
-                   if r.not_measured.get(k) and view.median(r, k) is None)
-    for note in notes:
-        if {r.label for r in ran} <= set(note.who):
-            note.who = []
-    return notes
+    refused: dict[str, dict[str, list[str]]] = {}  # by reason, by label: titles of metrics
+    for row, key in itertools.product(ran, METRICS):
+        if row.not_measured.get(key) and view.median(row, key) is None:
+            titles = refused.setdefault(row.not_measured[key], {})
+            titles.setdefault(row.label, []).append(METRICS[key].title)
+    return [", ".join(dict.fromkeys(itertools.chain(*titles.values())))
+            + ("" if {r.label for r in ran} <= set(titles) else f" ({', '.join(titles)})") + f": {why}"
+            for why, titles in refused.items()]
 
 
 def _goodput_cells(rows: list[Row], scale: float) -> list[str]:
     """Median and interval, brackets in line."""
     parts = []
     for r in rows:
-        s = r.summary.get("goodput_bps")
-        values = (s.median, s.low, s.high) if s and s.n else ()
+        s = view.summary(r, "goodput_bps")
+        values = (s.median, s.low, s.high) if s.n else ()
         parts.append([view.short(None if v is None else v * scale, 2)[:8] for v in values])
     widths = [max((len(p[i]) for p in parts if p), default=1) for i in range(3)]
     # an interrupted bench may have a warm-up and nothing more
@@ -192,7 +165,7 @@ def _cells(row: Row, goodput: str) -> dict[Column, str]:
         if c not in cells and c.key is not None and c.decimals is not None:
             value = view.median(row, c.key)
             cells[c] = view.short(None if value is None else value * METRICS[c.key].scale, c.decimals)
-    return {c: plain(text) for c, text in cells.items()}
+    return {c: view.plain(text) for c, text in cells.items()}
 
 
 def _fit(widths: dict[Column, int], marks: dict[Column, bool], columns: int) -> dict[Column, int]:
@@ -204,31 +177,25 @@ def _fit(widths: dict[Column, int], marks: dict[Column, bool], columns: int) -> 
     return {c: w for c, w in widths.items() if w}
 
 
-def _table(group: list[Row], columns: int) -> Table:
-    """Of the rows that ran."""
+def _table(p: Printer, group: list[Row]) -> None:
+    """Of the rows that ran. The best of a column has a mark."""
     scale, unit = view.goodput_unit(group)
     ran = [r for r in group if not r.skipped]
     lines = [_cells(r, g) for r, g in zip(ran, _goodput_cells(ran, scale), strict=True)]
-    best = [{c: bool(c.key) and view.is_best(group, r, c.key or "") for c in HEADINGS} for r in ran]
-    units = {c: unit if c is GOODPUT else c.unit for c in HEADINGS}
-    marks = {c: any(b[c] for b in best) for c in HEADINGS}
-    widest = {c: max(len(t) for t in (c.name, units[c], *(x[c] for x in lines))) for c in HEADINGS}
-    widths = _fit(widest, marks, columns)
-    table = Table(box=None, padding=0, pad_edge=False, show_header=False)
-    for c in widths:
-        table.add_column(no_wrap=True, justify="left" if c.left else "right", width=widths[c])
-        table.add_column(no_wrap=True, width=1 + marks[c])  # the mark, and a blank to the next column
-    for heading in ({c: c.name for c in HEADINGS}, units):
-        table.add_row(*(t for c in widths for t in (Text(heading[c], "bold"), Text())))
-    for cells, mark in zip(lines, best, strict=True):
-        shown = ((_cut(cells[c], w), mark[c]) for c, w in widths.items())
-        table.add_row(*(t for text, b in shown
-                        for t in (Text(text, "bold green" if b else ""), Text("*" if b else ""))))
-    return table
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[:width - 1] + "~"
+    best = [{c for c in HEADINGS if c.key and view.is_best(group, r, c.key)} for r in ran]
+    marks = {c: any(c in b for b in best) for c in HEADINGS}
+    names, units = {c: c.name for c in HEADINGS}, {c: unit if c is GOODPUT else c.unit for c in HEADINGS}
+    widths = {c: max(len(x[c]) for x in (names, units, *lines)) for c in HEADINGS}
+    widths = _fit(widths, marks, p.width)
+    bold = [(names, "bold", set[Column]()), (units, "bold", set[Column]())]
+    for cells, style, best_of in (*bold, *((x, "", b) for x, b in zip(lines, best, strict=True))):
+        line = Text()
+        for c, width in widths.items():
+            text = cells[c] if len(cells[c]) <= width else cells[c][:width - 1] + "~"
+            text = text.ljust(width) if c.left else text.rjust(width)
+            line.append(text, "bold green" if c in best_of else style)
+            line.append(("*" if c in best_of else " ") * marks[c] + " ", "bold" if c in best_of else "")
+        p.line(line)
 
 
 def _below(p: Printer, title: str, lines: dict[str, str]) -> None:
@@ -246,14 +213,14 @@ def _group(p: Printer, group: list[Row], setup: bool) -> None:
         return
     p.line()
     p.line(Text(view.group_title(group[0]), "bold"))
-    p.table(_table(group, p.width))
+    _table(p, group)
     _below(p, "pollers take a whole core; of it they used", {
         r.label: f"{view.metric('busy_cycles_per_packet', busy):>6} cycles/packet busy, "
                  f"{view.metric('idle_share', view.median(r, 'idle_share')):>5} % of the time waiting"
         for r in group if (busy := view.median(r, "busy_cycles_per_packet")) is not None})
     if setup:
         _below(p, "with the set-up (EAL, mapping, staging, connect) counted in", {
-            r.label: f"{view.duration(spent):>8} set-up, {view.number(speed * 1e-9):>7} Gb/s in all"
+            r.label: f"{view.number(spent * 1e3):>5} ms set-up, {view.number(speed * 1e-9):>7} Gb/s in all"
             for r in group if (spent := view.median(r, "setup_s")) is not None
             and (speed := view.median(r, "goodput_with_setup_bps")) is not None})
 
@@ -264,13 +231,12 @@ def _wire(p: Printer, result: Result, rows: list[Row], setup: bool) -> None:
     p.wrap(f"== {name} == ", 4, result.wires.get(rows[0].wire, ""), style="bold")
     for group in view.groups(rows):
         _group(p, group, setup)
-    kinds: tuple[tuple[str, Callable[[list[Row]], list[Note]], str], ...] = (
-        ("  ", notes_copied, ""), ("  ", notes_receivers, ""), ("  void     ", notes_void, "bold red"),
-        ("  skipped  ", notes_skipped, "bold"))
-    lines = [(before, note.text, style) for before, notes, style in kinds for note in notes(rows)]
-    for n, (before, text, style) in enumerate(lines):
-        if n == 0:
-            p.line()
+    lines = [("  ", note, "") for note in notes_copied(rows) + notes_receivers(rows)]
+    lines += [("  void     ", note, "bold red") for note in notes_void(rows)]
+    lines += [("  skipped  ", note, "bold") for note in notes_skipped(rows)]
+    if lines:
+        p.line()
+    for before, text, style in lines:
         p.wrap(before, len(before), text, style)
 
 
@@ -278,12 +244,13 @@ def _legend(p: Printer, result: Result) -> None:
     p.line()
     sends = any(r.direction == "send" for r in result.rows)
     party, other = ("sender", "receiver") if sends else ("receiver", "sender")
+    bpf = BPF if view.measured(result.rows, "cpu_copies_per_byte") else "not measured here"
     for sentence in LEGEND if sends else (*LEGEND, LEGEND_RECEIVE):
-        p.wrap("  ", 2, sentence.format(party=party, other=other, baseline=result.baseline or "the baseline",
-                                        bpf=BPF if view.copies_by_bpf(result.rows) else "not measured here"))
+        p.wrap("  ", 2, sentence.format(party=party, other=other, bpf=bpf,
+                                        baseline=result.baseline or "the baseline"))
     p.wrap("  proof: ", 2, view.PROOFS)
     for note in notes_unmeasured(result.rows):
-        p.wrap("  not measured: ", len("  not measured: "), note.text)
+        p.wrap("  not measured: ", len("  not measured: "), note)
 
 
 def print_table(out: TextIO, result: Result, setup: bool = False) -> None:

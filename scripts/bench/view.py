@@ -2,20 +2,27 @@
 """Groups, names and numbers of a result as the outputs show them: the same in tables, plots and pages."""
 from __future__ import annotations
 
+import decimal
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bench.metrics import METRICS
-from bench.model import Result, Row, Sample
+from bench.model import Result, Row, Sample, Summary
 
-BIG = ((1e15, 1.0, ""), (1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k"))
+BIG = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k"))
+THREE_DIGITS = decimal.Context(prec=3, rounding=decimal.ROUND_HALF_UP)
 SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 PAGES = {"hugetlbfs": "huge", "hugefile": "huge", "pagecache": "cache"}
 PROOFS = ("full: every byte of the file arrived, and all of them are the file's; part: all that arrived was "
           "compared with the file; count: a device's counters, the bytes were not read; none: only the "
           "driver counted")
 WEAKEST_FIRST = ("none", "count", "part", "full")
+
+
+def plain(text: str) -> str:
+    """Printable: a terminal does not obey it."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def wires(result: Result) -> Iterator[list[Row]]:
@@ -30,10 +37,19 @@ def groups(rows: list[Row]) -> Iterator[list[Row]]:
         yield list(group)
 
 
+def summary(row: Row, key: str) -> Summary:
+    """Empty where it was not measured."""
+    return row.summary.get(key, Summary())
+
+
 def median(row: Row, key: str) -> float | None:
     """Of the row's summary of this metric; None: not measured."""
-    s = row.summary.get(key)
-    return s.median if s and s.n else None
+    return summary(row, key).median
+
+
+def measured(rows: Iterable[Row], key: str) -> bool:
+    """Whether any row has a number of this metric."""
+    return any(median(r, key) is not None for r in rows)
 
 
 def is_best(group: list[Row], row: Row, key: str) -> bool:
@@ -56,13 +72,8 @@ def goodput_unit(group: list[Row]) -> tuple[float, str]:
 
 def _round_to_three(v: float) -> tuple[float, int]:
     """v rounded to three significant digits, and how many of them stand behind the point."""
-    magnitude = math.floor(math.log10(abs(v))) if v else 0
-    step = 10.0 ** (magnitude - 2)
-    scaled = v / step
-    v = math.copysign(math.floor(abs(scaled) + 0.5), scaled) * step if math.isfinite(scaled) else v
-    if v:
-        magnitude = math.floor(math.log10(abs(v)) + 1e-9)  # 9.995 has become 10.0
-    return v, 0 if magnitude >= 2 else 2 - magnitude
+    rounded = THREE_DIGITS.create_decimal(repr(v))
+    return float(rounded), max(0, 2 - rounded.adjusted()) if rounded else 2
 
 
 def number(v: float | None) -> str:
@@ -73,13 +84,13 @@ def number(v: float | None) -> str:
     size = abs(v)
     if size == 0:
         return "0"
-    if size >= BIG[0][0] or size < 1e-3:
+    if size >= 1e15 or size < 1e-3:
         return f"{v:.0e}"
-    for least, unit, name in BIG[1:]:
+    for least, unit, name in BIG:
         if size >= least:
             v, decimals = _round_to_three(v / unit)
             return f"{v:.{decimals}f}{name}"
-    return f"{round(v):,}" if size >= 1000 else f"{v:.{decimals}f}"
+    return f"{v:,.0f}" if size >= 1000 else f"{v:.{decimals}f}"
 
 
 def short(v: float | None, decimals: int) -> str:
@@ -139,15 +150,3 @@ def proof(row: Row) -> str:
     """The weakest of the valid samples', in the words of PROOFS; "-": there is no sample."""
     found = {_proof(s) for s in row.samples if s.round > 0 and not s.void}
     return next((p for p in WEAKEST_FIRST if p in found), "-")
-
-
-def duration(seconds: float) -> str:
-    """"4.10 ms"."""
-    units = ((1.0, "s"), (1e3, "ms"), (1e6, "us"))
-    scale, unit = next((u for u in units if seconds * u[0] >= 1), (1e9, "ns"))
-    return f"{seconds * scale:.{2 if seconds * scale < 100 else 0}f} {unit}"
-
-
-def copies_by_bpf(rows: list[Row]) -> bool:
-    """Whether any row has a number of copies that BPF counted."""
-    return any(median(r, "cpu_copies_per_byte") is not None for r in rows)

@@ -15,6 +15,7 @@ from bench.plots import Drawing
 from bench.result import summarize_result, values_of
 
 matplotlib = pytest.importorskip("matplotlib")
+FigureCanvasAgg = pytest.importorskip("matplotlib.backends.backend_agg").FigureCanvasAgg
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +51,12 @@ def words(drawing: Drawing) -> set[str]:
 def n_samples(drawing: Drawing) -> int:
     """Points that are drawn for samples."""
     return sum(len(line.get_xdata()) for ax in drawing.figure.axes for line in ax.lines
-               if line.get_label() == "_samples")
+               if line.get_label() == plots.SAMPLE)
 
 
 def n_intervals(drawing: Drawing) -> int:
     """Intervals of single values that are drawn."""
-    return sum(c.get_label() == "_interval" for ax in drawing.figure.axes for c in ax.containers)
+    return sum(c.get_label() == plots.INTERVAL for ax in drawing.figure.axes for c in ax.containers)
 
 
 def timed(label: str, speeds: list[float | None], **about: Any) -> Row:
@@ -81,7 +82,7 @@ def with_copies(result: Result) -> Result:
 
 def assert_legible(drawing: Drawing) -> None:
     """No text lies on another one or is cut."""
-    renderer = drawing.figure.canvas.get_renderer()
+    renderer = FigureCanvasAgg(drawing.figure).get_renderer()
     boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts(drawing.figure)]
     width, height = drawing.figure.bbox.width, drawing.figure.bbox.height
     for text, box in boxes:
@@ -123,9 +124,9 @@ def test_no_sample_or_interval_lies_outside_its_axes(name: str) -> None:
     for drawing in drawings(samples_of.stored(name)).values():
         for ax in drawing.figure.axes:
             low, high = ax.get_xlim()
-            bars = [c.lines[2][0] for c in ax.containers if c.get_label() == "_interval"]
+            bars = [c.lines[2][0] for c in ax.containers if c.get_label() == plots.INTERVAL]
             ends = [end for bar in bars for end in bar.get_segments()]
-            drawn = [x for line in ax.lines if line.get_label()[0] == "_" for x in line.get_xdata()]
+            drawn = [x for line in ax.lines if line.get_label()[0] != "_" for x in line.get_xdata()]
             drawn += [x for end in ends for x in end[:, 0]]
             assert drawn and low <= min(drawn) and max(drawn) <= high, drawing.name
 
@@ -140,7 +141,7 @@ def test_a_warm_up_and_void_and_evidence_samples_are_not_drawn() -> None:
 def test_the_interval_ends_where_the_summary_says() -> None:
     row = timed("udp_gso", [0.0, 2e9, 3e9, 7e9])
     drawing = drawings(samples_of.result(row))["goodput-veth"]
-    (container,) = [c for c in drawing.figure.axes[0].containers if c.get_label() == "_interval"]
+    (container,) = [c for c in drawing.figure.axes[0].containers if c.get_label() == plots.INTERVAL]
     ends = container.lines[2][0].get_segments()[0][:, 0]
     s = row.summary["goodput_bps"]
     assert list(ends * 1e9) == pytest.approx([s.low, s.high])

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import samples_of
-from bench import report, table, view
+from bench import table, view
 from bench.model import BenchError, Result, Summary
 from bench.result import load
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
+from bench import report  # noqa: E402
+
 HOSTILE = "<script>alert(1)</script>&\"'"
 
 
@@ -79,11 +81,9 @@ def test_pdfs_embed_truetype_fonts(cold: Path) -> None:
         assert data.startswith(b"%PDF-") and b"/FontFile2" in data and b"/Type3" not in data
 
 
-def test_the_pdf_has_every_figure_and_every_table(cold: Path) -> None:
-    n_tables = sum(any(not r.skipped for r in g) for rows in view.wires(samples_of.stored("cold-c"))
-                   for g in view.groups(rows))
+def test_the_pdf_has_every_figure(cold: Path) -> None:
     n_pages = len(re.findall(rb"/Type /Page\b", (cold / "report.pdf").read_bytes()))
-    assert n_pages == len(list(cold.glob("*.svg"))) + n_tables
+    assert n_pages == len(list(cold.glob("*.svg")))
 
 
 def test_the_data_are_there_and_the_same(cold: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_page_says_what_was_skipped_void_and_run(page: Page) -> None:
     result = samples_of.stored("cold-c")
     made = (table.notes_skipped, table.notes_void, table.notes_unmeasured)
     notes = [note for make in made for note in make(result.rows)]
-    assert notes and all(note.why in page.text for note in notes)
+    assert notes and all(note in page.text for note in notes)
     assert str(result.command) in page.text and all(caveat in page.text for caveat in result.wires.values())
     assert all((value or "unknown") in page.text for value in result.env.values())
     assert "counted by BPF" not in page.text

@@ -249,7 +249,7 @@ def dispatch(o: Options) -> int:
 def main(argv: list[str]) -> int:
     """The exit code of `pagewire bench`, for its options as one JSON object."""
     for s in SIGNALS:
-        if signal.getsignal(s) is not signal.SIG_IGN:  # nohup
+        if s != signal.SIGHUP or signal.getsignal(s) is not signal.SIG_IGN:  # nohup
             signal.signal(s, _interrupt)
     try:
         code = dispatch(read_options(argv[0]))

@@ -34,8 +34,9 @@ def table(results: Iterable[Result]) -> str:
     for result in results:
         for row in result.rows:
             cells.setdefault(row.label, {})[row.wire] = cell(row)
-    lines = [["way", *WIRES], ["---"] * (len(WIRES) + 1),
-             *([f"`{label}`", *(of.get(wire, "") for wire in WIRES)] for label, of in cells.items())]
+    wires = [wire for wire in WIRES if any(wire in of for of in cells.values())]
+    lines = [["way", *wires], ["---"] * (len(wires) + 1),
+             *([f"`{label}`", *(of.get(wire, "") for wire in wires)] for label, of in cells.items())]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

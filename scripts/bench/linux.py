@@ -9,8 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
-
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 MS_REC = 0x4000
@@ -56,6 +54,8 @@ def resident_pages(fd: int) -> tuple[int, int]:
     size = os.fstat(fd).st_size
     if not size:
         return 0, 0
+    import numpy as np
+
     page = mmap.PAGESIZE
     total = -(-size // page)
     state = np.zeros(total, dtype=np.uint8)

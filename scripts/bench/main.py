@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from bench.model import BenchError, Interrupted, Lacking, Options, Result
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE_S = 1.0  # between two lines of progress where standard error is no terminal
@@ -54,12 +55,18 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(signal.strsignal(number))
 
 
+def _live_line() -> Live:
+    from rich.console import Console
+    from rich.live import Live
+
+    return Live(console=Console(stderr=True), transient=True, auto_refresh=False)
+
+
 class Progress:
     """A live line on a terminal; with --progress a line a second where there is none."""
 
     def __init__(self, forced: bool) -> None:
-        console = Console(stderr=True)
-        self.live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
+        self.live = _live_line() if sys.stderr.isatty() else None
         self.forced = forced
         self.said = 0.0
 
@@ -76,6 +83,7 @@ class Progress:
         """Before a measurement. left: seconds."""
         line = f"bench {done + 1} of {total}: {what}" + (f", {duration(left)} left" if left else "")
         if self.live:
+            from rich.text import Text
             self.live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
         elif self.forced and time.monotonic() - self.said >= LINE_S:
             self.said = time.monotonic()

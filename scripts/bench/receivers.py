@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench import wires
 from bench.model import BenchError, Options
-from bench.ways import ask, is_chosen, split_item
+from bench.ways import INLINED, ask, is_chosen, split_item
 from bench.wires import Wire
 
 
@@ -59,7 +59,6 @@ class Receiver:
 SENDERS = {"stream": "sendfile", "datagram": "udp_gso", "frame": "udp_gso"}
 WIRES_OF = {"stream": ("loopback", "veth"), "datagram": ("loopback", "veth"), "frame": ("veth",)}
 SOFTIRQ = "the kernel copies in the softirq that brings the frame, which runs on the sender's CPU here"
-INLINED = "the driver's rte_memcpy is inlined: no probe sees it"
 OURS = "pw_recv places the symbol"
 
 # label, copies, why, why BPF does not see all of them

@@ -29,7 +29,6 @@ EVIDENCE_BYTES, EVIDENCE_PASSES = 8 << 20, 4096
 METERS = ("calls", "copies")                    # of the evidence runs
 PASSES_MAX = 1_000_000
 COPIES = "cpu_copies_per_byte"
-INLINED = "the driver's rte_memcpy is inlined: no probe sees it"
 LEFT_OUT = "left out (--no-evidence)"
 SAME_HOST = ("hostname", "machine", "kernel", "cpu_model")  # a result is of one host
 
@@ -225,8 +224,9 @@ class Bench:
             row = self.plan.items[i].row
             if self.copies_why:
                 row.not_measured[COPIES] = self.copies_why
-            if self.plan.items[i].cell.way.unseen_copy:
-                row.not_measured[COPIES] = INLINED
+            unseen = self.plan.items[i].cell.way.unseen_copy
+            if unseen:
+                row.not_measured[COPIES] = unseen
 
     def run(self, after_warm_up: Callable[[float], None] = lambda left: None) -> None:
         """Fills the result. Interrupted: with what was measured so far; its summaries are right in every

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import functools
+import math
+import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from bench.model import Summary
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
 CUT = RESAMPLES // 40  # 2.5 % at each end
 LEAST_FOR_INTERVAL = 5  # of fewer independent samples an interval would be too narrow
 
-Floats = npt.NDArray[np.float64]
 Numbers = Sequence[float | None]
 
 
-def _numbers(values: Numbers) -> Floats:
+def _numbers(values: Numbers) -> list[float]:
     """The finite values, sorted."""
-    v = np.array([np.nan if x is None else x for x in values], dtype=np.float64)
-    return np.sort(v[np.isfinite(v)])
+    return sorted(float(x) for x in values if x is not None and math.isfinite(x))
 
 
 @functools.lru_cache(maxsize=64)
 def _middle(n: int, seed: int, stream: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Which two of n sorted values are in the middle of each resample: the values do not matter for that."""
+    import numpy as np
+
     drawn = np.random.default_rng([seed, stream]).integers(0, n, size=(RESAMPLES, n), dtype=np.int32)
     drawn.partition(sorted({(n - 1) // 2, n // 2}), axis=1)
     return drawn[:, (n - 1) // 2].copy(), drawn[:, n // 2].copy()
 
 
-def _resampled_medians(v: Floats, seed: int, stream: int = 0) -> Floats:
-    """Of sorted v."""
+def _resampled_medians(numbers: Sequence[float], seed: int, stream: int = 0) -> Floats:
+    """Of sorted numbers."""
+    import numpy as np
+
+    v = np.array(numbers)
     lower, upper = _middle(len(v), seed, stream)
     medians: Floats = v[lower] + (v[upper] - v[lower]) / 2
     return medians
 
 
 def _interval(medians: Floats) -> tuple[float, float]:
+    import numpy as np
+
     ordered = np.partition(medians, (CUT - 1, RESAMPLES - CUT))
     return float(ordered[CUT - 1]), float(ordered[RESAMPLES - CUT])
 
@@ -47,7 +58,7 @@ def _interval(medians: Floats) -> tuple[float, float]:
 def median(values: Numbers) -> float | None:
     """None: there is no number."""
     v = _numbers(values)
-    return float(np.median(v)) if len(v) else None
+    return statistics.median(v) if len(v) else None
 
 
 def summarize(values: Numbers, seed: int) -> Summary:
@@ -55,7 +66,7 @@ def summarize(values: Numbers, seed: int) -> Summary:
     v = _numbers(values)
     if not len(v):
         return Summary()
-    middle, least, most = float(np.median(v)), float(v[0]), float(v[-1])
+    middle, least, most = statistics.median(v), v[0], v[-1]
     low, high = _interval(_resampled_medians(v, seed)) if most > least else (middle, middle)
     return Summary(middle, low, high, least, most, len(v))
 
@@ -71,11 +82,13 @@ def independent_ratio(a: Numbers, b: Numbers, seed: int) -> Summary:
     known: few samples, or medians of b that may be 0. n: of the smaller side; min, max: not defined."""
     va, vb = _numbers(a), _numbers(b)
     n = min(len(va), len(vb))
-    if not n or np.median(vb) == 0:
+    if not n or _median(vb) == 0:
         return Summary(n=n)
-    value = float(np.median(va) / np.median(vb))
-    below = _resampled_medians(vb, seed, 1)
-    if n < LEAST_FOR_INTERVAL or (below == 0).any():
+    value = _median(va) / _median(vb)
+    if n < LEAST_FOR_INTERVAL:
         return Summary(median=value, n=n)
-    low, high = _interval(_resampled_medians(va, seed) / below)
+    below = _resampled_medians(vb, seed, 1)
+    if (below == 0).any():
+        return Summary(median=value, n=n)
+    low, high = _interval(_resampled_medians(va, seed, 0) / below)
     return Summary(median=value, low=low, high=high, n=n)

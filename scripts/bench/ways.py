@@ -27,7 +27,7 @@ class Way:
     port: str = ""            # poller: PORT of the sender, "vhost:{socket}"
     sink_port: str = ""       # poller: PORT of the receiver, where that is DPDK's
     takes_device: bool = False  # poller on a NIC's PCI function, which the kernel's driver gives away
-    unseen_copy: bool = False   # the driver copies payload where no probe sees it
+    unseen_copy: str = ""       # why no probe sees all copies of the payload
 
     @property
     def stream(self) -> bool:
@@ -40,7 +40,11 @@ class Way:
         return self.kind == "poller"
 
 
-UNSEEN = frozenset({"ktls_sendfile", "xdp_sg"})  # ways of the kernel that copy where no probe sees it
+INLINED = "the driver's rte_memcpy is inlined: no probe sees it"
+UNSEEN = {  # ways of the kernel
+    "ktls_sendfile": "the cipher reads the pages and writes ciphertext to others: no probe sees it",
+    "xdp_sg": "the kernel copies what follows the header by a plain memcpy: no probe sees it",
+}
 
 WIRES_OF = {
     "stream": ("loopback", "veth", "veth_big"),
@@ -62,14 +66,14 @@ POLLERS = (
     _poller("dpdk_null", "stage", "null", ["null"], "the same, with the file staged in EAL memory"),
     _poller("dpdk_vhost", "hugefile", "vhost:{socket}", ["vhost"],
             "net_vhost copies from the file's pages into the peer's ring",
-            sink_port="virtio-user:{socket}", unseen_copy=True),
+            sink_port="virtio-user:{socket}", unseen_copy=INLINED),
     _poller("dpdk_vhost", "pagecache", "vhost:{socket}", ["vhost"], "the same, with pages of the page cache",
-            sink_port="virtio-user:{socket}", unseen_copy=True),
+            sink_port="virtio-user:{socket}", unseen_copy=INLINED),
     _poller("dpdk_virtio_user", "stage", "virtio-user:{socket}", ["vhost"],
             "net_virtio_user lends EAL pages; the peer copies, as a device would",
             sink_port="vhost:{socket}"),
     _poller("dpdk_af_packet", "hugefile", "af_packet:{source_if}", ["sink", "veth", "nic"],
-            "net_af_packet copies into PACKET_TX_RING, send() a burst", unseen_copy=True),
+            "net_af_packet copies into PACKET_TX_RING, send() a burst", unseen_copy=INLINED),
     _poller("dpdk_af_xdp", "hugefile", "af_xdp:{source_if}", ["veth", "nic"],
             "net_af_xdp: one linear mbuf a packet into the UMEM, sendto() a burst"),
     _poller("dpdk_pci", "hugefile", "{pci}", ["nic"],
@@ -96,7 +100,7 @@ def read_ways(pagewire: str) -> list[Way]:
     found = ask(pagewire, "ways")["ways"]
     kernel = [Way(w["name"], w["name"], w["summary"], w["kind"], frozenset(WIRES_OF[w["kind"]]),
                   needs_page_cache=w["needs_page_cache"], tls=w["tls"],
-                  unseen_copy=w["name"] in UNSEEN) for w in found]
+                  unseen_copy=UNSEEN.get(w["name"], "")) for w in found]
     return [*kernel, *POLLERS]
 
 

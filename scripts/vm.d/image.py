@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import glob
 import hashlib
+import lzma
 import os
 import subprocess
 import tempfile
@@ -91,6 +92,11 @@ def kernels(cache):
                                            for n in path.replace(".", "-").split("-")])
 
 
+def module_name(path):
+    """As modprobe takes it."""
+    return os.path.basename(path).partition(".ko")[0].replace("-", "_")
+
+
 def modules_in_order(tree):
     """Paths of ROOT_MODULES and of the modules that they need, in the order of loading."""
     needs = {}
@@ -98,9 +104,11 @@ def modules_in_order(tree):
         for line in lines:
             path, _, deps = line.partition(":")
             needs[path] = deps.split()
-    by_name = {os.path.basename(path)[:-len(".ko")].replace("-", "_"): path for path in needs}
+    with open(os.path.join(tree, "modules.builtin"), encoding="ascii") as lines:
+        builtin = {module_name(path) for path in lines.read().split()}
+    by_name = {module_name(path): path for path in needs}
     order = []
-    for name in ROOT_MODULES:
+    for name in filter(lambda name: name not in builtin, ROOT_MODULES):
         path = by_name[name]
         for module in [*reversed(needs[path]), path]:  # modprobe loads the last one first
             if module not in order:
@@ -116,14 +124,20 @@ def cpio_entry(name, mode, data, number):
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
+def module_data(path):
+    """A module as the initramfs has it: Debian's kernels since 6.10 have modules that are compressed."""
+    with open(path, "rb") as f:
+        data = f.read()
+    return lzma.decompress(data) if path.endswith(".xz") else data
+
+
 def build_initramfs(busybox, modules):
     entries = [(name, 0o040755, b"") for name in ("bin", "modules", "host", "rw", "root")]
+    names = [os.path.basename(path).removesuffix(".xz") for path in modules]
     files = [("init", os.path.join(HERE, "init")), ("bin/busybox", busybox)]
-    files += [(f"modules/{os.path.basename(path)}", path) for path in modules]
-    for name, path in files:
-        with open(path, "rb") as f:
-            entries.append((name, 0o100755, f.read()))
-    order = "".join(os.path.basename(path) + "\n" for path in modules)
+    files += [(f"modules/{name}", path) for name, path in zip(names, modules, strict=True)]
+    entries += [(name, 0o100755, module_data(path)) for name, path in files]
+    order = "".join(f"{name}\n" for name in names)
     entries.append(("modules/order", 0o100644, order.encode()))
     entries.append(("TRAILER!!!", 0, b""))
     return b"".join(cpio_entry(*entry, number) for number, entry in enumerate(entries, 1))

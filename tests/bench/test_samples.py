@@ -14,7 +14,7 @@ START = 5_000_000_000
 
 def cell(wire: str = "veth", passes: int = 2, meter: str = "timing", **way: bool) -> Any:
     """A file of 1 MB."""
-    about = {"stream": False, "takes_device": False, "unseen_copy": False, **way}
+    about = {"stream": False, "takes_device": False, "unseen_copy": "", **way}
     return SimpleNamespace(wire=SimpleNamespace(kind=wire), way=SimpleNamespace(**about), file_bytes=MB,
                            passes=passes, meter=meter)
 
@@ -81,7 +81,7 @@ def test_copies_are_the_kernels_our_own_and_the_page_in() -> None:
     printed = source(reading={"copied_bytes": 2 * MB}, counters={"cpu_copied_bytes": MB}, page_in_copies=1)
     v = sample(cell(meter="copies"), printed, sink(), None).values
     assert v["own_copies_per_byte"] == 1.5 and v["cpu_copies_per_byte"] == 2.5
-    unseen = sample(cell(meter="copies", unseen_copy=True), printed, sink(), None).values
+    unseen = sample(cell(meter="copies", unseen_copy="inlined"), printed, sink(), None).values
     assert unseen["own_copies_per_byte"] == 1.5 and unseen["cpu_copies_per_byte"] is None
     zero_copy = source(counters={"zc_done": 8, "zc_copied": 6})
     assert sample(cell(), zero_copy, sink(), None).values["zerocopy_copied_share"] == 0.75

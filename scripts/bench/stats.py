@@ -82,9 +82,9 @@ def independent_ratio(a: Numbers, b: Numbers, seed: int) -> Summary:
     known: few samples, or medians of b that may be 0. n: of the smaller side; min, max: not defined."""
     va, vb = _numbers(a), _numbers(b)
     n = min(len(va), len(vb))
-    if not n or _median(vb) == 0:
+    if not n or statistics.median(vb) == 0:
         return Summary(n=n)
-    value = _median(va) / _median(vb)
+    value = statistics.median(va) / statistics.median(vb)
     if n < LEAST_FOR_INTERVAL:
         return Summary(median=value, n=n)
     below = _resampled_medians(vb, seed, 1)

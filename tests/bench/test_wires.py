@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from bench import wires
+from bench import linux, wires
+from bench.cells import Cell, run_cell
 from bench.model import BenchError, Lacking
 from bench.wires import Count, Wire
-from cells_of import need_root
+from cells_of import need_root, program, way
 
 
 @pytest.mark.parametrize("text, kind", [("veth", "veth"), ("veth_big", "veth_big"), ("nic:eth1", "nic")])
@@ -124,9 +126,21 @@ def test_a_packet_tap_is_noticed(wire: Wire) -> None:
 
 @need_root
 @pytest.mark.parametrize("wire", [("veth_big", 1500)], indirect=True)
-def test_big_tcp_is_on_at_both_ends(wire: Wire) -> None:
-    for namespace, name in ((wire.source_ns, "pwa"), (wire.sink_ns, "pwb")):
-        assert _link(namespace, name)["gso_ipv4_max_size"] == wires.BIG_TCP_BYTES
+def test_big_tcp_sends_trains_longer_than_an_ipv4_packet(wire: Wire, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(64 << 20))
+    end = run_cell(Cell(program(), way("mmap_write"), wire, str(file), 64 << 20, 1500))
+    assert end.source["error"] is None
+    link = json.loads(wires.run(["ip", "-s", "-j", "link", "show", "dev", "pwa"], wire.source_ns))[0]
+    sent = link["stats64"]["tx"]
+    assert sent["bytes"] / sent["packets"] > 65536
+
+
+@need_root
+@pytest.mark.parametrize("wire", [("veth", 1500)], indirect=True)
+def test_trains_that_the_device_cannot_send_are_refused(wire: Wire) -> None:
+    with pytest.raises(OSError):
+        linux.set_train_sizes(wire.source_ns, "pwa", 1 << 30)
 
 
 @need_root

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What Python 3.11 and Debian's iproute2 have no function for: namespaces, mounts, the page cache, BIG TCP."""
+"""What Python 3.11 and iproute2 6.1 have no function for: namespaces, mounts, the page cache, BIG TCP."""
 from __future__ import annotations
 
 import ctypes

@@ -46,7 +46,7 @@ FULL = Preset(
 
 @dataclass
 class Item:
-    """A row of the result, the cell that it is measured with, and what a run takes: fixed_s + passes * pass_s."""
+    """A row, the cell that it is measured with, and what a run takes: fixed_s + passes * pass_s."""
     row: Row
     cell: Cell
     fixed_s: float = 0.0  # processes, comparison, quiet time

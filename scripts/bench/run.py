@@ -114,8 +114,8 @@ class Bench:
         by_key = {row.key: row for row in old.rows if not row.skipped}
         taken = [self._take(row, by_key[row.key]) if row.key in by_key else 0 for row in self.result.rows]
         whole, rounds = taken.count(self.plan.rounds), self.plan.rounds
-        return (f"{whole} of {len(taken)} rows are taken from {path}, and {sum(taken) - whole * rounds} runs of "
-                "others; the rest is measured")
+        return (f"{whole} of {len(taken)} rows are taken from {path}, and {sum(taken) - whole * rounds} runs "
+                "of others; the rest is measured")
 
     def _take(self, row: Row, old: Row) -> int:
         """An older row's valid samples. How many rounds those are."""

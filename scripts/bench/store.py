@@ -86,7 +86,7 @@ def _check_memory(sizes: Sequence[int]) -> None:
 
 
 def _why_not_huge(s: Store, sizes: Sequence[int], eal_bytes: int) -> str:
-    """Mounts hugetlbfs. Files of every size and two processes' EAL memory have to fit the pool of free pages."""
+    """Mounts hugetlbfs: all files and two processes' EAL memory have to fit the pool of free pages."""
     want, have = _pages(eal_bytes) + sum(map(_pages, sizes)), _free_hugepages()
     if os.geteuid():
         return "hugetlbfs wants root; run as root (pagewire doctor: hugepages.mount)"

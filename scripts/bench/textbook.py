@@ -34,7 +34,8 @@ NO_DMA = "no DMA: warm cache, no NIC"
 TITLE = "one buffer of 64 KiB, one pass: TCP to ourselves, page cache warm; bypass: the same file"
 REMARK = ("The textbook's copies are those of a cold file through a NIC: one DMA copy from the disk, one to "
           "the NIC. DMA copies are not measured. Here: CPU copies per payload byte on the sender's side "
-          "(BPF), and crossings between user mode and the kernel; a page fault inside a call is no crossing more.")
+          "(BPF), and crossings between user mode and the kernel; a page fault inside a call is no crossing "
+          "more.")
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class End(NamedTuple):
 
 
 def _argv(role: str, cell: Cell, options: dict[str, object]) -> list[str]:
-    """A command line after `pagewire cell`. An option that is True is a flag; without a value it is left out."""
+    """A command line after `pagewire cell`. True is a flag alone; an option without a value is left out."""
     argv = [role, "--file", cell.file, "--mtu", str(cell.mtu),
             "--deadline", f"{cell.deadline_ns // 1_000_000}ms"]
     for name, value in options.items():
@@ -138,7 +138,7 @@ class _Process:
             # a group of its own: signals of the terminal are the bench's to answer
             self.process = subprocess.Popen(
                 whole, stdin=subprocess.PIPE, stdout=self.out, stderr=None if cell.verbose else self.words,
-                pass_fds=[fd for fd in (namespace, keep) if fd >= 0], process_group=0)
+                pass_fds=[keep] if keep >= 0 else [], process_group=0)
         except OSError as e:
             self._close_files()
             raise BenchError(f"cannot start a cell: {e.filename}: {e.strerror}", 77) from None

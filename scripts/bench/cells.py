@@ -15,7 +15,6 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,8 +54,8 @@ class Cell:
     no_huge: bool = False     # EAL memory on ordinary pages
     sqpoll: bool = False
     qdisc_bypass: bool = False
-    source_cpu: int = -1      # -1: any
-    sink_cpu: int = -1
+    source_cpu: int | None = None  # None: any
+    sink_cpu: int | None = None
     deadline_ns: int = 20 * S
     verbose: bool = False     # what the processes say is shown
     receiver: str | None = None  # of the kernel; None: "tcp" or "udp", as the way needs
@@ -71,26 +70,34 @@ class End(NamedTuple):
     counted: int | None  # packets by the device's counters, where those prove the delivery
 
 
-def source_argv(c: Cell) -> list[str]:
-    """The sender's command line, after `pagewire cell`."""
-    w = c.wire
-    argv = ["source", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--meter", c.meter, "--passes", str(c.passes), "--to", w.to, "--from", w.source]
-    if c.way.bypass:
-        argv += ["--port", c.way.port.format(socket=w.socket, source_if=w.source_if, pci=w.pci),
-                 "--pages", c.way.provider]
-        argv += [] if w.kind == "null" else ["--lead", BYPASS_LEAD]
-    else:
-        argv += ["--way", c.way.name, "--batch", str(c.batch), "--chunk", f"{c.chunk_bytes}B"]
-        argv += ["--interface", w.source_if] if w.source_if else []
-    argv += ["--to-mac", w.sink_mac] if w.sink_mac else []
-    argv += ["--from-mac", w.source_mac] if w.source_mac else []
-    argv += ["--cpu", str(c.source_cpu)] if c.source_cpu >= 0 else []
-    argv += ["--rate", c.rate] if c.rate and not c.way.stream else []
-    for flag, on in (("--no-populate", not c.populate), ("--no-huge", c.no_huge), ("--sqpoll", c.sqpoll),
-                     ("--qdisc-bypass", c.qdisc_bypass), ("--remote", w.kind == "nic")):
-        argv += [flag] if on else []
+def _argv(role: str, cell: Cell, options: dict[str, object]) -> list[str]:
+    """A command line after `pagewire cell`. True is a flag alone; an option without a value is left out."""
+    argv = [role, "--file", cell.file, "--mtu", str(cell.mtu),
+            "--deadline", f"{cell.deadline_ns // 1_000_000}ms"]
+    for name, value in options.items():
+        if value is True:
+            argv.append(name)
+        elif value not in (None, "") and value is not False:
+            argv += [name, str(value)]
     return argv
+
+
+def source_argv(c: Cell) -> list[str]:
+    """The sender's command line."""
+    w, way = c.wire, c.way
+    if way.bypass:
+        how: dict[str, object] = {
+            "--port": way.port.format(socket=w.socket, source_if=w.source_if, pci=w.pci),
+            "--pages": way.provider, "--lead": None if w.kind == "null" else BYPASS_LEAD}
+    else:
+        how = {"--way": way.name, "--batch": c.batch, "--chunk": f"{c.chunk_bytes}B",
+               "--interface": w.source_if}
+    return _argv("source", c, {
+        "--meter": c.meter, "--passes": c.passes, "--to": w.to, "--from": w.source, **how,
+        "--to-mac": w.sink_mac, "--from-mac": w.source_mac, "--cpu": c.source_cpu,
+        "--rate": None if way.stream else c.rate,
+        "--no-populate": not c.populate, "--no-huge": c.no_huge, "--sqpoll": c.sqpoll,
+        "--qdisc-bypass": c.qdisc_bypass, "--remote": w.kind == "nic"})
 
 
 def _sink_port(c: Cell) -> str:
@@ -103,18 +110,18 @@ def _sink_port(c: Cell) -> str:
 
 
 def sink_argv(c: Cell, ready_fd: int) -> list[str]:
-    """The receiver's command line, after `pagewire cell`."""
+    """The receiver's command line."""
     port = _sink_port(c)
-    argv = ["sink", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
-            "--ready", str(ready_fd), "--listen", c.wire.to, "--meter", c.sink_meter]
-    argv += ["--port", port] if port else ["--receiver", c.receiver or ("tcp" if c.way.stream else "udp")]
-    argv += ["--interface", c.wire.sink_if] if c.wire.sink_if and not port else []
-    argv += ["--cpu", str(c.sink_cpu)] if c.sink_cpu >= 0 else []
-    argv += ["--no-huge"] if c.no_huge else []
-    argv += ["--into", c.into] if c.into else []
-    argv += ["--direct"] if c.direct else []
-    argv += ["--tls"] if c.way.tls else []
-    return argv
+    how = {"--port": port} if port else {
+        "--receiver": c.receiver or ("tcp" if c.way.stream else "udp"), "--interface": c.wire.sink_if}
+    return _argv("sink", c, {
+        "--ready": ready_fd, "--listen": c.wire.to, "--meter": c.sink_meter, **how, "--cpu": c.sink_cpu,
+        "--no-huge": c.no_huge, "--into": c.into, "--direct": c.direct, "--tls": c.way.tls})
+
+
+def _no_result(role: str, error: str | None, code: int = 0, lacking: bool = False) -> Json:
+    """In place of what a process prints."""
+    return {"role": role, "error": error, "errno": code, "lacking": lacking, "start_ns": 0, "end_ns": 0}
 
 
 class _Process:
@@ -131,7 +138,7 @@ class _Process:
             # a group of its own: signals of the terminal are the bench's to answer
             self.process = subprocess.Popen(
                 whole, stdin=subprocess.PIPE, stdout=self.out, stderr=None if cell.verbose else self.words,
-                pass_fds=[fd for fd in (namespace, keep) if fd >= 0], process_group=0)
+                pass_fds=[keep] if keep >= 0 else [], process_group=0)
         except OSError as e:
             self._close_files()
             raise BenchError(f"cannot start a cell: {e.filename}: {e.strerror}", 77) from None
@@ -161,22 +168,17 @@ class _Process:
         except ValueError:
             how = (f"died: {signal.strsignal(-status)}" if status < 0 else
                    f"ended without a result, status {status}")
-            self._fail(f"{self.role} {how}", errno.ECHILD)
-        if self.result and self.result.get("error") and not self.result.get("lacking"):
+            self.result = _no_result(self.role, f"{self.role} {how}", errno.ECHILD)
+        if self.result and self.result["error"] and not self.result["lacking"]:
             words = self._last_words()
             self.result["error"] += f" | {words}" if words else ""
 
-    def kill(self, why: str, code: int = errno.ETIMEDOUT) -> None:
+    def kill(self, why: str) -> None:
         """Ends it, if it runs; then why is its error."""
-        if not self.runs:
-            return
-        self.process.kill()
-        self.process.wait()
-        self._fail(why, code)
-
-    def _fail(self, error: str, code: int) -> None:
-        self.result = {"role": self.role, "error": error, "errno": code, "lacking": False, "start_ns": 0,
-                       "end_ns": 0}
+        if self.runs:
+            self.process.kill()
+            self.process.wait()
+            self.result = _no_result(self.role, why, errno.ETIMEDOUT)
 
     def _last_words(self) -> str:
         size = os.fstat(self.words).st_size
@@ -195,12 +197,9 @@ class _Process:
         self._close_files()
 
 
-def _wait(fds: list[int]) -> set[int]:
+def _wait(fds: list[int]) -> list[int]:
     """The descriptors of these that have something, within a moment."""
-    poll = select.poll()
-    for fd in fds:
-        poll.register(fd, select.POLLIN)
-    return {fd for fd, _ in poll.poll(POLL_S * 1000)}
+    return select.select(fds, [], [], POLL_S)[0]
 
 
 class _Run:
@@ -281,15 +280,6 @@ def _device(cell: Cell) -> contextlib.AbstractContextManager[None]:
     return device.taken(cell.wire)
 
 
-@contextlib.contextmanager
-def _running(cell: Cell) -> Iterator[_Run]:
-    run = _Run(cell)
-    try:
-        yield run
-    finally:
-        run.close()
-
-
 def _count_after(cell: Cell, before: Count, sent: int) -> int:
     """What the kernel took may still wait in its queue; what goes past the queue is counted when the NIC says
     that it has gone."""
@@ -307,10 +297,6 @@ def _count_after(cell: Cell, before: Count, sent: int) -> int:
         time.sleep(SETTLE_STEP_S)
 
 
-def _lacking(role: str, why: str) -> Json:
-    return {"role": role, "error": why, "errno": 0, "lacking": True, "start_ns": 0, "end_ns": 0}
-
-
 def run_cell(cell: Cell) -> End:
     """Runs a cell. Whatever becomes of its processes is in what they printed, or in an "error" instead. They
     never outlive this call."""
@@ -318,19 +304,18 @@ def run_cell(cell: Cell) -> End:
     counts = cell.wire.kind == "sink" or (cell.wire.kind == "nic" and not cell.way.takes_device)
     try:
         before = wires.read_count(cell.wire) if counts else Count()
-        with _device(cell), _running(cell) as run:
+        with _device(cell), contextlib.closing(_Run(cell)) as run:
             if cell.wire.has_sink:
                 run.start_sink()
             if not (run.sink and run.sink.failed):
                 run.start_source()
             if run.source:
                 run.await_ends(run.source)
-            source = run.source.result if run.source else None
             sink = run.sink.result if run.sink else None
-            if not source:
-                source = {"role": "the source", "error": None, "lacking": False, "start_ns": 0, "end_ns": 0}
+            source = run.source.result if run.source else None
+            source = source or _no_result("the source", None)
             sent = int((source.get("counters") or {}).get("packets") or 0)
             counted = _count_after(cell, before, sent) if counts else None
     except Lacking as e:  # a command of iproute2 that this host refuses
-        return End(_lacking("the source", str(e)), None, None)
+        return End(_no_result("the source", str(e), lacking=True), None, None)
     return End(source, sink, counted)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""System calls that Python 3.11 has no function for: namespaces, mounts, what is in the page cache."""
+"""What Python 3.11 and iproute2 6.1 have no function for: namespaces, mounts, the page cache, BIG TCP."""
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
+import socket
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,6 +17,10 @@ CLONE_NEWNET = 0x40000000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 MNT_DETACH = 2
+# linux/rtnetlink.h, linux/if_link.h, linux/netlink.h
+RTM_NEWLINK, RTM_GETLINK, NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR = 16, 18, 1, 4, 2
+# IFLA_GSO_MAX_SIZE, IFLA_GRO_MAX_SIZE, and the same for IPv4: IFLA_GSO_IPV4_MAX_SIZE, IFLA_GRO_IPV4_MAX_SIZE
+TRAIN_SIZES = (41, 58, 63, 64)
 
 T = TypeVar("T")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,6 +54,31 @@ def in_thread(work: Callable[[], T]) -> T:
     """What work() returns or raises, in a thread of its own, whose namespaces end with it."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(work).result()
+
+
+def set_train_sizes(namespace: int, name: str, size: int) -> None:
+    """The longest trains (GSO, GRO) of an interface in a network namespace: above 64 KiB they are BIG TCP.
+    OSError: the kernel refuses; ENOTSUP: it does not know the attributes, and its answer has none of them."""
+    sizes = [struct.pack("=HHI", 8, attribute, size) for attribute in TRAIN_SIZES]
+
+    def ask(sock: socket.socket, kind: int, flags: int, attributes: bytes) -> bytes:
+        link = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex(name), 0, 0) + attributes
+        sock.send(struct.pack("=IHHII", 16 + len(link), kind, NLM_F_REQUEST | flags, 0, 0) + link)
+        answer = sock.recv(1 << 16)
+        _, answered, _, _, _, error = struct.unpack_from("=IHHIIi", answer)
+        if answered == NLMSG_ERROR and error:
+            raise OSError(-error, os.strerror(-error))
+        return answer
+
+    def work() -> None:
+        _check(_libc.setns(namespace, CLONE_NEWNET))
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+            ask(sock, RTM_NEWLINK, NLM_F_ACK, b"".join(sizes))
+            link = ask(sock, RTM_GETLINK, 0, b"")
+        if not all(size in link for size in sizes):
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    in_thread(work)
 
 
 def resident_pages(fd: int) -> tuple[int, int]:

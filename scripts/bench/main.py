@@ -8,17 +8,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import fields
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from bench.model import BenchError, Interrupted, Lacking, Options, Result
+from bench.plan import say, warn
 
 if TYPE_CHECKING:
+    from bench.receive import Receive
     from rich.live import Live
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = "interrupted: what was measured so far follows"
 LINE_S = 1.0  # between two lines of progress where standard error is no terminal
 
 
@@ -41,11 +43,6 @@ def duration(seconds: float) -> str:
     if s < 60:
         return f"{seconds:.1f} s"
     return f"{s // 60} m {s % 60} s" if s < 3600 else f"{s // 3600} h {s // 60 % 60} m"
-
-
-def say(text: str) -> None:
-    """A line on standard error."""
-    print(f"pagewire: {text}", file=sys.stderr, flush=True)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
@@ -147,79 +144,46 @@ def run_profile(o: Options) -> int:
     from bench import contest, env
     from bench.ways import ask
 
-    if o.report:
-        from bench.report import prepare
-        prepare(o.report)
     profile = contest.find(o.profile or "")
     with Progress(o.progress) as progress:
         run = contest.measure(profile, o, env.read(ask(o.pagewire, "version"), None), progress.tick)
     if run.interrupted:
-        warn_of_interruption()
+        warn(INTERRUPTED)
     return contest.show(run, o)
 
 
 def run_bench(o: Options) -> int:
-    """The comparison. 3: interrupted, or a sample is void."""
+    """The comparison of ways to send, or to receive. 3: interrupted, or a sample is void."""
     from bench import result as results
     from bench.plan import make_plan
-    from bench.run import Bench, any_void
+    from bench.run import Bench
 
-    if o.report:
-        from bench.report import prepare
-        prepare(o.report)
     older = results.load(o.resume) if o.resume else None
-    plan = make_plan(o)
-    try:
-        with Progress(o.progress) as progress:
+    code = 0
+    bench: Bench | Receive
+    with Progress(o.progress) as progress, contextlib.ExitStack() as at_end:
+        if o.receive:
+            from bench.receive import Receive
+            bench = at_end.enter_context(contextlib.closing(Receive(o, progress.tick)))
+        else:
+            plan = at_end.enter_context(contextlib.closing(make_plan(o)))
             bench = Bench(plan, progress.tick)
-            bench.warn_of_taps()
             if older:
                 say(f"bench: {bench.resume(older, o.resume or '')}")
             say(f"bench: {len(plan.items)} rows, about {duration(bench.seconds_left())}")
-            code, failure = _measure(bench.run)
-        if failure and not bench.result.rounds:
-            raise failure
-        if failure:
-            complain(failure)
-        code = code or (3 if any_void(bench.result.rows) else 0)
-        print_result(o, bench.result, code)
-        return code
-    finally:
-        plan.close()
-
-
-def run_receive(o: Options) -> int:
-    """The comparison of receivers. 3: interrupted, or a sample is void."""
-    from bench.receive import Receive
-    from bench.run import any_void
-
-    if o.report:
-        from bench.report import prepare
-        prepare(o.report)
-    with Progress(o.progress) as progress, contextlib.closing(Receive(o, progress.tick)) as bench:
-        code, failure = _measure(bench.run)
-        if failure:
-            raise failure
-    code = code or (3 if any_void(bench.result.rows) else 0)
+        try:
+            bench.run(lambda left: say(f"bench: the warm-up is done, about {duration(left)} more"))
+        except Interrupted:
+            warn(INTERRUPTED)
+            code = 3
+        except BenchError as e:
+            if not bench.result.rounds:
+                raise
+            code = complain(e)
+    if any(s.void for row in bench.result.rows for s in row.samples):
+        code = code or 3  # wrong bytes or none: such a result is not to be cited
     print_result(o, bench.result, code)
     return code
-
-
-def warn_of_interruption() -> None:
-    """A line on standard error."""
-    say("warning: interrupted: what was measured so far follows")
-
-
-def _measure(run: Callable[[Callable[[float], None]], None]) -> tuple[int, BenchError | None]:
-    """Runs the rounds: the exit code so far, and what ended them too early."""
-    try:
-        run(lambda left: say(f"bench: the warm-up is done, about {duration(left)} more"))
-    except Interrupted:
-        warn_of_interruption()
-        return 3, None
-    except BenchError as e:
-        return e.code, e
-    return 0, None
 
 
 def complain(e: BenchError | Lacking) -> int:
@@ -236,6 +200,9 @@ def dispatch(o: Options) -> int:
         return receivers.print_list(o)
     if o.list:
         return print_list(o)
+    if o.report:
+        from bench.report import prepare
+        prepare(o.report)
     if o.compare:
         return compare_results(o)
     if o.classic:
@@ -243,7 +210,7 @@ def dispatch(o: Options) -> int:
         return textbook.main(o, sys.stdout)
     if o.profile:
         return run_profile(o)
-    return run_receive(o) if o.receive else run_bench(o)
+    return run_bench(o)
 
 
 def main(argv: list[str]) -> int:

@@ -46,9 +46,11 @@ FULL = Preset(
 
 @dataclass
 class Item:
-    """A row of the result, and the cell that it is measured with."""
+    """A row, the cell that it is measured with, and what a run takes: fixed_s + passes * pass_s."""
     row: Row
     cell: Cell
+    fixed_s: float = 0.0  # processes, comparison, quiet time
+    pass_s: float = 0.0
 
     @property
     def text(self) -> str:
@@ -75,12 +77,17 @@ class Plan:
         self.store.remove()
 
 
+def say(text: str) -> None:
+    """A line on standard error."""
+    print(f"pagewire: {text}", file=sys.stderr, flush=True)
+
+
 def warn(text: str) -> None:
     """A warning on standard error."""
-    print(f"pagewire: warning: {text}", file=sys.stderr, flush=True)
+    say(f"warning: {text}")
 
 
-def cell_cpus(core: Sequence[int], quiet: bool = False) -> tuple[int, int]:
+def cell_cpus(core: Sequence[int]) -> tuple[int, int]:
     """The sender's CPU and the receiver's: the first two of `core`, or of those allowed. The same one, with a
     warning, where there is no other."""
     allowed = sorted(os.sched_getaffinity(0))
@@ -89,7 +96,7 @@ def cell_cpus(core: Sequence[int], quiet: bool = False) -> tuple[int, int]:
             raise BenchError(f"cannot use --core {','.join(map(str, core))}: CPU {cpu} is not one that this "
                              f"process may run on; name two of {','.join(map(str, allowed))}", 2)
     chosen = list(core) or allowed
-    if len(chosen) < 2 and not quiet:
+    if len(chosen) < 2:
         warn("one CPU for sender and receiver: pollers starve each other; give two with --core")
     return chosen[0], chosen[min(1, len(chosen) - 1)]
 
@@ -104,13 +111,6 @@ def check_ways(ways: Iterable[Way], items: Iterable[str]) -> None:
         if name not in names:
             raise BenchError(f"cannot use --ways {item}: there is no such way; `pagewire bench --list` names "
                              "them", 2)
-
-
-def _check_baseline(ways: Iterable[Way], baseline: str) -> None:
-    """A row's own name: a ratio is to one row of each table."""
-    if baseline not in (w.label for w in ways):
-        raise BenchError(f"cannot use --baseline {baseline}: there is no such row; `pagewire bench --list` "
-                         "names them", 2)
 
 
 def sizes_of(o: Options, preset: Preset) -> tuple[int, ...]:
@@ -136,9 +136,11 @@ def place_of(way: Way, f: StoredFile, store: Store, cold: bool) -> tuple[str, st
     return f.tmpfs, "tmpfs", store.huge_why if in_place else None
 
 
-def _item(p: Plan, way: Way, wire: Wire, f: StoredFile, cold: bool) -> Item:
+def _item(p: Plan, way: Way, wire: Wire, f: StoredFile, cold: bool, why: str | None) -> Item:
+    """why: there is no wire."""
     o = p.options
-    path, place, skipped = place_of(way, f, p.store, cold)
+    path, place, no_place = place_of(way, f, p.store, cold)
+    skipped = why or no_place
     if way.takes_device and not skipped:
         from bench import device
         skipped = device.check(wire, o.rebind)
@@ -152,27 +154,21 @@ def _item(p: Plan, way: Way, wire: Wire, f: StoredFile, cold: bool) -> Item:
     return Item(row, cell)
 
 
-def _open(o: Options, text: str, mtu: int, directory: str) -> Wire:
-    if wires.kind_of(text) != "nic":
-        return wires.open_wire(text, mtu, directory)
-    from bench import device
-    return device.open_nic(text, o.to or "", mtu)
-
-
 def _add_wire(p: Plan, ways: Sequence[Way], text: str, mtu: int, first: bool) -> None:
     """Every size at the first MTU, the largest at all of them."""
-    why = None
+    o, kind, why = p.options, wires.kind_of(text), None
     try:
-        wire = _open(p.options, text, mtu, p.store.dir)
+        if kind == "nic":
+            from bench import device
+            wire = device.open_nic(text, o.to or "", mtu)
+        else:
+            wire = wires.open_wire(kind, mtu, p.store.dir)
     except Lacking as e:  # rows say where they did not run
-        wire, why = Wire(wires.kind_of(text), text, mtu), str(e)
+        wire, why = Wire(kind, text, mtu), str(e)
     p.wires.append(wire)
     for f in p.store.files if first else p.store.files[-1:]:
-        for cold in (False, True) if p.options.cold and first else (False,):
-            items = [_item(p, way, wire, f, cold) for way in ways if wire.kind in way.wires]
-            for item in items:
-                item.row.skipped = why or item.row.skipped
-            p.items += items
+        for cold in (False, True) if o.cold and first else (False,):
+            p.items += [_item(p, way, wire, f, cold, why) for way in ways]
 
 
 def make_plan(o: Options) -> Plan:
@@ -181,14 +177,17 @@ def make_plan(o: Options) -> Plan:
     ways = read_ways(o.pagewire)
     words = o.ways or (() if o.wires else preset.ways)
     check_ways(ways, words)
-    _check_baseline(ways, o.baseline)
-    texts = tuple(dict.fromkeys(o.wires or preset.wires))
-    for text in texts:
-        if wires.kind_of(text) == "nic" and not o.to:
+    if o.baseline not in (w.label for w in ways):  # a ratio is to one row of each table
+        raise BenchError(f"cannot use --baseline {o.baseline}: there is no such row; `pagewire bench --list` "
+                         "names them", 2)
+    chosen: dict[str, list[Way]] = {}  # by the wire's text
+    for text in o.wires or preset.wires:
+        kind = wires.kind_of(text)
+        if kind == "nic" and not o.to:
             raise BenchError(f"cannot use --wires {text}: no receiver is named; give --to ADDR:PORT of the "
                              "remote one", 2)
-    chosen = {text: [w for w in ways if is_chosen(w, wires.kind_of(text), words)] for text in texts}
-    if not any(wires.kind_of(text) in w.wires for text in texts for w in chosen[text]):
+        chosen[text] = [w for w in ways if kind in w.wires and is_chosen(w, kind, words)]
+    if not any(chosen.values()):
         raise BenchError(f"cannot use --ways {','.join(o.ways)}: none of them runs on these wires", 2)
     sizes, mtus = sizes_of(o, preset), tuple(dict.fromkeys(o.mtu or preset.mtu))
     p = Plan(o, preset, o.rounds or preset.rounds, o.stretch_ns or preset.stretch_ns, cell_cpus(o.core))
@@ -196,9 +195,9 @@ def make_plan(o: Options) -> Plan:
         make_store(p.store, o.pagewire, sizes, EAL_BYTES + max(sizes), o.file, o.dir if o.cold else None)
         if p.store.huge_why:
             warn(f"no file on hugetlbfs: {p.store.huge_why}")
-        for text in texts:
+        for text, ways in chosen.items():
             for mtu in mtus:
-                _add_wire(p, chosen[text], text, mtu, mtu == mtus[0])
+                _add_wire(p, ways, text, mtu, mtu == mtus[0])
     except BaseException:
         p.close()
         raise

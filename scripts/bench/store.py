@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -51,15 +53,12 @@ class Store:
     def remove(self) -> None:
         """Removes files, mounts and directories, as many as there are."""
         for f in self.files:
-            for path in filter(None, (f.tmpfs, f.huge, f.disk)):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
-        for path in [f"{self.dir}/tmpfs", f"{self.dir}/huge", self.dir] if self.dir else []:
             with contextlib.suppress(OSError):
-                if self.own_mounts and path != self.dir:
-                    linux.unmount(path)
+                os.unlink(f.disk)
+        for name in ("tmpfs", "huge") if self.own_mounts and self.dir else ():
             with contextlib.suppress(OSError):
-                os.rmdir(path)
+                linux.unmount(f"{self.dir}/{name}")
+        shutil.rmtree(self.dir, ignore_errors=True)
         self.dir = ""
 
 
@@ -76,31 +75,31 @@ def _free_hugepages() -> int:
     return max(0, free - reserved)
 
 
-def _memory_available() -> int:
-    with open("/proc/meminfo", encoding="ascii") as f:
-        return next((int(line.split()[1]) << 10 for line in f if line.startswith("MemAvailable:")), 0)
-
-
 def _check_memory(sizes: Sequence[int]) -> None:
     """The bytes in a buffer, the files on tmpfs; later the receiver also has a buffer. Memory is
     overcommitted: the kernel would end some process instead of refusing."""
-    need, have = max(sizes, default=0) + sum(sizes), _memory_available()
-    if have and need > have:
+    need = max(sizes) + sum(sizes)
+    have = int(re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())[0]) << 10
+    if need > have:
         raise BenchError(f"cannot make the files: they need {need >> 20} MiB of memory, {have >> 20} are "
                          "available; measure smaller ones", 77)
 
 
-def _look_for_hugepages(s: Store, sizes: Sequence[int], eal_bytes: int) -> None:
-    """Files of every size and two processes' EAL memory have to fit the pool of free pages."""
+def _why_not_huge(s: Store, sizes: Sequence[int], eal_bytes: int) -> str:
+    """Mounts hugetlbfs: all files and two processes' EAL memory have to fit the pool of free pages."""
     want, have = _pages(eal_bytes) + sum(map(_pages, sizes)), _free_hugepages()
     if os.geteuid():
-        s.huge_why = "hugetlbfs wants root; run as root (pagewire doctor: hugepages.mount)"
-    elif have < want:
-        s.huge_why = (f"{have} hugepages of 2 MiB are free, this bench wants {want}; echo N > "
-                      "/proc/sys/vm/nr_hugepages (pagewire doctor: hugepages.free)")
-    elif not s.own_mounts:
-        s.huge_why = "hugetlbfs cannot be mounted: run with CAP_SYS_ADMIN"
-    s.huge = not s.huge_why
+        return "hugetlbfs wants root; run as root (pagewire doctor: hugepages.mount)"
+    if have < want:
+        return (f"{have} hugepages of 2 MiB are free, this bench wants {want}; echo N > "
+                "/proc/sys/vm/nr_hugepages (pagewire doctor: hugepages.free)")
+    if not s.own_mounts:
+        return "hugetlbfs cannot be mounted: run with CAP_SYS_ADMIN"
+    try:
+        linux.mount("hugetlbfs", f"{s.dir}/huge", "pagesize=2M")
+    except OSError as e:
+        return f"hugetlbfs cannot be mounted: {e.strerror}"
+    return ""
 
 
 def _make_places(s: Store) -> None:
@@ -114,20 +113,13 @@ def _make_places(s: Store) -> None:
         where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else where
     try:
         s.dir = tempfile.mkdtemp(prefix="pagewire-bench.", dir=where)
-        os.mkdir(f"{s.dir}/tmpfs", 0o700)
-        os.mkdir(f"{s.dir}/huge", 0o700)
+        for name in ("tmpfs", "huge"):
+            os.mkdir(f"{s.dir}/{name}", 0o700)
         if s.own_mounts:
             linux.mount("tmpfs", f"{s.dir}/tmpfs", "mode=0700")
     except OSError as e:
         raise BenchError(f"cannot make a work directory in {where}: {e.strerror}; "
                          "free some space there") from None
-
-
-def _mount_huge(s: Store) -> None:
-    try:
-        linux.mount("hugetlbfs", f"{s.dir}/huge", "pagesize=2M")
-    except OSError as e:
-        s.huge, s.huge_why = False, f"hugetlbfs cannot be mounted: {e.strerror}"
 
 
 def _stage(pagewire: str, path: str, directory: str) -> str:
@@ -141,27 +133,6 @@ def _stage(pagewire: str, path: str, directory: str) -> str:
         said = (p.stderr.strip().splitlines() or ["it says nothing"])[-1].removeprefix("pagewire: error: ")
         raise BenchError(f"cannot copy {path} to hugetlbfs: {said}", p.returncode)
     return os.path.join(directory, os.path.basename(path))
-
-
-def _new_file(directory: str) -> str:
-    """An empty file of a name that was free: in /var/tmp, a link of another user may wait at a known one."""
-    try:
-        fd, path = tempfile.mkstemp(prefix="pagewire-bench-", dir=directory)
-    except OSError as e:
-        raise BenchError(f"cannot write to {directory}: {e.strerror}; name another directory by --dir") from None
-    os.close(fd)
-    return path
-
-
-def _write(path: str, data: memoryview) -> None:
-    try:
-        with open(path, "wb", buffering=0, opener=lambda p, flags: os.open(p, flags, 0o600)) as f:
-            done = 0
-            while done < len(data):
-                done += f.write(data[done:done + (1 << 30)])
-            os.fsync(f.fileno())
-    except OSError as e:
-        raise BenchError(f"cannot write {path}: {e.strerror}") from None
 
 
 def _bytes_for(user_file: str | None, size: int) -> bytes:
@@ -183,19 +154,23 @@ def make_store(s: Store, pagewire: str, sizes: Sequence[int], eal_bytes: int, us
     places where the host has no hugepages or we are not root. Unshares this thread's mount namespace."""
     _check_memory(sizes)
     _make_places(s)
-    _look_for_hugepages(s, sizes, eal_bytes)
-    if s.huge:
-        _mount_huge(s)
-    data = memoryview(_bytes_for(user_file, max(sizes, default=0)))
+    s.huge_why = _why_not_huge(s, sizes, eal_bytes)
+    s.huge = not s.huge_why
+    data = memoryview(_bytes_for(user_file, max(sizes)))
     for i, size in enumerate(sizes):
         f = StoredFile(size, f"{s.dir}/tmpfs/file{i}")
         s.files.append(f)
-        _write(f.tmpfs, data[:size])
+        try:
+            Path(f.tmpfs).write_bytes(data[:size])
+            if cold_dir:
+                fd, f.disk = tempfile.mkstemp(prefix="pagewire-bench-", dir=cold_dir)
+                with open(fd, "wb") as disk:
+                    disk.write(data[:size])
+        except OSError as e:
+            raise BenchError(f"cannot write {e.filename or f.disk or f.tmpfs}: {e.strerror}") from None
         if s.huge:
             f.huge = _stage(pagewire, f.tmpfs, f"{s.dir}/huge")
         if cold_dir:
-            f.disk = _new_file(cold_dir)
-            _write(f.disk, data[:size])
             drop(f.disk)
 
 

@@ -9,6 +9,7 @@ lectures (copies, copies by DMA, mode switches) beside those that were measured 
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from bench import view, wires
 from bench.cells import Cell, Json, S, run_cell
 from bench.model import Lacking, Options
 from bench.plan import EAL_BYTES, cell_cpus, warn
-from bench.store import NotDropped, Store, StoredFile, make_store
+from bench.store import NotDropped, Store, make_store
 from bench.table import Printer
 from bench.ways import POLLERS
 
@@ -33,7 +34,8 @@ NO_DMA = "no DMA: warm cache, no NIC"
 TITLE = "one buffer of 64 KiB, one pass: TCP to ourselves, page cache warm; bypass: the same file"
 REMARK = ("The textbook's copies are those of a cold file through a NIC: one DMA copy from the disk, one to "
           "the NIC. DMA copies are not measured. Here: CPU copies per payload byte on the sender's side "
-          "(BPF), and crossings between user mode and the kernel; a page fault inside a call is no crossing more.")
+          "(BPF), and crossings between user mode and the kernel; a page fault inside a call is no crossing "
+          "more.")
 
 
 @dataclass(frozen=True)
@@ -146,54 +148,47 @@ def _explain_bypass(line: Line, source: Json, staged: bool) -> None:
 
 def _by_cell(line: Line, cell: Cell) -> None:
     """One pass of the file by a cell; twice, for calls and for copies."""
-    end = run_cell(cell)
-    line.skipped = _failure(end.source, end.sink)
-    if line.skipped:
-        return
-    line.take(end.source)
-    end = run_cell(replace(cell, meter="copies"))
-    line.skipped = _failure(end.source, end.sink)
-    if line.skipped:
-        return
+    for meter in ("calls", "copies"):
+        end = run_cell(replace(cell, meter=meter))
+        line.skipped = _failure(end.source, end.sink)
+        if line.skipped:
+            return
+        if meter == "calls":
+            line.take(end.source)
     own = end.source["counters"]["cpu_copied_bytes"] / line.bytes + (end.source.get("page_in_copies") or 0)
     line.take_copies(end.source, own)
     _explain_bypass(line, end.source, cell.way.provider == "stage")
 
 
-def _bypass(o: Options, store: Store, f: StoredFile, calls: str, label: str, kind: str) -> Line:
+def _bypass(o: Options, store: Store, cpus: tuple[int, int], calls: str, label: str, kind: str) -> Line:
+    f, way = store.files[0], next(w for w in POLLERS if w.label == label)
     line = Line("bypass", calls, f.len_bytes)
-    way = next(w for w in POLLERS if w.label == label)
     in_place = way.provider == "hugefile"
     if in_place and not store.huge:
         line.skipped = store.huge_why
         return line
-    try:
-        wire = wires.open_wire(kind, MTU, store.dir)
-    except Lacking as e:
-        line.skipped = str(e)
-        return line
-    cpus = cell_cpus(o.core, quiet=True)
     # staged from a disk where there is one: O_DIRECT is the textbook's first DMA
     path = f.huge if in_place else f.disk or f.tmpfs
     try:
-        _by_cell(line, Cell(o.pagewire, way, wire, path, f.len_bytes, MTU, meter="calls",
-                            no_huge=not store.huge, source_cpu=cpus[0], sink_cpu=cpus[1],
-                            deadline_ns=LIMIT_S * S))
-    finally:
-        wire.close()
+        with contextlib.closing(wires.open_wire(kind, MTU, store.dir)) as wire:
+            _by_cell(line, Cell(o.pagewire, way, wire, path, f.len_bytes, MTU,
+                                no_huge=not store.huge, source_cpu=cpus[0], sink_cpu=cpus[1],
+                                deadline_ns=LIMIT_S * S))
+    except Lacking as e:
+        line.skipped = str(e)
     return line
 
 
 def measure(o: Options, store: Store) -> list[Line]:
     """The whole table; what cannot run is skipped in its row."""
-    f = store.files[0]
+    path, cpus = store.files[0].tmpfs, cell_cpus(o.core)
     return [
-        _by_hand(o.pagewire, "read_write", "read, write", f.tmpfs),
-        _by_hand(o.pagewire, "mmap_write", "mmap, write", f.tmpfs),
-        _by_hand(o.pagewire, "sendfile", "sendfile", f.tmpfs),
-        _bypass(o, store, f, "none: virtio-user, the peer copies as a NIC would", "dpdk_virtio_user/stage",
+        _by_hand(o.pagewire, "read_write", "read, write", path),
+        _by_hand(o.pagewire, "mmap_write", "mmap, write", path),
+        _by_hand(o.pagewire, "sendfile", "sendfile", path),
+        _bypass(o, store, cpus, "none: virtio-user, the peer copies as a NIC would", "dpdk_virtio_user/stage",
                 "vhost"),
-        _bypass(o, store, f, "none: null port, pages in place", "dpdk_null/hugefile", "null"),
+        _bypass(o, store, cpus, "none: null port, pages in place", "dpdk_null/hugefile", "null"),
     ]
 
 
@@ -241,21 +236,12 @@ def to_json(lines: list[Line], version: str) -> dict[str, Any]:
     return {"schema": "pagewire.bench-classic/1", "version": version, "title": TITLE, "rows": rows}
 
 
-def _make_store(store: Store, o: Options) -> None:
-    """The file, and a copy on a disk for the way that stages by DMA, unless DISK is in memory."""
-    try:
-        make_store(store, o.pagewire, [BYTES], EAL_BYTES, cold_dir=DISK)
-    except NotDropped:
-        f = store.files[0]
-        Path(f.disk).unlink()
-        f.disk = ""
-
-
 def main(o: Options, out: TextIO) -> int:
     """Measures and prints the table. 3 when one of the textbook's own ways did not run."""
     store = Store()
     try:
-        _make_store(store, o)
+        with contextlib.suppress(NotDropped):  # then nothing is staged by the disk's DMA, and the row says so
+            make_store(store, o.pagewire, [BYTES], EAL_BYTES, cold_dir=DISK)
         if store.huge_why:
             warn(f"no file on hugetlbfs: {store.huge_why}")
         lines = measure(o, store)

@@ -40,8 +40,8 @@ CAVEATS = {
     "sink": "an ifb device counts frames and frees them: no DMA, no receiver, the bytes are not read",
     "veth": "the sender's CPU also runs the receiver's softirq; GRO, TSO and checksum offload as the kernel "
             "sets them: trains cross uncut",
-    "veth_big": "veth with BIG TCP: trains of up to 192 KiB cross uncut; the sender's CPU also runs the "
-                "receiver's softirq",
+    "veth_big": "veth with BIG TCP: trains of up to 192 KiB cross uncut, but of 17 fragments: 68 KiB of a "
+                "file's pages; the sender's CPU also runs the receiver's softirq",
     "tap": "the kernel copies frames for the reader, a system call each; zero-copy pages are copied on the "
            "way in",
     "vhost": "one copy a packet, made by the core of the vhost end, stands for a NIC's DMA",
@@ -109,19 +109,18 @@ def kind_of(text: str) -> str:
 # --- namespaces ---
 
 def enter(namespace: int, argv: Sequence[str]) -> list[str]:
-    """The command inside the namespace; the descriptor must be among pass_fds. -1: ours."""
+    """The command inside the namespace of this descriptor of ours. -1: in our own."""
     if namespace < 0:
         return list(argv)
-    return ["nsenter", f"--net=/proc/self/fd/{namespace}", *argv]
+    return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{namespace}", *argv]
 
 
-def run(argv: Sequence[str], namespace: int = -1, more_fds: Sequence[int] = ()) -> str:
+def run(argv: Sequence[str], namespace: int = -1) -> str:
     """What a command prints inside the namespace. Lacking: its reason."""
     line = " ".join(argv)
-    fds = [fd for fd in (namespace, *more_fds) if fd >= 0]
     try:
         p = subprocess.run(enter(namespace, argv), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                           pass_fds=fds, timeout=COMMAND_SECONDS, check=False, process_group=0)
+                           timeout=COMMAND_SECONDS, check=False, process_group=0)
     except FileNotFoundError as e:
         raise Lacking(f"cannot run `{line}`: there is no {e.filename} in PATH; "
                       "apt install iproute2 util-linux") from None
@@ -136,9 +135,9 @@ def run(argv: Sequence[str], namespace: int = -1, more_fds: Sequence[int] = ()) 
     return p.stdout
 
 
-def ip(namespace: int, line: str, more_fds: Sequence[int] = ()) -> None:
+def ip(namespace: int, line: str) -> None:
     """`ip LINE` inside the namespace."""
-    run(["ip", *line.split()], namespace, more_fds)
+    run(["ip", *line.split()], namespace)
 
 
 def _new_namespace() -> int:
@@ -176,7 +175,7 @@ def _bring_up(namespace: int, name: str, own: str, peer: str, peer_mac: str) -> 
     ip(namespace, f"neigh add {peer} lladdr {peer_mac} nud permanent dev {name}")
 
 
-def _open_loopback(w: Wire, _directory: str) -> None:
+def _open_loopback(w: Wire) -> None:
     w.source = w.sink = "127.0.0.1"
     w.source_mac = w.sink_mac = ""
     w.source_if = w.sink_if = "lo"
@@ -189,7 +188,7 @@ def _open_loopback(w: Wire, _directory: str) -> None:
     ip(w.source_ns, f"link set dev lo mtu {w.mtu}")
 
 
-def _open_sink(w: Wire, _directory: str) -> None:
+def _open_sink(w: Wire) -> None:
     """An ifb has no set-address call: its MAC is given when it is made. Its queue would have 32 packets. A
     bridge without ports would not do: it has no carrier, and its queue drops every frame uncounted."""
     w.source_if = "pws"
@@ -204,28 +203,27 @@ def _open_sink(w: Wire, _directory: str) -> None:
     _bring_up(w.source_ns, "pws", SOURCE_ADDR, SINK_ADDR, SINK_MAC)
 
 
-def _open_veth(w: Wire, _directory: str) -> None:
+def _open_veth(w: Wire) -> None:
     w.source_if, w.sink_if = "pwa", "pwb"
     w.source_ns = make_namespace()
     w.sink_ns = make_namespace()
     ip(w.source_ns, f"link add pwa address {SOURCE_MAC} mtu {w.mtu} type veth peer name pwb "
-                    f"address {SINK_MAC} mtu {w.mtu} netns /proc/self/fd/{w.sink_ns}", [w.sink_ns])
+                    f"address {SINK_MAC} mtu {w.mtu} netns /proc/{os.getpid()}/fd/{w.sink_ns}")
     _bring_up(w.sink_ns, "pwb", SINK_ADDR, SOURCE_ADDR, SOURCE_MAC)
     _bring_up(w.source_ns, "pwa", SOURCE_ADDR, SINK_ADDR, SINK_MAC)
 
 
-def _open_veth_big(w: Wire, directory: str) -> None:
-    _open_veth(w, directory)
+def _open_veth_big(w: Wire) -> None:
+    _open_veth(w)
     for namespace, name in ((w.source_ns, w.source_if), (w.sink_ns, w.sink_if)):
         try:
-            ip(namespace, f"link set dev {name} gso_max_size {BIG_TCP_BYTES} gro_max_size {BIG_TCP_BYTES} "
-                          f"gso_ipv4_max_size {BIG_TCP_BYTES} gro_ipv4_max_size {BIG_TCP_BYTES}")
-        except Lacking as e:
-            raise Lacking("cannot make wire veth_big: BIG TCP over IPv4 needs Linux 6.3 and iproute2 6.3: "
-                          f"{e}") from None
+            linux.set_train_sizes(namespace, name, BIG_TCP_BYTES)
+        except OSError as e:
+            raise Lacking(f"cannot make wire veth_big: the kernel refuses BIG TCP over IPv4 ({e.strerror}); "
+                          "use Linux 6.3 or newer") from None
 
 
-def _open_tap(w: Wire, _directory: str) -> None:
+def _open_tap(w: Wire) -> None:
     try:
         os.close(os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC))
     except OSError as e:
@@ -234,17 +232,9 @@ def _open_tap(w: Wire, _directory: str) -> None:
     w.source_ns = w.sink_ns = make_namespace()
 
 
-def _open_vhost(w: Wire, directory: str) -> None:
-    w.socket = os.path.join(directory, "vhost.sock")
-
-
-def _open_null(_w: Wire, _directory: str) -> None:
-    """There is nothing to make."""
-
-
-OPENERS: dict[str, Callable[[Wire, str], None]] = {
+OPENERS: dict[str, Callable[[Wire], None]] = {
     "loopback": _open_loopback, "sink": _open_sink, "veth": _open_veth, "veth_big": _open_veth_big,
-    "tap": _open_tap, "vhost": _open_vhost, "null": _open_null,
+    "tap": _open_tap,
 }
 
 
@@ -253,9 +243,10 @@ def open_wire(kind: str, mtu: int, directory: str) -> Wire:
     most = MTU_MAX.get(kind, 65535)
     if not MTU_MIN <= mtu <= most:
         raise Lacking(f"cannot make wire {kind}: MTU {mtu} is out of range; use {MTU_MIN} to {most}")
-    wire = Wire(kind, kind, mtu)
+    wire = Wire(kind, kind, mtu, socket=f"{directory}/vhost.sock" if kind == "vhost" else "")
     try:
-        OPENERS[kind](wire, directory)
+        if kind in OPENERS:
+            OPENERS[kind](wire)
     except BaseException:
         wire.close()
         raise
@@ -288,7 +279,6 @@ class Count:
     """A device's own counters since it was made. Segments of a GSO train are counted one by one by the queue
     before the device; some drivers take a train for one, some count late."""
     packets: int = 0
-    dropped: int = 0
     queue_packets: int = 0  # of the queue, which some ways go past
     waiting: int = 0        # in the queue now
 
@@ -299,10 +289,8 @@ def count_of(kind: str, link: dict[str, Any], qdiscs: list[dict[str, Any]]) -> C
     root: dict[str, Any] = next((q for q in qdiscs if q.get("root")), {})
     queue_packets = int(root.get("packets", 0))
     if kind == "sink":  # an ifb has received what it is sent
-        return Count(int(stats["rx"]["packets"]), int(stats["tx"]["dropped"]) + int(root.get("drops", 0)),
-                     queue_packets)
-    return Count(int(stats["tx"]["packets"]), int(stats["tx"]["dropped"]), queue_packets,
-                 int(root.get("qlen", 0)))
+        return Count(int(stats["rx"]["packets"]), queue_packets)
+    return Count(int(stats["tx"]["packets"]), queue_packets, int(root.get("qlen", 0)))
 
 
 def read_count(w: Wire) -> Count:

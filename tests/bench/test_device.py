@@ -49,7 +49,7 @@ def make(name: str) -> None:
     peer = wires.make_namespace()
     try:
         wires.ip(-1, f"link add {name} address 02:00:00:00:00:09 type veth peer name pwi1 address "
-                     f"02:00:00:00:00:02 netns /proc/self/fd/{peer}", [peer])
+                     f"02:00:00:00:00:02 netns /proc/{os.getpid()}/fd/{peer}")
         wires.ip(peer, "link set pwi1 up")
         wires.ip(peer, "addr add 10.9.0.2/24 dev pwi1")
         PEERS.append(peer)

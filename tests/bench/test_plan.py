@@ -132,8 +132,8 @@ def test_wrong_usage_is_told_before_anything_is_made(make: Make, options: dict[s
 
 def test_sender_and_receiver_have_the_first_two_cpus() -> None:
     allowed = sorted(os.sched_getaffinity(0))
-    assert plan.cell_cpus((), quiet=True) == (allowed[0], allowed[min(1, len(allowed) - 1)])
-    assert plan.cell_cpus(allowed[-1:], quiet=True) == (allowed[-1], allowed[-1])
+    assert plan.cell_cpus(()) == (allowed[0], allowed[min(1, len(allowed) - 1)])
+    assert plan.cell_cpus(allowed[-1:]) == (allowed[-1], allowed[-1])
 
 
 def test_one_cpu_for_both_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -396,6 +397,18 @@ static void fill_streams(void)
 			(void)open("/dev/null", flags[fd]); /* gets the lowest number, fd */
 }
 
+/* They wait until the package can answer them: Python would print where it was. */
+static void block_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(how, &set, NULL);
+}
+
 /* Runs the package in place of this process. Returns only when that fails. */
 static int become(json_t *doc, struct pw_err *err)
 {
@@ -413,7 +426,9 @@ static int become(json_t *doc, struct pw_err *err)
 	if (!text)
 		return pw_err_sys(err, ENOMEM, "cannot measure");
 	fill_streams();
+	block_signals(SIG_BLOCK);
 	execlp("python3", "python3", "-B", package, text, (char *)NULL);
+	block_signals(SIG_UNBLOCK);
 	pw_err_sys(err, errno,
 		"cannot run the bench by python3; install python3, python3-numpy, python3-rich, "
 		"python3-matplotlib and python3-jinja2");

@@ -219,6 +219,7 @@ def main(argv: list[str]) -> int:
         if s != signal.SIGHUP or signal.getsignal(s) is not signal.SIG_IGN:  # nohup
             signal.signal(s, _interrupt)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # the C program has blocked them
         code = dispatch(read_options(argv[0]))
         sys.stdout.flush()
         return code

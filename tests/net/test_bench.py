@@ -289,6 +289,15 @@ def test_an_interrupted_bench_prints_its_results_and_leaves_nothing(t):
     interrupt(t, signal.SIGINT)
 
 
+def test_an_interrupt_while_python_starts_ends_the_bench_quietly(t):
+    for delay in (0.05, 0.1):
+        p = t.start("bench", "--wires", "loopback")
+        time.sleep(delay)
+        p.popen.send_signal(signal.SIGINT)
+        p.wait(20).ends_with(3)
+        equal(p.err, "pagewire: interrupted: nothing was measured\n", f"stderr, after {delay} s")
+
+
 def test_a_bench_whose_terminal_goes_away_leaves_nothing(t):
     t.need_root()
     interrupt(t, signal.SIGHUP)

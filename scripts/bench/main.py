@@ -45,10 +45,14 @@ def duration(seconds: float) -> str:
     return f"{s // 60} m {s % 60} s" if s < 3600 else f"{s // 3600} h {s // 60 % 60} m"
 
 
+def _on_signals(action: signal.Handlers) -> None:
+    for s in SIGNALS:
+        signal.signal(s, action)
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     """The first signal ends the bench with what it has; a second one has the default action."""
-    for s in SIGNALS:
-        signal.signal(s, signal.SIG_DFL)
+    _on_signals(signal.SIG_DFL)
     raise Interrupted(signal.strsignal(number))
 
 
@@ -162,6 +166,7 @@ def run_bench(o: Options) -> int:
     code = 0
     bench: Bench | Receive
     with Progress(o.progress) as progress, contextlib.ExitStack() as at_end:
+        at_end.callback(_on_signals, signal.SIG_DFL)
         if o.receive:
             from bench.receive import Receive
             bench = at_end.enter_context(contextlib.closing(Receive(o, progress.tick)))
@@ -171,6 +176,7 @@ def run_bench(o: Options) -> int:
             if older:
                 say(f"bench: {bench.resume(older, o.resume or '')}")
             say(f"bench: {len(plan.items)} rows, about {duration(bench.seconds_left())}")
+        at_end.callback(_on_signals, signal.SIG_IGN)  # the first of these: files and links are removed whole
         try:
             bench.run(lambda left: say(f"bench: the warm-up is done, about {duration(left)} more"))
         except Interrupted:

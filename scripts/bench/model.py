@@ -147,5 +147,6 @@ class Result:
     seconds: float = 0.0          # the whole bench took
     version: str = ""
     env: dict[str, str | None] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)  # that decide how a cell is measured
     wires: dict[str, str] = field(default_factory=dict)  # a caveat per wire
     rows: list[Row] = field(default_factory=list)        # grouped by wire, then file size, MTU, cold

@@ -14,7 +14,7 @@ from bench.metrics import METRICS, is_evidence
 from bench.model import BenchError, Expected, Result, Row, Sample, Summary
 
 SCHEMA = "pagewire.bench/1"
-ADDED = ("direction", "packets_sent", "packets_counted", "raw")  # fields that older results lack
+ADDED = ("direction", "options", "packets_sent", "packets_counted", "raw")  # fields that older results lack
 Json = dict[str, Any]
 
 

@@ -32,7 +32,10 @@ METERS = ("calls", "copies")                    # of the evidence runs
 PASSES_MAX = 1_000_000
 COPIES = "cpu_copies_per_byte"
 LEFT_OUT = "left out (--no-evidence)"
-SAME_HOST = ("hostname", "machine", "kernel", "cpu_model")  # a result is of one host
+# A result is of one host, one program, and one way to measure a cell.
+SAME_ENV = ("hostname", "machine", "kernel", "cpu_model", "git_revision", "file_on_hugetlbfs", "sender_cpu",
+            "receiver_cpu")
+CELL_OPTIONS = ("stretch_ns", "batch", "chunk_bytes", "rate", "sqpoll", "qdisc_bypass", "no_huge")
 
 # Before the warm-up has measured them: what a cell takes beside its stretch, and how fast bytes go.
 KERNEL_CELL_S, BYPASS_CELL_S, REBIND_S = 0.35, 1.25, 2.0
@@ -53,6 +56,8 @@ class Bench:
         found = env.read(ask(o.pagewire, "version"), nic)
         self.result = Result(command=o.command, profile=plan.preset.name, baseline=o.baseline, seed=o.seed,
                              version=o.version, rows=[item.row for item in plan.items],
+                             options={key: str(getattr(o, key)) for key in CELL_OPTIONS} | {
+                                 "stretch_ns": str(plan.stretch_ns)},
                              wires={w.kind: wires.CAVEATS[w.kind] for w in plan.wires}, env={
                                  **found, "sender_cpu": str(plan.cpus[0]), "receiver_cpu": str(plan.cpus[1]),
                                  "file_on_hugetlbfs": "yes" if plan.store.huge else plan.store.huge_why})
@@ -105,11 +110,12 @@ class Bench:
 
     def resume(self, old: Result, path: str) -> str:
         """Takes what an older result has of these rows. What the user is told."""
-        for key in SAME_HOST:
-            a, b = old.env.get(key), self.result.env.get(key)
+        theirs, ours = {**old.env, **old.options}, {**self.result.env, **self.result.options}
+        for key in (*SAME_ENV, *CELL_OPTIONS):
+            a, b = theirs.get(key), ours.get(key)
             if a and b and a != b:
-                raise BenchError(f"cannot resume {path}: its {key} is {a}, here it is {b}; a result is of "
-                                 "one host, compare two by --compare", 2)
+                raise BenchError(f"cannot resume {path}: its {key} is {a}, now it is {b}; use the same host, "
+                                 "program and options, or compare two results by --compare", 2)
         by_key = {row.key: row for row in old.rows if not row.skipped}
         taken = [self._take(row, by_key[row.key]) if row.key in by_key else 0 for row in self.result.rows]
         whole, rounds = taken.count(self.plan.rounds), self.plan.rounds

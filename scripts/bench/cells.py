@@ -29,6 +29,7 @@ S = 1_000_000_000
 POLL_S = 0.05
 SINK_GRACE_S = 3.0       # for the comparison, once the source has ended
 SINK_GRACE_S_GIB = 4.0   # the same, per GiB of the file
+METER_GRACE_S = 20.0     # to load and to remove BPF programs: the kernel waits for all its CPUs each time
 SETTLE_S = 0.1           # without a frame: the NIC's queues are empty
 SETTLE_STEP_S = 0.002
 QUEUE_S = 5.0            # for a queue before a receiver that is not scheduled
@@ -63,6 +64,11 @@ class Cell:
     into: str | None = None   # a directory; None: memory
     direct: bool = False      # into a directory by O_DIRECT
 
+    @property
+    def meter_s(self) -> float:
+        """What counting takes before and after the stretch."""
+        return METER_GRACE_S if "copies" in (self.meter, self.sink_meter) else 0.0
+
 
 class End(NamedTuple):
     """What the processes of a cell have printed. sink: None where the wire has no receiver of ours."""
@@ -71,10 +77,14 @@ class End(NamedTuple):
     counted: int | None  # packets by the device's counters, where those prove the delivery
 
 
+def _deadline(c: Cell) -> str:
+    return f"{c.deadline_ns // 1_000_000 + int(c.meter_s * 1000)}ms"
+
+
 def source_argv(c: Cell) -> list[str]:
     """The sender's command line, after `pagewire cell`."""
     w = c.wire
-    argv = ["source", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
+    argv = ["source", "--file", c.file, "--mtu", str(c.mtu), "--deadline", _deadline(c),
             "--meter", c.meter, "--passes", str(c.passes), "--to", w.to, "--from", w.source]
     if c.way.bypass:
         argv += ["--port", c.way.port.format(socket=w.socket, source_if=w.source_if, pci=w.pci),
@@ -105,7 +115,7 @@ def _sink_port(c: Cell) -> str:
 def sink_argv(c: Cell, ready_fd: int) -> list[str]:
     """The receiver's command line, after `pagewire cell`."""
     port = _sink_port(c)
-    argv = ["sink", "--file", c.file, "--mtu", str(c.mtu), "--deadline", f"{c.deadline_ns // 1_000_000}ms",
+    argv = ["sink", "--file", c.file, "--mtu", str(c.mtu), "--deadline", _deadline(c),
             "--ready", str(ready_fd), "--listen", c.wire.to, "--meter", c.sink_meter]
     argv += ["--port", port] if port else ["--receiver", c.receiver or ("tcp" if c.way.stream else "udp")]
     argv += ["--interface", c.wire.sink_if] if c.wire.sink_if and not port else []
@@ -227,7 +237,7 @@ class _Run:
             wires.sink_ready(self.cell.wire)
 
     def _await_ready(self, sink: _Process) -> None:
-        until = time.monotonic() + self.cell.deadline_ns / S
+        until = time.monotonic() + self.cell.deadline_ns / S + self.cell.meter_s
         while time.monotonic() < until:
             seen = _wait([self.ready, sink.pid_fd])
             if self.ready in seen and os.read(self.ready, 1):  # its end closes the pipe as well
@@ -244,7 +254,7 @@ class _Run:
     def await_ends(self, source: _Process) -> None:
         """Until both have ended, or a deadline has."""
         sink = self.sink
-        until = time.monotonic() + self.cell.deadline_ns / S
+        until = time.monotonic() + self.cell.deadline_ns / S + self.cell.meter_s
         while source.runs or (sink and sink.runs):
             if time.monotonic() > until:
                 source.kill("the source did not end in time")
@@ -256,7 +266,8 @@ class _Run:
                 sink.take_end()
             if source.runs and source.pid_fd in ended:
                 source.take_end()
-                until = time.monotonic() + SINK_GRACE_S + SINK_GRACE_S_GIB * self.cell.file_bytes / (1 << 30)
+                until = (time.monotonic() + SINK_GRACE_S + self.cell.meter_s
+                         + SINK_GRACE_S_GIB * self.cell.file_bytes / (1 << 30))
                 if sink:
                     sink.end_input()
                     if source.failed:

@@ -33,7 +33,7 @@
 struct cell_options {
 	struct pw_cell cell;
 	const char *way, *receiver, *listen, *from_mac, *pages;
-	uint64_t deadline_ns, lead_ns;
+	uint64_t deadline_ns, lead_ns, parent;
 	uint32_t cpu, ready_fd;
 	unsigned int meter;
 };
@@ -103,6 +103,8 @@ static const struct pw_opt options[] = {
 		.help = "the process ends by then"},
 	{ROW("born", UINT, MEASURE, cell.born_ns), .arg = "NS",
 		.help = "CLOCK_MONOTONIC before the process was started: set-up counts from there"},
+	{ROW("parent", UINT, MEASURE, parent), .arg = "PID",
+		.help = "the process that starts this one: this one ends with it"},
 	{ROW("ready", UINT, MEASURE, ready_fd), .arg = "FD",
 		.help = "sink: a byte is written there when packets can come", .max = INT32_MAX},
 };
@@ -298,10 +300,13 @@ static void *watch_main(void *arg)
 	_exit(code);
 }
 
-/* Dies with the bench; a signal from the terminal is the bench's to answer. */
-static void become_child(void)
+/* Dies with the bench; a signal from the terminal is the bench's to answer. parent: the bench, which may
+ * have ended before this; 0: not known. */
+static void become_child(uint64_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (parent && (uint64_t)getppid() != parent)
+		_exit(PW_EXIT_INCOMPLETE);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
@@ -356,7 +361,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	char core[16];
 	int role = ops->n == 1 ? find(pw_cell_roles, PW_CELL_N_ROLES, ops->argv[0]) : -1;
 
-	become_child();
+	become_child(o.parent);
 	if (role < 0)
 		pw_err_set(&err, EINVAL,
 			"cannot run: use one ROLE: source, sink, textbook, ways or version");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -196,6 +197,18 @@ static int run_packets(struct pw_sink *s)
 	return r;
 }
 
+/* Pages that a sender lends are copied when the frame is looped back. The meter of any process counts that; it
+ * is the sender's cost. */
+static void leave_out_senders_copies(struct pw_reading *r)
+{
+	static const char lent[] = "skb_copy_ubufs";
+	size_t i;
+
+	for (i = 0; i < r->n_probes; i++)
+		if (strncmp(r->probes[i].function, lent, sizeof(lent) - 1) == 0)
+			r->copied_bytes -= r->probes[i].bytes;
+}
+
 void pw_cell_sink(const struct pw_cell *cell, struct pw_cell_end *end)
 {
 	struct pw_sink s = {.cell = cell, .end = end};
@@ -209,6 +222,7 @@ void pw_cell_sink(const struct pw_cell *cell, struct pw_cell_end *end)
 		end->result = cell->receiver && cell->receiver->kind == PW_WAY_STREAM
 				      ? run_stream(&s)
 				      : run_packets(&s);
+	leave_out_senders_copies(&end->reading);
 	pw_sink_free_buffer(&s);
 	pw_meter_close(s.stretch.meter);
 }

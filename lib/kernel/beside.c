@@ -32,16 +32,20 @@ static int open_again(const struct pw_window *win, const char *what, struct pw_e
 	return fd;
 }
 
-/* Replaces the reservation by room and file. */
+/* Replaces the reservation by room and file. hugetlbfs makes a file longer that is mapped writable beyond its
+ * end: it is mapped read-only, and made writable then. */
 static int fill(struct pw_beside *b, int fd, uint64_t map_bytes)
 {
+	void *file = pw_beside_file(b);
+
 	if (mmap(b->area, b->room_bytes, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0) == MAP_FAILED)
 		return -1;
-	if (map_bytes && mmap(pw_beside_file(b), map_bytes, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+	if (map_bytes == 0)
+		return 0;
+	if (mmap(file, map_bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
 		return -1;
-	return 0;
+	return mprotect(file, map_bytes, PROT_READ | PROT_WRITE);
 }
 
 static int map(struct pw_beside *b, const struct pw_window *win, int fd, uint64_t room_bytes)

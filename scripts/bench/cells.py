@@ -28,6 +28,7 @@ S = 1_000_000_000
 POLL_S = 0.05
 SINK_GRACE_S = 3.0       # for the comparison, once the source has ended
 SINK_GRACE_S_GIB = 4.0   # the same, per GiB of the file
+METER_GRACE_S = 20.0     # to load and to remove BPF programs: the kernel waits for all its CPUs each time
 SETTLE_S = 0.1           # without a frame: the NIC's queues are empty
 SETTLE_STEP_S = 0.002
 QUEUE_S = 5.0            # for a queue before a receiver that is not scheduled
@@ -62,6 +63,11 @@ class Cell:
     into: str | None = None   # a directory; None: memory
     direct: bool = False      # into a directory by O_DIRECT
 
+    @property
+    def meter_s(self) -> float:
+        """What counting takes before and after the stretch."""
+        return METER_GRACE_S if "copies" in (self.meter, self.sink_meter) else 0.0
+
 
 class End(NamedTuple):
     """What the processes of a cell have printed. sink: None where the wire has no receiver of ours."""
@@ -73,7 +79,7 @@ class End(NamedTuple):
 def _argv(role: str, cell: Cell, options: dict[str, object]) -> list[str]:
     """A command line after `pagewire cell`. True is a flag alone; an option without a value is left out."""
     argv = [role, "--file", cell.file, "--mtu", str(cell.mtu),
-            "--deadline", f"{cell.deadline_ns // 1_000_000}ms"]
+            "--deadline", f"{cell.deadline_ns // 1_000_000 + int(cell.meter_s * 1000)}ms"]
     for name, value in options.items():
         if value is True:
             argv.append(name)
@@ -133,7 +139,8 @@ class _Process:
         self.out = os.memfd_create("pagewire-cell-out")
         self.words = os.memfd_create("pagewire-cell-err")
         self.pid_fd = -1
-        whole = wires.enter(namespace, [cell.pagewire, "cell", *argv, "--born", str(time.monotonic_ns())])
+        whole = wires.enter(namespace, [cell.pagewire, "cell", *argv, "--parent", str(os.getpid()),
+                                        "--born", str(time.monotonic_ns())])
         try:
             # a group of its own: signals of the terminal are the bench's to answer
             self.process = subprocess.Popen(
@@ -226,7 +233,7 @@ class _Run:
             wires.sink_ready(self.cell.wire)
 
     def _await_ready(self, sink: _Process) -> None:
-        until = time.monotonic() + self.cell.deadline_ns / S
+        until = time.monotonic() + self.cell.deadline_ns / S + self.cell.meter_s
         while time.monotonic() < until:
             seen = _wait([self.ready, sink.pid_fd])
             if self.ready in seen and os.read(self.ready, 1):  # its end closes the pipe as well
@@ -243,7 +250,7 @@ class _Run:
     def await_ends(self, source: _Process) -> None:
         """Until both have ended, or a deadline has."""
         sink = self.sink
-        until = time.monotonic() + self.cell.deadline_ns / S
+        until = time.monotonic() + self.cell.deadline_ns / S + self.cell.meter_s
         while source.runs or (sink and sink.runs):
             if time.monotonic() > until:
                 source.kill("the source did not end in time")
@@ -255,7 +262,8 @@ class _Run:
                 sink.take_end()
             if source.runs and source.pid_fd in ended:
                 source.take_end()
-                until = time.monotonic() + SINK_GRACE_S + SINK_GRACE_S_GIB * self.cell.file_bytes / (1 << 30)
+                until = (time.monotonic() + SINK_GRACE_S + self.cell.meter_s
+                         + SINK_GRACE_S_GIB * self.cell.file_bytes / (1 << 30))
                 if sink:
                     sink.end_input()
                     if source.failed:

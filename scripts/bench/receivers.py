@@ -64,9 +64,9 @@ OURS = "pw_recv places the symbol"
 # label, copies, why, why BPF does not see all of them
 COPIES: tuple[tuple[str, float, str, str | None], ...] = (
     ("tcp", 1, "tcp_recvmsg -> skb_copy_datagram_msg -> _copy_to_iter", None),
-    ("tcp/lent", 2, "skb_copy_ubufs when the lent pages are looped back; tcp_recvmsg -> _copy_to_iter", None),
+    ("tcp/lent", 1, "tcp_recvmsg -> skb_copy_datagram_msg -> _copy_to_iter", None),
     ("tcp_zerocopy", 1, "can_map_frag() refuses pages of a file: recv() copies all", None),
-    ("tcp_zerocopy/lent", 1, "skb_copy_ubufs, as tcp/lent; the pages are mapped, the rest is copied", None),
+    ("tcp_zerocopy/lent", 0, "whole pages are mapped; recv() copies the rest of each segment", None),
     *((name, 2.0, f"udp_recvmsg -> skb_copy_datagram_msg -> _copy_to_iter; {OURS}", None)
       for name in ("recv", "recvmmsg", "udp_gro", "udp", "uring_recv", "uring_recv_gro")),
     ("packet_rx_ring", 2, f"tpacket_rcv -> skb_copy_bits into the ring; {OURS}", SOFTIRQ),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Copies that BPF counts in the guest's kernel, compared with the kernel's source.
 
-The expected numbers are in the bench's tables (scripts/bench/ways.py, receivers.py). A header is copied with its payload, so
-a datagram of 1440 bytes counts about 1 % more than its file bytes; ways differ by whole copies.
+The expected numbers are in the bench's tables (scripts/bench/ways.py, receivers.py). A header is copied with its
+payload, so a datagram of 1440 bytes counts about 1 % more than its file bytes; ways differ by whole copies.
 """
 import json
 import os
@@ -46,7 +46,7 @@ def test_the_textbooks_copies_are_two_one_and_none(t):
     result, = bench(t, ["--classic"], options=("--hugepages", "260"))
     rows = [(row["way"], row["skipped"], row["cpu_copies_per_byte"]) for row in result["rows"]]
     # the guest has no disk, so a file is staged from memory, by one copy
-    for (way, skipped, copies), want in zip(rows, (2, 1, 0, 1, 0)):
+    for (way, skipped, copies), want in zip(rows, (2, 1, 0, 1, 0), strict=True):
         check(skipped is None, f"{way}: {skipped}")
         check(copies is not None, f"{way}: {json.dumps(result['rows'][0], indent=1)}")
         check(abs(copies - want) < 0.01, f"{way}: {copies} copies, wanted {want}")

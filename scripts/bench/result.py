@@ -106,7 +106,7 @@ def _short(v: Any) -> str:
 
 def _path(at: tuple[str | int, ...]) -> str:
     """Where a value is in the document: "rows[3].samples[1].round"."""
-    return "".join(f"[{x}]" if isinstance(x, int) else f".{_short(x)}" for x in at).lstrip(".") or "the document"
+    return "".join(f"[{x}]" if isinstance(x, int) else f".{_short(x)}" for x in at).lstrip(".")
 
 
 @functools.lru_cache(maxsize=16)
@@ -153,8 +153,8 @@ def _read(kind: Any, doc: Json, *at: str | int) -> Any:
     if isinstance(made, Summary):
         numbers = [v for v in (made.min, made.low, made.median, made.high, made.max) if v is not None]
         if len(numbers) != (5 if made.n else 0) or numbers != sorted(numbers):
-            raise ValueError(f"{_path(at)} is no summary: min, low, median, high and max must be in this order, "
-                             "or null where n is 0")
+            raise ValueError(f"{_path(at)} is no summary: min, low, median, high and max must be in this "
+                             "order, or null where n is 0")
     return made
 
 

@@ -207,13 +207,14 @@ def put(doc: Any, place: str, value: Any) -> Any:
     ("rows.3.samples.1.raw.sink", 7, r"raw\.sink is 7, not an object"), ("seconds", "x", "seconds is"),
     ("rows.3.samples.1.raw.trials", [[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]], "levels deep"),
     ("rows.2.summary", "x", "summary is .*, not an object"), ("rows", {}, "rows is {}, not a list"),
-    ("rows.2.summary.goodput_bps.low", None, "is no summary"), ("rows.2.summary.cycles_per_mb.n", 3, "is no summary"),
+    ("rows.2.summary.goodput_bps.low", None, "is no summary"), ("rows.2.summary.cycles_per_mb.n", 3, "is no"),
     ("rows.2.summary.goodput_bps.low", 1e90, "is no summary"), ("rows", None, "rows is null, not a list"),
     ("rows.2.samples.1.values.goodput_bps", 1e300, "1e300|1e\\+300"), ("seed", "-1", "seed is"),
     ("seconds", float("nan"), "the number NaN, which is not finite"),
     ("seconds", float("-inf"), "the number -Infinity"), ("seed", "9" * 20, "seed is"),
     ("rows.2.label\033[31m", 1, None)])
-def test_a_wrong_value_is_named_with_its_place(tmp_path: Path, place: str, value: Any, why: str | None) -> None:
+def test_a_wrong_value_is_named_with_its_place(tmp_path: Path, place: str, value: Any,
+                                               why: str | None) -> None:
     path = tmp_path / "x.json"
     path.write_text(json.dumps(put(small(), place, value)))
     if why is None:  # a field that newer programs add
@@ -238,8 +239,8 @@ def test_a_file_that_no_program_of_ours_wrote_is_refused(tmp_path: Path, data: b
 
 
 OTHERS: tuple[Any, ...] = (
-    None, True, -1, 0, 7, 2 ** 64, 10 ** 400, 0.5, -2.5, 1e-320, 1e308, float("nan"), float("inf"), "", "x", "1",
-    "\033[31m\n", "\ud800", "[red]", [], [1], ["x"], {}, {"n": 1})
+    None, True, -1, 0, 7, 2 ** 64, 10 ** 400, 0.5, -2.5, 1e-320, 1e308, float("nan"), float("inf"), "", "x",
+    "1", "\033[31m\n", "\ud800", "[red]", [], [1], ["x"], {}, {"n": 1})
 
 
 def places(v: Any) -> Iterator[tuple[Any, Any]]:
@@ -262,7 +263,7 @@ def test_a_damaged_result_is_read_or_refused(tmp_path: Path, seed: int) -> None:
             of_key: dict[Any, list[tuple[Any, Any]]] = {}
             for place in places(doc):
                 of_key.setdefault("" if isinstance(place[1], int) else place[1], []).append(place)
-            inner, key = draw.choice(of_key[draw.choice(list(of_key))])  # keys that are rare as often as others
+            inner, key = draw.choice(of_key[draw.choice(list(of_key))])  # rare keys as often as others
             if draw.random() < 0.15:
                 del inner[key]
             else:

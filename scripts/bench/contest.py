@@ -29,6 +29,7 @@ from bench.cells import Cell, run_cell
 from bench.model import BenchError, Interrupted, Lacking, Options, Sample, Summary
 from bench.programs import LIMIT_S, Finished, Program
 from bench.store import Store, make_store
+from bench.view import plain
 from bench.ways import read_ways
 from bench.wires import Wire, open_wire
 
@@ -317,9 +318,12 @@ def _contest_json(contest: Contest) -> dict[str, Any]:
 def _explain(e: BaseException) -> str:
     """Our own errors say it all; of others, the line of the profile is worth as much as the text."""
     if isinstance(e, (BenchError, Lacking)):
-        return str(e)
+        return plain(str(e))
     at = traceback.extract_tb(e.__traceback__)[-1]
-    return f"{type(e).__name__}: {e} ({os.path.basename(at.filename)}, line {at.lineno})"
+    file, line, text = at.filename, at.lineno, str(e)
+    if isinstance(e, SyntaxError) and e.filename:  # the traceback ends in Python's own import
+        file, line, text = e.filename, e.lineno, e.msg
+    return plain(f"{type(e).__name__}: {text} ({os.path.basename(file)}{f', line {line}' if line else ''})")
 
 
 def _take_turn(lab: Lab, who: Contender, round_: int) -> None:

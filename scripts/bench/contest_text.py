@@ -8,6 +8,7 @@ from typing import IO
 
 from bench.contest import Contest, Run, Target
 from bench.model import Summary
+from bench.view import plain
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -37,7 +38,12 @@ def verdict(target: Target) -> tuple[str, str]:
 
 def _line(console: Console, name: str, *rest: str | tuple[str, str]) -> None:
     """One row; a terminal that is too narrow wraps it, a file keeps it whole."""
-    console.print(Text.assemble(f"  {name:<{NAME_WIDTH}}", *rest), soft_wrap=True)
+    console.print(Text.assemble(f"  {plain(name):<{NAME_WIDTH}}", *rest), soft_wrap=True)
+
+
+def _wrapped(console: Console, text: str) -> None:
+    """What a profile says in its own words, which may be lines."""
+    console.print(Padding(Text("\n".join(map(plain, text.splitlines()))), (0, 0, 0, 2), expand=False))
 
 
 def _target(console: Console, target: Target) -> None:
@@ -48,32 +54,33 @@ def _target(console: Console, target: Target) -> None:
 
 
 def _contest(console: Console, contest: Contest) -> None:
-    console.print(Text(f"\n{contest.title}, {contest.unit}", "bold"), soft_wrap=True)
+    console.print(Text(f"\n{plain(contest.title)}, {plain(contest.unit)}", "bold"), soft_wrap=True)
     for who in contest.contenders:
         rest: list[str | tuple[str, str]] = [_interval(who.summary)]
         if who.skipped:
-            rest = [(f"  skipped: {who.skipped}", "dim")]
+            rest = [(f"  skipped: {plain(who.skipped)}", "dim")]
         if who.void:
-            rest.append((f"  VOID: {who.void}", "bold red"))
+            rest.append((f"  VOID: {plain(who.void)}", "bold red"))
         _line(console, who.name, *rest)
     for target in contest.targets:
         _target(console, target)
     if contest.note:
-        console.print(Padding(Text(contest.note), (0, 0, 0, 2), expand=False))
+        _wrapped(console, contest.note)
 
 
 def show(run: Run, out: IO[str] | None = None) -> None:
     """Figures, verdicts, notes, the commands that measure each contender, and the machine."""
     console = Console(file=out or sys.stdout, highlight=False)
-    console.print(Text(f"{run.profile.name}: {run.profile.summary}\n{run.rounds} rounds, interleaved; median and "
-                       "95 % interval"), soft_wrap=True)
+    rounds = f"{run.rounds} round{'' if run.rounds == 1 else 's'}"
+    console.print(Text(f"{plain(run.profile.name)}: {plain(run.profile.summary)}\n{rounds}, interleaved; median "
+                       "and 95 % interval"), soft_wrap=True)
     for contest in run.contests:
         _contest(console, contest)
     console.print("\nmeasured by")
     hows = dict.fromkeys(f"{who.name}: {who.how}" for c in run.contests for who in c.contenders if who.how)
     for how in hows:
-        console.print(Padding(Text(how), (0, 0, 0, 2), expand=False))
-    known = [run.env.get(key) or "unknown" for key in ("cpu_model", "kernel", "dpdk", "date")]
+        _wrapped(console, how)
+    known = [plain(run.env.get(key) or "unknown") for key in ("cpu_model", "kernel", "dpdk", "date")]
     console.print(Text(f"on {known[0]}, Linux {known[1]}, {known[2]}, {known[3]}"), soft_wrap=True)
     if run.env.get("hypervisor") == "TCGTCGTCGTCG":
         console.print("emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only")

@@ -40,6 +40,7 @@ DEADLINE_NS = 5 * S    # of a trial, beside its stretch
 DISK_BYTES = 64 << 20  # a file is received into a directory once: it has to fill the stretch
 GUESS_BYTES_S = 1e9    # before the warm-up has measured the sender
 LOSES = "it loses or lags at 1/64 of the sender's speed as well"
+NO_RATE = "counted at half of the rate without loss, and no round has found one"
 
 
 @dataclass
@@ -210,11 +211,14 @@ class Receive:
         item.row.samples.append(trial.sample)
 
     def _evidence(self, item: Item) -> None:
-        """The receiver's calls and its copies, at half of its rate."""
+        """The receiver's calls and its copies, at half of its rate; a stream's at full speed."""
+        pps = None if item.receiver.stream else statistics.median(item.lossless_pps or [0.0]) / 2
+        if pps is not None and pps < 1:  # a rate of 0 is none
+            item.row.not_measured = {key: NO_RATE for key in METRICS if is_evidence(key)} | item.row.not_measured
+            return
         for k, meter in enumerate(METERS):
             if meter == "copies" and COPIES in item.row.not_measured:
                 continue
-            pps = None if item.receiver.stream else statistics.median(item.lossless_pps or [item.pps]) / 2
             trial = self._try(item, pps, self.plan.rounds + 1 + k, meter)
             item.row.not_measured.update(not_measured(trial.end.sink or {}))
             item.row.samples.append(trial.sample)

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import math
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from types import UnionType
+from typing import Any, TextIO, get_args, get_origin, get_type_hints
 
 from bench import stats
 from bench.metrics import METRICS, is_evidence
-from bench.model import BenchError, Expected, Result, Row, Sample, Summary
+from bench.model import BenchError, Result, Row, Sample, Summary
+from bench.view import plain
 
 SCHEMA = "pagewire.bench/1"
 ADDED = ("direction", "options", "packets_sent", "packets_counted", "raw")  # fields that older results lack
 Json = dict[str, Any]
+NULLS = {"pages": "", "seconds": 0.0}  # fields that are never None: what null stands for
+RAW = {"sink": dict[str, Any] | None, "limit": str | None}  # of a sample's `raw`: what is read again
+DEEPEST = 24       # levels of a document: those of a result are fewer
+SHOWN = 60         # characters of a wrong value in a message
+SEED_DIGITS = 20   # of 64 bits
+LEAST, MOST = 1e-100, 1e100  # sizes of numbers whose ratios and squares are numbers as well
+SCALARS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda v: type(v) is bool),
+    int: ("a whole number from 0 to 2^64 - 1", lambda v: type(v) is int and 0 <= v < 1 << 64),
+    float: (f"0 or a number from {LEAST:g} to {MOST:g}",
+            lambda v: type(v) in (int, float) and (v == 0 or LEAST <= abs(v) <= MOST)),
+    str: ("a text of Unicode", lambda v: isinstance(v, str) and not any("\ud800" <= c <= "\udfff" for c in v))}
 
 
 def is_valid(s: Sample) -> bool:
@@ -83,26 +99,80 @@ def to_json(result: Result) -> Json:
         "metrics": {key: asdict(m) for key, m in METRICS.items()}}
 
 
-T = TypeVar("T")
+def _short(v: Any) -> str:
+    """A value as a message shows it."""
+    return plain(v if isinstance(v, str) else str(v))[:SHOWN]
 
 
-def _read(kind: type[T], doc: Json, **parts: Any) -> T:
+def _path(at: tuple[str | int, ...]) -> str:
+    """Where a value is in the document: "rows[3].samples[1].round"."""
+    return "".join(f"[{x}]" if isinstance(x, int) else f".{_short(x)}" for x in at).lstrip(".")
+
+
+@functools.lru_cache(maxsize=16)
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _typed(hint: Any, v: Any, *at: str | int) -> Any:
+    """The JSON value as the annotation has it. ValueError: it has another type, and where it is."""
+    kind, parts = get_origin(hint) or hint, get_args(hint)
+    if len(at) > DEEPEST:
+        raise ValueError(f"{_path(at[:3])} is nested more than {DEEPEST} levels deep")
+    if kind is UnionType:  # X | None
+        return None if v is None else _typed(parts[0], v, *at)
+    if kind is Any:
+        if not isinstance(v, (dict, list, str)):
+            return v
+        kind, parts = type(v), (str, Any) if isinstance(v, dict) else (Any,)
+    if kind is list and isinstance(v, list):
+        return [_typed(parts[0], x, *at, i) for i, x in enumerate(v)]
+    if kind is dict and isinstance(v, dict):
+        return {_typed(str, k, *at, k): _typed(parts[1], x, *at, k) for k, x in v.items()}
+    if is_dataclass(kind) and isinstance(v, dict):
+        return _read(kind, v, *at)
+    what, fits = SCALARS.get(kind, ("a list" if kind is list else "an object", lambda _: False))
+    if not fits(v):
+        raise ValueError(f"{_path(at)} is {_short(json.dumps(v))}, not {what}")
+    return v
+
+
+def _read(kind: Any, doc: Json, *at: str | int) -> Any:
     """An object of the fields that the document has; what newer programs add is left out."""
-    known = {f.name: doc[f.name] for f in fields(kind) if f.name not in ADDED or f.name in doc}
-    return kind(**{**known, **parts})
-
-
-def _row(doc: Json) -> Row:
-    return _read(Row, doc, pages=doc["pages"] or "", expected=_read(Expected, doc["expected"]),
-                 samples=[_read(Sample, s) for s in doc["samples"]],
-                 summary={k: _read(Summary, s) for k, s in doc["summary"].items()},
-                 goodput_ratio=_read(Summary, doc["goodput_ratio"]))
+    found = {}
+    for name, hint in _hints(kind).items():
+        if name in doc:
+            v = NULLS.get(name) if doc[name] is None else doc[name]
+            found[name] = _typed(hint, v, *at, name)
+        elif name not in ADDED:
+            raise ValueError(f"{_path((*at, name))} is missing")
+    made = kind(**found)
+    if isinstance(made, Sample) and made.raw:
+        for key, hint in RAW.items():
+            _typed(hint, made.raw.get(key), *at, "raw", key)
+    if isinstance(made, Summary):
+        numbers = [v for v in (made.min, made.low, made.median, made.high, made.max) if v is not None]
+        if len(numbers) != (5 if made.n else 0) or numbers != sorted(numbers):
+            raise ValueError(f"{_path(at)} is no summary: min, low, median, high and max must be in this "
+                             "order, or null where n is 0")
+    return made
 
 
 def from_json(doc: Json) -> Result:
-    """The stored summaries are kept: a result shows the same numbers wherever it is read."""
-    return _read(Result, doc, seed=int(doc["seed"]), seconds=doc["seconds"] or 0.0,
-                 rows=[_row(r) for r in doc["rows"]])
+    """The stored summaries are kept: a result shows the same numbers wherever it is read. ValueError: what is
+    wrong in the document."""
+    seed = doc.get("seed")
+    if isinstance(seed, str) and seed.isdecimal() and len(seed) <= SEED_DIGITS:
+        doc = {**doc, "seed": int(seed)}
+    result: Result = _typed(Result, doc)
+    return result
+
+
+def _number(text: str) -> float:
+    """A number of JSON; Python would read NaN, Infinity and 1e999 as well."""
+    if not math.isfinite(float(text)):
+        raise ValueError(f"it has the number {text[:SHOWN]}, which is not finite")
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
 def load(path: str | Path) -> Result:
@@ -110,17 +180,22 @@ def load(path: str | Path) -> Result:
     file = Path(path)
     file = file / "result.json" if file.is_dir() else file
     try:
-        doc = json.loads(file.read_text(encoding="utf-8"))
+        doc = json.loads(file.read_text(encoding="utf-8"), parse_int=_number, parse_float=_number,
+                         parse_constant=_number)
         schema = doc.get("schema") if isinstance(doc, dict) else None
         if schema == SCHEMA:
             return from_json(doc)
-        why = f"its schema is {schema}, not {SCHEMA}"
+        why = f"its schema is {_short(schema)}, not {SCHEMA}"
     except OSError as e:
         why = str(e.strerror)
+    except RecursionError:
+        why = "it is nested too deeply"
+    except UnicodeDecodeError as e:
+        why = f"it is not UTF-8 (byte {e.start})"
     except json.JSONDecodeError as e:
         why = f"it is not JSON ({e})"
-    except (KeyError, TypeError, ValueError) as e:
-        why = f"it is not a whole {SCHEMA} ({e!r})"
+    except ValueError as e:
+        why = f"it is not a whole {SCHEMA}: {e}"
     raise BenchError(f"cannot read result {file}: {why}; give a file that `pagewire bench --json` wrote")
 
 

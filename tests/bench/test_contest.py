@@ -154,6 +154,33 @@ def test_text_says_every_verdict_and_how_each_was_measured():
     assert "emulated CPU" in out.getvalue()
 
 
+@pytest.mark.parametrize("rounds, words", [(1, "\n1 round, interleaved"), (2, "\n2 rounds, interleaved")])
+def test_one_round_is_not_rounds(rounds, words):
+    out = io.StringIO()
+    contest_text.show(measured(rounds=rounds)[0], out)
+    assert words in out.getvalue()
+
+
+def test_a_terminal_does_not_obey_a_profile():
+    evil = "\033]0;x\007\u009b31m"
+
+    @profile(f"p{evil}", f"s{evil}", rounds=1)
+    def evil_(lab):
+        c = lab.contest(f"t{evil}", f"u{evil}", note=f"n{evil}\nsecond line")
+        c.contender(f"bug{evil}", Counter(error=ValueError(f"v{evil}")), how=f"h{evil}")
+        c.contender("ours", Counter(error=BenchError(f"b{evil}")))
+        c.contender("missing", Counter(error=Lacking(f"l{evil}\nfail")))
+        c.compare(*c.contenders[:2])
+
+    out = io.StringIO()
+    contest_text.show(contest.measure(evil_, options(), {"cpu_model": f"c{evil}"}), out)
+    assert all(line.isprintable() for line in out.getvalue().split("\n"))
+    shown = "?]0;x??31m"
+    for words in (*(letter + shown for letter in "pstunhbc"), f"VOID: ValueError: v{shown}", "\n  second line\n",
+                  f"skipped: l{shown}?fail\n"):
+        assert words in out.getvalue()
+
+
 @pytest.mark.parametrize("value, text", [(0.012344, "0.0123"), (0.12344, "0.1234"), (1.2344, "1.234"),
                                          (12.344, "12.34"), (999.94, "999.9"), (1234.4, "1234"), (123456, "123456"),
                                          (0, "0.000")])
@@ -266,6 +293,18 @@ def test_a_profile_that_raises_says_where_it_did():
 def test_a_profile_without_a_contender_is_refused():
     with pytest.raises(BenchError, match="it has no contender") as e:
         contest.measure(profile("empty", "")(lambda lab: None), options(), {})
+    assert e.value.code == 2
+
+
+@pytest.mark.parametrize("text, words", [
+    ("import os\n\ndef f(:\n", r"SyntaxError: invalid syntax \(mine\.py, line 3\)"),
+    ("if 1:\nx = 1\n", r"IndentationError: expected .* \(mine\.py, line 2\)"),
+    ("raise ValueError('\\033[31m')\n", r"ValueError: \?\[31m \(mine\.py, line 1\)")])
+def test_an_error_in_a_file_of_the_users_names_the_file_and_its_line(tmp_path, text, words):
+    mine = tmp_path / "mine.py"
+    mine.write_text(text)
+    with pytest.raises(BenchError, match=f"^cannot run --profile {mine}: {words}$") as e:
+        contest.find(str(mine))
     assert e.value.code == 2
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from bench.cells import Cell, End
 from bench.model import BenchError, Options, Row, Sample
-from bench.receive import TRIALS, Item, Receive, Trial, _set_costs
+from bench.plan import Plan
+from bench.receive import PRESET, TRIALS, Item, Receive, Trial, _set_costs
 from bench.receivers import HARDWARE, PORTS, Receiver, check
+from bench.run import COPIES
 from bench.ways import POLLERS
 from bench.wires import Wire
 
@@ -62,6 +64,38 @@ def test_a_receiver_that_follows_no_rate_is_void() -> None:
 def test_a_rate_of_the_users_is_not_searched() -> None:
     bench = Bounded(0, Options(rate="1Gbit/s"))
     assert not bench._search(item_of(UDP), 1).sample.void and bench.asked == [None]
+
+
+class Metered(Bounded):
+    """The same with a plan of one round, for the evidence runs."""
+
+    def __init__(self, capacity: float) -> None:
+        super().__init__(capacity)
+        self.plan = Plan(self.o, PRESET, 1, PRESET.stretch_ns, (0, 1))
+
+
+def test_evidence_is_counted_at_half_of_the_rate_without_loss() -> None:
+    bench, item = Metered(2 * FULL_PPS), item_of(UDP)
+    bench._measure(item, 1)
+    bench._evidence(item)
+    assert bench.asked == [None, FULL_PPS / 2, FULL_PPS / 2] and not item.row.not_measured
+
+
+@pytest.mark.parametrize("known", [[], [0.0], [1.5]])
+def test_without_a_rate_of_a_packet_per_second_no_evidence_is_counted(known: list[float]) -> None:
+    bench, item = Metered(0), item_of(UDP)
+    item.lossless_pps = known
+    item.row.not_measured[COPIES] = "no probe"
+    bench._evidence(item)
+    assert bench.asked == [] and item.row.samples == []
+    why = item.row.not_measured
+    assert why[COPIES] == "no probe" and "no round" in why["syscalls_per_mb"] and "goodput_bps" not in why
+
+
+def test_evidence_of_a_stream_needs_no_rate() -> None:
+    bench, item = Metered(0), item_of(TCP)
+    bench._evidence(item)
+    assert bench.asked == [None, None] and len(item.row.samples) == 2
 
 
 def sink_of(**more: Any) -> dict[str, Any]:

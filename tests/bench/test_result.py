@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Summaries, and the document pagewire.bench/1: round trip, schema, and results that the C bench wrote."""
 import copy
+import io
 import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bench import compare
 from bench import result as results
 from bench.metrics import METRICS
 from bench.model import BenchError
+from bench.table import print_table
 from pytest import approx
 from samples_of import STORED, result, rounds, row, sample, stored, stored_json
 
@@ -138,7 +143,7 @@ def test_the_schema_refuses_what_is_wrong(key: str) -> None:
     del broken["rows"][0][key]
     assert errors(broken)
     assert errors({**doc, "schema": "pagewire.bench/2"})
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=rf"^rows\[0\]\.{key} is missing$"):
         results.from_json(broken)
 
 
@@ -164,3 +169,118 @@ def test_what_is_no_result_is_refused_with_a_reason(tmp_path: Path, text: str | 
     with pytest.raises(BenchError, match=why) as e:
         results.load(path)
     assert str(path) in str(e.value) and e.value.code == 1
+
+
+def small() -> dict[str, Any]:
+    """A stored result with a void row, a skipped one, a measured one, and one that has counters."""
+    doc = stored_json("cold-c")
+    void = next(r for r in doc["rows"] if any(s["void"] for s in r["samples"]))
+    skipped = next(r for r in doc["rows"] if r["skipped"])
+    measured = next(r for r in doc["rows"] if r["goodput_ratio"]["n"])
+    counted = copy.deepcopy(measured)
+    counted["direction"] = "receive"
+    for s in counted["samples"]:
+        s["raw"] = {"passes": 3, "limit": "sender", "sink": {"whole": True}, "trials": [{"pps": 1.5}]}
+    doc["rows"] = [void, skipped, measured, counted]
+    doc.pop("metrics")
+    return doc
+
+
+def put(doc: Any, place: str, value: Any) -> Any:
+    """The document with another value there: "rows.2.mtu"."""
+    *path, last = [int(x) if x.isdecimal() else x for x in place.split(".")]
+    inner = doc
+    for x in path:
+        inner = inner[x]
+    inner[last] = value
+    return doc
+
+
+@pytest.mark.parametrize(("place", "value", "why"), [
+    ("rows.2.samples.1.values.loss", "fast", r'rows\[2\]\.samples\[1\]\.values\.loss is "fast", not 0 or'),
+    ("env.kernel", 7, "env.kernel is 7, not a text"), ("rows.2.label", None, r"rows\[2\].label is null, not"),
+    ("rows.2.label", ["udp"], "not a text"), ("rows.2.label", "\ud800", "not a text"),
+    ("rows.2.file_bytes", None, "file_bytes is null, not a whole number"),
+    ("rows.2.samples.1.round", "1", "not a whole number"), ("rows.2.mtu", "1500", 'mtu is "1500", not a'),
+    ("rows.2.mtu", True, "mtu is true, not a whole"), ("rows.2.mtu", 10 ** 30, "not a whole number"),
+    ("rows.2.cold", 1, "not true or false"), ("rows.3.samples.1.raw", 7, "raw is 7, not an object"),
+    ("rows.3.samples.1.raw.sink", 7, r"raw\.sink is 7, not an object"), ("seconds", "x", "seconds is"),
+    ("rows.3.samples.1.raw.trials", [[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]], "levels deep"),
+    ("rows.2.summary", "x", "summary is .*, not an object"), ("rows", {}, "rows is {}, not a list"),
+    ("rows.2.summary.goodput_bps.low", None, "is no summary"), ("rows.2.summary.cycles_per_mb.n", 3, "is no"),
+    ("rows.2.summary.goodput_bps.low", 1e90, "is no summary"), ("rows", None, "rows is null, not a list"),
+    ("rows.2.samples.1.values.goodput_bps", 1e300, "1e300|1e\\+300"), ("seed", "-1", "seed is"),
+    ("seconds", float("nan"), "the number NaN, which is not finite"),
+    ("seconds", float("-inf"), "the number -Infinity"), ("seed", "9" * 20, "seed is"),
+    ("rows.2.label\033[31m", 1, None)])
+def test_a_wrong_value_is_named_with_its_place(tmp_path: Path, place: str, value: Any,
+                                               why: str | None) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(put(small(), place, value)))
+    if why is None:  # a field that newer programs add
+        assert results.load(path).rows
+        return
+    with pytest.raises(BenchError, match=why) as e:
+        results.load(path)
+    assert str(e.value).startswith(f"cannot read result {path}: it is not a whole pagewire.bench/1: ")
+    assert str(e.value).endswith("; give a file that `pagewire bench --json` wrote") and e.value.code == 1
+
+
+@pytest.mark.parametrize(("data", "why"), [
+    (b"[" * 100_000, "nested too deeply"), (b'{"a": "\xff"}', r"not UTF-8 \(byte 7\)"),
+    (b"1e999", "1e999, which is not"), (b"9" * 9999, "999, which is not finite"),
+    (b'{"schema": "\\u001b[31m"}', r"schema is \?\[31m,")], ids=["deep", "bytes", "inf", "long", "escape"])
+def test_a_file_that_no_program_of_ours_wrote_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(data)
+    with pytest.raises(BenchError, match=why) as e:
+        results.load(path)
+    assert str(path) in str(e.value) and len(str(e.value)) < 300 + len(str(path))
+
+
+OTHERS: tuple[Any, ...] = (
+    None, True, -1, 0, 7, 2 ** 64, 10 ** 400, 0.5, -2.5, 1e-320, 1e308, float("nan"), float("inf"), "", "x",
+    "1", "\033[31m\n", "\ud800", "[red]", [], [1], ["x"], {}, {"n": 1})
+
+
+def places(v: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container with each of its keys."""
+    for key, inner in list(v.items() if isinstance(v, dict) else enumerate(v)):
+        yield v, key
+        if isinstance(inner, (dict, list)):
+            yield from places(inner)
+
+
+@pytest.mark.filterwarnings("error")  # numpy warns of numbers that are too large
+@pytest.mark.parametrize("seed", range(6))
+def test_a_damaged_result_is_read_or_refused(tmp_path: Path, seed: int) -> None:
+    draw, whole, ends = random.Random(seed), small(), [0, 0]
+    paths = [str(tmp_path / name) for name in ("whole.json", "damaged.json")]
+    Path(paths[0]).write_text(json.dumps(whole))
+    for _ in range(50):
+        doc = copy.deepcopy(whole)
+        for _ in range(draw.choice([1, 1, 2])):
+            of_key: dict[Any, list[tuple[Any, Any]]] = {}
+            for place in places(doc):
+                of_key.setdefault("" if isinstance(place[1], int) else place[1], []).append(place)
+            inner, key = draw.choice(of_key[draw.choice(list(of_key))])  # rare keys as often as others
+            if draw.random() < 0.15:
+                del inner[key]
+            else:
+                inner[key] = draw.choice(OTHERS)
+        Path(paths[1]).write_text(json.dumps(doc))
+        try:
+            read = results.load(paths[1])
+        except BenchError as e:
+            assert paths[1] in str(e) and "\n" not in str(e) and "\033" not in str(e)
+            ends[0] += 1
+            continue
+        ends[1] += 1
+        for order, as_json in ((paths, False), (paths[::-1], True)):
+            assert compare.run(order, io.StringIO(), as_json, "1") == 0
+        print_table(io.StringIO(), read, setup=True)
+        results.write_csv(io.StringIO(), read, everything=True)
+        json.dumps(results.to_json(read), allow_nan=False)
+        results.summarize_result(read)  # as --resume does
+        print_table(io.StringIO(), read)
+    assert min(ends) > 3, ends

@@ -48,8 +48,8 @@ static const struct pw_opt options[] = {
 			"profiles; or the path of a profile of your own"},
 	{ROW("receive", FLAG, MAIN, receive), .help = "compare the ways to receive instead"},
 	{ROW("compare", LIST, MAIN, compare), .arg = "FILE",
-		.help = "compare results instead of measuring: their result.json, at least two; "
-			"can be repeated"},
+		.help = "compare results instead of measuring: name at least two, result.json of "
+			"--report or the output of --json"},
 	{ROW("resume", STRING, MAIN, resume), .arg = "FILE",
 		.help = "a result.json: rows that are whole in it are not measured again"},
 	{ROW("list", FLAG, MAIN, list), .basic = true,
@@ -172,13 +172,13 @@ static int check_mode(
 	if (o->classic && (rows || ops->n || o->rounds || o->cores || o->report || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --classic than --json; leave them out");
-	if (o->compare.n && (rows || ops->n || o->rounds || o->cores || o->rebind || o->csv))
+	if (o->compare.n && (rows || o->rounds || o->cores || o->rebind || o->csv))
 		return pw_err_set(err, EINVAL,
 			"cannot use other options with --compare than --report, --seed and --json: "
 			"nothing is measured; leave the others out");
-	if (o->compare.n == 1)
+	if (o->compare.n && o->compare.n + (size_t)ops->n < 2)
 		return pw_err_set(err, EINVAL,
-			"cannot compare one result; give --compare FILE at least twice");
+			"cannot compare one result; name another: --compare FILE FILE");
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static int check(const struct bench_options *o, const struct pw_operands *ops, s
 	if (o->into && !o->receive)
 		return pw_err_set(
 			err, EINVAL, "cannot use --into without --receive; add it or leave it out");
-	if (ops->n > 1)
+	if (ops->n > 1 && !o->compare.n)
 		return pw_err_set(err, EINVAL, "cannot measure more than one FILE; name one");
 	if (ops->n && o->sizes)
 		return pw_err_set(err, EINVAL,
@@ -285,7 +285,6 @@ static int set_cpus(json_t *doc, const char *list, struct pw_err *err)
 static int set_lists(json_t *doc, const struct bench_options *o, struct pw_err *err)
 {
 	struct pw_rate rate;
-	size_t i;
 	int r = o->rate ? pw_units_parse_rate("--rate", o->rate, &rate, err) : 0;
 
 	r = r ? r : set_list(doc, "wires", o->wires, add_name, err);
@@ -294,14 +293,20 @@ static int set_lists(json_t *doc, const struct bench_options *o, struct pw_err *
 	r = r ? r : set_list(doc, "sizes", o->sizes, add_size, err);
 	r = r ? r : set_list(doc, "mtu", o->mtus, add_mtu, err);
 	r = r ? r : set_cpus(doc, o->cores, err);
-	if (r == 0 && o->compare.n) {
-		json_t *files = json_array();
-
-		for (i = 0; i < o->compare.n; i++)
-			json_array_append_new(files, pw_json_text(o->compare.v[i]));
-		json_object_set_new(doc, "compare", files);
-	}
 	return r;
+}
+
+/* --compare A B, or --compare A --compare B */
+static void set_results(json_t *doc, const struct bench_options *o, const struct pw_operands *ops)
+{
+	json_t *files = json_array();
+	size_t i;
+
+	for (i = 0; i < o->compare.n; i++)
+		json_array_append_new(files, pw_json_text(o->compare.v[i]));
+	for (i = 0; i < (size_t)ops->n; i++)
+		json_array_append_new(files, pw_json_text(ops->argv[i]));
+	json_object_set_new(doc, "compare", files);
 }
 
 static void set_texts(json_t *doc, const struct bench_options *o, const struct pw_operands *ops)
@@ -310,7 +315,7 @@ static void set_texts(json_t *doc, const struct bench_options *o, const struct p
 		const char *key, *value;
 	} rows[] = {
 		{"version", PW_VERSION},
-		{"file", ops->n ? ops->argv[0] : NULL},
+		{"file", ops->n && !o->compare.n ? ops->argv[0] : NULL},
 		{"profile", o->profile},
 		{"resume", o->resume},
 		{"baseline", o->baseline},
@@ -447,6 +452,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		code = pw_cli_usage("bench", &err);
 	} else {
 		set_texts(doc, o, ops);
+		if (o->compare.n)
+			set_results(doc, o, ops);
 		set_flags(doc, o, ctx);
 		set_numbers(doc, o);
 		become(doc, &err);

@@ -261,7 +261,7 @@ def print_table(out: TextIO, result: Result, setup: bool = False) -> None:
         return
     cpu, kernel = result.env.get("cpu_model"), result.env.get("kernel")
     host = ", ".join(x for x in (cpu, kernel) if x) or "unknown host"
-    p.wrap("", 0, f"{host}; {result.rounds} rounds in random order, {result.seconds:.0f} s")
+    p.wrap("", 0, f"{host}; {result.rounds} round{'s' * (result.rounds != 1)} in random order, {result.seconds:.0f} s")
     if caveat := env_caveat(result):
         p.wrap("", 0, caveat, style="bold")
     for rows in view.wires(result):

@@ -27,7 +27,7 @@ LEGEND = (
     "Ratios of medians, {b} over {a}; [95 % bootstrap interval of independent samples]; * the interval "
     "excludes 1. Of 100 ratios of equal things about 5 have a *. With fewer than {least} samples in a row "
     "there is no interval (calls, faults and copies are counted once).",
-    "goodput: higher is better. CPU (the sender's), host (all CPUs), copies and switch: lower is better. "
+    "goodput: higher is better. CPU (the measured process's), host (all CPUs), copies and switch: lower is better. "
     "\"0 to 1\": both medians, where the ratio is not defined. -: not measured in both.")
 
 

@@ -46,7 +46,7 @@ def mount(kind: str, where: str, options: str = "", flags: int = 0) -> None:
 
 
 def unmount(where: str) -> None:
-    """Takes the mount away now, whoever has files open there."""
+    """Takes the mount away now, even if a process has files open there."""
     _check(_libc.umount2(os.fsencode(where), MNT_DETACH))
 
 

@@ -51,7 +51,12 @@ class Clean:
 
 
 def bench(t, *args, code=0, seconds=120):
-    return t.run("bench", *args, seconds=seconds).ends_with(code, seconds).json
+    p = t.run("bench", *args, seconds=seconds).wait(seconds)
+    if p.code == 3 != code:
+        void = [(row["label"], row["file_bytes"], s["round"], s["void"]) for row in p.json["rows"]
+                for s in row["samples"] if s["void"]]
+        check(False, f"void samples: {void}")
+    return p.ends_with(code).json
 
 
 def check_rows(result, may_lose=()):

@@ -24,7 +24,7 @@ BOTH = {"schema": str, "version": str, "exit_code": int, "role": str, "way": str
         "reading": dict, "not_measured": dict}
 SOURCE = {**BOTH, "counters": dict, "cycles": (dict, type(None)), "page_in_copies": int}
 SINK = {**BOTH, "first_ns": int, "last_ns": int, "packets": int, "bytes": int, "missed": int, "proof": str,
-        "wrong": bool, "whole": bool, "cycles": (dict, type(None))}
+        "wrong": bool, "whole": bool, "mapped_bytes": int, "cycles": (dict, type(None))}
 READING = {"cpu_ns", "user_ns", "system_ns", "machine_ns", "machine_softirq_ns", "voluntary", "involuntary",
            "syscalls", "user_faults", "kernel_faults", "cycles", "instructions", "llc_misses", "copied_bytes"}
 COUNTERS = {"packets", "payload_bytes", "wire_bytes", "cpu_copied_bytes", "zc_done", "zc_copied"}
@@ -314,7 +314,7 @@ def test_the_command_is_hidden_and_lists_ways_and_versions(t: Test) -> None:
     got = ways(t)
     equal(EVERYWHERE - {w["name"] for w in got["ways"]}, set(), "ways that are missing")
     for w in got["ways"]:
-        equal(set(w), {"name", "summary", "kind", "needs_page_cache", "zerocopy"}, "keys of a way")
+        equal(set(w), {"name", "summary", "kind", "needs_page_cache", "zerocopy", "tls"}, "keys of a way")
     kinds = {r["name"]: r["kind"] for r in got["receivers"]}
     equal((kinds["udp"], kinds["tcp"]), ("datagram", "stream"), "receivers")
     got = t.run("cell", "version").ends_with(0).json

@@ -54,8 +54,10 @@ int pw_sink_run_stream(struct pw_sink *s)
 	const struct pw_rx_stream_ops *ops = s->cell->receiver->stream;
 	int r = pw_sink_begin(s);
 
-	if (r == 0)
+	if (r == 0) {
 		r = accept_one(s);
+		s->end->lacking = pw_cell_is_lacking(r); /* TLS */
+	}
 	if (r == 0)
 		r = read_all(s);
 	if (s->end->start_ns)

@@ -20,18 +20,26 @@ int pw_cell_stretch_open(struct pw_stretch *s, const struct pw_cell *cell, struc
 	return r;
 }
 
+/* Where system calls are counted, the clock is read outside of the count: with some clock sources (hpet) to read it
+ * is a system call. */
 void pw_cell_stretch(void *stretch, bool starts)
 {
 	struct pw_stretch *s = stretch;
+	const bool counts_calls = s->cell->meter & 1u << PW_METER_SYSCALLS;
 
 	if (starts) {
-		s->end->setup_ns = pw_clock_ns() - s->cell->born_ns;
-		pw_meter_start(s->meter);
 		s->end->start_ns = pw_clock_ns();
-	} else {
-		s->end->end_ns = pw_clock_ns();
-		pw_meter_stop(s->meter, &s->end->reading);
+		s->end->setup_ns = s->end->start_ns - s->cell->born_ns;
+		pw_meter_start(s->meter);
+		if (!counts_calls)
+			s->end->start_ns = pw_clock_ns();
+		return;
 	}
+	if (!counts_calls)
+		s->end->end_ns = pw_clock_ns();
+	pw_meter_stop(s->meter, &s->end->reading);
+	if (counts_calls)
+		s->end->end_ns = pw_clock_ns();
 }
 
 bool pw_cell_is_lacking(int r)

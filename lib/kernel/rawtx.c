@@ -20,30 +20,18 @@ int pw_rawtx_interface(struct pw_rawtx *t, struct pw_err *err)
 {
 	const struct pw_way_config *cfg = &t->s.cfg;
 	const uint32_t ip_max = cfg->mtu + PW_ETH_LEN + PW_VLAN_LEN;
+	int ret = pw_netdev_open(&t->dev, "send", cfg->interface, err);
 
-	t->ctl = -1;
-	if (!cfg->interface || strlen(cfg->interface) >= IFNAMSIZ)
-		return pw_err_set(err, EINVAL,
-			"cannot send frames: no interface is named; `ip -br link` lists them");
-	strcpy(t->s.peer, cfg->interface);
+	if (ret < 0)
+		return ret;
+	strcpy(t->s.peer, t->dev.name);
 	t->frame_max = (uint32_t)pw_max_u64(cfg->frame_bytes, ip_max);
-	t->ifindex = if_nametoindex(t->s.peer);
-	if (t->ifindex == 0)
-		return pw_err_set(err, ENODEV,
-			"cannot send on interface %s: no such interface; `ip -br link` lists them",
-			t->s.peer);
-	t->ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (t->ctl < 0)
-		return pw_err_sys(
-			err, errno, "cannot send on interface %s: cannot open a socket", t->s.peer);
 	return 0;
 }
 
 void pw_rawtx_finish(struct pw_rawtx *t)
 {
-	if (t->ctl >= 0)
-		close(t->ctl);
-	t->ctl = -1;
+	pw_netdev_close(&t->dev);
 }
 
 int pw_rawtx_refused(const struct pw_rawtx *t, const char *what, int code, struct pw_err *err)
@@ -75,7 +63,7 @@ int pw_rawtx_packet_socket(void *path, struct pw_err *err)
 	if (ret < 0)
 		return ret;
 	/* Protocol 0: the kernel delivers nothing to this socket. */
-	ll.sll_ifindex = (int)t->ifindex;
+	ll.sll_ifindex = (int)t->dev.index;
 	t->s.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (t->s.fd < 0)
 		return pw_rawtx_refused(t, "open a packet socket", errno, err);
@@ -221,7 +209,7 @@ int pw_rawtx_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 		return 0;
 	longest = obj->tmpl.len + pw_min_u64(obj->blocks.symbol_len, obj->blocks.transfer_len);
 	strcpy(req.ifr_name, t->s.peer);
-	if (ioctl(t->ctl, SIOCGIFMTU, &req) < 0)
+	if (ioctl(t->dev.ctl, SIOCGIFMTU, &req) < 0)
 		return pw_rawtx_refused(t, "send", errno, err);
 	if (longest - obj->tmpl.l2_len > (uint64_t)req.ifr_mtu || longest > t->frame_max)
 		return pw_err_set(err, EMSGSIZE,
@@ -234,12 +222,8 @@ int pw_rawtx_attach(void *path, struct pw_tx_object *obj, struct pw_err *err)
 
 bool pw_rawtx_alive(void *path)
 {
-	struct pw_rawtx *t = path;
-	struct ifreq req = {.ifr_ifindex = (int)t->ifindex};
+	const struct pw_rawtx *t = path;
+	const int up = IFF_UP | IFF_RUNNING;
 
-	/* By its index: another interface may have got the name. */
-	if (t->s.fault[0] || ioctl(t->ctl, SIOCGIFNAME, &req) < 0 ||
-		ioctl(t->ctl, SIOCGIFFLAGS, &req) < 0)
-		return false;
-	return (req.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+	return !t->s.fault[0] && (pw_netdev_flags(&t->dev) & up) == up;
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/netdev.h"
 #include "kernel/sock.h"
 #include "kernel/symbols.h"
 
@@ -22,8 +23,7 @@
 struct pw_rawtx {
 	struct pw_sock s;   /* peer: the interface */
 	uint32_t frame_max; /* bytes: of symbols and control packets */
-	unsigned int ifindex;
-	int ctl; /* a socket for ioctls about the interface */
+	struct pw_netdev dev;
 };
 
 /* First step of a pw_way's socket: finds the interface. -ENODEV: no such interface. */

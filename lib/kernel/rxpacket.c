@@ -212,7 +212,7 @@ static void open_silence(struct rx *rx)
 {
 	struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	struct sockaddr_storage ss;
-	const socklen_t len = pw_sockaddr_make(&rx->r.listen, rx->r.ifindex, &ss);
+	const socklen_t len = pw_sockaddr_make(&rx->r.listen, rx->r.dev.index, &ss);
 
 	rx->silence = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (rx->silence >= 0 && attach(rx->silence, nothing, PW_ARRAY_LEN(nothing)) == 0)
@@ -253,7 +253,7 @@ static int packet_open(void *path, const struct pw_rx_way_config *cfg, struct pw
 	if (ret < 0)
 		return ret;
 	ll.sll_protocol = htobe16(cfg->listen.family == 4 ? ETH_P_IP : ETH_P_IPV6);
-	ll.sll_ifindex = (int)rx->r.ifindex;
+	ll.sll_ifindex = (int)rx->r.dev.index;
 	/* Protocol 0: nothing comes before the filter and the ring are there. */
 	rx->r.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (rx->r.fd < 0)

@@ -4,40 +4,22 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 int pw_rxraw_open(struct pw_rxraw *r, const struct pw_rx_way_config *cfg, struct pw_err *err)
 {
-	r->fd = r->ctl = -1;
+	r->fd = -1;
 	r->listen = cfg->listen;
 	r->mtu = cfg->mtu;
-	if (!cfg->interface || strlen(cfg->interface) >= sizeof(r->interface))
-		return pw_err_set(err, EINVAL,
-			"cannot receive frames: no interface is named; `ip -br link` lists them");
-	strcpy(r->interface, cfg->interface);
-	r->ifindex = if_nametoindex(r->interface);
-	if (r->ifindex == 0)
-		return pw_err_set(err, ENODEV,
-			"cannot receive on interface %s: no such interface; `ip -br link` lists "
-			"them",
-			r->interface);
-	r->ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (r->ctl < 0)
-		return pw_err_sys(err, errno,
-			"cannot receive on interface %s: cannot open a socket", r->interface);
-	return 0;
+	return pw_netdev_open(&r->dev, "receive", cfg->interface, err);
 }
 
 void pw_rxraw_close(struct pw_rxraw *r)
 {
 	if (r->fd >= 0)
 		close(r->fd);
-	if (r->ctl >= 0)
-		close(r->ctl);
-	r->fd = r->ctl = -1;
+	r->fd = -1;
+	pw_netdev_close(&r->dev);
 }
 
 int pw_rxraw_refused(const struct pw_rxraw *r, const char *what, int code, struct pw_err *err)
@@ -45,12 +27,12 @@ int pw_rxraw_refused(const struct pw_rxraw *r, const char *what, int code, struc
 	if (code == EPERM || code == EACCES)
 		return pw_err_set(err, EPERM,
 			"cannot %s on %s: only root or a program with CAP_NET_RAW may; run as root",
-			what, r->interface);
+			what, r->dev.name);
 	if (code == EAFNOSUPPORT || code == EPROTONOSUPPORT || code == EOPNOTSUPP || code == ENOSYS)
 		return pw_err_set(err, EOPNOTSUPP,
 			"cannot %s on %s: this kernel was built without it; receive in another way",
-			what, r->interface);
-	return pw_err_sys(err, code, "cannot %s on %s", what, r->interface);
+			what, r->dev.name);
+	return pw_err_sys(err, code, "cannot %s on %s", what, r->dev.name);
 }
 
 /* A frame whose headers differ from those of the last one for us. A checksum field with only the pseudo header's
@@ -107,9 +89,6 @@ void pw_rxraw_cut(struct pw_rxraw *r, uint32_t ip_len)
 bool pw_rxraw_alive(void *path)
 {
 	const struct pw_rxraw *r = path;
-	struct ifreq req = {.ifr_ifindex = (int)r->ifindex};
 
-	/* By its index: another interface may have got the name. */
-	return ioctl(r->ctl, SIOCGIFNAME, &req) == 0 && ioctl(r->ctl, SIOCGIFFLAGS, &req) == 0 &&
-	       (req.ifr_flags & IFF_UP);
+	return pw_netdev_flags(&r->dev) & IFF_UP;
 }

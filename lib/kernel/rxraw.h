@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "kernel/netdev.h"
 #include "kernel/rxway.h"
 #include "path/path.h"
 #include "wire/frame.h"
@@ -22,9 +23,7 @@ struct pw_rxraw {
 	struct pw_addr listen;
 	uint32_t mtu;
 	int fd;
-	int ctl; /* a socket for ioctls about the interface */
-	unsigned int ifindex;
-	char interface[16];
+	struct pw_netdev dev;
 	struct pw_frame_memo memo; /* the last frame for us */
 	struct pw_host_key from;   /* its sender */
 	struct pw_rx_counters c;

@@ -190,18 +190,18 @@ static int attach_program(struct rx *rx, struct pw_err *err)
 		ret = load_program(rx);
 	if (ret < 0)
 		return pw_rxraw_refused(&rx->r, what, -ret, err);
-	rx->link = bpf_link_create(rx->prog, (int)rx->r.ifindex, BPF_XDP, NULL);
+	rx->link = bpf_link_create(rx->prog, (int)rx->r.dev.index, BPF_XDP, NULL);
 	if (rx->link == -EBUSY || rx->link == -EEXIST)
 		return pw_err_set(err, EBUSY,
 			"cannot %s on %s: it has one already; `ip link set dev %s xdp off` removes "
 			"it",
-			what, rx->r.interface, rx->r.interface);
+			what, rx->r.dev.name, rx->r.dev.name);
 	if (rx->link == -ERANGE || rx->link == -EINVAL)
 		return pw_err_set(err, EOPNOTSUPP,
 			"cannot %s on %s: its driver refuses that with this MTU or these offloads; "
 			"use a smaller "
 			"--mtu",
-			what, rx->r.interface);
+			what, rx->r.dev.name);
 	return rx->link < 0 ? pw_rxraw_refused(&rx->r, what, -rx->link, err) : 0;
 }
 
@@ -242,7 +242,7 @@ static int make_socket(struct rx *rx, bool zerocopy)
 
 	if (ret == 0)
 		ret = xsk_socket__create(
-			&rx->xsk, rx->r.interface, 0, rx->umem, &rx->rx, NULL, &cfg);
+			&rx->xsk, rx->r.dev.name, 0, rx->umem, &rx->rx, NULL, &cfg);
 	return ret;
 }
 
@@ -275,7 +275,7 @@ static int make_all(struct rx *rx, struct pw_err *err)
 				"cannot open an AF_XDP socket on %s: its driver has no AF_XDP "
 				"zero-copy; use "
 				"xdp_rx",
-				rx->r.interface);
+				rx->r.dev.name);
 		return pw_rxraw_refused(&rx->r, "open an AF_XDP socket", -ret, err);
 	}
 	return ret;

@@ -214,7 +214,7 @@ static int bind_queue(struct pw_xsk *x, const struct pw_xsk_umem *umem, struct p
 	const uint64_t end = pw_clock_ns() + BUSY_WAIT_NS;
 	const struct sockaddr_xdp addr = {
 		.sxdp_family = AF_XDP,
-		.sxdp_ifindex = x->t.ifindex,
+		.sxdp_ifindex = x->t.dev.index,
 		.sxdp_flags = (uint16_t)(XDP_USE_NEED_WAKEUP |
 					 (x->t.s.way->zerocopy ? XDP_ZEROCOPY : XDP_COPY) |
 					 (umem->frame_descs > 1 ? XDP_USE_SG : 0)),

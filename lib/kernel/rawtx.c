@@ -9,7 +9,6 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"

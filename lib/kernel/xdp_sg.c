@@ -72,9 +72,7 @@ static uint16_t sg_put(void *path, struct pw_symbols *walk, uint16_t n)
 	struct xdp_sg *x = path;
 	uint16_t i;
 
-	if (x->x.n_free < n)
-		pw_xsk_collect(&x->x);
-	n = (uint16_t)pw_min_u64(n, x->x.n_free);
+	n = pw_xsk_room(&x->x, n);
 	for (i = 0; i < n; i++)
 		put_symbol(x, walk);
 	return n;

@@ -56,6 +56,13 @@ void pw_xsk_collect(struct pw_xsk *x)
 	__atomic_store_n(x->done.consumer, end, __ATOMIC_RELEASE);
 }
 
+uint16_t pw_xsk_room(struct pw_xsk *x, uint16_t n)
+{
+	if (x->n_free < n)
+		pw_xsk_collect(x);
+	return (uint16_t)pw_min_u64(n, x->n_free);
+}
+
 void pw_xsk_kick(void *path)
 {
 	struct pw_xsk *x = path;

@@ -112,6 +112,8 @@ static inline void pw_xsk_submit(struct pw_xsk *x)
 
 /* Takes back the slots of complete frames. */
 void pw_xsk_collect(struct pw_xsk *x);
+/* How many of n frames have a free slot; collects where too few have. */
+uint16_t pw_xsk_room(struct pw_xsk *x, uint16_t n);
 
 /* Members of pw_rawtx_slots */
 void pw_xsk_kick(void *path);

@@ -22,46 +22,39 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "kernel/ring.h"
-#include "kernel/tcp.h"
+#include "kernel/tcp_chain.h"
 #include "kernel/ways.h"
 
 #define DEPTH            8 /* what an SQPOLL thread that serves several rings takes at once */
 #define CHUNK_MAX        (1u << 30) /* a completion has 31 bits for the length */
-#define CLOSE_MAX_NS     PW_NS_PER_S
 #define SEND_FLAGS       (MSG_NOSIGNAL | MSG_WAITALL)
 #define BUFFER_MAX_BYTES (1ull << 30) /* io_sqe_buffer_register(): SZ_1G */
 #define N_BUFFERS_MAX    (1u << 14)   /* IORING_MAX_REG_BUFFERS */
 #define CQ_ENTRIES_ZC    256 /* notifications come late; an overflow is slow, but loses none */
 
 struct tcp_uring {
-	struct pw_tcp tcp;
-	struct pw_ring ring;
+	struct pw_tcp_chain c;
 	struct pw_extent *pieces; /* of the file, one for each buffer to register; or NULL */
 	bool registered;
 	uint32_t asked[DEPTH];            /* bytes of each link of the chain */
 	uint32_t depth;                   /* links in a chain, at most */
 	uint32_t chain;                   /* number of the chain, modulo 2^32 */
-	uint32_t n_flying;                /* links whose completion is due */
 	uint32_t empty_chain, empty_link; /* this link and those behind it sent nothing */
 	bool cut;                         /* a link was short or failed: none behind it may send */
-	int code;                         /* what stopped the chain, a positive errno value, or 0 */
-	uint64_t expect;   /* offset of the first byte that send() has not returned yet */
-	uint64_t moved;    /* bytes sent that send() has not returned yet */
-	uint64_t n_notifs; /* SEND_ZC: notifications due */
+	uint64_t n_notifs;                /* SEND_ZC: notifications due */
 };
 
 static void prepare(struct tcp_uring *u, struct io_uring_sqe *sqe, const uint8_t *va, uint32_t len)
 {
-	const int fd = u->tcp.s.fd;
+	const int fd = u->c.tcp.s.fd;
 
-	if (!u->tcp.s.way->zerocopy)
+	if (!u->c.tcp.s.way->zerocopy)
 		io_uring_prep_send(sqe, fd, va, len, SEND_FLAGS);
 	else if (u->registered)
 		io_uring_prep_send_zc_fixed(
-			sqe, fd, va, len, SEND_FLAGS, u->ring.usage, u->tcp.extent);
+			sqe, fd, va, len, SEND_FLAGS, u->c.ring.usage, u->c.tcp.extent);
 	else
-		io_uring_prep_send_zc(sqe, fd, va, len, SEND_FLAGS, u->ring.usage);
+		io_uring_prep_send_zc(sqe, fd, va, len, SEND_FLAGS, u->c.ring.usage);
 }
 
 /* A completion names chain and link, because a notification may come after its chain has ended. */
@@ -90,20 +83,20 @@ static int note_send(struct tcp_uring *u, const struct io_uring_cqe *cqe, struct
 		return pw_err_set(err, EIO,
 			"cannot send to %s: the kernel sent chunks of a chain behind one that was "
 			"cut short, so the stream is corrupt; use another way",
-			u->tcp.s.peer);
+			u->c.tcp.s.peer);
 	if (res <= 0)
 		cut_chain(u, link);
 	else if ((uint32_t)res < u->asked[link])
 		cut_chain(u, link + 1);
 	if (res < 0 && res != -ECANCELED)
-		u->code = -res;
-	u->n_flying--;
+		u->c.code = -res;
+	u->c.n_flying--;
 	if (res <= 0)
 		return 0;
 	u->n_notifs += (cqe->flags & IORING_CQE_F_MORE) != 0;
-	u->tcp.s.c.packets++;
-	u->tcp.s.c.payload_bytes += (uint64_t)res;
-	u->moved += (uint64_t)res;
+	u->c.tcp.s.c.packets++;
+	u->c.tcp.s.c.payload_bytes += (uint64_t)res;
+	u->c.moved += (uint64_t)res;
 	return 0;
 }
 
@@ -116,18 +109,19 @@ static void note_notification(struct tcp_uring *u, const struct io_uring_cqe *cq
 	if (cqe->user_data == name_link(u->empty_chain, link) && link >= u->empty_link)
 		return;
 	u->n_notifs--;
-	u->tcp.s.c.zc_done++;
+	u->c.tcp.s.c.zc_done++;
 	if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
-		u->tcp.s.c.zc_copied++;
+		u->c.tcp.s.c.zc_copied++;
 }
 
-static int reap(struct tcp_uring *u, struct pw_err *err)
+static int reap(void *path, struct pw_err *err)
 {
+	struct tcp_uring *u = path;
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
 	int ret = 0;
 
-	io_uring_for_each_cqe(&u->ring.uring, head, cqe)
+	io_uring_for_each_cqe(&u->c.ring.uring, head, cqe)
 	{
 		n++;
 		if (cqe->flags & IORING_CQE_F_NOTIF)
@@ -135,12 +129,13 @@ static int reap(struct tcp_uring *u, struct pw_err *err)
 		else if (ret == 0)
 			ret = note_send(u, cqe, err);
 	}
-	io_uring_cq_advance(&u->ring.uring, n);
+	io_uring_cq_advance(&u->c.ring.uring, n);
 	return ret;
 }
 
-static void make_chain(struct tcp_uring *u, uint64_t offset, uint64_t len)
+static void make_chain(void *path, uint64_t offset, uint64_t len)
 {
+	struct tcp_uring *u = path;
 	struct io_uring_sqe *sqe = NULL;
 	uint64_t end = offset + len, piece;
 	const uint8_t *va;
@@ -148,9 +143,9 @@ static void make_chain(struct tcp_uring *u, uint64_t offset, uint64_t len)
 
 	u->chain++;
 	for (i = 0; i < u->depth && offset < end; i++) {
-		piece = pw_min_u64(end - offset, pw_min_u64(u->tcp.chunk_bytes, CHUNK_MAX));
-		piece = pw_tcp_span(&u->tcp, offset, piece, &va);
-		sqe = io_uring_get_sqe(&u->ring.uring);
+		piece = pw_min_u64(end - offset, pw_min_u64(u->c.tcp.chunk_bytes, CHUNK_MAX));
+		piece = pw_tcp_span(&u->c.tcp, offset, piece, &va);
+		sqe = io_uring_get_sqe(&u->c.ring.uring);
 		assert(sqe); /* the ring has DEPTH entries, and all are free */
 		prepare(u, sqe, va, (uint32_t)piece);
 		sqe->flags |= IOSQE_IO_LINK;
@@ -160,34 +155,8 @@ static void make_chain(struct tcp_uring *u, uint64_t offset, uint64_t len)
 	}
 	if (sqe)
 		sqe->flags &= (uint8_t)~IOSQE_IO_LINK;
-	u->n_flying = i;
+	u->c.n_flying = i;
 	u->cut = false;
-}
-
-static int sleep_on_ring(struct tcp_uring *u, uint32_t n, uint64_t timeout_ns, struct pw_err *err)
-{
-	int ret = pw_uring_wait(&u->ring.uring, n, timeout_ns);
-
-	if (ret == 0 || ret == -EINTR)
-		return ret;
-	return pw_err_sys(err, -ret, "cannot send to %s: waiting for io_uring", u->tcp.s.peer);
-}
-
-/* Waits until the chain is done, the deadline, or a signal. */
-static int wait_chain(struct tcp_uring *u, uint64_t deadline_ns, struct pw_err *err)
-{
-	uint64_t now = pw_clock_ns();
-	int waited = 0, ret;
-
-	for (; u->n_flying && now < deadline_ns && waited == 0; now = pw_clock_ns()) {
-		waited = sleep_on_ring(u, u->n_flying, deadline_ns - now, err);
-		if (waited < 0 && waited != -EINTR)
-			return waited;
-		ret = reap(u, err);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
 }
 
 static int uring_drain(void *path, struct pw_err *err)
@@ -195,15 +164,15 @@ static int uring_drain(void *path, struct pw_err *err)
 	struct tcp_uring *u = path;
 	int ret = reap(u, err);
 
-	if (ret < 0 || (u->n_flying == 0 && u->n_notifs == 0))
+	if (ret < 0 || (u->c.n_flying == 0 && u->n_notifs == 0))
 		return ret;
-	ret = sleep_on_ring(u, 1, PW_SEND_SLEEP_NS, err);
+	ret = pw_tcp_chain_sleep(&u->c, 1, PW_SEND_SLEEP_NS, err);
 	if (ret < 0 && ret != -EINTR)
 		return ret;
 	ret = reap(u, err);
 	if (ret < 0)
 		return ret;
-	return u->n_flying || u->n_notifs ? -EAGAIN : 0;
+	return u->c.n_flying || u->n_notifs ? -EAGAIN : 0;
 }
 
 /* Pages in flight, and those of a whole chain before it starts, count against the memlock limit. Those
@@ -221,57 +190,40 @@ static int no_buffers(struct tcp_uring *u, int code, struct pw_err *err)
 	return pw_err_set(err, code,
 		"cannot send to %s: no memory for one zero-copy call; raise the memlock limit "
 		"(ulimit -l), or send fewer bytes in a call",
-		u->tcp.s.peer);
+		u->c.tcp.s.peer);
 }
 
 /* Handles what stopped the last chain, if anything did. */
-static int chain_error(struct tcp_uring *u, struct pw_err *err)
+static int chain_error(void *path, uint64_t offset, struct pw_err *err)
 {
-	int code = u->code;
+	struct tcp_uring *u = path;
+	int code = u->c.code;
 
-	u->code = 0;
+	(void)offset;
+	u->c.code = 0;
 	if (code == 0)
 		return 0;
 	if (code == ENOBUFS || code == ENOMEM)
 		return no_buffers(u, code, err);
-	return pw_tcp_error(&u->tcp, code, err);
+	return pw_tcp_error(&u->c.tcp, code, err);
 }
+
+static const struct pw_tcp_chain_ops chain_ops = {
+	.error = chain_error, .make = make_chain, .reap = reap};
 
 static int64_t uring_send(void *path, uint64_t offset, uint64_t len, struct pw_err *err)
 {
-	struct tcp_uring *u = path;
-	uint64_t n;
-	int ret;
-
-	if (u->moved == 0 && u->n_flying == 0) {
-		ret = chain_error(u, err);
-		if (ret < 0)
-			return ret;
-		make_chain(u, offset, len);
-		u->expect = offset;
-	}
-	assert(offset == u->expect); /* bytes in flight cannot be taken back */
-	if (u->moved == 0) {
-		ret = wait_chain(u, pw_clock_ns() + PW_SEND_SLEEP_NS, err);
-		if (ret < 0)
-			return ret;
-	}
-	if (u->moved == 0)
-		return -EAGAIN;
-	n = pw_min_u64(u->moved, len);
-	u->moved -= n;
-	u->expect += n;
-	return (int64_t)n;
+	return pw_tcp_chain_send(path, &chain_ops, offset, len, err);
 }
 
 static int uring_socket(void *path, struct pw_err *err)
 {
 	struct tcp_uring *u = path;
-	const bool zc = u->tcp.s.way->zerocopy;
+	const bool zc = u->c.tcp.s.way->zerocopy;
 	const struct pw_uring_want want = {
 		.sq_entries = DEPTH,
 		.cq_entries = zc ? CQ_ENTRIES_ZC : 2 * DEPTH,
-		.sqpoll = u->tcp.s.cfg.sqpoll,
+		.sqpoll = u->c.tcp.s.cfg.sqpoll,
 		.op = zc ? IORING_OP_SEND_ZC : IORING_OP_SEND,
 		.op_name = zc ? "IORING_OP_SEND_ZC" : "IORING_OP_SEND",
 		.since = zc ? "6.0" : "5.11",
@@ -280,7 +232,7 @@ static int uring_socket(void *path, struct pw_err *err)
 
 	u->depth = DEPTH;
 	/* Before it connects: where io_uring is refused, the receiver sees no connection. */
-	ret = pw_ring_open(&u->ring, &want, zc, u->tcp.s.cfg.log, err);
+	ret = pw_ring_open(&u->c.ring, &want, zc, u->c.tcp.s.cfg.log, err);
 	return ret < 0 ? ret : pw_tcp_socket(path, err);
 }
 
@@ -334,14 +286,14 @@ static const char *why_not(int code)
 static int register_file(void *path, struct pw_err *err)
 {
 	struct tcp_uring *u = path;
-	const struct pw_window *w = u->tcp.win;
+	const struct pw_window *w = u->c.tcp.win;
 	uint64_t n = count_pieces(w);
 	struct iovec *iov;
 	int ret;
 
 	if (n == 0 || n > N_BUFFERS_MAX) {
 		if (n)
-			pw_warn(u->tcp.s.cfg.log,
+			pw_warn(u->c.tcp.s.cfg.log,
 				"each send pins its own pages: the file needs %llu buffers, and a "
 				"ring "
 				"has at most %u",
@@ -355,33 +307,24 @@ static int register_file(void *path, struct pw_err *err)
 		return pw_err_sys(err, ENOMEM, "cannot register the file with io_uring");
 	}
 	cut_pieces(w, u->pieces, iov);
-	ret = io_uring_register_buffers(&u->ring.uring, iov, (unsigned int)n);
+	ret = io_uring_register_buffers(&u->c.ring.uring, iov, (unsigned int)n);
 	free(iov);
 	if (ret == 0) {
-		u->tcp.extents = u->pieces;
+		u->c.tcp.extents = u->pieces;
 		u->registered = true;
 		return 0;
 	}
 	if (!why_not(-ret))
 		return pw_err_sys(err, -ret, "cannot register the file with io_uring");
-	pw_warn(u->tcp.s.cfg.log, "each send pins its own pages: %s", why_not(-ret));
+	pw_warn(u->c.tcp.s.cfg.log, "each send pins its own pages: %s", why_not(-ret));
 	return 0;
 }
 
 static void uring_finish(void *path)
 {
-	uint64_t end = pw_clock_ns() + CLOSE_MAX_NS;
 	struct tcp_uring *u = path;
 
-	/* A send that waits for room fails when the socket is shut down; what is queued is still sent.
-	 * Otherwise the kernel would read the file's pages after the caller has unmapped them. */
-	if (u->n_flying)
-		shutdown(u->tcp.s.fd, SHUT_RDWR);
-	while (u->n_flying && pw_clock_ns() < end) {
-		if (wait_chain(u, end, NULL) < 0)
-			break;
-	}
-	pw_ring_close(&u->ring);
+	pw_tcp_chain_finish(path, &chain_ops);
 	free(u->pieces);
 }
 

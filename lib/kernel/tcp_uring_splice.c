@@ -13,30 +13,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "kernel/ring.h"
-#include "kernel/tcp.h"
+#include "kernel/tcp_chain.h"
 #include "kernel/ways.h"
 
-#define PAIRS        4u        /* in a chain: 4 MiB */
-#define PIPE_BYTES   (1 << 20) /* the default fs.pipe-max-size: needs no privilege */
-#define CLOSE_MAX_NS PW_NS_PER_S
+#define PAIRS      4u        /* in a chain: 4 MiB */
+#define PIPE_BYTES (1 << 20) /* the default fs.pipe-max-size: needs no privilege */
 
 struct uring_splice {
-	struct pw_tcp tcp;
-	struct pw_ring ring;
+	struct pw_tcp_chain c;
 	int pipe[2]; /* 0, 0: there is no pipe */
 	uint64_t pipe_bytes;
 	uint64_t piped;    /* bytes in the pipe */
-	uint64_t expect;   /* offset of the first byte that send() has not returned yet */
-	uint64_t moved;    /* bytes sent that send() has not returned yet */
-	uint32_t n_flying; /* operations whose completion is due */
-	int code;          /* what stopped the chain, a positive errno value, or 0 */
-	bool code_of_file; /* it stopped a SPLICE from the file */
+	bool code_of_file; /* c.code stopped a SPLICE from the file */
 	bool ended;        /* a SPLICE from the file moved nothing */
 };
 
@@ -59,28 +50,30 @@ enum { FROM_FILE, TO_SOCKET };
 static struct io_uring_sqe *add(
 	struct uring_splice *u, uint64_t kind, uint64_t offset, uint64_t len)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring.uring);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->c.ring.uring);
 
 	assert(sqe); /* the ring has one for each operation of a chain */
 	if (kind == FROM_FILE)
-		io_uring_prep_splice(
-			sqe, u->tcp.win->fd, (int64_t)offset, u->pipe[1], -1, (unsigned int)len, 0);
+		io_uring_prep_splice(sqe, u->c.tcp.win->fd, (int64_t)offset, u->pipe[1], -1,
+			(unsigned int)len, 0);
 	else
-		io_uring_prep_splice(sqe, u->pipe[0], -1, u->tcp.s.fd, -1, (unsigned int)len, 0);
+		io_uring_prep_splice(sqe, u->pipe[0], -1, u->c.tcp.s.fd, -1, (unsigned int)len, 0);
 	sqe->flags |= IOSQE_IO_LINK;
 	io_uring_sqe_set_data64(sqe, kind);
-	u->n_flying++;
+	u->c.n_flying++;
 	return sqe;
 }
 
-static void make_chain(struct uring_splice *u, uint64_t offset, uint64_t len)
+static void make_chain(void *path, uint64_t offset, uint64_t len)
 {
+	struct uring_splice *u = path;
 	const uint64_t end = offset + len;
 	struct io_uring_sqe *last = NULL;
 	uint64_t part;
 	uint32_t i;
 
-	if (u->piped) { /* these are the bytes from offset on */
+	assert(u->piped == 0 || offset == u->c.expect); /* the pipe has the next bytes */
+	if (u->piped) {                                 /* these are the bytes from offset on */
 		last = add(u, TO_SOCKET, 0, u->piped);
 	} else {
 		for (i = 0; i < PAIRS && offset < end; i++, offset += part) {
@@ -98,9 +91,9 @@ static void note(struct uring_splice *u, const struct io_uring_cqe *cqe)
 	const bool file = cqe->user_data == FROM_FILE;
 	const int res = cqe->res;
 
-	u->n_flying--;
+	u->c.n_flying--;
 	if (res < 0 && res != -ECANCELED) {
-		u->code = -res;
+		u->c.code = -res;
 		u->code_of_file = file;
 	}
 	if (res == 0 && file)
@@ -112,78 +105,46 @@ static void note(struct uring_splice *u, const struct io_uring_cqe *cqe)
 		return;
 	}
 	u->piped -= (uint64_t)res;
-	u->moved += (uint64_t)res;
-	u->tcp.s.c.packets++;
-	u->tcp.s.c.payload_bytes += (uint64_t)res;
+	u->c.moved += (uint64_t)res;
+	u->c.tcp.s.c.packets++;
+	u->c.tcp.s.c.payload_bytes += (uint64_t)res;
 }
 
-static void take_completions(struct uring_splice *u)
+static int reap(void *path, struct pw_err *err)
 {
+	struct uring_splice *u = path;
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
 
-	io_uring_for_each_cqe(&u->ring.uring, head, cqe)
+	(void)err;
+	io_uring_for_each_cqe(&u->c.ring.uring, head, cqe)
 	{
 		n++;
 		note(u, cqe);
 	}
-	io_uring_cq_advance(&u->ring.uring, n);
-}
-
-/* Waits until the chain is done, the deadline, or a signal. */
-static int wait_chain(struct uring_splice *u, uint64_t deadline_ns, struct pw_err *err)
-{
-	uint64_t now = pw_clock_ns();
-	int ret = 0;
-
-	for (; u->n_flying && now < deadline_ns && ret == 0; now = pw_clock_ns()) {
-		ret = pw_uring_wait(&u->ring.uring, u->n_flying, deadline_ns - now);
-		if (ret < 0 && ret != -EINTR)
-			return pw_err_sys(err, -ret, "cannot send to %s: waiting for io_uring",
-				u->tcp.s.peer);
-		take_completions(u);
-	}
+	io_uring_cq_advance(&u->c.ring.uring, n);
 	return 0;
 }
 
 /* Reports what stopped the last chain, if anything did. */
-static int chain_error(struct uring_splice *u, uint64_t offset, struct pw_err *err)
+static int chain_error(void *path, uint64_t offset, struct pw_err *err)
 {
-	const int code = u->code;
+	struct uring_splice *u = path;
+	const int code = u->c.code;
 
-	u->code = 0;
+	u->c.code = 0;
 	if (code)
-		return u->code_of_file ? pw_tcp_file_error(&u->tcp, "splice", code, err)
-				       : pw_tcp_error(&u->tcp, code, err);
-	return u->ended ? pw_tcp_ended(&u->tcp, offset, err) : 0;
+		return u->code_of_file ? pw_tcp_file_error(&u->c.tcp, "splice", code, err)
+				       : pw_tcp_error(&u->c.tcp, code, err);
+	return u->ended ? pw_tcp_ended(&u->c.tcp, offset, err) : 0;
 }
+
+static const struct pw_tcp_chain_ops chain_ops = {
+	.error = chain_error, .make = make_chain, .reap = reap};
 
 static int64_t uring_splice_send(void *path, uint64_t offset, uint64_t len, struct pw_err *err)
 {
-	struct uring_splice *u = path;
-	uint64_t n;
-	int ret;
-
-	if (u->moved == 0 && u->n_flying == 0) {
-		ret = chain_error(u, offset, err);
-		if (ret < 0)
-			return ret;
-		assert(u->piped == 0 || offset == u->expect); /* the pipe has the next bytes */
-		make_chain(u, offset, len);
-		u->expect = offset;
-	}
-	assert(offset == u->expect);
-	if (u->moved == 0) {
-		ret = wait_chain(u, pw_clock_ns() + PW_SEND_SLEEP_NS, err);
-		if (ret < 0)
-			return ret;
-	}
-	if (u->moved == 0)
-		return -EAGAIN;
-	n = pw_min_u64(u->moved, len);
-	u->moved -= n;
-	u->expect += n;
-	return (int64_t)n;
+	return pw_tcp_chain_send(path, &chain_ops, offset, len, err);
 }
 
 static int uring_splice_socket(void *path, struct pw_err *err)
@@ -192,7 +153,7 @@ static int uring_splice_socket(void *path, struct pw_err *err)
 	const struct pw_uring_want want = {
 		.sq_entries = 2 * PAIRS,
 		.cq_entries = 4 * PAIRS,
-		.sqpoll = u->tcp.s.cfg.sqpoll,
+		.sqpoll = u->c.tcp.s.cfg.sqpoll,
 		.op = IORING_OP_SPLICE,
 		.op_name = "IORING_OP_SPLICE",
 		.since = "5.11",
@@ -200,21 +161,15 @@ static int uring_splice_socket(void *path, struct pw_err *err)
 	int ret;
 
 	/* Before it connects: where io_uring is refused, the receiver sees no connection. */
-	ret = pw_ring_open(&u->ring, &want, false, u->tcp.s.cfg.log, err);
+	ret = pw_ring_open(&u->c.ring, &want, false, u->c.tcp.s.cfg.log, err);
 	return ret < 0 ? ret : pw_tcp_socket(path, err);
 }
 
 static void uring_splice_finish(void *path)
 {
-	const uint64_t end = pw_clock_ns() + CLOSE_MAX_NS;
 	struct uring_splice *u = path;
 
-	/* A SPLICE that waits for room fails when the socket is shut down; what is queued is still sent. */
-	if (u->n_flying)
-		shutdown(u->tcp.s.fd, SHUT_RDWR);
-	if (u->n_flying)
-		wait_chain(u, end, NULL);
-	pw_ring_close(&u->ring);
+	pw_tcp_chain_finish(path, &chain_ops);
 	if (u->pipe_bytes) {
 		close(u->pipe[0]);
 		close(u->pipe[1]);

@@ -16,7 +16,10 @@ from bench.model import BenchError, Interrupted, Lacking, Options, Result
 from bench.plan import say, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bench.receive import Receive
+    from bench.ways import Named
     from rich.live import Live
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -91,18 +94,31 @@ class Progress:
             say(line)
 
 
-def print_list(o: Options) -> int:
-    """The ways, the wires of each, and the profiles; with --ways only those."""
-    from bench import contest, wires
-    from bench.plan import check_ways
-    from bench.ways import is_chosen, read_ways
+def _print_ways(o: Options, ways: Iterable[Named], note: str = "") -> None:
+    """Each with its wires; with --ways only those. note: a format of the way."""
+    from bench import wires
+    from bench.ways import is_chosen
 
-    ways = read_ways(o.pagewire)
-    check_ways(ways, o.ways)
     for way in ways:
         on = [kind for kind in wires.KINDS if kind in way.wires and is_chosen(way, kind, o.ways)]
         if on:
-            print(f"{way.label:24} {way.summary}\n{'':24} wires: {' '.join(on)}")
+            print(f"{way.label:24} {way.summary}\n{'':24} wires: {' '.join(on)}{note.format(way=way)}")
+
+
+def print_list(o: Options) -> int:
+    """The ways and the profiles; with --receive the ways to receive, and the sender that each gets."""
+    from bench import contest, receivers
+    from bench.plan import check_ways
+    from bench.ways import read_ways
+
+    if o.receive:
+        found = receivers.read_receivers(o.pagewire)
+        receivers.check(found, o)
+        _print_ways(o, found, "; sender: {way.sender}")
+        return 0
+    ways = read_ways(o.pagewire)
+    check_ways(ways, o.ways)
+    _print_ways(o, ways)
     if not o.ways:
         print("\nprofiles:")
         for profile in contest.profiles():
@@ -201,9 +217,6 @@ def complain(e: BenchError | Lacking) -> int:
 
 def dispatch(o: Options) -> int:
     """What the options ask for."""
-    if o.list and o.receive:
-        from bench import receivers
-        return receivers.print_list(o)
     if o.list:
         return print_list(o)
     if o.report:

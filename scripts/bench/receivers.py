@@ -9,32 +9,17 @@ from dataclasses import dataclass
 
 from bench import wires
 from bench.model import BenchError, Options
-from bench.ways import INLINED, ask, is_chosen, split_item
+from bench.ways import INLINED, Named, ask, is_chosen, split_item
 from bench.wires import Wire
 
 
 @dataclass(frozen=True)
-class Receiver:
-    """A receive way of the kernel (lib/kernel has it), or a DPDK port."""
-    name: str              # "udp_gro", "dpdk_vhost": what --ways takes
-    label: str             # "tcp/lent": what tables say
-    summary: str
-    kind: str              # "stream", "datagram", "frame", "poller"
-    wires: frozenset[str]
+class Receiver(Named):
+    """A way to receive."""
     sender: str            # the label of the way that every receiver of the kind gets on the wire
     port: str = ""         # poller: PORT
     hides_address: bool = False  # the kernel would answer the packets that a port reads beside it
     why: str | None = None       # why no host that the bench knows can measure it
-
-    @property
-    def stream(self) -> bool:
-        """Over TCP: nothing is lost, the sender waits."""
-        return self.kind == "stream"
-
-    @property
-    def bypass(self) -> bool:
-        """A poll-mode driver."""
-        return self.kind == "poller"
 
     @property
     def copies(self) -> float | None:
@@ -143,14 +128,3 @@ def check(receivers: Iterable[Receiver], o: Options) -> None:
     if o.wires and not any(kind in r.wires and is_chosen(r, kind, o.ways)
                            for r in receivers for kind in map(wires.kind_of, o.wires)):
         raise BenchError(f"cannot use --wires {','.join(o.wires)}: no way to receive that was asked for runs there", 2)
-
-
-def print_list(o: Options) -> int:
-    """The receivers, the wires of each, and its sender; with --ways only those."""
-    receivers = read_receivers(o.pagewire)
-    check(receivers, o)
-    for r in receivers:
-        on = [kind for kind in wires.KINDS if kind in r.wires and is_chosen(r, kind, o.ways)]
-        if on:
-            print(f"{r.label:24} {r.summary}\n{'':24} wires: {' '.join(on)}; sender: {r.sender}")
-    return 0

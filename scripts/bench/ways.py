@@ -6,7 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bench.model import BenchError, Expected
 
@@ -14,30 +14,35 @@ ASK_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way of the kernel (lib/kernel has it), or a poll-mode driver and where its pages come from."""
+class Named:
+    """What --ways names: a way to send or to receive, of the kernel (lib/kernel has it) or by a poll-mode driver."""
     name: str                 # "udp_gso", "dpdk_vhost": what --ways takes
     label: str                # "udp_gso", "dpdk_vhost/stage": what tables say
     summary: str
     kind: str                 # "stream", "datagram", "frame", "poller"
     wires: frozenset[str]     # where it can run
-    needs_page_cache: bool = False  # it refuses a file on hugetlbfs
-    tls: bool = False         # the receiver has to decrypt
-    provider: str = ""        # poller: "hugefile", "pagecache", "stage"
-    port: str = ""            # poller: PORT of the sender, "vhost:{socket}"
-    sink_port: str = ""       # poller: PORT of the receiver, where that is DPDK's
-    takes_device: bool = False  # poller on a NIC's PCI function, which the kernel's driver gives away
-    unseen_copy: str = ""       # why no probe sees all copies of the payload
 
     @property
     def stream(self) -> bool:
-        """It calls over TCP: packets are the kernel's."""
+        """Over TCP: packets are the kernel's, and the sender waits for the receiver."""
         return self.kind == "stream"
 
     @property
     def bypass(self) -> bool:
-        """It sends by a poll-mode driver."""
+        """By a poll-mode driver."""
         return self.kind == "poller"
+
+
+@dataclass(frozen=True)
+class Way(Named):
+    """A way to send."""
+    needs_page_cache: bool = False  # it refuses a file on hugetlbfs
+    tls: bool = False         # the receiver has to decrypt
+    provider: str = ""        # poller: where its pages come from, "hugefile", "pagecache", "stage"
+    port: str = ""            # poller: PORT of the sender, "vhost:{socket}"
+    sink_port: str = ""       # poller: PORT of the receiver, where that is DPDK's
+    takes_device: bool = False  # poller on a NIC's PCI function, which the kernel's driver gives away
+    unseen_copy: str = ""       # why no probe sees all copies of the payload
 
 
 INLINED = "the driver's rte_memcpy is inlined: no probe sees it"
@@ -162,14 +167,6 @@ def expect(way: Way, wire: str, cold: bool) -> Expected:
             reason = "read into EAL memory from tmpfs, which has no O_DIRECT; none after"
         return Expected(float(cpu), float(dma), reason)
     return Expected()
-
-
-class Named(Protocol):
-    """What --ways names: a way to send, or to receive."""
-    @property
-    def name(self) -> str: ...
-    @property
-    def label(self) -> str: ...
 
 
 def split_item(item: str) -> tuple[str, str | None]:

@@ -105,7 +105,7 @@ static const struct pw_opt options[] = {
 		.help = "add columns with the time before the first packet: EAL, mapping, staging"},
 	{ROW("report", STRING, OUTPUT, report), .basic = true, .arg = "DIR",
 		.help = "write report.html with plots, result.json and samples.csv there"},
-	{ROW("csv", FLAG, OUTPUT, csv), .help = "print every sample as CSV"},
+	{ROW("csv", FLAG, OUTPUT, csv), .help = "print the measured samples as CSV"},
 	{ROW("all-samples", FLAG, OUTPUT, all_samples),
 		.help = "with --csv: the warm-up and the evidence runs as well"},
 };

@@ -33,7 +33,6 @@ SETTLE_S = 0.1           # without a frame: the NIC's queues are empty
 SETTLE_STEP_S = 0.002
 QUEUE_S = 5.0            # for a queue before a receiver that is not scheduled
 LAST_WORDS = 4096
-BYPASS_LEAD = "50ms"     # the peer's queues come up a moment after the link
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def source_argv(c: Cell) -> list[str]:
     if way.bypass:
         how: dict[str, object] = {
             "--port": way.port.format(socket=w.socket, source_if=w.source_if, pci=w.pci),
-            "--pages": way.provider, "--lead": None if w.kind == "null" else BYPASS_LEAD}
+            "--pages": way.provider}
     else:
         how = {"--way": way.name, "--batch": c.batch, "--chunk": f"{c.chunk_bytes}B",
                "--interface": w.source_if}

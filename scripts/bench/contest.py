@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 from bench import samples, stats
 from bench.cells import Cell, run_cell
 from bench.model import BenchError, Interrupted, Lacking, Options, Sample, Summary
+from bench.plan import cell_cpus
 from bench.programs import LIMIT_S, Finished, Program
 from bench.store import Store, make_store
 from bench.view import plain
@@ -104,9 +105,8 @@ class Lab:
     starts and makes before, with the profile."""
 
     def __init__(self, options: Options) -> None:
-        allowed = options.core or tuple(sorted(os.sched_getaffinity(0)))
         self.pagewire = options.pagewire
-        self.source_cpu, self.sink_cpu = allowed[0], allowed[min(1, len(allowed) - 1)]
+        self.source_cpu, self.sink_cpu = cell_cpus(options.core)
         self.dir = options.dir          # on a disk
         self.file = options.file        # the user's; None: the profile makes its own
         self.no_huge = options.no_huge

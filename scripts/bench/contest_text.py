@@ -8,7 +8,7 @@ from typing import IO
 
 from bench.contest import Contest, Run, Target
 from bench.model import Summary
-from bench.view import plain
+from bench.view import env_caveat, plain
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -82,5 +82,5 @@ def show(run: Run, out: IO[str] | None = None) -> None:
         _wrapped(console, how)
     known = [plain(run.env.get(key) or "unknown") for key in ("cpu_model", "kernel", "dpdk", "date")]
     console.print(Text(f"on {known[0]}, Linux {known[1]}, {known[2]}, {known[3]}"), soft_wrap=True)
-    if run.env.get("hypervisor") == "TCGTCGTCGTCG":
-        console.print("emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only")
+    if caveat := env_caveat(run.env):
+        console.print(caveat)

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import mmap
 import os
+import signal
 import socket
 import struct
 from collections.abc import Callable
@@ -17,6 +18,7 @@ CLONE_NEWNET = 0x40000000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 MNT_DETACH = 2
+PR_SET_PDEATHSIG = 1
 # linux/rtnetlink.h, linux/if_link.h, linux/netlink.h
 RTM_NEWLINK, RTM_GETLINK, NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR = 16, 18, 1, 4, 2
 # IFLA_GSO_MAX_SIZE, IFLA_GRO_MAX_SIZE, and the same for IPv4: IFLA_GSO_IPV4_MAX_SIZE, IFLA_GRO_IPV4_MAX_SIZE
@@ -32,6 +34,13 @@ def _check(result: int) -> None:
     if result:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def die_with(parent: int) -> None:
+    """For a new process: it is killed when its parent ends, which may have been before this."""
+    _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def unshare(flags: int) -> None:

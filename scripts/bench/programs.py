@@ -7,7 +7,6 @@ They are started without a shell, have a time limit, and end with the bench, eve
 """
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from bench import linux
 from bench.model import BenchError, Lacking
 from bench.wires import enter
 
@@ -29,9 +29,6 @@ TEXT_MAX = 1 << 20   # bytes of each stream; what goes beyond is dropped
 PATIENCE_S = 2.0     # between SIGINT and SIGKILL
 POLL_S = 0.02
 ENVIRONMENT = 77     # exit code of a program that says: this host lacks something
-PR_SET_PDEATHSIG = 1
-
-_libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -98,16 +95,14 @@ class Program:
         parent = os.getpid()
 
         def become() -> None:
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
+            linux.die_with(parent)
             if cpu is not None:
                 os.sched_setaffinity(0, {cpu})
 
         self._start_ns = time.monotonic_ns()
         self._process = subprocess.Popen(
             enter(namespace, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            process_group=0, preexec_fn=become, pass_fds=(namespace,) if namespace >= 0 else ())
+            process_group=0, preexec_fn=become)
         assert self._process.stdout and self._process.stderr
         self._out, self._err = _Stream(self._process.stdout), _Stream(self._process.stderr)
 

@@ -99,7 +99,7 @@ def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
               "expected": {r.label + (", cold" if r.cold else ""): r.expected for r in rows if not r.skipped},
               "notes": [(title, notes(rows)) for title, notes in NOTES],
               "figures": list(plots.of_wire(result, rows))} for rows in view.wires(result)]
-    return {"name": name, "result": result, "prefix": prefix, "caveat": table.env_caveat(result),
+    return {"name": name, "result": result, "prefix": prefix, "caveat": view.env_caveat(result.env),
             "overview": plots.overview(result), "wires": wires,
             "unmeasured": table.notes_unmeasured(result.rows)}
 

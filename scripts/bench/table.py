@@ -23,7 +23,6 @@ from rich.text import Text
 COLUMNS = 100  # of what is not a terminal
 NARROWEST, WIDEST = 80, 120
 NAME_MOST = 36  # of a label below a table
-TCG = "TCGTCGTCGTCG"  # what QEMU's CPUID leaf 0x40000000 says without KVM
 
 
 @dataclass(frozen=True)
@@ -81,13 +80,6 @@ class Printer:
             if style and n == 0:
                 shown.stylize(style, 0, len(first.rstrip()))
             self.line(shown)
-
-
-def env_caveat(result: Result) -> str | None:
-    """What must be known beside every figure of this host: an emulated CPU keeps no time."""
-    if result.env.get("hypervisor") != TCG:
-        return None
-    return "emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only"
 
 
 def _share(found: Iterable[tuple[str, str]]) -> list[str]:
@@ -262,7 +254,7 @@ def print_table(out: TextIO, result: Result, setup: bool = False) -> None:
     cpu, kernel = result.env.get("cpu_model"), result.env.get("kernel")
     host = ", ".join(x for x in (cpu, kernel) if x) or "unknown host"
     p.wrap("", 0, f"{host}; {result.rounds} round{'s' * (result.rounds != 1)} in random order, {result.seconds:.0f} s")
-    if caveat := env_caveat(result):
+    if caveat := view.env_caveat(result.env):
         p.wrap("", 0, caveat, style="bold")
     for rows in view.wires(result):
         _wire(p, result, rows, setup)

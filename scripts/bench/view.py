@@ -17,7 +17,15 @@ PAGES = {"hugetlbfs": "huge", "hugefile": "huge", "pagecache": "cache"}
 PROOFS = ("full: every byte of the file arrived, and all of them are the file's; part: all that arrived was "
           "compared with the file; count: a device's counters, the bytes were not read; none: only the "
           "driver counted")
+TCG = "TCGTCGTCGTCG"  # what QEMU's CPUID leaf 0x40000000 says without KVM
 WEAKEST_FIRST = ("none", "count", "part", "full")
+
+
+def env_caveat(env: dict[str, str | None]) -> str | None:
+    """What must be known beside every figure of this host: an emulated CPU keeps no time."""
+    if env.get("hypervisor") != TCG:
+        return None
+    return "emulated CPU (QEMU's TCG): no time here is that of a machine; believe ratios only"
 
 
 def plain(text: str) -> str:

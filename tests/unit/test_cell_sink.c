@@ -109,10 +109,14 @@ static void start(struct fixture *f)
 	assert_int_equal(read(f->ready[0], &byte, 1), 1);
 }
 
-static void connect_to_sink(struct fixture *f)
+/* A sink that is ready, and a socket that is connected to it. */
+static void open_sink(struct fixture *f, const char *receiver, int type)
 {
-	struct sockaddr_in sin = loopback(f->cell.flow.dst.port);
+	struct sockaddr_in sin;
 
+	make(f, receiver, type);
+	start(f);
+	sin = loopback(f->cell.flow.dst.port);
 	assert_int_equal(connect(f->fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
 }
 
@@ -156,9 +160,7 @@ static void the_sessions_close_is_no_arrival(void **state)
 	uint16_t esi;
 
 	(void)state;
-	make(&f, "udp", SOCK_DGRAM);
-	start(&f);
-	connect_to_sink(&f);
+	open_sink(&f, "udp", SOCK_DGRAM);
 	for (esi = 0; esi < SYMBOLS; esi++)
 		send_packet(&f, 1, esi);
 	nanosleep(&pause, NULL);
@@ -180,9 +182,7 @@ static void a_lost_packet_is_a_hole_and_not_wrong(void **state)
 	struct fixture f;
 
 	(void)state;
-	make(&f, "udp", SOCK_DGRAM);
-	start(&f);
-	connect_to_sink(&f);
+	open_sink(&f, "udp", SOCK_DGRAM);
 	send_packet(&f, 1, 0);
 	send_packet(&f, 1, 2);
 	end(&f);
@@ -197,9 +197,7 @@ static void other_bytes_are_wrong(void **state)
 	struct fixture f;
 
 	(void)state;
-	make(&f, "udp", SOCK_DGRAM);
-	start(&f);
-	connect_to_sink(&f);
+	open_sink(&f, "udp", SOCK_DGRAM);
 	send_packet(&f, 1, 0);
 	f.file[f.symbol_len + 1] ^= 1;
 	send_packet(&f, 1, 1);
@@ -214,9 +212,7 @@ static void a_packet_that_comes_again_is_placed_again(void **state)
 	struct fixture f;
 
 	(void)state;
-	make(&f, "udp", SOCK_DGRAM);
-	start(&f);
-	connect_to_sink(&f);
+	open_sink(&f, "udp", SOCK_DGRAM);
 	f.file[0] ^= 1;
 	send_packet(&f, 1, 0);
 	f.file[0] ^= 1;
@@ -233,9 +229,7 @@ static void a_stream_is_read_pass_after_pass(void **state)
 	int pass;
 
 	(void)state;
-	make(&f, "tcp", SOCK_STREAM);
-	start(&f);
-	connect_to_sink(&f);
+	open_sink(&f, "tcp", SOCK_STREAM);
 	for (pass = 0; pass < 3; pass++)
 		assert_int_equal(
 			send(f.fd, f.file, f.cell.file_bytes, 0), (ssize_t)f.cell.file_bytes);

@@ -134,38 +134,36 @@ state
         check(words in (reason or ""), f"no {words!r} in {reason!r}")
 
 
-@long
-def test_an_interrupted_bench_gives_the_nic_back(t):
+def after_trouble(t, commands):
+    """What the commands print between two looks at the interface, which must be as it was."""
     sock, testpmd = sink(t)
     with testpmd as peer:
         peer.start()
-        (before, interrupted, code, after), _ = run(t, sock, """
-state
+        (before, *printed, after), _ = run(t, sock, f"state\n{commands}\nstate\n")
+    same_state(before, after)
+    return printed
+
+
+@long
+def test_an_interrupted_bench_gives_the_nic_back(t):
+    interrupted, code = after_trouble(t, """
 pagewire bench $args $bypass --stretch 30s &
 sends; sleep 1
 kill -INT $!
 wait $!; echo $?
-state
 """)
-    same_state(before, after)
     equal(code, 3, "exit code")
     equal(interrupted["rows"][0]["skipped"], None, "interrupted row")
 
 
 @long
 def test_a_bench_whose_source_dies_gives_the_nic_back(t):
-    sock, testpmd = sink(t)
-    with testpmd as peer:
-        peer.start()
-        (before, bereft, code, after), _ = run(t, sock, """
-state
+    bereft, code = after_trouble(t, """
 pagewire bench $args $bypass --stretch 1ms &
 sends; sleep 0.5
 pkill -KILL -P $!
 wait $!; echo $?
-state
 """)
-    same_state(before, after)
     equal(code, 3, "exit code")
     void = [sample["void"] for sample in bereft["rows"][0]["samples"]]
     check(len(void) == 2 and "died" in (void[0] or "") and not void[1], f"samples: {void}")
@@ -173,20 +171,14 @@ state
 
 @long
 def test_doctor_gives_back_the_nic_of_a_bench_that_was_killed(t):
-    sock, testpmd = sink(t)
-    with testpmd as peer:
-        peer.start()
-        (before, taken, lost, after), _ = run(t, sock, """
-state
+    taken, lost = after_trouble(t, """
 pagewire bench $args $bypass --stretch 30s >/dev/null &
 sends; sleep 1
 kill -KILL $!
 wait $!
-printf '"%s"\n' "$(basename "$(readlink $dev/driver)")"
+printf '"%s"\\n' "$(basename "$(readlink $dev/driver)")"
 bench $bypass
 for i in $(seq 20); do pagewire doctor --undo >&2 && break; sleep 1; done
-state
 """)
-    same_state(before, after)
     equal(taken, "vfio-pci", "driver after the bench was killed")
     check("doctor --undo" in lost["rows"][0]["skipped"], f"the next bench says {lost['rows'][0]['skipped']}")

@@ -2,6 +2,7 @@
 """The ways that the bench compares, the wires on which each runs, and how many copies each should make."""
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 from collections.abc import Iterable
@@ -89,8 +90,9 @@ POLLERS = (
 )
 
 
+@functools.cache
 def ask(pagewire: str, what: str) -> dict[str, Any]:
-    """What `pagewire cell ways` or `pagewire cell version` prints."""
+    """What `pagewire cell ways` or `pagewire cell version` prints; it is asked once."""
     try:
         text = subprocess.run([pagewire, "cell", what], stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=ASK_SECONDS, check=True).stdout

@@ -33,7 +33,7 @@
 struct cell_options {
 	struct pw_cell cell;
 	const char *way, *receiver, *listen, *from_mac, *pages;
-	uint64_t deadline_ns, lead_ns, parent;
+	uint64_t deadline_ns, parent;
 	uint32_t cpu, ready_fd;
 	unsigned int meter;
 };
@@ -75,9 +75,6 @@ static const struct pw_opt options[] = {
 		.help = "source: bytes in one call of stream ways"},
 	{ROW("rate", RATE, SPEED, cell.rate), .letter = 'r', .arg = "RATE",
 		.help = "source: packet ways send at most this"},
-	{ROW("lead", DURATION, SPEED, lead_ns), .arg = "DURATION",
-		.help = "source: between the file table and the first file byte; default: 50ms "
-			"for ports and with --remote, else 0"},
 	{ROW("remote", FLAG, SPEED, cell.remote),
 		.help = "source: to a pagewire recv: the file table has an XXH3-128 digest"},
 	{ROW("pages", STRING, FILES, pages), .arg = "PROVIDER",
@@ -119,7 +116,6 @@ static const struct cell_options defaults = {
 	.cell = {.mtu = 1500, .passes = 1, .batch = 64, .chunk_bytes = 65536, .born_ns = UNSET},
 	.meter = 1u << PW_METER_HARDWARE,
 	.deadline_ns = 60 * PW_NS_PER_S,
-	.lead_ns = UNSET,
 	.cpu = UINT32_MAX,
 	.ready_fd = UINT32_MAX,
 };
@@ -203,10 +199,8 @@ static int check_source(struct cell_options *o, struct pw_err *err)
 		r = pw_err_set(err, EINVAL, "cannot send frames by %s: use --interface IF", o->way);
 	f->vlan = PW_VLAN_NONE;
 	f->ttl = 64;
-	cell->lead_ns = o->lead_ns != UNSET                             ? o->lead_ns
-			: cell->remote                                  ? LEAD_NS
-			: cell->port && strcmp(cell->port, "null") != 0 ? LEAD_NS
-									: 0;
+	if (cell->remote || (cell->port && strcmp(cell->port, "null") != 0))
+		cell->lead_ns = LEAD_NS;
 	return r;
 }
 

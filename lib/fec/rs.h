@@ -16,6 +16,7 @@
  *     rizzo  0, 1, a, a^2, ...        Rizzo's fec.c: NORM, OpenFEC                              k + r <= 256
  *     ypo    0, 1, 2, 3, ...          Backblaze's library: ypo/flute                            k + r <= 256
  *
+ * The abstract of RFC 5510 calls its code compatible with Rizzo's; the matrix of its section 8.2 is not.
  * EXT_FTI carries max_n in 8 bits, so FLUTE has at most 255 symbols in a block with every code.
  *
  * A caller that has a shorter last symbol gives a copy that is padded with zeros.
@@ -29,8 +30,7 @@
 
 #include "base/err.h"
 
-#define PW_RS_MAX_SYMBOLS 256        /* of a block, source and parity: the elements of GF(2^8) */
-#define PW_RS_MAX_LEN     (1u << 24) /* bytes of a symbol; ISA-L's lengths are int */
+#define PW_RS_MAX_SYMBOLS 256 /* of a block, source and parity: the elements of GF(2^8) */
 
 enum pw_rs_points { PW_RS_RFC, PW_RS_RIZZO, PW_RS_YPO, PW_RS_N_POINTS };
 
@@ -45,8 +45,8 @@ int pw_rs_create(
 	struct pw_rs **rs, uint32_t k, uint32_t r, enum pw_rs_points points, struct pw_err *err);
 void pw_rs_destroy(struct pw_rs *rs); /* accepts NULL */
 
-/* Computes parity[r] from source[k], 1 <= len <= PW_RS_MAX_LEN bytes each, of any alignment. Parity and
- * source do not overlap. Reads the sources once for every 6 (AVX-512) or 4 (AVX2) parity symbols. */
+/* Computes parity[r] from source[k], len bytes each, of any alignment. Parity does not overlap with the source.
+ * Lengths below 64 bytes are slow. */
 void pw_rs_encode(
 	const struct pw_rs *rs, size_t len, const uint8_t *const *source, uint8_t *const *parity);
 
@@ -56,11 +56,11 @@ void pw_rs_encode(
 bool pw_rs_agrees(const struct pw_rs *rs, size_t len, const uint8_t *const *source, uint32_t row,
 	const uint8_t *parity);
 
-/* Restores blocks of one code. Keeps the matrices of the last patterns of loss (PW_RS_PATTERNS). One thread at
- * a time. */
+/* Restores blocks of one code. Keeps the matrices of the last PW_RS_PATTERNS loss patterns. One thread at a
+ * time. */
 struct pw_rs_decoder;
 
-#define PW_RS_PATTERNS 64
+#define PW_RS_PATTERNS 16
 
 /* rs must live as long as the decoder. -ENOMEM. */
 int pw_rs_decoder_create(struct pw_rs_decoder **d, const struct pw_rs *rs, struct pw_err *err);
@@ -69,8 +69,8 @@ void pw_rs_decoder_destroy(struct pw_rs_decoder *d); /* accepts NULL */
 /* Restores the source symbols i < k with symbols[i] == NULL into out[i], len bytes each. symbols[k + r]: what is
  * there, by ESI; NULL: missing. out[k]: read only where a source symbol is missing; overlaps with no symbol.
  * Returns how many symbols were restored (0: no source symbol was missing); -ENODATA: fewer than k are there,
- * nothing was written; -ENOMEM. The content is not checked: a forged symbol gives wrong bytes, which the
- * digest of the file finds. */
+ * nothing was written. The content is not checked: a forged symbol gives wrong bytes, which the digest
+ * of the file finds. */
 int pw_rs_decode(struct pw_rs_decoder *d, size_t len, const uint8_t *const *symbols,
 	uint8_t *const *out, struct pw_err *err);
 

@@ -30,7 +30,8 @@
 
 #include "base/err.h"
 
-#define PW_RS_MAX_SYMBOLS 256 /* of a block, source and parity: the elements of GF(2^8) */
+#define PW_RS_MAX_SYMBOLS 256   /* of a block, source and parity: the elements of GF(2^8) */
+#define PW_RS_MAX_LEN     65535 /* bytes of a symbol: EXT_FTI carries E in 16 bits */
 
 enum pw_rs_points { PW_RS_RFC, PW_RS_RIZZO, PW_RS_YPO, PW_RS_N_POINTS };
 
@@ -45,8 +46,8 @@ int pw_rs_create(
 	struct pw_rs **rs, uint32_t k, uint32_t r, enum pw_rs_points points, struct pw_err *err);
 void pw_rs_destroy(struct pw_rs *rs); /* accepts NULL */
 
-/* Computes parity[r] from source[k], len bytes each, of any alignment. Parity does not overlap with the source.
- * Lengths below 64 bytes are slow. */
+/* Computes parity[r] from source[k], 1 <= len <= PW_RS_MAX_LEN bytes each, of any alignment. Parity does not
+ * overlap with the source. Lengths below 64 bytes are slow. */
 void pw_rs_encode(
 	const struct pw_rs *rs, size_t len, const uint8_t *const *source, uint8_t *const *parity);
 

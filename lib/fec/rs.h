@@ -57,8 +57,8 @@ void pw_rs_encode(
 bool pw_rs_agrees(const struct pw_rs *rs, size_t len, const uint8_t *const *source, uint32_t row,
 	const uint8_t *parity);
 
-/* Restores blocks of one code. Keeps the matrices of the last PW_RS_PATTERNS loss patterns. One thread at a
- * time. */
+/* Restores blocks of one code and one k. Keeps the matrices of the last PW_RS_PATTERNS loss patterns: 1 MiB at
+ * 200+10, at most 8 MiB. One thread at a time. */
 struct pw_rs_decoder;
 
 #define PW_RS_PATTERNS 16

@@ -51,5 +51,5 @@ bool pw_base64_decode(const char *text, size_t len, void *out, size_t n)
 	for (; i < len; i++)
 		if (text[i] != '=')
 			return false;
-	return true;
+	return (v & ((1u << (n_digits * 6 - n * 8)) - 1)) == 0;
 }

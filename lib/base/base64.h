@@ -15,8 +15,8 @@ static inline size_t pw_base64_len(size_t n)
 /* Writes pw_base64_len(len) digits to text, without a NUL. */
 void pw_base64_encode(char *text, const void *data, size_t len);
 
-/* Reads exactly n bytes into out. false: text has another length, a character that is no digit, or other
- * padding; out is undefined then. Bits of the last digit that belong to no byte are ignored. */
+/* Reads exactly n bytes into out. false: text has another length, a character that is no digit, other
+ * padding, or bits in the last digit that belong to no byte; out is undefined then. */
 bool pw_base64_decode(const char *text, size_t len, void *out, size_t n);
 
 #endif

@@ -98,6 +98,18 @@ def test_a_signed_session_means_the_same_to_a_receiver_without_keys(t):
     t.same(original, t.path("in", "a.bin"))
 
 
+def test_a_signed_session_of_several_tables_arrives(t):
+    trusted = keys(t, "mine")
+    for i in range(150):
+        t.file(f"many/{i}", 2000 + i)
+    t.file("many/large", 5 * MIB)
+    payloads, tx = capture(t, t.path("many"), "--sign", t.path("mine.key"), "--digest", "sha-256")
+    equal(tx["digest"], "sha-256", "digest")
+    rx = replay(t, payloads, "--trust", trusted)
+    equal(rx["files_good"], 151, "files_good")
+    t.same_tree(t.path("many"), t.path("in", "many"))
+
+
 def test_a_session_without_a_key_is_refused(t):
     trusted = keys(t, "mine")
     payloads, tx = capture(t, t.file("a.bin", 100001))
@@ -206,17 +218,18 @@ def test_a_forged_symbol_costs_its_block_which_the_next_pass_brings(t):
     data = [i for i, p in enumerate(payloads) if toi_sbn_esi(p)[0]]
     middle = data[len(data) // 2]
     first = with_forged_symbol(payloads[:middle], 1000)  # in bytes 1440000 to 1441440
-    r = Listener(t, "--trust", trusted, timeout="5s")
-    s = r.sender()
-    s.send(first)
-    poll_until(lambda: "1 of its 4 blocks is forged" in r.err, 10, "the block is named")
-    check("bytes 1048576 to 2097152" in r.err, r.err)
-    s.send(payloads[middle:])
-    result = r.end(0)
-    equal(result["files"][0]["state"], "complete", "state")
-    again = result["bytes"] - 4 * MIB
-    check(MIB <= again <= MIB + 2 * SYMBOL, f"{again} bytes were taken again")
-    t.same(original, t.path("in", "a.bin"))
+    for write in ("mapped", "direct"):
+        r = Listener(t, "--trust", trusted, "--write", write, out=write, timeout="5s")
+        s = r.sender()
+        s.send(first)
+        poll_until(lambda r=r: "1 of its 4 blocks is forged" in r.err, 10, "the block is named")
+        check("bytes 1048576 to 2097152" in r.err, r.err)
+        s.send(payloads[middle:])
+        result = r.end(0)
+        equal(result["files"][0]["state"], "complete", "state")
+        again = result["bytes"] - 4 * MIB
+        check(MIB <= again <= MIB + 2 * SYMBOL, f"{again} bytes were taken again")
+        t.same(original, t.path(write, "a.bin"))
 
 
 def test_a_forged_symbol_is_repaired_by_a_signed_repair(t):

@@ -117,6 +117,38 @@ static void another_keys_signature_is_not_taken(void **state)
 	pw_keys_close(k);
 }
 
+static void a_table_can_be_renewed_and_signed_again(void **state)
+{
+	struct pw_fdt_file file = {.location = (char *)(uintptr_t) "a Expires=", .toi = 1};
+	const struct pw_fdt fdt = {
+		.expires_ntp = 4000000000, .sequence = 5, .files = &file, .n_files = 1};
+	struct pw_signer *s = signer("a.key");
+	struct pw_keys *k = keys("a.pem");
+	struct pw_fdt back;
+	size_t len, n;
+	char *xml;
+
+	(void)state;
+	assert_int_equal(pw_fdt_build(&fdt, &xml, &len, NULL), 0);
+	n = len;
+	assert_int_equal(pw_signer_sign(s, &xml, &len, NULL), 0);
+	assert_int_equal(pw_fdt_renew(xml, n, 4000000060), 0);
+	assert_int_equal(pw_keys_verify(k, xml, len), -EBADMSG);
+	assert_int_equal(pw_signer_sign(s, &xml, &n, NULL), 0);
+	assert_int_equal(n, len);
+	assert_int_equal(pw_keys_verify(k, xml, len), 0);
+	assert_int_equal(pw_fdt_parse(xml, len, &back, NULL), 0);
+	assert_int_equal(back.expires_ntp, 4000000060);
+	assert_int_equal(back.sequence, 5);
+	assert_string_equal(back.files[0].location, file.location);
+	pw_fdt_finish(&back);
+	assert_int_equal(pw_fdt_renew(xml, len, 99), -EINVAL);
+	assert_int_equal(pw_fdt_renew(xml, 30, 4000000060), -EINVAL);
+	free(xml);
+	pw_signer_close(s);
+	pw_keys_close(k);
+}
+
 static void a_file_that_is_no_key_is_refused_with_the_command_that_makes_one(void **state)
 {
 	struct pw_signer *s;
@@ -166,6 +198,7 @@ int main(void)
 		cmocka_unit_test(a_signature_verifies_and_names_its_key),
 		cmocka_unit_test(any_changed_or_missing_byte_is_found),
 		cmocka_unit_test(another_keys_signature_is_not_taken),
+		cmocka_unit_test(a_table_can_be_renewed_and_signed_again),
 		cmocka_unit_test(a_file_that_is_no_key_is_refused_with_the_command_that_makes_one),
 		cmocka_unit_test(a_private_key_that_others_can_read_is_warned_about),
 	};

@@ -26,6 +26,11 @@ static const struct pw_opt options[] = {
 		.help = "interface on which the socket joins the group; default: the route's"},
 	{ROW("resume", FLAG, MAIN, set.resume), .basic = true,
 		.help = "continue the partial files that the gap manifest lists"},
+	{ROW("trust", STRING, MAIN, trust), .basic = true, .arg = "PUB.pem|DIR",
+		.help = "take only files whose table is signed by one of these public Ed25519 "
+			"keys: a PEM file, or the *.pem of a directory"},
+	{ROW("clock-skew", DURATION, MAIN, set.clock_skew_ns), .arg = "DURATION",
+		.help = "with --trust: how far the clocks of sender and receiver may differ"},
 	{ROW("gaps", STRING, MAIN, set.gaps_path), .arg = "FILE",
 		.help = "where the gap manifest is; default: " PW_GAPS_FILE " in --out"},
 	{ROW("expect", UINT, MAIN, set.expect_files), .arg = "N",
@@ -75,7 +80,10 @@ static const struct pw_opt_table shared[] = {
 
 static const struct pw_recv_options defaults = {
 	.port = PW_PORT_CONFIG_DEFAULT,
-	.set = {.tsi = UINT64_MAX, .max_files = 1000000, .write_memory_bytes = PW_OUTDIR_MEMORY},
+	.set = {.tsi = UINT64_MAX,
+		.max_files = 1000000,
+		.write_memory_bytes = PW_OUTDIR_MEMORY,
+		.clock_skew_ns = 60 * PW_NS_PER_S},
 	.udp = {.rcvbuf_bytes = 64u << 20},
 	.loop = {.timeout_ns = 30 * PW_NS_PER_S, .link_grace_ns = PW_NS_PER_S / 2},
 };
@@ -247,6 +255,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 {
 	struct pw_recv_options opt = *(const struct pw_recv_options *)config;
 	struct pw_recv_run r = {.opt = &opt, .ctx = ctx};
+	struct pw_keys *keys = NULL;
 	struct pw_err err = {0};
 	int code;
 
@@ -258,9 +267,14 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	pw_stop_install();
 	if (opt.port.port)
 		pw_recv_pmd_prefer(opt.port.port);
+	if (opt.trust && pw_keys_open(&keys, opt.trust, &err))
+		return pw_cli_fail(&err);
+	opt.set.trust = keys;
 	/* EAL pins this thread: create the receiver's other threads before. */
-	if (pw_recv_create(&r.recv, &opt.set, &ctx->log, &err))
-		return pw_cli_fail_open(&err);
+	if (pw_recv_create(&r.recv, &opt.set, &ctx->log, &err)) {
+		code = pw_cli_fail_open(&err);
+		goto close_keys;
+	}
 	if (pw_recv_path_open(&r, &err)) {
 		code = pw_cli_fail_open(&err);
 		goto destroy_recv;
@@ -270,6 +284,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	r.path.close(&r.path);
 destroy_recv:
 	pw_recv_destroy(r.recv);
+close_keys:
+	pw_keys_close(keys);
 	return code;
 }
 

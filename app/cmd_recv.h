@@ -22,6 +22,7 @@ struct pw_recv_options {
 	struct pw_udprx_config udp;      /* without a port */
 	struct pw_recv_loop_config loop; /* timeout_ns and link_grace_ns; the run adds the rest */
 	const char *listen, *source;     /* as given; the addresses are in udp */
+	const char *trust;               /* public keys; NULL: every sender is taken */
 	struct pw_output_config output;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pagewire send FILE... --port PORT --to ADDR:PORT: its options, and the run of the job. */
+#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -22,7 +23,8 @@ static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
 static const struct pw_opt_choice pacings[] = {
 	{"auto", PW_PACING_AUTO}, {"sw", PW_PACING_SW}, {"hw", PW_PACING_HW}, {NULL, 0}};
 static const struct pw_opt_choice digests[] = {{"xxh3-128", PW_DIGEST_XXH3_128},
-	{"sha-256", PW_DIGEST_SHA256}, {"none", PW_DIGEST_NONE}, {NULL, 0}};
+	{"sha-256", PW_DIGEST_SHA256}, {"sha-256-tree", PW_DIGEST_SHA256_TREE},
+	{"none", PW_DIGEST_NONE}, {NULL, 0}};
 static const struct pw_opt_choice checksums[] = {{"auto", PW_CSUM_AUTO},
 	{"offload", PW_CSUM_OFFLOAD}, {"software", PW_CSUM_SOFTWARE}, {"none", PW_CSUM_NONE},
 	{NULL, 0}};
@@ -35,6 +37,9 @@ static const struct pw_opt options[] = {
 	{ROW("gaps", LIST, MAIN, job.gaps), .basic = true, .arg = "FILE",
 		.help = "send only what this gap manifest of a receiver lists; repeat it for "
 			"several receivers"},
+	{ROW("sign", STRING, MAIN, job.sign), .basic = true, .arg = "KEY.pem",
+		.help = "sign the file tables with this private Ed25519 key, for receivers with "
+			"--trust; the digest is sha-256-tree then, or sha-256"},
 	{ROW("from", STRING, PACKETS, job.from), .arg = "ADDR[:PORT]",
 		.help = "source address or host name; default: the interface's address, else a "
 			"link-local one"},
@@ -57,6 +62,10 @@ static const struct pw_opt options[] = {
 	{ROW("tsi", UINT, PACKETS, job.tsi), .arg = "N",
 		.help = "transport session identifier; default: a random one of 16 bits each time",
 		.max = UINT32_MAX},
+	{ROW("flute-version", UINT, PACKETS, job.set.flute_version), .arg = "N",
+		.help = "version in the file table's packets: 1 for receivers that know RFC 3926 "
+			"only",
+		.min = 1, .max = 2},
 	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE",
 		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps"},
 	{ROW("loop", UINT, SPEED, job.set.loops), .basic = true, .arg = "N",
@@ -141,6 +150,20 @@ static int run_job(struct pw_job *job, const struct send_options *o, const struc
 	return code;
 }
 
+/* What is signed names each file by a digest that nobody can forge. */
+static int check_sign(struct pw_job_options *o, struct pw_err *err)
+{
+	if (!o->sign)
+		return 0;
+	if (o->set.digest == PW_DIGEST_NONE)
+		return pw_err_set(err, EINVAL,
+			"cannot use --digest none with --sign: the signature would not cover the "
+			"files; leave out --digest");
+	if (o->set.digest == PW_DIGEST_XXH3_128) /* fast, but not for this purpose */
+		o->set.digest = PW_DIGEST_SHA256_TREE;
+	return 0;
+}
+
 /* Each window holds a descriptor; see pw_job_open(). */
 static void raise_nofile(void)
 {
@@ -167,7 +190,9 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	job_options.port.eal_argc = ops->n_eal;
 	if (o->dry_run && !job_options.port.port)
 		job_options.port.port = "null";
-	if (pw_job_plan(&job, ops->argv, ops->n, &usage, &err))
+	if (check_sign(&job_options, &err))
+		code = pw_cli_usage("send", &err);
+	else if (pw_job_plan(&job, ops->argv, ops->n, &usage, &err))
 		code = usage ? pw_cli_usage("send", &err) : pw_cli_fail(&err);
 	else if (o->dry_run)
 		pw_send_report_plan(&job);

@@ -18,6 +18,9 @@ static void hint_sessions(const struct pw_recv_run *run)
 			pw_host_key_format(from, sizeof(from), list[i].from),
 			run->opt->set.tsi_given || run->opt->udp.source.family
 				? "--tsi or --source names another session"
+			: run->opt->trust
+				? "no file table (FDT) of this session came that a key of --trust "
+				  "signed"
 				: "no file table (FDT) of this session came; was its sender "
 				  "started earlier, and does it repeat its tables "
 				  "(--fdt-interval)?");

@@ -58,6 +58,11 @@ static void print_totals(const struct figures *f)
 	if (f->st.bytes_have < f->st.bytes_total)
 		printf("missing at the end: %" PRIu64 " bytes\n",
 			f->st.bytes_total - f->st.bytes_have);
+	if (f->c.fdt_unsigned + f->c.fdt_forged + f->c.fdt_stale + f->c.fdt_expired)
+		printf("file tables that --trust refused: %" PRIu64 " unsigned, %" PRIu64
+		       " by other keys or changed, %" PRIu64 " of replayed sessions, %" PRIu64
+		       " expired\n",
+			f->c.fdt_unsigned, f->c.fdt_forged, f->c.fdt_stale, f->c.fdt_expired);
 	if (f->st.n_never_named)
 		printf("at least %" PRIu64 " files were never named: their tables were lost\n",
 			f->st.n_never_named);
@@ -90,8 +95,11 @@ static void print_file(const struct pw_recv_file_info *i)
 	case PW_RECV_KNOWN:
 	case PW_RECV_PARTIAL:
 	case PW_RECV_VERIFYING:
-		printf("part  %s  %s: %" PRIu64 " bytes missing\n", name, len,
-			i->len_bytes - i->have_bytes);
+		if (i->reason && i->have_bytes == i->len_bytes)
+			printf("part  %s  %s: %s\n", name, len, reason);
+		else
+			printf("part  %s  %s: %" PRIu64 " bytes missing\n", name, len,
+				i->len_bytes - i->have_bytes);
 		break;
 	}
 }
@@ -140,6 +148,7 @@ static void print_repair(const struct pw_recv_run *run, const char *gaps, bool n
 	print_option("interface", o->udp.interface);
 	print_option("out", o->set.out_dir);
 	print_option("gaps", o->set.gaps_path);
+	print_option("trust", o->trust);
 	if (o->port.port && o->port.mtu != 1500)
 		printf(" --mtu %" PRIu32, o->port.mtu);
 	printf("%s --resume\n  pagewire send FILE... --port PORT --to %s --gaps ",
@@ -204,6 +213,10 @@ static json_t *json_counters(const struct pw_recv_counters *c)
 		{"fdt_bad", c->fdt_bad},
 		{"fdt_dropped", c->fdt_dropped},
 		{"fdt_conflicts", c->fdt_conflicts},
+		{"fdt_unsigned", c->fdt_unsigned},
+		{"fdt_forged", c->fdt_forged},
+		{"fdt_stale", c->fdt_stale},
+		{"fdt_expired", c->fdt_expired},
 		{"waited", c->waited},
 		{"wait_dropped", c->wait_dropped},
 	};

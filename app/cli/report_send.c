@@ -64,11 +64,14 @@ void pw_send_report_plan(const struct pw_job *job)
 			job->info.multi_segment ? "multi-segment TX" : "linear packets",
 			job->opt->port.mtu);
 	print_pages(job);
-	printf("wire: FLUTE v2, %s", pw_addr_format(to, sizeof(to), &job->flow.dst));
+	printf("wire: FLUTE v%" PRIu32 ", %s", job->opt->set.flute_version,
+		pw_addr_format(to, sizeof(to), &job->flow.dst));
 	if (job->tx)
 		printf(" from %s", pw_addr_format(from, sizeof(from), &job->flow.src));
 	printf(", TSI %u, symbol %u bytes, digest %s\n", job->tsi, job->symbol_len,
 		pw_digest_name(job->opt->set.digest));
+	if (job->signer)
+		printf("signed by key %s\n", pw_signer_id(job->signer));
 	printf("files: %zu, %s%s\n", job->files.n,
 		pw_units_size(size, sizeof(size), job->files.total_bytes),
 		job->opt->gaps.n ? " (what the gap manifest lists)" : "");
@@ -166,6 +169,9 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		pw_digest_name(job->opt->set.digest), "tsi", (json_int_t)job->tsi, "symbol_bytes",
 		(int)job->symbol_len, "mtu", (json_int_t)job->opt->port.mtu);
 
+	json_object_set_new(
+		wire, "key", job->signer ? json_string(pw_signer_id(job->signer)) : json_null());
+	json_object_set_new(wire, "flute_version", json_integer(job->opt->set.flute_version));
 	if (job->stream.n_slots)
 		json_object_update_new(how, json_pack("{s:I, s:f}", "ring_bytes",
 						    (json_int_t)pw_stream_plan_bytes(&job->stream),

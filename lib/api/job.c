@@ -265,7 +265,10 @@ int pw_job_plan(
 		r = plan_port(job, err);
 	if (r)
 		return usage_error(usage, r);
-	r = pw_files_collect(&job->files, operands, (size_t)n_operands, err);
+	if (o->sign)
+		r = pw_signer_open(&job->signer, o->sign, job->log, err);
+	if (!r)
+		r = pw_files_collect(&job->files, operands, (size_t)n_operands, err);
 	for (i = 0; !r && i < o->gaps.n; i++)
 		r = pw_gaps_load(o->gaps.v[i], &job->gaps, err);
 	if (!r && o->gaps.n)
@@ -477,6 +480,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.csum_offload = job->csum == PW_CSUM_OFFLOAD,
 		.tsi = job->tsi,
 		.set = job->opt->set,
+		.signer = job->signer,
 		.open_window = open_window,
 		.ctx = job,
 		/* a program that chooses the symbols announces them once, with their digests */
@@ -535,5 +539,7 @@ void pw_job_finish(struct pw_job *job)
 	pw_dpdk_tx_close(job->tx);
 	job->tx = NULL;
 	pw_files_finish(&job->files);
+	pw_signer_close(job->signer);
+	job->signer = NULL;
 	pw_gaps_finish(&job->gaps);
 }

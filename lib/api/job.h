@@ -38,6 +38,7 @@ struct pw_job {
 	struct pw_flow flow;
 	struct pw_files files;
 	struct pw_gaps gaps;
+	struct pw_signer *signer; /* NULL: the file tables are not signed */
 	const struct pw_driver_traits *traits;
 	enum pw_pages first_pages; /* of the first file */
 	bool mixed_pages;

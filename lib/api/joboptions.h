@@ -20,6 +20,7 @@ struct pw_job_options {
 		flow; /* vlan, ttl (0: by the address) and dscp; pw_job_plan() does the rest */
 	const char *to, *from;  /* ADDR:PORT or HOST:PORT */
 	const char *to_mac;     /* NULL: asked for */
+	const char *sign;       /* private key in PEM; NULL: the file tables are not signed */
 	struct pw_strings gaps; /* gap manifests; none: everything is sent */
 	uint64_t tsi;           /* PW_JOB_DRAW_TSI: a random one */
 	uint64_t stream_bytes;  /* of the ring that streamed files go through, at most */

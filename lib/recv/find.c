@@ -83,13 +83,18 @@ static bool is_table_due(const struct pw_recv *r)
 	return r->room.tables || r->has_tables;
 }
 
+static bool is_ignored(const struct pw_recv *r, const struct pw_session *s)
+{
+	return !s || (r->cfg.trust && !s->is_trusted);
+}
+
 /* Queues a packet of an object that no table has named yet. */
 static void keep_unknown(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_session *s,
 	const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
 {
 	pw_lane_bump(&l->c.waited, !l->is_worker);
-	l->new_bytes += s ? view->len : 0;
-	if (!s && !l->is_worker)
+	l->new_bytes += is_ignored(r, s) ? 0 : view->len;
+	if (is_ignored(r, s) && !l->is_worker)
 		pw_recv_ignore(r, view->from, hdr->tsi);
 	r->c.unknown_toi +=
 		pw_room_add_unknown(&r->room, view, hdr->toi, !l->is_worker && !is_table_due(r));

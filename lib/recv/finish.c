@@ -15,7 +15,7 @@
 
 #include "base/thread.h"
 #include "file/digest.h"
-#include "recv/recv_private.h"
+#include "recv/signed_private.h"
 
 #define BATCH_FILES 512u
 #define BATCH_BYTES (256ull << 20) /* so that a file does not wait for the digests of many others */
@@ -29,6 +29,8 @@ struct job {
 	struct pw_outfile *file; /* of the part, or opened here */
 	struct pw_outfile_id id;
 	unsigned int number;
+	const uint8_t *leaves; /* that it covers, or NULL */
+	struct pw_bad_leaves bad;
 	struct pw_digest wanted; /* as the tables named it when the batch began */
 	enum result result;
 	struct pw_err err;
@@ -79,6 +81,12 @@ void pw_recv_submit_due(struct pw_recv *r)
 		o->digest_due = false;
 		if (!o->awaits_digest)
 			continue;
+		if (r->cfg.trust) { /* a repair brings the table once more */
+			o->awaits_digest = false;
+			pw_object_reason(o, "no trusted table named its digest", false);
+			pw_recv_set_state(r, o, PW_RECV_PARTIAL);
+			continue;
+		}
 		pw_warn(r->log, "%s is complete, but its digest never came: not verified", o->name);
 		pw_recv_submit(r, o, PW_FINISH_PART);
 	}
@@ -128,7 +136,7 @@ static int digest(struct job *j, struct pw_digest *got, struct pw_err *err)
 		p->digest = NULL;
 		at = atomic_load(&p->digest_at);
 	} else {
-		ret = pw_digest_create(&st, j->wanted.kind, err);
+		ret = pw_digest_create_for(&st, j->wanted.kind, len, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -162,7 +170,15 @@ static void verify(struct pw_recv *r, struct job *j)
 	j->id = j->file->id;
 	j->number = j->file->part;
 	j->result = UNVERIFIED;
-	if (j->wanted.kind != PW_DIGEST_NONE) {
+	if (j->leaves) {
+		if (pw_recv_check_leaves(j->file, j->leaves, &j->bad, &err) < 0) {
+			fail(j, &err);
+			return;
+		}
+		j->result = j->bad.n ? DIFFERS : GOOD;
+		if (j->bad.n)
+			pw_recv_name_leaves(j->o, &j->bad, &j->err);
+	} else if (j->wanted.kind != PW_DIGEST_NONE) {
 		if (digest(j, &got, &err) < 0) {
 			fail(j, &err);
 			return;
@@ -172,7 +188,7 @@ static void verify(struct pw_recv *r, struct job *j)
 			memcmp(got.bytes, j->wanted.bytes, pw_digest_len(got.kind)) != 0)
 			set_differs(j, &got);
 	}
-	if (j->result != DIFFERS && pw_outfile_flush(j->file, &err) < 0)
+	if ((j->result != DIFFERS || j->bad.n) && pw_outfile_flush(j->file, &err) < 0)
 		fail(j, &err);
 }
 
@@ -234,7 +250,7 @@ static void sync_names(struct pw_recv *r, struct batch *b)
 /* Not in take_result(), which runs under the lock: unmapping takes a while. */
 static void close_file(struct job *j)
 {
-	if (j->result == DIFFERS && j->part && j->part->file) {
+	if (j->result == DIFFERS && j->part && j->part->file && !j->bad.n) {
 		pw_outfile_rewrite(j->part->file); /* it is received again */
 		return;
 	}
@@ -267,12 +283,20 @@ static void run_batch(struct pw_recv *r, struct batch *b)
 		close_file(&b->jobs[i]);
 }
 
-/* Receives the file again from the start: the sender's next pass may bring it. */
+/* Receives the file again, or its bad leaves: the sender's next pass may bring them. */
 static void reopen(struct pw_recv *r, struct job *j)
 {
 	struct pw_object *o = j->o;
 
 	o->n_mismatches++;
+	if (j->bad.n)
+		pw_recv_warn(r, "%s: %s", o->name, j->err.msg);
+	if (j->bad.n && o->part) {
+		pw_object_reason(o, j->err.msg, true);
+		pw_recv_set_state(r, o, PW_RECV_MISMATCH);
+		pw_recv_reopen_leaves(r, o, &j->bad);
+		return;
+	}
 	r->bytes_adjust -= (int64_t)o->len_bytes;
 	o->resumed_bytes = 0;
 	o->gap = NULL;
@@ -327,6 +351,7 @@ static void take_good(struct pw_recv *r, struct job *j)
 	if (o->finish_kind == PW_FINISH_TARGET && !o->published)
 		r->bytes_adjust += (int64_t)o->len_bytes;
 	o->published = true;
+	pw_recv_drop_leaves(r, o);
 	pw_recv_free_part(r, o);
 	o->resumed_bytes = 0;
 	pw_object_reason(o, NULL, false);
@@ -369,6 +394,7 @@ static void fill_batch(struct pw_recv *r, struct batch *b)
 		b->jobs[b->n++] = (struct job){.o = o,
 			.part = o->part,
 			.file = o->part && o->finish_kind == PW_FINISH_PART ? o->part->file : NULL,
+			.leaves = o->leaves,
 			.wanted = o->digest};
 		bytes += o->len_bytes;
 	}

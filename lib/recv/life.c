@@ -135,6 +135,15 @@ void pw_recv_ignore(struct pw_recv *r, struct pw_host_key from, uint64_t tsi)
 	i->packets++;
 }
 
+void pw_recv_heed(struct pw_recv *r, const struct pw_session *s)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_ignored; i++)
+		if (r->ignored[i].tsi == s->tsi && pw_host_key_equal(r->ignored[i].from, s->from))
+			r->ignored[i] = r->ignored[--r->n_ignored];
+}
+
 struct pw_session *pw_recv_session(struct pw_recv *r, struct pw_host_key from, uint64_t tsi)
 {
 	size_t i;
@@ -265,6 +274,9 @@ int pw_recv_create(struct pw_recv **out_r, const struct pw_recv_config *cfg,
 		ret = make_lanes(r, err);
 	if (ret == 0)
 		ret = open_output(r, err);
+	if (ret == 0 && cfg->trust)
+		ret = pw_trust_open(&r->trust, cfg->trust, cfg->clock_skew_ns,
+			cfg->discard ? NULL : r->out_dir, err);
 	if (ret == 0)
 		ret = cfg->memory ? pw_recv_memory_open(r, err) : start_threads(r, err);
 	if (ret < 0) {
@@ -331,10 +343,13 @@ static void look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 	size_t i;
 
 	st->n_never_named = 0;
-	st->n_sessions = r->n_sessions;
+	st->n_sessions = 0;
 	for (i = 0; i < r->n_sessions; i++) {
 		const struct pw_session *s = r->sessions[i];
 
+		if (r->cfg.trust && !s->is_trusted)
+			continue;
+		st->n_sessions++;
 		/* A session that has named no file is not waited for. */
 		if ((s->n_named == 0 && r->objs.n) || is_replaced(s))
 			continue;
@@ -343,7 +358,7 @@ static void look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 		if (s->n_session_files > s->n_named)
 			st->n_never_named += s->n_session_files - s->n_named;
 	}
-	st->session_closed = r->n_sessions && all_closed;
+	st->session_closed = st->n_sessions && all_closed;
 	if (r->cfg.expect_files)
 		st->done = st->n_ended >= r->cfg.expect_files;
 	else
@@ -489,7 +504,7 @@ static void end_objects(struct pw_recv *r)
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 {
 	struct pw_recv_status st;
-	struct pw_err gaps_err;
+	struct pw_err gaps_err, trust_err;
 	int ret;
 
 	if (r->finished) {
@@ -515,6 +530,9 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 		pw_warn(r->log, "%s", gaps_err.msg);
 	else if (ret < 0)
 		pw_recv_set_fatal(r, &gaps_err);
+	if (!r->fatal.code && !is_incomplete(r) && !r->cfg.expect_files &&
+		pw_trust_end_sessions(&r->trust, &trust_err) < 0)
+		pw_recv_set_fatal(r, &trust_err);
 	r->finish_ret = r->fatal.code ? -r->fatal.code : is_incomplete(r);
 	if (r->fatal.code && err)
 		*err = r->fatal;
@@ -552,6 +570,7 @@ void pw_recv_destroy(struct pw_recv *r)
 		free(r->sessions[i]);
 	}
 	pw_gaps_finish(&r->old);
+	pw_trust_close(&r->trust);
 	pw_outdir_close(r->out);
 	pthread_mutex_destroy(&r->lock);
 	pthread_cond_destroy(&r->work);

@@ -105,6 +105,20 @@ void pw_part_reset(struct pw_part *p)
 		pw_outfile_rewrite(p->file);
 }
 
+uint64_t pw_part_forget(struct pw_part *p, uint64_t from, uint64_t to)
+{
+	const struct pw_blocks *b = &p->blocks;
+	uint64_t i, bit, bytes = 0;
+
+	for (i = from / b->symbol_len; i < b->n_symbols && i * b->symbol_len < to; i++) {
+		bit = 1ull << (i % 64);
+		if (atomic_fetch_and_explicit(&p->claims[i / 64], ~bit, memory_order_relaxed) & bit)
+			bytes += pw_blocks_symbol_bytes(b, i);
+	}
+	atomic_fetch_add(&p->missing_bytes, bytes);
+	return bytes;
+}
+
 /* Only XXH3 is fast enough not to delay packets. A digest that comes later is XXH3, unless the sender was set
  * to use another one. */
 void pw_part_digest_start(struct pw_part *p)

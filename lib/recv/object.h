@@ -74,6 +74,7 @@ struct pw_object {
 	const struct pw_gap_file *gap;             /* of the manifest that is resumed */
 	uint32_t symbol_len, max_sbl, fec_id;
 	struct pw_digest digest;
+	uint8_t *leaves; /* that `digest` covers; NULL: none. Owned */
 	struct pw_outfile_attr attr;
 	uint64_t resumed_bytes; /* of a file whose part is not open yet */
 	uint8_t state;          /* enum pw_recv_file_state */
@@ -103,6 +104,9 @@ struct pw_part *pw_part_create(
 void pw_part_destroy(struct pw_part *p); /* closes the file; accepts NULL */
 /* Makes all symbols missing again. No lane has the part. */
 void pw_part_reset(struct pw_part *p);
+/* Makes the symbols missing that have bytes in [from, to). Returns their bytes that were there. No lane has the
+ * part, and all its symbols have come. */
+uint64_t pw_part_forget(struct pw_part *p, uint64_t from, uint64_t to);
 /* Starts a digest that grows with the symbols, for a large file; that of other files is the finisher's. */
 void pw_part_digest_start(struct pw_part *p);
 /* First symbol in [index, end) that is claimed (set) or is not claimed (!set); end when there is none. */

@@ -176,6 +176,7 @@ void pw_objtab_finish(struct pw_objtab *t)
 		pw_waiting_free_list(o->waiting);
 		pw_object_reason(o, NULL, false);
 		free(o->name);
+		free(o->leaves);
 	}
 	for (i = 0; i < t->n_chunks; i++)
 		free(t->chunks[i]);

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "file/outdir.h"
+#include "file/sign.h"
 #include "path/path.h"
 #include "recv/state.h"
 #include "wire/alc.h"
@@ -37,6 +38,8 @@ struct pw_recv_config {
 	bool resume;                 /* continue the partial files that the manifest lists */
 	bool not_durable;            /* COMPLETE does not mean that the disk has the file */
 	bool require_digest;         /* a file without a digest is a failure */
+	const struct pw_keys *trust; /* take only tables that they signed; NULL: all tables */
+	uint64_t clock_skew_ns;      /* with trust: between sender and receiver, at most */
 	bool tsi_given;
 	uint64_t tsi;            /* with tsi_given: take only sessions of this TSI */
 	struct pw_addr source;   /* family 0: any; else only sessions from this address */
@@ -63,8 +66,12 @@ struct pw_recv_counters {
 	uint64_t fdt_bad;       /* instances that cannot be used, and packets that contradict */
 	uint64_t fdt_dropped;   /* table packets that found the queue full */
 	uint64_t fdt_conflicts; /* entries that contradict an earlier one; the newest one stands */
-	uint64_t waited;        /* packets that waited for their file or its table */
-	uint64_t wait_dropped;  /* of waited: the queue was full for too long */
+	uint64_t fdt_unsigned;  /* with trust: instances that were not taken ... */
+	uint64_t fdt_forged;    /* ... signed by another key, or changed */
+	uint64_t fdt_stale;     /* ... of a session that was replayed */
+	uint64_t fdt_expired;
+	uint64_t waited;       /* packets that waited for their file or its table */
+	uint64_t wait_dropped; /* of waited: the queue was full for too long */
 	uint64_t alc_verdicts[PW_ALC_N_VERDICTS];
 };
 

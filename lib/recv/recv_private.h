@@ -19,6 +19,7 @@
 #include "recv/recv.h"
 #include "recv/room.h"
 #include "recv/session_private.h"
+#include "recv/trust.h"
 
 struct pw_recv_lane;
 
@@ -62,6 +63,8 @@ struct pw_recv {
 	struct pw_part *opening; /* it places the packets that waited for this part */
 	uint64_t n_learned;      /* tables that it has read */
 	bool has_tables;         /* it is reading tables */
+	struct pw_trust trust;   /* with cfg.trust */
+	uint64_t leaf_bytes;     /* of all objects */
 	unsigned int n_threads;  /* started */
 
 	/* The finisher. */
@@ -97,6 +100,7 @@ void pw_recv_fail(struct pw_recv *r, struct pw_object *o, const struct pw_err *e
 /* Warns about packets; a bounded number of times: a hostile sender must not fill the log. */
 void pw_recv_warn(struct pw_recv *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void pw_recv_ignore(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
+void pw_recv_heed(struct pw_recv *r, const struct pw_session *s); /* no longer ignored */
 /* NULL: no table of it came. With cfg.memory every sender is the one session. */
 struct pw_session *pw_recv_session(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
 

@@ -19,9 +19,11 @@ struct pw_session {
 	uint64_t n_shared;        /* of n_first: that another session announced again */
 	unsigned int n_closes;
 	bool fdt_complete;
-	bool has_data;  /* a symbol came */
-	bool forgets;   /* its tables count as new; see tables.c */
-	bool names_old; /* it named a file of the old manifest; see manifest.c */
+	bool is_trusted;  /* with keys: a signed table of it came */
+	uint8_t reported; /* bits of enum pw_trust_verdict: a warning was given */
+	bool has_data;    /* a symbol came */
+	bool forgets;     /* its tables count as new; see tables.c */
+	bool names_old;   /* it named a file of the old manifest; see manifest.c */
 };
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/utf8.h"
-#include "recv/recv_private.h"
+#include "recv/signed_private.h"
 #include "wire/alc.h"
 
 #define MAX_VERSIONS 8u /* announcements of one name with different content */
@@ -76,6 +76,10 @@ static const char *name_fault(const struct pw_recv *r, const struct pw_fdt_file 
 		why = pw_outname_fault(f->location);
 	if (!why && !r->cfg.discard)
 		why = pw_outdir_reserved(r->out, f->location);
+	if (!why && r->cfg.trust && pw_outname_reserved(f->location, PW_TRUST_FILE))
+		why = "name is in the way of " PW_TRUST_FILE;
+	if (!why)
+		why = pw_recv_digest_fault(r, f);
 	if (!why && f->encoding != PW_ENCODING_IDENTITY)
 		why = "sent with a Content-Encoding; pagewire does not decode files, send it "
 		      "without";
@@ -248,6 +252,7 @@ static bool learn_new(struct pw_recv *r, struct pw_session *s, const struct pw_f
 	o->instance = instance;
 	o->is_escaped = f->fault || strcmp(name, f->location) != 0;
 	fill(r, o, f);
+	pw_recv_take_leaves(r, o, f);
 	r->st.bytes_total += o->len_bytes;
 	if (!why)
 		why = entry_fault(r, o);
@@ -290,7 +295,10 @@ static void revive(struct pw_recv *r, struct pw_object *o)
 /* A later instance may have the digest that an earlier one did not have. */
 static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_fdt_file *f)
 {
-	if (f->digest.kind == PW_DIGEST_NONE || o->digest.kind != PW_DIGEST_NONE)
+	if (f->digest.kind == PW_DIGEST_NONE || pw_recv_digest_fault(r, f))
+		return;
+	pw_recv_take_leaves(r, o, f);
+	if (o->digest.kind != PW_DIGEST_NONE)
 		return;
 	o->digest = f->digest;
 	o->digest_due = false;
@@ -435,14 +443,30 @@ static void learn(
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* With trusted keys, sessions that nobody signed make room: they have no files. With the lock. */
+static void forget_untrusted(struct pw_recv *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_sessions; i++) {
+		if (!r->cfg.trust || r->sessions[i]->is_trusted)
+			continue;
+		pw_fdtrx_finish(&r->sessions[i]->fdt);
+		free(r->sessions[i]);
+		r->sessions[i] = r->sessions[--r->n_sessions];
+		return;
+	}
+}
+
 /* The session of a table packet, created if it is new. NULL: there are too many. */
 static struct pw_session *session_for(struct pw_recv *r, struct pw_host_key from, uint64_t tsi)
 {
 	struct pw_session *s;
-	size_t i;
 
 	pthread_mutex_lock(&r->lock);
 	s = pw_recv_session(r, from, tsi);
+	if (!s && r->n_sessions == PW_RECV_MAX_SESSIONS)
+		forget_untrusted(r);
 	pthread_mutex_unlock(&r->lock);
 	if (s)
 		return s;
@@ -458,9 +482,8 @@ static struct pw_session *session_for(struct pw_recv *r, struct pw_host_key from
 	s->fdt.left_bytes = &r->table_bytes_left;
 	pthread_mutex_lock(&r->lock);
 	r->sessions[r->n_sessions++] = s;
-	for (i = 0; i < r->n_ignored; i++)
-		if (r->ignored[i].tsi == tsi && pw_host_key_equal(r->ignored[i].from, from))
-			r->ignored[i] = r->ignored[--r->n_ignored];
+	if (!r->cfg.trust)
+		pw_recv_heed(r, s);
 	pthread_mutex_unlock(&r->lock);
 	return s;
 }
@@ -513,6 +536,7 @@ void pw_recv_table_packet(struct pw_recv *r, const struct pw_waiting *w)
 	struct pw_err err = {0};
 	uint32_t instance;
 	size_t len;
+	int ret;
 
 	if (pw_alc_parse(w->bytes, w->len, &hdr, &payload, &len) != PW_ALC_OK)
 		return;
@@ -532,8 +556,10 @@ void pw_recv_table_packet(struct pw_recv *r, const struct pw_waiting *w)
 	case PW_FDTRX_WHOLE:
 		break;
 	}
-	if (parse(slot, &fdt, &err) < 0) {
-		bad_table(r, s, slot->instance, err.msg);
+	ret = r->cfg.trust ? pw_recv_read_signed(r, s, slot, &fdt, &err) : parse(slot, &fdt, &err);
+	if (ret < 0) {
+		if (ret != -EPERM)
+			bad_table(r, s, slot->instance, err.msg);
 		pw_fdtrx_done(&s->fdt, slot, false);
 		return;
 	}

@@ -184,6 +184,7 @@ static void free_file(struct pw_file *file)
 {
 	free(file->path);
 	free(file->name);
+	free(file->leaves);
 	memset(file, 0, sizeof(*file));
 }
 

@@ -23,6 +23,7 @@ struct pw_file {
 	int64_t mtime_ns;        /* since 1970 */
 	uint32_t mode;           /* permission bits, 0777 at most */
 	struct pw_digest digest; /* kind NONE until computed */
+	uint8_t *leaves;         /* of a digest that is a tree; NULL: none. Owned */
 	struct pw_digest md5;
 	const struct pw_gap_file *gap; /* send only what this lists; NULL = everything */
 };

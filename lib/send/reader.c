@@ -169,19 +169,22 @@ static void update(struct pw_send_slot *slot, const uint8_t *data, size_t len)
 		pw_digest_update(slot->md5, data, len);
 }
 
-static void finish_one(struct pw_digest_state **st, struct pw_digest *out)
+static void finish_one(struct pw_digest_state **st, struct pw_digest *out, uint8_t **leaves)
 {
 	if (!*st)
 		return;
 	pw_digest_final(*st, out);
+	*leaves = pw_digest_take_leaves(*st);
 	pw_digest_destroy(*st);
 	*st = NULL;
 }
 
 static void finish_digests(struct pw_send_slot *slot)
 {
-	finish_one(&slot->digest, &slot->late_digest);
-	finish_one(&slot->md5, &slot->late_md5);
+	uint8_t *none = NULL; /* MD5 has no leaves */
+
+	finish_one(&slot->digest, &slot->late_digest, &slot->late_leaves);
+	finish_one(&slot->md5, &slot->late_md5, &none);
 }
 
 /* Brings one chunk into memory. */

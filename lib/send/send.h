@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "file/sign.h"
 #include "file/stream.h"
 #include "path/path.h"
 #include "send/files.h"
@@ -52,7 +53,8 @@ struct pw_send_status {
 /* What the user asks of a session. Options are parsed straight into it. */
 struct pw_send_settings {
 	enum pw_digest_kind digest;
-	bool md5; /* Content-MD5 as well */
+	bool md5;               /* Content-MD5 as well */
+	uint32_t flute_version; /* in EXT_FDT: 1 (RFC 3926) or 2 (RFC 6726) */
 	struct pw_rate rate;
 	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
 	uint64_t loops;       /* passes; 0 = until stopped */
@@ -61,10 +63,10 @@ struct pw_send_settings {
 	uint64_t link_grace_ns; /* how long the link, or the peer, may be gone */
 };
 
-#define PW_SEND_SETTINGS_DEFAULT                                                         \
-	{                                                                                \
-		.digest = PW_DIGEST_XXH3_128, .loops = 1, .fdt_interval_ns = 1000000000, \
-		.lead_ns = 50000000, .link_grace_ns = PW_SEND_LINK_GRACE_NS,             \
+#define PW_SEND_SETTINGS_DEFAULT                                                                 \
+	{                                                                                        \
+		.digest = PW_DIGEST_XXH3_128, .loops = 1, .fdt_interval_ns = 1000000000,         \
+		.lead_ns = 50000000, .link_grace_ns = PW_SEND_LINK_GRACE_NS, .flute_version = 2, \
 	}
 
 struct pw_send_config {
@@ -80,6 +82,7 @@ struct pw_send_config {
 	bool force_wide; /* 32-bit TSI and TOI even when 16 bits suffice */
 	uint32_t tsi;
 	struct pw_send_settings set;
+	const struct pw_signer *signer; /* signs the file tables; NULL: they are not signed */
 	/* The digest of a file up to this size is in the first file table, for which it is read before it is
 	 * sent. The digest of a larger file is computed while it is sent, and a later table has it. */
 	uint64_t digest_first_bytes;

@@ -48,6 +48,7 @@ static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 		.max_sbl = obj->blocks.max_sbl,
 		.fec_id = PW_FEC_ID_NO_CODE,
 		.digest = file->digest,
+		.leaves = file->leaves,
 		.digest_later = slot->is_late && file->digest.kind == PW_DIGEST_NONE,
 		.md5 = file->md5,
 		.has_mode = true,
@@ -213,8 +214,11 @@ static int send_last_table(struct pw_send *s, bool last, struct pw_err *err)
 			continue;
 		slot->is_late = false;
 		/* only one of them may be late: a gap manifest names the other */
-		if (slot->late_digest.kind != PW_DIGEST_NONE)
+		if (slot->late_digest.kind != PW_DIGEST_NONE) {
 			slot->file->digest = slot->late_digest;
+			slot->file->leaves = slot->late_leaves;
+			slot->late_leaves = NULL;
+		}
 		if (slot->late_md5.kind != PW_DIGEST_NONE)
 			slot->file->md5 = slot->late_md5;
 		news = true;

@@ -97,11 +97,12 @@ static int make_views(struct pw_send_slot *slot, const struct pw_send_config *cf
 
 /* Reads the file with the CPU, before its first symbol is sent. */
 static int digest_now(struct pw_send_slot *slot, enum pw_digest_kind kind, struct pw_digest *out,
-	struct pw_send_lane *lane, struct pw_send_reading *reading, struct pw_err *err)
+	uint8_t **leaves, struct pw_send_lane *lane, struct pw_send_reading *reading,
+	struct pw_err *err)
 {
 	struct pw_digest_state *st;
 	uint32_t i;
-	int r = pw_digest_create(&st, kind, err);
+	int r = pw_digest_create_for(&st, kind, slot->win.len_bytes, err);
 
 	for (i = 0; r == 0 && i < slot->win.n_extents; i++) {
 		const struct pw_extent *extent = &slot->win.extents[i];
@@ -114,8 +115,10 @@ static int digest_now(struct pw_send_slot *slot, enum pw_digest_kind kind, struc
 			r = lane->look(lane, pw_clock_ns(), 0, err);
 		}
 	}
-	if (r == 0)
+	if (r == 0) {
 		pw_digest_final(st, out);
+		*leaves = pw_digest_take_leaves(st);
+	}
 	pw_digest_destroy(st);
 	return r;
 }
@@ -144,6 +147,7 @@ static int read_now(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 	const bool digest =
 		cfg->set.digest != PW_DIGEST_NONE && slot->file->digest.kind == PW_DIGEST_NONE;
 	const bool md5 = cfg->set.md5 && slot->file->md5.kind == PW_DIGEST_NONE;
+	uint8_t *none; /* MD5 has no leaves */
 	int r = 0;
 
 	*reading = (struct pw_send_reading){
@@ -151,9 +155,10 @@ static int read_now(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 	if (slot->win.populate)
 		r = populate_now(slot, lane, reading, err);
 	if (r == 0 && digest)
-		r = digest_now(slot, cfg->set.digest, &slot->file->digest, lane, reading, err);
+		r = digest_now(slot, cfg->set.digest, &slot->file->digest, &slot->file->leaves,
+			lane, reading, err);
 	if (r == 0 && md5)
-		r = digest_now(slot, PW_DIGEST_MD5, &slot->file->md5, lane, reading, err);
+		r = digest_now(slot, PW_DIGEST_MD5, &slot->file->md5, &none, lane, reading, err);
 	*reading = (struct pw_send_reading){0};
 	return r;
 }
@@ -167,7 +172,7 @@ static int read_later(
 
 	slot->read_pages = slot->win.populate;
 	if (cfg->set.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE)
-		r = pw_digest_create(&slot->digest, cfg->set.digest, err);
+		r = pw_digest_create_for(&slot->digest, cfg->set.digest, slot->win.len_bytes, err);
 	if (r == 0 && cfg->set.md5 && file->md5.kind == PW_DIGEST_NONE)
 		r = pw_digest_create(&slot->md5, PW_DIGEST_MD5, err);
 	slot->is_late = slot->digest || slot->md5;
@@ -190,8 +195,9 @@ static int fill(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 			file->path, file->len_bytes, win->len_bytes);
 	if (!pw_pages_borrowed(win->pages) && win->map)
 		slot->guard = pw_guard_add(win->map, win->map_bytes, win->page_bytes);
-	/* a repair reads only what is missing: the manifest has the digest */
-	if (file->gap && file->gap->digest.kind == cfg->set.digest)
+	/* A repair reads only what is missing: the manifest has the digest. But what is signed is what was read:
+	 * anybody may have written the manifest. */
+	if (file->gap && !cfg->signer && file->gap->digest.kind == cfg->set.digest)
 		file->digest = file->gap->digest;
 	if (win->pages != PW_PAGES_STREAM && win->len_bytes <= cfg->digest_first_bytes)
 		r = read_now(slot, cfg, &lanes->v[0], reading, err);
@@ -243,6 +249,7 @@ void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *
 	pw_guard_remove(slot->guard);
 	pw_digest_destroy(slot->digest);
 	pw_digest_destroy(slot->md5);
+	free(slot->late_leaves);
 	pw_window_close(&slot->win);
 	free(slot->views);
 	free(slot);

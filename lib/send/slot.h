@@ -33,7 +33,8 @@ struct pw_send_slot {
 	bool is_late;
 	struct pw_digest_state *digest, *md5;
 	struct pw_digest late_digest, late_md5;
-	bool read_pages; /* its pages must be brought into memory before they are sent */
+	uint8_t *late_leaves; /* owned */
+	bool read_pages;      /* its pages must be brought into memory before they are sent */
 	bool attached;
 	struct pw_send_slot *next; /* in the session's list of retired slots */
 };

@@ -9,14 +9,40 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-#define LIFE_S     3600 /* Expires: an hour from now; a carousel builds a new instance at half time */
-#define RENEW_NS   (LIFE_S / 2 * PW_NS_PER_S)
-#define SYMBOL_MAX 16384u
-#define MAX_SBL    4096u
+#define LIFE_S        3600 /* Expires: an hour from now; a carousel builds a new instance at half time */
+#define SIGNED_LIFE_S 60 /* so long a recorded table can be replayed */
+#define SYMBOL_MAX    16384u
+#define MAX_SBL       4096u
+
+static uint64_t microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 void pw_send_tables_init(struct pw_send_tables *t, const struct pw_send_config *cfg)
 {
-	*t = (struct pw_send_tables){.cfg = cfg};
+	*t = (struct pw_send_tables){.cfg = cfg, .sequence = cfg->signer ? microseconds() : 0};
+}
+
+static uint64_t life_s(const struct pw_send_tables *t)
+{
+	return t->cfg->signer ? SIGNED_LIFE_S : LIFE_S;
+}
+
+static uint64_t expires_ntp(const struct pw_send_tables *t)
+{
+	return pw_fdt_ntp((uint64_t)time(NULL) + life_s(t));
+}
+
+static uint32_t take_instance(struct pw_send_tables *t)
+{
+	const uint32_t instance = t->next_instance;
+
+	t->next_instance = (instance + 1) & PW_FDT_INSTANCE_MAX;
+	return instance;
 }
 
 static const struct pw_send_table *current(const struct pw_send_tables *t)
@@ -62,33 +88,52 @@ int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, 
 	size_t first_file, bool last, struct pw_err *err)
 {
 	struct pw_fdt fdt = {
-		.expires_ntp = pw_fdt_ntp((uint64_t)time(NULL) + LIFE_S),
+		.expires_ntp = expires_ntp(t),
 		.complete = last,
 		.n_session_files = t->cfg->files->n,
+		.sequence = t->sequence,
 		.files = entries,
 		.n_files = n,
 	};
 	struct pw_send_table table = {
-		.instance = t->next_instance,
+		.instance = take_instance(t),
 		.built_ns = pw_clock_ns(),
 		.first_file = first_file,
 	};
 	int r = pw_fdt_build(&fdt, &table.text, &table.len, err);
 
-	if (r)
-		return r;
-	t->next_instance = (t->next_instance + 1) & PW_FDT_INSTANCE_MAX;
-	r = keep(t, &table, err);
+	if (r == 0 && t->cfg->signer)
+		r = pw_signer_sign(t->cfg->signer, &table.text, &table.len, err);
+	if (r == 0)
+		r = keep(t, &table, err);
 	if (r)
 		free(table.text);
 	return r;
+}
+
+static bool is_old(
+	const struct pw_send_tables *t, const struct pw_send_table *table, uint64_t now_ns)
+{
+	return now_ns - table->built_ns > life_s(t) / 2 * PW_NS_PER_S;
 }
 
 bool pw_send_tables_is_old(const struct pw_send_tables *t, uint64_t now_ns)
 {
 	const struct pw_send_table *table = current(t);
 
-	return table && now_ns - table->built_ns > RENEW_NS;
+	return table && is_old(t, table, now_ns);
+}
+
+/* The same files in a new instance, which expires later. */
+static int renew(struct pw_send_tables *t, struct pw_send_table *table, struct pw_err *err)
+{
+	size_t len = table->len - (t->cfg->signer ? PW_SIGNATURE_LEN : 0);
+
+	if (pw_fdt_renew(table->text, len, expires_ntp(t)))
+		return pw_err_set(err, EINVAL, "cannot renew a file table: its time has no place");
+	table->instance = take_instance(t);
+	table->built_ns = pw_clock_ns();
+	return t->cfg->signer ? pw_signer_sign(t->cfg->signer, &table->text, &len, err) : 0;
 }
 
 /* The flow of the lane's packets. */
@@ -109,7 +154,7 @@ static struct pw_alc_hdr header(
 		.close_session = close_session,
 		.codepoint = PW_FEC_ID_NO_CODE,
 		.has_fdt = true,
-		.fdt_version = PW_FLUTE_VERSION,
+		.fdt_version = (uint8_t)t->cfg->set.flute_version,
 		.fdt_instance = table->instance,
 		.has_fti = true,
 		.transfer_len = table->len,
@@ -161,14 +206,15 @@ int pw_send_tables_send(
 	return t->n ? send_packets(t, current(t), lane, false, UINT64_MAX, err) : 0;
 }
 
-int pw_send_tables_send_all(
-	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err)
+int pw_send_tables_send_all(struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err)
 {
 	size_t i;
 	int r = 0;
 
 	for (i = 0; r == 0 && i < t->n; i++) {
 		r = pw_lane_await_rate(lane, err);
+		if (r == 0 && is_old(t, &t->v[i], pw_clock_ns()))
+			r = renew(t, &t->v[i], err);
 		if (r == 0)
 			r = send_packets(t, &t->v[i], lane, false, UINT64_MAX, err);
 	}

@@ -32,6 +32,7 @@ struct pw_send_tables {
 	size_t n, room;
 	size_t kept_bytes;
 	uint32_t next_instance; /* no two instances with different content share an ID */
+	uint64_t sequence;      /* of the session, when it is signed: microseconds since 1970 */
 };
 
 void pw_send_tables_init(struct pw_send_tables *t, const struct pw_send_config *cfg);
@@ -44,9 +45,9 @@ bool pw_send_tables_is_old(const struct pw_send_tables *t, uint64_t now_ns);
 /* Sends the current table. */
 int pw_send_tables_send(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err);
-/* Sends all tables that are kept. */
+/* Sends all tables that are kept; renews those that expire soon. */
 int pw_send_tables_send_all(
-	const struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err);
+	struct pw_send_tables *t, struct pw_send_lane *lane, struct pw_err *err);
 /* Sends packets with the close-session flag: all of the current table, or one packet of it. */
 int pw_send_tables_send_close(
 	const struct pw_send_tables *t, struct pw_send_lane *lane, bool whole, struct pw_err *err);

@@ -14,6 +14,7 @@ static const struct {
 	[PW_DIGEST_XXH3_128] = {"xxh3-128", 16},
 	[PW_DIGEST_SHA256] = {"sha-256", 32},
 	[PW_DIGEST_MD5] = {"md5", 16},
+	[PW_DIGEST_SHA256_TREE] = {"sha-256-tree", 32},
 };
 
 size_t pw_digest_len(enum pw_digest_kind kind)

@@ -3,11 +3,13 @@
  * Builds and parses the File Delivery Table (FDT, RFC 6726 section 3.4.2), which names the file of each TOI.
  * It is XML, by libxml2; no entities, no DTD, no network. An FDT-Instance carries some of the session's
  * files; instances add up. Attributes of pagewire have the namespace PW_FDT_NS:
- *   Digest  of a File: "xxh3-128:HEX", "sha-256:HEX", or "later": the file is read while it is sent, and
+ *   Digest  of a File: "xxh3-128:HEX", "sha-256:HEX", "sha-256-tree:HEX", or "later": the file is read while it is sent, and
  *           a later instance has its digest
  *   Mode    of a File: permission bits in octal, "0644"
  *   MTime   of a File: nanoseconds since 1970, decimal; may be negative
+ *   Leaves  of a File: SHA-256 of each of its leaves (wire/leaves.h)
  *   Files   of the FDT-Instance: number of files in the whole session
+ *   Sequence of the FDT-Instance: of a signed session, grows with each session of a key (file/sign.h)
  * Not thread-bound; one struct one thread.
  */
 #ifndef PW_WIRE_FDT_H
@@ -30,15 +32,22 @@
 #define PW_DIGEST_MAX      32
 #define PW_DIGEST_TEXT_MAX 96 /* of pw_digest_format() */
 
-enum pw_digest_kind { PW_DIGEST_NONE, PW_DIGEST_XXH3_128, PW_DIGEST_SHA256, PW_DIGEST_MD5 };
+enum pw_digest_kind {
+	PW_DIGEST_NONE,
+	PW_DIGEST_XXH3_128,
+	PW_DIGEST_SHA256,
+	PW_DIGEST_MD5,
+	PW_DIGEST_SHA256_TREE, /* of the leaves: wire/leaves.h */
+};
 
 struct pw_digest {
 	enum pw_digest_kind kind;
-	uint8_t bytes[PW_DIGEST_MAX]; /* 16, 32 or 16 of them */
+	uint8_t bytes[PW_DIGEST_MAX]; /* pw_digest_len() of them */
 };
 
 size_t pw_digest_len(enum pw_digest_kind kind);
-const char *pw_digest_name(enum pw_digest_kind kind); /* "none", "xxh3-128", "sha-256", "md5" */
+/* "none", "xxh3-128", "sha-256", "md5", "sha-256-tree" */
+const char *pw_digest_name(enum pw_digest_kind kind);
 /* "xxh3-128:0123..." into buf[PW_DIGEST_TEXT_MAX]; returns buf. */
 char *pw_digest_format(char *buf, size_t len, const struct pw_digest *d);
 /* The reverse; false when malformed. */
@@ -62,6 +71,8 @@ struct pw_fdt_file {
 	struct pw_digest digest; /* pw:Digest, else Content-MD5, else none */
 	bool digest_later;       /* a later instance of the session has pw:Digest */
 	struct pw_digest md5;    /* Content-MD5, also beside `digest`; kind NONE = none */
+	uint8_t *
+		leaves; /* pw:Leaves, pw_leaves_n(transfer_len) of them; NULL: none. Parsed: owned */
 	bool has_mode, has_mtime;
 	uint32_t mode;    /* pw:Mode & 0777 */
 	int64_t mtime_ns; /* pw:MTime */
@@ -71,6 +82,7 @@ struct pw_fdt {
 	uint64_t expires_ntp;     /* NTP seconds; 0 = unknown */
 	bool complete;            /* no later instance brings new files (RFC 6726 3.4.2) */
 	uint64_t n_session_files; /* pw:Files; 0 = unknown */
+	uint64_t sequence;        /* pw:Sequence; 0 = none */
 	struct pw_fdt_file *files;
 	size_t n_files;
 	size_t n_faults; /* files[] with a fault */
@@ -84,6 +96,10 @@ uint64_t pw_fdt_ntp(uint64_t unix_s);
  * written, Mode and MTime if has_*; has_len, has_oti, has_content_len and fault are ignored. -ENAMETOOLONG: an empty location, or one
  * beyond PW_NAME_MAX. */
 int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_err *err);
+
+/* Writes another time of expiry into a text of pw_fdt_build(). -EINVAL: it is no such text, or the number
+ * would have another number of digits. */
+int pw_fdt_renew(char *xml, size_t len, uint64_t expires_ntp);
 
 /* Parses a received instance. -EBADMSG: not an FDT, or a DOCTYPE; -EFBIG: beyond the limits above or
  * those of wire/fdt_scan.h. A File that cannot be received gets a `fault`; the others are not affected.

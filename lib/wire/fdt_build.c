@@ -8,6 +8,7 @@
 
 #include "wire/fdt.h"
 #include "wire/fdt_text.h"
+#include "wire/leaves.h"
 
 /* The namespace that all receivers accept. RFC 6726 registers urn:ietf:params:xml:ns:fdt, which some refuse. */
 #define FDT_XMLNS       "urn:IETF:metadata:2005:FLUTE:FDT"
@@ -58,6 +59,16 @@ static void number(xmlTextWriterPtr w, int *bad, const char *name, uint64_t valu
 	attribute(w, bad, name, text);
 }
 
+static void write_leaves(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
+{
+	char *text = pw_leaves_format(f->leaves, f->transfer_len);
+
+	*bad |= !text;
+	if (text)
+		attribute(w, bad, "pw:Leaves", text);
+	free(text);
+}
+
 static void write_pw_attributes(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
 {
 	char text[PW_DIGEST_TEXT_MAX];
@@ -66,6 +77,8 @@ static void write_pw_attributes(xmlTextWriterPtr w, int *bad, const struct pw_fd
 		attribute(w, bad, "pw:Digest", pw_digest_format(text, sizeof(text), &f->digest));
 	else if (f->digest_later)
 		attribute(w, bad, "pw:Digest", PW_DIGEST_LATER);
+	if (f->leaves)
+		write_leaves(w, bad, f);
 	if (f->has_mode) {
 		snprintf(text, sizeof(text), "%04" PRIo32, f->mode & 0777);
 		attribute(w, bad, "pw:Mode", text);
@@ -112,6 +125,8 @@ static int write_instance(xmlTextWriterPtr w, const struct pw_fdt *fdt, char *sc
 		attribute(w, &bad, "Complete", "true");
 	if (fdt->n_session_files)
 		number(w, &bad, "pw:Files", fdt->n_session_files);
+	if (fdt->sequence)
+		number(w, &bad, "pw:Sequence", fdt->sequence);
 	for (i = 0; i < fdt->n_files; i++)
 		write_file(w, &bad, &fdt->files[i], scratch);
 	bad |= xmlTextWriterEndDocument(w) < 0;
@@ -158,4 +173,21 @@ int pw_fdt_build(const struct pw_fdt *fdt, char **xml, size_t *len, struct pw_er
 	xmlBufferFree(buf);
 	free(scratch);
 	return *xml ? 0 : pw_err_set(err, ENOMEM, "cannot build the file table: out of memory");
+}
+
+int pw_fdt_renew(char *xml, size_t len, uint64_t expires_ntp)
+{
+	static const char name[] = " Expires=\"";
+	char digits[24];
+	const size_t n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64 "\"", expires_ntp);
+	char *at = memmem(xml, len, name, strlen(name)), *end;
+
+	if (!at)
+		return -EINVAL;
+	at += strlen(name);
+	end = memchr(at, '"', len - (size_t)(at - xml));
+	if (!end || (size_t)(end - at) + 1 != n)
+		return -EINVAL;
+	memcpy(at, digits, n);
+	return 0;
 }

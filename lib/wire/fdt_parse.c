@@ -10,6 +10,7 @@
 #include "wire/fdt.h"
 #include "wire/fdt_scan.h"
 #include "wire/fdt_text.h"
+#include "wire/leaves.h"
 
 #define FIRST_FILES 16
 
@@ -203,6 +204,8 @@ static void read_pw_attributes(const struct attrs *a, struct pw_fdt_file *f)
 	f->mode &= 0777;
 	if (find(a, PW_FDT_NS, "MTime", &value))
 		f->has_mtime = pw_fdt_text_i64(value, &f->mtime_ns);
+	if (f->has_len && find(a, PW_FDT_NS, "Leaves", &value))
+		f->leaves = pw_leaves_parse(value.p, value.len, f->transfer_len);
 }
 
 static int read_file(struct parse *p, const struct attrs *a, struct pw_fdt_file *f)
@@ -268,6 +271,8 @@ static void read_root(struct parse *p, const struct attrs *a)
 	fdt->complete = !strcmp(text, "true") || !strcmp(text, "1");
 	if (find(a, PW_FDT_NS, "Files", &value))
 		pw_fdt_text_u64(value, UINT32_MAX, &fdt->n_session_files);
+	if (find(a, PW_FDT_NS, "Sequence", &value))
+		pw_fdt_text_u64(value, UINT64_MAX, &fdt->sequence);
 	read_shared(a, &p->shared);
 }
 
@@ -366,8 +371,10 @@ void pw_fdt_finish(struct pw_fdt *fdt)
 {
 	size_t i;
 
-	for (i = 0; i < fdt->n_files; i++)
+	for (i = 0; i < fdt->n_files; i++) {
 		free(fdt->files[i].location);
+		free(fdt->files[i].leaves);
+	}
 	free(fdt->files);
 	memset(fdt, 0, sizeof(*fdt));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 
 struct pw_fdt_text pw_fdt_text_trim(struct pw_fdt_text t)
@@ -73,45 +74,21 @@ bool pw_fdt_text_octal(struct pw_fdt_text t, uint32_t *out)
 	return true;
 }
 
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 bool pw_fdt_text_md5(struct pw_fdt_text t, struct pw_digest *out)
 {
 	struct pw_digest md5 = {.kind = PW_DIGEST_MD5};
-	uint32_t v = 0;
-	size_t i, n = 0;
 
 	t = pw_fdt_text_trim(t);
-	if (t.len != 24 || memcmp(t.p + 22, "==", 2) != 0)
+	if (!pw_base64_decode(t.p, t.len, md5.bytes, 16))
 		return false;
-	for (i = 0; i < 22; i++) {
-		const char *p = memchr(base64, t.p[i], sizeof(base64) - 1);
-
-		if (!p)
-			return false;
-		v = v << 6 | (uint32_t)(p - base64);
-		if (i % 4)
-			md5.bytes[n++] = (uint8_t)(v >> (6 - 2 * (i % 4)));
-	}
 	*out = md5;
 	return true;
 }
 
 char *pw_fdt_format_md5(char text[PW_FDT_MD5_TEXT], const struct pw_digest *md5)
 {
-	uint8_t in[18] = {0}; /* whole groups of 3; the last two digits become padding */
-	size_t i, n = 0;
-
-	memcpy(in, md5->bytes, 16);
-	for (i = 0; i < sizeof(in); i += 3) {
-		uint32_t v = (uint32_t)in[i] << 16 | (uint32_t)in[i + 1] << 8 | in[i + 2];
-
-		text[n++] = base64[v >> 18];
-		text[n++] = base64[v >> 12 & 63];
-		text[n++] = base64[v >> 6 & 63];
-		text[n++] = base64[v & 63];
-	}
-	memcpy(text + n - 2, "==", 3);
+	pw_base64_encode(text, md5->bytes, 16);
+	text[PW_FDT_MD5_TEXT - 1] = '\0';
 	return text;
 }
 

@@ -7,6 +7,7 @@
 
 #include "wire/blocks.h"
 #include "wire/fdt.h"
+#include "wire/leaves.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,6 +28,9 @@ static void check_file(const struct pw_fdt_file *a, const struct pw_fdt_file *b)
 	assert(a->has_mode == b->has_mode && a->mode == b->mode && a->mode <= 0777);
 	assert(a->has_mtime == b->has_mtime && a->mtime_ns == b->mtime_ns);
 	assert(same_digest(&a->digest, &b->digest) && same_digest(&a->md5, &b->md5));
+	assert(!a->leaves == !b->leaves);
+	if (a->leaves)
+		assert(!memcmp(a->leaves, b->leaves, pw_leaves_n(a->transfer_len) * PW_LEAF_LEN));
 }
 
 static void check_decode(const uint8_t *data, size_t size)
@@ -85,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(r == 0 && back.n_files == good.n_files && back.complete == fdt.complete);
 	assert(back.expires_ntp == fdt.expires_ntp);
 	assert(back.n_session_files == fdt.n_session_files);
+	assert(back.sequence == fdt.sequence);
 	for (i = 0; i < good.n_files; i++)
 		check_file(&good.files[i], &back.files[i]);
 	free(xml);

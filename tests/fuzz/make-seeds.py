@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes the seeds of fuzz_packet and fuzz_fdt: packets put together from the RFCs' layouts by
 other means than lib/wire's. Run it in tests/fuzz; the seeds are committed."""
+import base64
 import gzip
 import pathlib
 import struct
@@ -184,6 +185,15 @@ tables = {
     'instance-gzip': inst('<File Content-Location="a" TOI="1" Transfer-Length="7"/>',
                           'Content-Encoding="gzip" FEC-OTI-Encoding-Symbol-Length="x"'),
 }
+leaves = 'sha-256 1048576 ' + base64.b64encode(bytes(range(96))).decode()
+signed = inst(f'<File Content-Location="s" TOI="1" Content-Length="3000000" {OTI} '
+              f'pw:Digest="sha-256-tree:{"5a" * 32}" pw:Leaves="{leaves}"/>',
+              f'{NS} xmlns:pw="urn:pagewire:fdt:1" pw:Sequence="1795837009620478"')
+tables['signed'] = (signed + '<?pagewire-signature ed25519 0123456789abcdef ' +
+                    base64.b64encode(bytes(64)).decode() + '?>')
+tables['signed-cut'] = tables['signed'][:-9]
+tables['leaves-many'] = signed.replace('3000000', '900000')
+tables['leaves-other-size'] = signed.replace('1048576', '2097152')
 raw = zlib.compressobj(9, wbits=-15)
 tables['packed-raw'] = raw.compress(tables['full'].encode()) + raw.flush()
 tables['packed-zlib'] = zlib.compress(tables['full'].encode(), 9)

@@ -54,14 +54,16 @@ static struct pw_repair_receiver *hear(
 }
 
 enum pw_repair_verdict pw_repair_table_report(struct pw_repair_table *t, struct pw_host_key from,
-	const struct pw_repair_report *report, bool complete, uint64_t now_ns)
+	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns)
 {
 	struct pw_repair_receiver *r = hear(t, from, report->id, now_ns);
 
 	if (!r)
 		return PW_REPAIR_FULL;
 	r->report = *report;
-	if (complete && !r->is_complete) {
+	if (kind == PW_REPAIR_LEAVE)
+		r->has_left = true;
+	if (kind == PW_REPAIR_COMPLETE && !r->is_complete) {
 		r->is_complete = true;
 		r->missing_bytes = 0;
 		r->complete_ns = now_ns;
@@ -110,13 +112,14 @@ enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw
 	struct pw_repair_receiver *r = hear(t, from, id, now_ns);
 	enum pw_repair_verdict verdict = PW_REPAIR_FULL;
 
-	if (r && (round != t->round || r->is_complete))
+	if (r && (!t->is_listening || round != t->round || r->is_complete))
 		verdict = PW_REPAIR_STALE;
-	else if (r && r->has_asked) /* it was sent twice: the answer to the first was lost */
+	else if (r &&
+		 (bytes == 0 || r->has_asked)) /* or its answer was lost, and it is sent again */
 		verdict = PW_REPAIR_TAKEN;
 	else if (r)
 		verdict = unite(t, r, gaps, bytes);
-	if (verdict == PW_REPAIR_TAKEN && !r->has_asked) {
+	if (verdict == PW_REPAIR_TAKEN && bytes && !r->has_asked) {
 		r->has_asked = true;
 		r->missing_bytes = bytes;
 		r->asked_bytes += bytes;

@@ -177,6 +177,7 @@ static inline __attribute__((always_inline)) void place(struct pw_recv *r, struc
 {
 	struct pw_part *p = l->part;
 	const bool shared = r->n_lanes > 1 || l->is_worker;
+	const bool repairs = atomic_load_explicit(&r->repairs, memory_order_relaxed);
 	uint64_t mine;
 	unsigned int n_mine;
 
@@ -186,7 +187,8 @@ static inline __attribute__((always_inline)) void place(struct pw_recv *r, struc
 		copy_begins(l, p, index);
 	mine = claim(p, index, n);
 	n_mine = (unsigned int)__builtin_popcountll(mine);
-	reach(p, index, index + n, n_mine == n, r->n_lanes > 1 ? QUEUE_SLACK : 0);
+	if (!repairs)
+		reach(p, index, index + n, n_mine == n, r->n_lanes > 1 ? QUEUE_SLACK : 0);
 	copy(p, index * p->blocks.symbol_len, len, r->memory ? UINT64_MAX >> (64 - n) : mine, views,
 		head);
 	if (shared)
@@ -195,7 +197,7 @@ static inline __attribute__((always_inline)) void place(struct pw_recv *r, struc
 	l->again_bytes += r->memory ? (uint64_t)(n - n_mine) * len : 0;
 	pw_lane_bump(&l->c.symbols, n);
 	pw_lane_bump(&l->c.duplicates, n - n_mine);
-	pw_lane_bump(&l->n_resumed, p->resumed ? n - n_mine : 0);
+	pw_lane_bump(&l->n_again, repairs ? n : p->resumed ? n - n_mine : 0);
 	/* A complete file is submitted at once, before the end of the burst. */
 	if (l->placed_bytes && l->placed_bytes == atomic_load(&p->missing_bytes))
 		account(r, l);

@@ -16,9 +16,9 @@ struct pw_recv_lane {
 	uint64_t placed_bytes; /* of part, not yet taken off its missing_bytes */
 	uint64_t again_bytes;  /* not yet counted: bytes of symbols that came again */
 	uint64_t new_bytes;    /* of this burst */
-	uint64_t n_resumed;    /* of c.duplicates: the sender need not have sent them */
-	bool is_worker; /* the file worker's: places packets that waited, must not wait itself */
-	bool joins;     /* the session's first symbol comes next */
+	uint64_t n_again; /* of c.symbols, not counted for the loss: of repair rounds, or resumed */
+	bool is_worker;   /* the file worker's: places packets that waited, must not wait itself */
+	bool joins;       /* the session's first symbol comes next */
 	/* The run that is being copied: bytes from its first symbol on may not be in the file yet. */
 	_Atomic(struct pw_part *) copying;
 	_Atomic uint64_t copying_from;

@@ -408,7 +408,7 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 	st->bytes_have = c.payload_bytes + (uint64_t)r->bytes_adjust;
 	st->symbols_seen = c.symbols;
 	for (lane = 0; lane <= r->n_lanes; lane++)
-		st->symbols_seen -= load(&r->lanes[lane].n_resumed);
+		st->symbols_seen -= load(&r->lanes[lane].n_again);
 	st->symbols_expected = r->expected_closed;
 	for (p = r->open_head; p; p = p->next)
 		st->symbols_expected += pw_part_expected(p);
@@ -567,6 +567,7 @@ void pw_recv_destroy(struct pw_recv *r)
 	pw_room_finish(&r->room);
 	for (i = 0; i < r->n_sessions; i++) {
 		pw_fdtrx_finish(&r->sessions[i]->fdt);
+		free(r->sessions[i]->repair_url);
 		free(r->sessions[i]);
 	}
 	pw_gaps_finish(&r->old);

@@ -103,7 +103,8 @@ struct pw_recv_status {
 				 * finish() with resume, less what the old manifest knows */
 	uint64_t bytes_total; /* of known files */
 	uint64_t bytes_have;
-	uint64_t symbols_expected; /* symbols that the sender has sent so far, in all passes */
+	uint64_t symbols_expected; /* symbols that the sender has sent so far, in all passes; not in
+				    * repair rounds */
 	uint64_t symbols_seen;     /* of them; loss on the path = 1 - seen / expected */
 	uint64_t n_sessions;
 	bool session_seen;   /* a packet of a session that is not ignored came */

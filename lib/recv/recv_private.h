@@ -25,6 +25,7 @@ struct pw_recv_lane;
 
 struct pw_recv {
 	atomic_bool stopped;     /* fatal, or finish was called: packets are dropped */
+	atomic_bool repairs;     /* a sender has sent its passes: the loss is theirs */
 	_Atomic uint64_t n_shut; /* parts that were taken away from the lanes so far */
 	uint32_t n_lanes;
 	struct pw_recv_lane *lanes; /* n_lanes, then the file worker's */
@@ -140,6 +141,9 @@ void pw_recv_memory_end(struct pw_recv *r);
 /* manifest.c: writes the manifest, or removes one that asks for nothing more; lanes are stopped. Corrects
  * n_unnamed by what the old manifest knows. */
 int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
+/* Counts the missing ranges, and writes them to out[room] unless it is NULL; the last one then has the rest. Those
+ * with less than `grain` symbols between them count as one. */
+size_t pw_recv_ranges(const struct pw_object *o, uint64_t grain, struct pw_range *out, size_t room);
 uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o);
 
 #endif

@@ -92,6 +92,9 @@ int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, 
 		.complete = last,
 		.n_session_files = t->cfg->files->n,
 		.sequence = t->sequence,
+		.repair_url = (char *)(uintptr_t)t->cfg->repair.url, /* it is not freed */
+		.round = t->round,
+		.asks = t->asks,
 		.files = entries,
 		.n_files = n,
 	};

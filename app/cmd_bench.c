@@ -17,11 +17,14 @@
 #include "base/bytes.h"
 #include "base/json_text.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "host/cpu.h"
 
 #define PACKAGE_MAIN "/__main__.py"
 #define MTU_MIN      576
 #define MTU_MAX      65535
+#define CHUNK_MAX    (1u << 30)
+#define UNSET        UINT64_MAX
 
 struct bench_options {
 	const char *profile, *wires, *ways, *sizes, *mtus, *baseline, *dir, *to, *cores, *rate,
@@ -120,6 +123,7 @@ static const struct bench_options defaults = {
 	.baseline = "udp_read_send",
 	.batch = 64,
 	.chunk_bytes = 65536,
+	.stretch_ns = UNSET,
 	.seed = 1,
 };
 
@@ -149,8 +153,8 @@ static char *command_line(void)
 /* Options that choose what is measured, and on what. */
 static bool chooses_rows(const struct bench_options *o)
 {
-	return o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns || o->to || o->cold ||
-	       o->setup || o->resume;
+	return o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns != UNSET || o->to ||
+	       o->cold || o->setup || o->resume;
 }
 
 static int check_mode(
@@ -194,10 +198,49 @@ static int check_receive(const struct bench_options *o, struct pw_err *err)
 	return 0;
 }
 
+/* JSON, which hands the options over, has UTF-8 only. name NULL: not given. */
+static int check_name(const char *name, struct pw_err *err)
+{
+	if (!name || pw_utf8_valid(name))
+		return 0;
+	return pw_err_set(err, EILSEQ,
+		"cannot use the name '%s': it is not UTF-8; rename the file, or name a link to it",
+		name);
+}
+
+static int check_names(
+	const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
+{
+	const char *const names[] = {o->profile, o->resume, o->dir, o->report};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < PW_ARRAY_LEN(names) && r == 0; i++)
+		r = check_name(names[i], err);
+	for (i = 0; i < o->compare.n && r == 0; i++)
+		r = check_name(o->compare.v[i], err);
+	for (i = 0; i < (size_t)ops->n && r == 0; i++)
+		r = check_name(ops->argv[i], err);
+	return r;
+}
+
+static int check_amounts(const struct bench_options *o, struct pw_err *err)
+{
+	if (o->stretch_ns == 0)
+		return pw_err_set(err, EINVAL,
+			"cannot use --stretch 0: a run takes time; use 1ns, which sends the file "
+			"once, or more");
+	if (o->chunk_bytes < 1 || o->chunk_bytes > CHUNK_MAX)
+		return pw_err_set(err, EINVAL, "cannot use --chunk: it is from 1B to 1GiB");
+	return 0;
+}
+
 static int check(const struct bench_options *o, const struct pw_operands *ops, struct pw_err *err)
 {
 	int r = check_mode(o, ops, err);
 
+	r = r ? r : check_names(o, ops, err);
+	r = r ? r : check_amounts(o, err);
 	if (r == 0 && o->receive)
 		r = check_receive(o, err);
 	if (r)
@@ -378,7 +421,7 @@ static void set_numbers(json_t *doc, const struct bench_options *o)
 		uint64_t value; /* 0: not given */
 	} rows[] = {
 		{"rounds", o->rounds},
-		{"stretch_ns", o->stretch_ns},
+		{"stretch_ns", o->stretch_ns == UNSET ? 0 : o->stretch_ns},
 		{"batch", o->batch},
 		{"chunk_bytes", o->chunk_bytes},
 	};
@@ -433,10 +476,15 @@ static int become(json_t *doc, struct pw_err *err)
 	fill_streams();
 	block_signals(SIG_BLOCK);
 	execlp("python3", "python3", "-B", package, text, (char *)NULL);
+	if (errno == E2BIG)
+		pw_err_set(err, E2BIG,
+			"cannot run the bench: its options are longer than the kernel passes on, "
+			"128 KiB; name fewer ways, sizes or files");
+	else
+		pw_err_sys(err, errno,
+			"cannot run the bench by python3; install python3, python3-numpy, "
+			"python3-rich, python3-matplotlib and python3-jinja2");
 	block_signals(SIG_UNBLOCK);
-	pw_err_sys(err, errno,
-		"cannot run the bench by python3; install python3, python3-numpy, python3-rich, "
-		"python3-matplotlib and python3-jinja2");
 	free(text);
 	return -err->code;
 }

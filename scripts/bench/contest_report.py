@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from bench.model import BenchError
 from bench.plots import BLUE, GREY, INK, STYLE
+from bench.reportdir import ReportDir, profile_figures
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
@@ -81,11 +81,6 @@ def _draw(axes: Axes, contest: Json) -> None:
         _draw_lines(axes, contest)
 
 
-def _save(figure: Figure, stem: Path) -> None:
-    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
-    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
-
-
 def _sheet(contests: list[Json]) -> Figure:
     """All of them: those over something in two columns."""
     if all(c["over"] for c in contests):
@@ -101,18 +96,13 @@ def _sheet(contests: list[Json]) -> Figure:
     return figure
 
 
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].rstrip("-")
-
-
 def write(doc: Json, directory: Path) -> None:
     """Of a result, pagewire.profile/1."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "result.json").write_text(json.dumps(doc, indent=2) + "\n", encoding="utf-8")
-        with mpl.rc_context(STYLE):
-            for i, contest in enumerate(doc["contests"], 1):
-                _save(_sheet([contest]), directory / f"{i:02}-{_slug(contest['title'])}-{_slug(contest['unit'])}")
-            _save(_sheet(doc["contests"]), directory / _slug(doc["profile"]))
-    except OSError as e:
-        raise BenchError(f"cannot write the report to {directory}: {e.strerror}; name another directory") from None
+    to = ReportDir(str(directory))
+    to.write("result.json", json.dumps(doc, indent=2) + "\n")
+    *names, together = profile_figures(doc)
+    with mpl.rc_context(STYLE):
+        for name, contest in zip(names, doc["contests"], strict=True):
+            to.write_figure(name, _sheet([contest]))
+        to.write_figure(together, _sheet(doc["contests"]))
+    to.remove_stale()

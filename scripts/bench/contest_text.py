@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import IO
+from typing import TextIO
 
 from bench.contest import Contest, Run, Target
 from bench.model import Summary
+from bench.table import Printer
 from bench.view import env_caveat, plain
-from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 NAME_WIDTH = 34
@@ -36,51 +35,52 @@ def verdict(target: Target) -> tuple[str, str]:
     return ("NOT REACHED", "bold red") if sure else ("not reached by the median", "red")
 
 
-def _line(console: Console, name: str, *rest: str | tuple[str, str]) -> None:
-    """One row; a terminal that is too narrow wraps it, a file keeps it whole."""
-    console.print(Text.assemble(f"  {plain(name):<{NAME_WIDTH}}", *rest), soft_wrap=True)
+def _line(p: Printer, name: str, *rest: str | tuple[str, str]) -> None:
+    """One row, whole."""
+    p.line(Text.assemble(f"  {plain(name):<{NAME_WIDTH}}", *rest))
 
 
-def _wrapped(console: Console, text: str) -> None:
+def _wrapped(p: Printer, text: str) -> None:
     """What a profile says in its own words, which may be lines."""
-    console.print(Padding(Text("\n".join(map(plain, text.splitlines()))), (0, 0, 0, 2), expand=False))
+    for line in text.splitlines():
+        p.wrap("  ", 2, line)
 
 
-def _target(console: Console, target: Target) -> None:
-    _line(console, f"{target.a.name} / {target.b.name}", _interval(target.ratio))
+def _target(p: Printer, target: Target) -> None:
+    _line(p, f"{target.a.name} / {target.b.name}", _interval(target.ratio))
     for word, bound in (("most", target.at_most), ("least", target.at_least)):
         if bound is not None:
-            _line(console, "", f"  asked for: at {word} {figures(bound)}: ", verdict(target))
+            _line(p, "", f"  asked for: at {word} {figures(bound)}: ", verdict(target))
 
 
-def _contest(console: Console, contest: Contest) -> None:
-    console.print(Text(f"\n{plain(contest.title)}, {plain(contest.unit)}", "bold"), soft_wrap=True)
+def _contest(p: Printer, contest: Contest) -> None:
+    p.line()
+    p.line(Text(f"{plain(contest.title)}, {plain(contest.unit)}", "bold"))
     for who in contest.contenders:
         rest: list[str | tuple[str, str]] = [_interval(who.summary)]
         if who.skipped:
             rest = [(f"  skipped: {plain(who.skipped)}", "dim")]
         if who.void:
             rest.append((f"  VOID: {plain(who.void)}", "bold red"))
-        _line(console, who.name, *rest)
+        _line(p, who.name, *rest)
     for target in contest.targets:
-        _target(console, target)
+        _target(p, target)
     if contest.note:
-        _wrapped(console, contest.note)
+        _wrapped(p, contest.note)
 
 
-def show(run: Run, out: IO[str] | None = None) -> None:
+def show(run: Run, out: TextIO | None = None) -> None:
     """Figures, verdicts, notes, the commands that measure each contender, and the machine."""
-    console = Console(file=out or sys.stdout, highlight=False)
-    rounds = f"{run.rounds} round{'' if run.rounds == 1 else 's'}"
-    console.print(Text(f"{plain(run.profile.name)}: {plain(run.profile.summary)}\n{rounds}, interleaved; median "
-                       "and 95 % interval"), soft_wrap=True)
+    p = Printer(out or sys.stdout)
+    p.line(f"{run.profile.name}: {run.profile.summary}")
+    p.line(f"{run.rounds} round{'' if run.rounds == 1 else 's'}, interleaved; median and 95 % interval")
     for contest in run.contests:
-        _contest(console, contest)
-    console.print("\nmeasured by")
-    hows = dict.fromkeys(f"{who.name}: {who.how}" for c in run.contests for who in c.contenders if who.how)
-    for how in hows:
-        _wrapped(console, how)
-    known = [plain(run.env.get(key) or "unknown") for key in ("cpu_model", "kernel", "dpdk", "date")]
-    console.print(Text(f"on {known[0]}, Linux {known[1]}, {known[2]}, {known[3]}"), soft_wrap=True)
+        _contest(p, contest)
+    p.line()
+    p.line("measured by")
+    for how in dict.fromkeys(f"{who.name}: {who.how}" for c in run.contests for who in c.contenders if who.how):
+        _wrapped(p, how)
+    cpu, kernel, dpdk, date = (run.env.get(key) or "unknown" for key in ("cpu_model", "kernel", "dpdk", "date"))
+    p.line(f"on {cpu}, Linux {kernel}, {dpdk}, {date}")
     if caveat := env_caveat(run.env):
-        console.print(caveat)
+        p.wrap("", 0, caveat)

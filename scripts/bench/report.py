@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from bench import table, view
 from bench.metrics import METRICS
 from bench.model import BenchError, Result, Row
+from bench.reportdir import ReportDir
 from bench.result import host_name, to_json, write_csv
 
 try:
@@ -36,24 +35,7 @@ NOTES = (("What the kernel said of its zero-copy sends", table.notes_copied),
 
 def prepare(directory: str) -> None:
     """Fails before anything is measured when the report could not be written."""
-    try:
-        os.makedirs(directory, exist_ok=True)
-        tempfile.TemporaryFile(dir=directory).close()
-    except OSError as e:
-        raise BenchError(f"cannot write a report to {directory}: {e.strerror}; name another directory with "
-                         "--report") from e
-
-
-def _write(directory: str, name: str, data: str | bytes) -> None:
-    """A file is whole or not there."""
-    part = Path(directory, f".{name}.part")
-    try:
-        part.write_bytes(data.encode() if isinstance(data, str) else data)
-        part.replace(Path(directory, name))
-    except OSError as e:
-        part.unlink(missing_ok=True)
-        raise BenchError(f"cannot write {directory}/{name}: {e.strerror}; free space there, or name another "
-                         "directory with --report") from e
+    ReportDir(directory)
 
 
 def result_names(results: Sequence[Result]) -> list[str]:
@@ -74,13 +56,6 @@ def rank(group: Sequence[Row], row: Row) -> str:
     first = 1 + sum((s.low or 0) > own.high for s in others)
     last = 1 + sum((s.high or 0) >= own.low for s in others)
     return str(first) if first == last else f"{first}–{last}"
-
-
-def _figure_bytes(figure: Any, form: str) -> bytes:
-    out = io.BytesIO()
-    keys = ("Date", "Creator", "Format", "Type") if form == "svg" else ("CreationDate",)
-    figure.savefig(out, format=form, metadata=dict.fromkeys(keys))  # the same result gives the same file
-    return out.getvalue()
 
 
 def _inline(svg: bytes, name: str) -> str:
@@ -104,15 +79,12 @@ def _section(result: Result, name: str, prefix: str) -> dict[str, Any]:
             "unmeasured": table.notes_unmeasured(result.rows)}
 
 
-def _draw(drawing: Drawing | None, directory: str, prefix: str, pdf: PdfPages) -> None:
+def _draw(drawing: Drawing | None, to: ReportDir, prefix: str, pdf: PdfPages) -> None:
     """Writes the figure's files and adds it to the PDF; its SVG stays, for the page."""
     if not drawing:
         return
     drawing.name = prefix + drawing.name
-    svg = _figure_bytes(drawing.figure, "svg")
-    _write(directory, f"{drawing.name}.svg", svg)
-    _write(directory, f"{drawing.name}.pdf", _figure_bytes(drawing.figure, "pdf"))
-    drawing.svg = _inline(svg, drawing.name)
+    drawing.svg = _inline(to.write_figure(drawing.name, drawing.figure), drawing.name)
     pdf.savefig(drawing.figure)
 
 
@@ -127,31 +99,30 @@ def _page(sections: list[dict[str, Any]], comparison: Drawing | None) -> str:
         rank=rank, by_bpf=any(view.measured(s["result"].rows, "cpu_copies_per_byte") for s in sections))
 
 
-def _write_data(results: Sequence[Result], prefixes: Sequence[str], directory: str) -> None:
+def _write_data(results: Sequence[Result], prefixes: Sequence[str], to: ReportDir) -> None:
     samples = ""
     for result, prefix in zip(results, prefixes, strict=True):
-        _write(directory, f"{prefix}result.json", json.dumps(to_json(result), indent=1) + "\n")
+        to.write(f"{prefix}result.json", json.dumps(to_json(result), indent=1) + "\n")
         out = io.StringIO(newline="")
         write_csv(out, result)
         samples += out.getvalue() if not samples else out.getvalue().partition("\n")[2]
-    _write(directory, "samples.csv", samples)
+    to.write("samples.csv", samples)
 
 
 def write_report(results: list[Result], directory: str) -> None:
     """The data first: should a figure fail, they are there."""
-    prepare(directory)
+    to = ReportDir(directory)
     prefixes = [f"{i}-" for i in range(1, len(results) + 1)] if len(results) > 1 else [""]
-    _write_data(results, prefixes, directory)
+    _write_data(results, prefixes, to)
     names = result_names(results)
     pages, about = io.BytesIO(), {"Title": "pagewire bench", "CreationDate": None}
     with matplotlib.rc_context(plots.STYLE), PdfPages(pages, metadata=about) as pdf:
         comparison = plots.compared(results, names) if len(results) > 1 else None
-        _draw(comparison, directory, "", pdf)
+        _draw(comparison, to, "", pdf)
         sections = [_section(*s) for s in zip(results, names, prefixes, strict=True)]
         for section in sections:
-            _draw(section["overview"], directory, section["prefix"], pdf)
-            for wire in section["wires"]:
-                for drawing in wire["figures"]:
-                    _draw(drawing, directory, section["prefix"], pdf)
-    _write(directory, "report.pdf", pages.getvalue())
-    _write(directory, "report.html", _page(sections, comparison))
+            for drawing in (section["overview"], *(d for wire in section["wires"] for d in wire["figures"])):
+                _draw(drawing, to, section["prefix"], pdf)
+    to.write("report.pdf", pages.getvalue())
+    to.write("report.html", _page(sections, comparison))
+    to.remove_stale()

@@ -340,5 +340,20 @@ def test_a_report_has_the_result_and_a_figure_a_contest(tmp_path):
     again = (tmp_path / "out/02-laps-seconds.svg").read_bytes()
     contest_report.write(doc, tmp_path / "out")
     assert (tmp_path / "out/02-laps-seconds.svg").read_bytes() == again
-    with pytest.raises(BenchError, match="cannot write the report to /dev/null/x"):
+    with pytest.raises(BenchError, match="cannot write a report to /dev/null/x"):
         contest_report.write(doc, type(tmp_path)("/dev/null/x"))
+    one = {**doc, "contests": doc["contests"][:1]}
+    mine = tmp_path / "out/03-mine.svg"
+    mine.write_text("the user's")
+    contest_report.write(one, tmp_path / "out")
+    assert {p.name for p in (tmp_path / "out").glob("*.svg")} == {f"{stems[0]}.svg", "growth-of.svg", mine.name}
+
+
+def test_text_is_as_wide_as_the_tables():
+    @profile("wide", "", rounds=1)
+    def wide(lab):
+        lab.contest("t", "u", note="word " * 60).contender("c", lambda: 1.0)
+
+    out = io.StringIO()
+    contest_text.show(contest.measure(wide, options(), {}), out)
+    assert 95 <= max(map(len, out.getvalue().splitlines())) <= 100

@@ -203,3 +203,15 @@ def test_a_directory_that_cannot_be_written_is_refused_before_the_bench(tmp_path
 def test_prepare_makes_the_directory_and_leaves_nothing_in_it(tmp_path: Path) -> None:
     report.prepare(str(tmp_path / "a" / "b"))
     assert not list((tmp_path / "a" / "b").iterdir())
+
+
+def test_figures_of_an_earlier_report_do_not_stay_but_files_of_the_user_do(tmp_path: Path) -> None:
+    results = [samples_of.stored("cold-c"), samples_of.stored("cold-c")]
+    report.write_report(results, str(tmp_path))
+    (tmp_path / "cpu-mine.svg").write_text("the user's")
+    assert (tmp_path / "1-overview.pdf").exists()
+    report.write_report(results[:1], str(tmp_path))
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    linked = {name for name in page.values("href") if name.endswith((".svg", ".pdf"))}
+    assert {p.name for form in ("svg", "pdf") for p in tmp_path.glob(f"*.{form}")} == {*linked, "cpu-mine.svg"}
+    assert (tmp_path / "1-result.json").exists()  # data are not removed

@@ -377,6 +377,10 @@ def test_wrong_usage_is_reported(t):
                         (["--classic"], ["--classic", "--sizes", "1MiB"]),
                         (["--baseline", "udp_gos"], ["--baseline", "udp_gos"]),
                         (["--baseline", "dpdk_null"], ["--baseline", "dpdk_null"]),
+                        (["--stretch 0"], ["--stretch", "0"]),
+                        (["--chunk", "1GiB"], ["--chunk", "0"]),
+                        (["UTF-8", "rename"], ["a\udcff"]),
+                        (["UTF-8", "rename"], ["--report", "a\udcff"]),
                         (["--receive", "--cold"], ["--receive", "--cold"]),
                         (["--receive", "--resume"], ["--receive", "--resume", "old.json"]),
                         (["--receive", "--baseline"], ["--receive", "--baseline", "tcp"]),
@@ -385,6 +389,8 @@ def test_wrong_usage_is_reported(t):
         for word in words:
             check(word in p.err, f"no {word!r} in {p.err!r}")
         equal(p.out, "", "stdout")
+    p = t.run("bench", "--ways", ",".join(["udp_gso"] * 15000)).ends_with(77)
+    check("128 KiB" in p.err, p.err)
 
 
 def test_an_output_that_takes_nothing_is_an_error(t):

@@ -115,12 +115,11 @@ struct pw_send_result {
 	uint64_t rounds;                       /* of repair */
 	uint64_t repair_bytes, repair_packets; /* after data_ns, in these rounds */
 	uint64_t data_ns; /* first symbol to last driver acceptance, pauses for pacing included */
-	uint64_t busy_cycles;  /* of data_ns: building and handing over packets */
-	uint64_t stall_cycles; /* of data_ns: the driver took nothing */
-	uint64_t pace_cycles;  /* of data_ns: waiting for the rate */
-	struct pw_pace pace;   /* how the rate was held, up to the last symbol */
-	uint64_t
-		read_cycles; /* of data_ns: a file's next bytes were not in memory, or its digest was missing */
+	uint64_t busy_cycles;   /* of data_ns: building and handing over packets */
+	uint64_t stall_cycles;  /* of data_ns: the driver took nothing */
+	uint64_t pace_cycles;   /* of data_ns: waiting for the rate */
+	struct pw_pace pace;    /* how the rate was held, up to the last symbol */
+	uint64_t read_cycles;   /* of data_ns: bytes of a file, or its digest, were missing */
 	uint8_t page_in_copies; /* highest of any window */
 	enum pw_pages pages;    /* of the first window that was not empty */
 	uint64_t page_bytes;

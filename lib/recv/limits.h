@@ -9,6 +9,7 @@
 #define PW_RECV_MAX_PARTS    (1ull << 30)   /* bytes of all bitmaps; less on a small host */
 #define PW_RECV_MAX_RANGES   (1u << 20)     /* in one gap manifest */
 #define PW_RECV_MAX_TABLES   (128ull << 20) /* bytes of tables that are not whole yet */
+#define PW_RECV_MAX_PARITY   (256ull << 20) /* bytes of parity symbols; less on a small host */
 #define PW_RECV_MAX_SESSIONS 64u
 #define PW_RECV_MAX_IGNORED  16u
 #define PW_RECV_CLOSES       2u /* packets with flag A: one alone may be forged or stray */

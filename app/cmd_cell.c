@@ -32,6 +32,7 @@
 
 struct cell_options {
 	struct pw_cell cell;
+	struct pw_cell_fec fec;
 	const char *way, *receiver, *listen, *from_mac, *pages;
 	uint64_t deadline_ns, parent;
 	uint32_t cpu, ready_fd;
@@ -91,6 +92,17 @@ static const struct pw_opt options[] = {
 		.help = "source: io_uring ways: a kernel thread submits"},
 	{ROW("qdisc-bypass", FLAG, SPEED, cell.qdisc_bypass),
 		.help = "source: AF_PACKET ways: without the queueing discipline"},
+	{ROW("source-symbols", UINT, SPEED, fec.k), .arg = "K", .help = "fec: of a block", .min = 1,
+		.max = 255},
+	{ROW("parity-symbols", UINT, SPEED, fec.r), .arg = "R", .help = "fec: of a block", .min = 1,
+		.max = 255},
+	{ROW("symbol-bytes", UINT, SPEED, fec.symbol_bytes), .arg = "BYTES", .min = 1, .max = 65535,
+		.help = "fec: length of a symbol"},
+	{ROW("lost", UINT, SPEED, fec.n_lost), .arg = "N", .max = 255,
+		.help = "fec: source symbols that are restored in each block; 0: parity is "
+			"computed"},
+	{ROW("memory", SIZE, SPEED, fec.memory_bytes), .arg = "SIZE",
+		.help = "fec: of all blocks together"},
 	{ROW("cpu", UINT, MEASURE, cpu), .arg = "N",
 		.help = "CPU of the process, or of the polling thread", .max = CPU_SETSIZE - 1},
 	{ROW("meter", CHOICE, MEASURE, meter), .basic = true, .choices = meters,
@@ -114,6 +126,7 @@ static const struct pw_opt_table shared[] = {
 
 static const struct cell_options defaults = {
 	.cell = {.mtu = 1500, .passes = 1, .batch = 64, .chunk_bytes = 65536, .born_ns = UNSET},
+	.fec = {.k = 200, .r = 10, .symbol_bytes = 1440, .memory_bytes = 128 << 20},
 	.meter = 1u << PW_METER_HARDWARE,
 	.deadline_ns = 60 * PW_NS_PER_S,
 	.cpu = UINT32_MAX,
@@ -124,6 +137,7 @@ const char *const pw_cell_roles[PW_CELL_N_ROLES] = {
 	[PW_CELL_SOURCE] = "source",
 	[PW_CELL_SINK] = "sink",
 	[PW_CELL_TEXTBOOK] = "textbook",
+	[PW_CELL_FEC] = "fec",
 	[PW_CELL_WAYS] = "ways",
 	[PW_CELL_VERSION] = "version",
 };
@@ -346,6 +360,18 @@ static int run_role(enum pw_cell_role role, const char *way, const struct pw_cel
 	return r;
 }
 
+static int run_fec(const struct cell_options *o)
+{
+	struct pw_cell_fec_end end;
+	struct pw_err err;
+
+	pin(&o->cell, o->cpu);
+	if (pw_cell_fec(&o->fec, &end, &err))
+		return err.code == EINVAL ? pw_cli_usage("cell", &err) : pw_cli_fail(&err);
+	pw_cell_print_fec(&end);
+	return PW_EXIT_OK;
+}
+
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
 	const uint64_t now = pw_clock_ns();
@@ -358,11 +384,13 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	become_child(o.parent);
 	if (role < 0)
 		pw_err_set(&err, EINVAL,
-			"cannot run: use one ROLE: source, sink, textbook, ways or version");
+			"cannot run: use one ROLE: source, sink, textbook, fec, ways or version");
 	else if (role == PW_CELL_WAYS)
 		pw_cell_print_ways();
 	else if (role == PW_CELL_VERSION)
 		pw_cell_print_version();
+	else if (role == PW_CELL_FEC)
+		return run_fec(&o);
 	if (role < 0 || (role < PW_CELL_WAYS && check(&o, (enum pw_cell_role)role, &err)))
 		return pw_cli_usage("cell", &err);
 	if (role >= PW_CELL_WAYS)
@@ -387,7 +415,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 const struct pw_command pw_cmd_cell = {
 	.name = "cell",
 	.summary = "one process of a cell of pagewire bench",
-	.operands = "source|sink|textbook|ways|version",
+	.operands = "source|sink|textbook|fec|ways|version",
 	.opts = options,
 	.n_opts = PW_ARRAY_LEN(options),
 	.shared = shared,

@@ -157,6 +157,16 @@ int pw_cell_report(enum pw_cell_role role, const char *way, const struct pw_cell
 	return code;
 }
 
+void pw_cell_print_fec(const struct pw_cell_fec_end *end)
+{
+	json_t *o = pw_cli_json_result("pagewire.cell/1", PW_EXIT_OK);
+
+	set_text(o, "role", pw_cell_roles[PW_CELL_FEC]);
+	set_u64(o, "bytes", end->bytes);
+	set_u64(o, "cpu_ns", end->cpu_ns);
+	pw_cli_print_json(o);
+}
+
 static json_t *describe(const char *name, const char *summary, enum pw_way_kind kind)
 {
 	static const char *const kinds[] = {

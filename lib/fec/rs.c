@@ -11,9 +11,8 @@
 
 #include "fec/rs_private.h"
 
-/* Bytes of each symbol that are handled at once: so many of a whole block stay in the L2 cache when ISA-L
- * reads them again for the next parity symbols. */
-#define SLICE 1024
+#define AT_ONCE 2    /* outputs: 3 to 6 were slower */
+#define SLICE   1024 /* bytes of a symbol that are compared at once */
 
 static const char *const names[PW_RS_N_POINTS] = {
 	[PW_RS_RFC] = "rfc", [PW_RS_RIZZO] = "rizzo", [PW_RS_YPO] = "ypo"};
@@ -95,35 +94,23 @@ void pw_rs_destroy(struct pw_rs *rs)
 	free(rs);
 }
 
-/* The last slice takes the rest, up to two slices: ISA-L is slow below 64 bytes. */
-static size_t slice_bytes(size_t left)
-{
-	return left < 2 * SLICE ? left : SLICE;
-}
-
-/* ISA-L's parameters lack const. */
-static void multiply(size_t len, uint32_t n_in, uint32_t n_out, const uint8_t *tables,
-	const uint8_t *const *in, uint8_t *const *out)
-{
-	ec_encode_data((int)len, (int)n_in, (int)n_out, (unsigned char *)tables,
-		(unsigned char **)in, (unsigned char **)out);
-}
-
+/* Adds one input after the other to two outputs, which stay in the L1 cache, with tables in registers. ISA-L's
+ * ec_encode_data() goes through all inputs for every 32 bytes of output: the tables of a hundred inputs and
+ * more do not fit into the L1 cache. ISA-L's parameters lack const. */
 void pw_rs_multiply(size_t len, uint32_t n_in, uint32_t n_out, const uint8_t *tables,
 	const uint8_t *const *in, uint8_t *const *out)
 {
-	const uint8_t *from[PW_RS_MAX_SYMBOLS];
-	uint8_t *to[PW_RS_MAX_SYMBOLS];
-	size_t at, n;
-	uint32_t i;
+	uint32_t i, j, n;
 
-	for (at = 0; at < len; at += n) {
-		n = slice_bytes(len - at);
+	assert(len <= PW_RS_MAX_LEN);
+	for (j = 0; j < n_out; j += n) {
+		n = n_out - j < AT_ONCE ? n_out - j : AT_ONCE;
+		for (i = j; i < j + n; i++)
+			memset(out[i], 0, len);
 		for (i = 0; i < n_in; i++)
-			from[i] = in[i] + at;
-		for (i = 0; i < n_out; i++)
-			to[i] = out[i] + at;
-		multiply(n, n_in, n_out, tables, from, to);
+			ec_encode_data_update((int)len, (int)n_in, (int)n, (int)i,
+				(unsigned char *)tables + (size_t)j * n_in * PW_RS_TABLE_BYTES,
+				(unsigned char *)in[i], (unsigned char **)out + j);
 	}
 }
 
@@ -144,10 +131,11 @@ bool pw_rs_agrees(const struct pw_rs *rs, size_t len, const uint8_t *const *sour
 	assert(row < rs->r);
 	tables = rs->tables + (size_t)row * rs->k * PW_RS_TABLE_BYTES;
 	for (at = 0; at < len; at += n) {
-		n = slice_bytes(len - at);
+		/* the last slice is at least as long: ISA-L is slow below 64 bytes */
+		n = len - at < 2 * SLICE ? len - at : SLICE;
 		for (i = 0; i < rs->k; i++)
 			from[i] = source[i] + at;
-		multiply(n, rs->k, 1, tables, from, &to);
+		pw_rs_multiply(n, rs->k, 1, tables, from, &to);
 		if (memcmp(own, parity + at, n) != 0)
 			return false;
 	}

@@ -30,7 +30,8 @@
 
 #include "base/err.h"
 
-#define PW_RS_MAX_SYMBOLS 256 /* of a block, source and parity: the elements of GF(2^8) */
+#define PW_RS_MAX_SYMBOLS 256   /* of a block, source and parity: the elements of GF(2^8) */
+#define PW_RS_MAX_LEN     65535 /* bytes of a symbol: EXT_FTI carries E in 16 bits */
 
 enum pw_rs_points { PW_RS_RFC, PW_RS_RIZZO, PW_RS_YPO, PW_RS_N_POINTS };
 
@@ -45,8 +46,8 @@ int pw_rs_create(
 	struct pw_rs **rs, uint32_t k, uint32_t r, enum pw_rs_points points, struct pw_err *err);
 void pw_rs_destroy(struct pw_rs *rs); /* accepts NULL */
 
-/* Computes parity[r] from source[k], len bytes each, of any alignment. Parity does not overlap with the source.
- * Lengths below 64 bytes are slow. */
+/* Computes parity[r] from source[k], 1 <= len <= PW_RS_MAX_LEN bytes each, of any alignment. Parity does not
+ * overlap with the source. Lengths below 64 bytes are slow. */
 void pw_rs_encode(
 	const struct pw_rs *rs, size_t len, const uint8_t *const *source, uint8_t *const *parity);
 
@@ -56,8 +57,8 @@ void pw_rs_encode(
 bool pw_rs_agrees(const struct pw_rs *rs, size_t len, const uint8_t *const *source, uint32_t row,
 	const uint8_t *parity);
 
-/* Restores blocks of one code. Keeps the matrices of the last PW_RS_PATTERNS loss patterns. One thread at a
- * time. */
+/* Restores blocks of one code and one k. Keeps the matrices of the last PW_RS_PATTERNS loss patterns: 1 MiB at
+ * 200+10, at most 8 MiB. One thread at a time. */
 struct pw_rs_decoder;
 
 #define PW_RS_PATTERNS 16

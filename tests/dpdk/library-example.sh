@@ -9,7 +9,15 @@ example_recv=$2
 pagewire=$3
 dir=$(mktemp -d /tmp/pagewire-example.XXXXXX)
 receiver=
-trap '[ -z "$receiver" ] || kill "$receiver" 2>/dev/null || :; rm -rf "$dir"' EXIT
+# a failure shows what the program under test said, and what its receiver misses
+end() {
+	status=$?
+	[ -z "$receiver" ] || kill "$receiver" 2>/dev/null || :
+	[ "$status" = 0 ] || tail -n +1 "$dir/said" "$dir"/out*/pagewire-gaps.json 2>/dev/null || :
+	rm -rf "$dir"
+	exit "$status"
+}
+trap end EXIT
 
 head -c 1000001 /dev/urandom >"$dir/a.bin"
 mkdir "$dir/out" "$dir/out2" "$dir/out3"

@@ -219,6 +219,17 @@ def test_calls_are_counted_and_the_meter_says_what_it_cannot(t: Test) -> None:
 
 
 @concurrent
+def test_parity_is_measured_and_what_is_restored_is_compared(t: Test) -> None:
+    code = ("cell", "fec", "--memory", "8MiB", "--source-symbols", "100", "--parity-symbols", "5", "--symbol-bytes",
+            "1440")
+    for lost in 0, 1, 5:
+        got = t.run(*code, "--lost", lost).ends_with(0).json
+        equal((got["role"], got["bytes"]), ("fec", 8 * 2**20 // (105 * 1440) * 100 * 1440), f"{lost} lost")
+        check(got["cpu_ns"] > 0, f"{got}")
+    check("cannot lose 6" in t.run(*code, "--lost", "6").ends_with(2).err, "too many are lost")
+
+
+@concurrent
 def test_a_cell_ends_at_its_deadline(t: Test) -> None:
     t.netns("a")
     file, to = t.file("f", 1000001), f"127.0.0.1:{t.free_udp_port()}"

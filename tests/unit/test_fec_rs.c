@@ -338,6 +338,29 @@ static void cached_patterns_restore_other_blocks(void **state)
 	empty_block(&b);
 }
 
+/* The pattern is also which parity symbols came. */
+static void each_parity_symbol_alone_restores_the_same_source_symbol(void **state)
+{
+	const struct shape shape = {20, 4};
+	const uint8_t *present[255];
+	struct pw_rs_decoder *d;
+	struct block b;
+	uint32_t turn, i;
+
+	(void)state;
+	fill_block(&b, PW_RS_RFC, shape, 100);
+	assert_int_equal(pw_rs_decoder_create(&d, b.rs, NULL), 0);
+	for (turn = 0; turn < 2 * shape.r; turn++) {
+		for (i = 0; i < shape.k; i++)
+			present[i] = i == 3 ? NULL : b.symbols[i];
+		for (i = 0; i < shape.r; i++)
+			present[shape.k + i] = i == turn % shape.r ? b.symbols[shape.k + i] : NULL;
+		restore(d, &b, present, 1);
+	}
+	pw_rs_decoder_destroy(d);
+	empty_block(&b);
+}
+
 static void fewer_than_k_symbols_are_refused(void **state)
 {
 	static uint8_t untouched[100];
@@ -449,6 +472,7 @@ int main(void)
 		cmocka_unit_test(any_k_symbols_restore_the_block),
 		cmocka_unit_test(parity_alone_restores_the_block),
 		cmocka_unit_test(cached_patterns_restore_other_blocks),
+		cmocka_unit_test(each_parity_symbol_alone_restores_the_same_source_symbol),
 		cmocka_unit_test(fewer_than_k_symbols_are_refused),
 		cmocka_unit_test(one_whole_block_tells_the_code),
 		cmocka_unit_test(one_wrong_byte_disagrees),

@@ -202,7 +202,7 @@ static bool choose_points(struct pw_recv_decoder *d, struct pw_parity_job *j, ui
 		*outcome = PW_PARITY_TRIED;
 	else if (atomic_load(&q->known))
 		*points = q->points;
-	else if (pw_parity_may_try(&d->r->parity, j->part))
+	else if (j->may_try && pw_parity_may_try(&d->r->parity, j->part))
 		*outcome = PW_PARITY_TRIED;
 	else
 		return false;

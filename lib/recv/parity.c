@@ -339,6 +339,7 @@ static void fill_job(struct pw_parity_job *j, struct pw_parity_group *g)
 		.n_rows = g->n_rows,
 		.n_parity = g->n,
 		.points = p->parity->points,
+		.may_try = p->obj->digest.kind != PW_DIGEST_NONE,
 		.may_prove =
 			!atomic_load(&p->parity->known) && p->parity->n_unproved < MAX_UNPROVED};
 	end = j->first + j->k;

@@ -11,7 +11,7 @@
  * Two things need a group of which no symbol is missing, or that was decoded. Senders disagree on the points
  * of the code (fec/rs.h), and a table may be wrong about them: the first whole block with a parity
  * symbol shows them ("probe"). Until then, blocks are restored only if they have one symbol more than they
- * need, which is checked, or if the file is whole then ("tried"). Tried groups are kept until the file's digest is
+ * need, which is checked, or if the file is whole then and has a digest ("tried"). Tried groups are kept until the file's digest is
  * compared: if it differs, the next points are tried.
  *
  * The store has a lock of its own, which is taken after that of the receiver. A part that is passed cannot be freed
@@ -63,9 +63,10 @@ struct pw_parity_job {
 	struct pw_part *part;
 	uint64_t first; /* its first symbol */
 	uint32_t sbn, k, n_rows, n_missing, n_parity;
-	uint8_t points;                 /* the next to be tried, if they are not known */
-	bool may_prove;                 /* they are not known, and few blocks agreed with none */
-	uint64_t have[PW_PARITY_WORDS]; /* source symbols that were claimed */
+	uint8_t points; /* the next to be tried, if they are not known */
+	bool may_prove; /* they are not known, and few blocks agreed with none */
+	bool may_try;   /* the file has a digest, which tells whether the points were right */
+	uint64_t have[PW_PARITY_WORDS];     /* source symbols that were claimed */
 	uint64_t restored[PW_PARITY_WORDS]; /* the decoder's: those that it placed */
 	const uint8_t *rows[PW_RS_MAX_BLOCK_SYMBOLS];
 };

@@ -297,6 +297,8 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 		return;
 	o->digest = f->digest;
 	o->digest_due = false;
+	if (o->part)
+		pw_parity_look_all(&r->parity, o->part); /* now points may be tried */
 	if (o->awaits_digest)
 		pw_recv_submit(r, o, PW_FINISH_PART);
 	else if (o->state == PW_RECV_UNVERIFIED && !r->cfg.discard)

@@ -550,37 +550,6 @@ static bool takes_direct(const char *dir)
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-/* Also bytes of chunks that have left memory, while other bytes are still missing. */
-static void received_bytes_can_be_read_back(void **state)
-{
-	const uint64_t len = 24ull * MIB + 100;
-	struct pw_outfile *f = make("back", len, 1440);
-	const uint64_t n = n_symbols(f, 1440);
-	uint8_t *buf = malloc(len);
-	struct pw_err err = {0};
-	uint64_t i, at, end;
-
-	(void)state;
-	assert_non_null(buf);
-	for (i = 0; i < n; i++)
-		if (i % 50)
-			put_symbol(f, i, 1440);
-	for (i = 0; i < n; i += 50) {
-		at = (i + 1) * 1440;
-		end = at + 49 * 1440 < len ? at + 49 * 1440 : len;
-		if (at >= len)
-			continue;
-		assert_ptr_equal(pw_outfile_read(f, at, end, buf, &err), buf);
-		assert_pattern(buf, at, end - at);
-	}
-	for (i = 0; i < n; i += 50)
-		put_symbol(f, i, 1440);
-	assert_synced(f, "back.part");
-	assert_digest(f);
-	free(buf);
-	pw_outfile_close(f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,7 +563,6 @@ int main(void)
 		test(a_content_that_comes_again_replaces_the_first),
 		test(a_digest_in_memory_stops_where_memory_ends),
 		test(a_file_may_be_flushed_again_and_again),
-		test(received_bytes_can_be_read_back),
 		test(a_file_that_is_truncated_has_failed),
 		test(a_write_that_fails_ends_one_file),
 		test(closing_waits_for_nothing),

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include "fec/rs.h"
-#include "recv/parity.h"
 #include "recv_dir.h"
 
 #define K      20u
@@ -292,6 +291,35 @@ static void codes_are_tried_until_the_digest_agrees(void **state)
 	}
 }
 
+/* Nothing would tell that the code was wrong. A digest that comes later does. */
+static void without_a_digest_no_code_is_tried(void **state)
+{
+	struct source s = fec_make(1, "f", K * SYMBOL, K, MAX_N);
+	const struct pw_digest digest = s.f.digest;
+	struct pw_recv_config cfg = config();
+	struct packets p = {0};
+	struct pw_recv *r = recv_make(&cfg);
+	uint32_t i;
+
+	(void)state;
+	s.f.digest.kind = PW_DIGEST_NONE;
+	add_fdt(&p, &s);
+	for (i = 1; i < K; i++)
+		add_source(&p, &s, 0, i);
+	add_parity(&p, &s, 0, 0, 1, PW_RS_YPO);
+	push(r, &p);
+	assert_state(r, 0, PW_RECV_PARTIAL);
+	assert_int_equal(file_info(r, 0).have_bytes, (K - 1) * SYMBOL);
+	packets_drop(&p);
+	s.f.digest = digest;
+	packets_add_fdt(&p, TSI, 2, &s, 1, true, 1);
+	push(r, &p);
+	assert_int_equal(assert_whole(r, &s).restored, 1);
+	pw_recv_destroy(r);
+	packets_drop(&p);
+	source_drop(&s);
+}
+
 /* A forged parity symbol, or one of a code that nobody knows: the file is not complete, and is received again. */
 static void forged_parity_does_not_make_a_file(void **state)
 {
@@ -461,43 +489,6 @@ static void codes_that_cannot_be_are_refused(void **state)
 	}
 }
 
-/* Parity of one block after the other, of which no source symbol comes. */
-static void the_memory_of_parity_is_bounded(void **state)
-{
-	struct source s = fec_make(1, "f", 2000 * K * SYMBOL, K, MAX_N);
-	const struct pw_blocks b = blocks_of(&s);
-	static const uint8_t symbol[SYMBOL];
-	struct pw_object o = {.len_bytes = s.f.transfer_len};
-	struct pw_part *p = pw_part_create(&o, &b, NULL);
-	struct pw_parity_store store;
-	size_t n_dropped = 0, n_kept = 0;
-	struct pw_parity_group *g;
-	uint32_t sbn, row;
-
-	(void)state;
-	assert_non_null(p);
-	pw_parity_init(&store);
-	store.max_bytes = 100000;
-	for (sbn = 0; sbn < b.n_blocks; sbn++) {
-		for (row = 0; row < MAX_N - K; row++)
-			n_dropped += pw_parity_add(&store, p, sbn, row, symbol);
-		assert_true(store.bytes <= store.max_bytes);
-	}
-	for (g = store.oldest; g; g = g->newer)
-		n_kept += g->n;
-	assert_int_equal(n_kept + n_dropped, b.n_blocks * (MAX_N - K));
-	assert_true(n_kept > 500);
-	/* The newest ones stay. */
-	assert_non_null(atomic_load(&p->parity->table[b.n_blocks - 1]));
-	assert_null(atomic_load(&p->parity->table[0]));
-	pw_parity_drop(&store, p);
-	assert_int_equal(store.bytes, 0);
-	assert_null(store.oldest);
-	pw_parity_finish(&store);
-	pw_part_destroy(p);
-	source_drop(&s);
-}
-
 struct hand {
 	struct pw_recv *r;
 	uint32_t lane;
@@ -569,11 +560,11 @@ int main(void)
 		test(the_manifest_asks_for_what_parity_could_not_fix),
 		test(the_code_of_the_sender_is_found),
 		test(codes_are_tried_until_the_digest_agrees),
+		test(without_a_digest_no_code_is_tried),
 		test(forged_parity_does_not_make_a_file),
 		test(any_order_restores_the_same_file),
 		test(without_loss_nothing_is_restored),
 		test(a_packet_may_hold_source_and_parity),
-		test(the_memory_of_parity_is_bounded),
 		test(it_is_restored_while_lanes_place_and_the_disk_writes),
 		test(packets_that_contradict_are_counted),
 		test(codes_that_cannot_be_are_refused),

@@ -12,13 +12,13 @@ static const char *const phases[] = {
 
 static const char *const counts[] = {"packets", "payload_bytes", "duplicates", "strangers",
 	"unknown_toi", "finished_toi", "malformed", "out_of_object", "fdt_packets", "fdt_bad",
-	NULL};
+	"restored", NULL};
 
 static void fill_counts(uint64_t *words, const struct pw_recv_counters *c)
 {
 	const uint64_t all[] = {c->packets, c->payload_bytes, c->duplicates, c->strangers,
 		c->unknown_toi, c->finished_toi, c->malformed, c->out_of_object, c->fdt_packets,
-		c->fdt_bad};
+		c->fdt_bad, c->restored};
 
 	memcpy(words, all, sizeof(all));
 }

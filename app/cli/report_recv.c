@@ -54,6 +54,8 @@ static void print_totals(const struct figures *f)
 	if (f->loss >= 0.0)
 		printf("%s loss on the path %.2f %%", f->seconds > 0.0 ? "," : ":",
 			f->loss * 100.0);
+	if (f->c.restored)
+		printf(", %" PRIu64 " symbols restored from parity", f->c.restored);
 	putchar('\n');
 	if (f->st.bytes_have < f->st.bytes_total)
 		printf("missing at the end: %" PRIu64 " bytes\n",
@@ -204,6 +206,9 @@ static json_t *json_counters(const struct pw_recv_counters *c)
 		{"payload_bytes", c->payload_bytes},
 		{"symbols", c->symbols},
 		{"duplicates", c->duplicates},
+		{"parity", c->parity},
+		{"parity_dropped", c->parity_dropped},
+		{"restored", c->restored},
 		{"strangers", c->strangers},
 		{"unknown_toi", c->unknown_toi},
 		{"finished_toi", c->finished_toi},

@@ -238,9 +238,24 @@ static uint64_t received_until(
 	return to;
 }
 
-/* Digests the bytes from `at` on that are in this chunk. Returns their end. */
-static uint64_t digest_memory(
-	struct pw_outdirect *d, struct pw_digest_state *s, uint64_t at, uint64_t to)
+/* Where bytes that are read back go: into a digest, or to `bytes`. */
+struct sink {
+	struct pw_digest_state *digest;
+	uint8_t *bytes;
+};
+
+static void pour(struct sink *s, const uint8_t *data, uint64_t n)
+{
+	if (s->digest) {
+		pw_digest_update(s->digest, data, n);
+		return;
+	}
+	memcpy(s->bytes, data, n);
+	s->bytes += n;
+}
+
+/* Takes the bytes from `at` on that are in this chunk. Returns their end. */
+static uint64_t read_memory(struct pw_outdirect *d, struct sink *s, uint64_t at, uint64_t to)
 {
 	const uint64_t index = at / CHUNK_BYTES;
 	struct chunk *c = atomic_load_explicit(&d->table[index], memory_order_acquire);
@@ -249,14 +264,14 @@ static uint64_t digest_memory(
 	if (!c || c == &d->pool->gone || !pw_outpool_pin(d, index, c))
 		return at;
 	end = received_until(d, c, at, pw_min_u64(to, pw_outpool_chunk_end(d, index)));
-	pw_digest_update(s, c->mem + at % CHUNK_BYTES, end - at);
+	pour(s, c->mem + at % CHUNK_BYTES, end - at);
 	pw_outpool_unpin(c);
 	return end;
 }
 
 /* Reads past the page cache: whole blocks, into an aligned buffer. */
-static uint64_t digest_file(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t at,
-	uint64_t to, uint8_t *buf, struct pw_err *err)
+static uint64_t read_file(struct pw_outdirect *d, struct sink *s, uint64_t at, uint64_t to,
+	uint8_t *buf, struct pw_err *err)
 {
 	const uint64_t skip = at % BLOCK_BYTES;
 	uint64_t want = pw_min_u64(pw_align_up(to - (at - skip), BLOCK_BYTES), READ_BYTES);
@@ -266,43 +281,58 @@ static uint64_t digest_file(struct pw_outdirect *d, struct pw_digest_state *s, u
 		n = pread(d->fd, buf, want, (off_t)(at - skip));
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		pw_err_sys(err, errno, "cannot read %s back for its digest", d->name);
+		pw_err_sys(err, errno, "cannot read %s back", d->name);
 		return at;
 	}
 	if ((uint64_t)n <= skip) {
-		pw_err_set(err, ESTALE,
-			"cannot read %s back for its digest: another process truncated it",
-			d->name);
+		pw_err_set(
+			err, ESTALE, "cannot read %s back: another process truncated it", d->name);
 		return at;
 	}
 	want = pw_min_u64((uint64_t)n - skip, to - at);
-	pw_digest_update(s, buf + skip, want);
+	pour(s, buf + skip, want);
 	return at + want;
 }
 
-uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t from,
-	uint64_t to, bool memory_only, struct pw_err *err)
+/* Waits until the chunk, which has left memory, is written. */
+static void wait_written(struct pw_outdirect *d, uint64_t index)
 {
-	uint64_t at = from, next;
+	struct pw_outpool *pool = d->pool;
+	unsigned int i;
+
+	pthread_mutex_lock(&pool->lock);
+	for (i = 0; i < pool->n_chunks; i++) {
+		const struct chunk *c = &pool->chunks[i];
+
+		while ((c->state == QUEUED || c->state == WRITING) && c->file == d &&
+			c->index == index && !atomic_load(&d->failed))
+			if (pw_outpool_wait(pool, d) < 0)
+				pw_outpool_fail(d, ETIMEDOUT);
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Returns the end of the bytes that went into the sink. */
+static uint64_t read_back(struct pw_outdirect *d, struct sink *s, uint64_t from, uint64_t to,
+	bool memory_only, struct pw_err *err)
+{
+	uint64_t at = from, next, end;
 	void *buf = NULL;
 
 	while (at < to && !pw_outdirect_failed(d)) {
-		next = digest_memory(d, s, at, to);
+		next = read_memory(d, s, at, to);
 		if (next == at && memory_only)
 			break;
-		if (next == at && !buf) {
-			if (posix_memalign(&buf, BLOCK_BYTES, READ_BYTES) != 0) {
-				buf = NULL;
-				pw_err_sys(
-					err, ENOMEM, "cannot read %s back for its digest", d->name);
-				break;
-			}
-			/* Chunks that have left memory may not be written yet. */
-			if (pw_outdirect_flush(d, err) < 0)
-				break;
+		if (next == at && !buf && posix_memalign(&buf, BLOCK_BYTES, READ_BYTES) != 0) {
+			buf = NULL;
+			pw_err_sys(err, ENOMEM, "cannot read %s back", d->name);
+			break;
 		}
-		if (next == at)
-			next = digest_file(d, s, at, to, buf, err);
+		if (next == at) {
+			end = pw_outpool_chunk_end(d, at / CHUNK_BYTES);
+			wait_written(d, at / CHUNK_BYTES);
+			next = read_file(d, s, at, pw_min_u64(to, end), buf, err);
+		}
 		if (next == at)
 			break;
 		at = next;
@@ -311,6 +341,18 @@ uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, 
 		write_error(d, err);
 	free(buf);
 	return at;
+}
+
+uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t from,
+	uint64_t to, bool memory_only, struct pw_err *err)
+{
+	return read_back(d, &(struct sink){.digest = s}, from, to, memory_only, err);
+}
+
+uint64_t pw_outdirect_read(
+	struct pw_outdirect *d, uint64_t from, uint64_t to, uint8_t *buf, struct pw_err *err)
+{
+	return read_back(d, &(struct sink){.bytes = buf}, from, to, false, err);
 }
 
 /* A high number means that few descriptors are left; a mapped file needs none. */

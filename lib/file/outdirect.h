@@ -36,6 +36,9 @@ void pw_outdirect_put(struct pw_outdirect *d, uint64_t at, const uint8_t *data, 
 void pw_outdirect_rewrite(struct pw_outdirect *d);
 uint64_t pw_outdirect_digest(struct pw_outdirect *d, struct pw_digest_state *s, uint64_t from,
 	uint64_t to, bool memory_only, struct pw_err *err);
+/* Copies bytes [from, to), which were all put, to buf. Returns the end of those that it copied. */
+uint64_t pw_outdirect_read(
+	struct pw_outdirect *d, uint64_t from, uint64_t to, uint8_t *buf, struct pw_err *err);
 int pw_outdirect_failed(const struct pw_outdirect *d);
 int pw_outdirect_flush(struct pw_outdirect *d, struct pw_err *err);
 int pw_outdirect_sync(struct pw_outdirect *d, struct pw_err *err);

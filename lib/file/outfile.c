@@ -95,6 +95,14 @@ uint64_t pw_outfile_digest(struct pw_outfile *f, struct pw_digest_state *s, uint
 	return f->base ? digest_mapped(f, s, from, to, err) : from;
 }
 
+const uint8_t *pw_outfile_read(
+	struct pw_outfile *f, uint64_t from, uint64_t to, uint8_t *buf, struct pw_err *err)
+{
+	if (f->direct)
+		return pw_outdirect_read(f->direct, from, to, buf, err) == to ? buf : NULL;
+	return failure(f, err) == 0 ? f->base + from : NULL;
+}
+
 int pw_outfile_flush(struct pw_outfile *f, struct pw_err *err)
 {
 	if (f->direct)

@@ -85,6 +85,11 @@ void pw_outfile_rewrite(struct pw_outfile *f);
 uint64_t pw_outfile_digest(struct pw_outfile *f, struct pw_digest_state *s, uint64_t from,
 	uint64_t to, bool memory_only, struct pw_err *err);
 
+/* Bytes [from, to), which were all put and whose puts have returned: in place, or copied to buf[to - from].
+ * NULL: they cannot be read back, see err. Other threads may put other bytes. */
+const uint8_t *pw_outfile_read(
+	struct pw_outfile *f, uint64_t from, uint64_t to, uint8_t *buf, struct pw_err *err);
+
 /* A positive errno after bytes were lost (the file was truncated, or a write failed), else 0. Cheap. */
 int pw_outfile_failed(const struct pw_outfile *f);
 

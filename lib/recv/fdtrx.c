@@ -77,7 +77,15 @@ static struct pw_fdtrx_slot *slot_open(
 static bool same_geometry(const struct pw_blocks *a, const struct pw_blocks *b)
 {
 	return a->transfer_len == b->transfer_len && a->symbol_len == b->symbol_len &&
-	       a->max_sbl == b->max_sbl;
+	       a->max_sbl == b->max_sbl && a->fec_id == b->fec_id;
+}
+
+static int cut(struct pw_blocks *b, const struct pw_alc_hdr *hdr)
+{
+	if (hdr->codepoint == PW_FEC_ID_RS)
+		return pw_blocks_init_rs(
+			b, hdr->transfer_len, hdr->symbol_len, hdr->max_sbl, hdr->max_n, NULL);
+	return pw_blocks_init(b, hdr->transfer_len, hdr->symbol_len, hdr->max_sbl, NULL);
 }
 
 /* The slot that the packet belongs to; a new one if necessary. *bad: the packet is at fault. */
@@ -90,8 +98,7 @@ static struct pw_fdtrx_slot *slot_for(struct pw_fdtrx *x, const struct pw_alc_hd
 	if (!hdr->has_fti)
 		return s;
 	*bad = true;
-	if (hdr->transfer_len == 0 || hdr->transfer_len > PW_FDT_MAX_BYTES ||
-		pw_blocks_init(&b, hdr->transfer_len, hdr->symbol_len, hdr->max_sbl, NULL) < 0)
+	if (hdr->transfer_len == 0 || hdr->transfer_len > PW_FDT_MAX_BYTES || cut(&b, hdr) < 0)
 		return NULL;
 	if (s && same_geometry(&s->blocks, &b)) {
 		*bad = false;
@@ -104,21 +111,30 @@ static struct pw_fdtrx_slot *slot_for(struct pw_fdtrx *x, const struct pw_alc_hd
 	return slot_open(x, hdr, &b);
 }
 
-/* Copies one symbol to the slot; false: it does not fit the instance. */
+/* Copies one symbol to the slot; false: it does not fit the instance. Parity symbols are ignored: senders repeat
+ * their tables. The last symbol of an object with parity may be padded. */
 static bool place(
 	struct pw_fdtrx_slot *s, const struct pw_alc_hdr *hdr, const uint8_t *payload, size_t len)
 {
 	uint64_t index, bit;
 
-	if (!pw_blocks_index(&s->blocks, hdr->sbn, hdr->esi, &index) ||
-		len != pw_blocks_symbol_bytes(&s->blocks, index))
+	const struct pw_blocks *b = &s->blocks;
+	const uint32_t k = pw_blocks_block_len(b, hdr->sbn);
+	uint32_t want;
+
+	if (hdr->codepoint != b->fec_id)
+		return false;
+	if (!pw_blocks_index(b, hdr->sbn, hdr->esi, &index))
+		return hdr->esi < k + pw_blocks_parity(b, hdr->sbn);
+	want = pw_blocks_symbol_bytes(b, index);
+	if (len != want && (b->fec_id != PW_FEC_ID_RS || len != b->symbol_len))
 		return false;
 	bit = 1ull << (index % 64);
 	if (s->bits[index / 64] & bit)
 		return true;
 	s->bits[index / 64] |= bit;
 	s->n_missing--;
-	memcpy(s->xml + index * s->blocks.symbol_len, payload, len);
+	memcpy(s->xml + index * b->symbol_len, payload, want);
 	return true;
 }
 

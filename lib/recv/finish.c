@@ -248,10 +248,15 @@ static void sync_names(struct pw_recv *r, struct batch *b)
 }
 
 /* Not in take_result(), which runs under the lock: unmapping takes a while. */
-static void close_file(struct job *j)
+static void close_file(struct pw_recv *r, struct job *j)
 {
-	if (j->result == DIFFERS && j->part && j->part->file && !j->bad.n) {
-		pw_outfile_rewrite(j->part->file); /* it is received again */
+	const bool is_tried = j->part && pw_parity_is_tried(&r->parity, j->part);
+
+	if (j->result == DIFFERS && j->part && j->part->file && (is_tried || !j->bad.n)) {
+		/* Only some symbols may be replaced; pw_outfile_failed() reports a failure. */
+		if (is_tried)
+			pw_outfile_flush(j->part->file, NULL);
+		pw_outfile_rewrite(j->part->file);
 		return;
 	}
 	if (j->part)
@@ -280,7 +285,33 @@ static void run_batch(struct pw_recv *r, struct batch *b)
 	if (!r->cfg.not_durable)
 		sync_names(r, b);
 	for (i = 0; i < b->n; i++)
-		close_file(&b->jobs[i]);
+		close_file(r, &b->jobs[i]);
+}
+
+/* Lanes and the decoder may place symbols again. */
+static void open_again(struct pw_recv *r, struct pw_part *p)
+{
+	pw_part_digest_start(p);
+	pw_recv_list_add(r, p);
+	atomic_store(&p->shut, false);
+	pw_parity_look_all(&r->parity, p);
+}
+
+/* The points of the parity were not known: restores the symbols with others. false: they are not to blame. */
+static bool retry(struct pw_recv *r, struct pw_object *o)
+{
+	uint64_t n_symbols = 0, bytes = 0;
+
+	if (o->part && o->part->file)
+		bytes = pw_parity_retry(&r->parity, o->part, &n_symbols);
+	if (bytes == 0)
+		return false;
+	r->bytes_adjust -= (int64_t)bytes;
+	r->c.restored -= n_symbols; /* the decoder counted them */
+	pw_recv_set_state(r, o, PW_RECV_PARTIAL);
+	pw_part_digest_reset(o->part);
+	open_again(r, o->part);
+	return true;
 }
 
 /* Receives the file again, or its bad leaves: the sender's next pass may bring them. */
@@ -288,13 +319,18 @@ static void reopen(struct pw_recv *r, struct job *j)
 {
 	struct pw_object *o = j->o;
 
+	if (retry(r, o))
+		return;
 	o->n_mismatches++;
 	if (j->bad.n)
 		pw_recv_warn(r, "%s: %s", o->name, j->err.msg);
 	if (j->bad.n && o->part) {
 		pw_object_reason(o, j->err.msg, true);
 		pw_recv_set_state(r, o, PW_RECV_MISMATCH);
+		pw_parity_drop(&r->parity, o->part);
 		pw_recv_reopen_leaves(r, o, &j->bad);
+		if (o->part->file)
+			open_again(r, o->part);
 		return;
 	}
 	r->bytes_adjust -= (int64_t)o->len_bytes;
@@ -304,12 +340,10 @@ static void reopen(struct pw_recv *r, struct job *j)
 	pw_recv_set_state(r, o, PW_RECV_MISMATCH);
 	if (!o->part)
 		return;
+	pw_parity_drop(&r->parity, o->part);
 	pw_part_reset(o->part);
-	pw_part_digest_start(o->part);
-	if (o->part->file) {
-		pw_recv_list_add(r, o->part);
-		atomic_store(&o->part->shut, false);
-	}
+	if (o->part->file)
+		open_again(r, o->part);
 }
 
 static void target_differs(struct pw_recv *r, struct job *j)
@@ -419,6 +453,7 @@ static void free_retired(struct pw_recv *r)
 		/* A resumed part stays: the old manifest lists it. */
 		if (p->id.ino && !p->resumed)
 			pw_outdir_remove_part(r->out, p->obj->name, p->number, &p->id);
+		pw_parity_drop(&r->parity, p);
 		pw_part_destroy(p);
 	}
 	pthread_mutex_lock(&r->lock);

@@ -37,16 +37,27 @@ void pw_part_shut(struct pw_recv *r, struct pw_part *p)
 	atomic_fetch_add(&r->n_shut, 1);
 }
 
-void pw_recv_quiesce(struct pw_recv *r)
+/* Waits until the first n lanes have left the burst that they were in. */
+static void await(struct pw_recv *r, uint32_t n)
 {
 	uint32_t i;
 
-	for (i = 0; i <= r->n_lanes; i++) {
+	for (i = 0; i < n; i++) {
 		const uint64_t epoch = atomic_load(&r->lanes[i].epoch);
 
 		while (epoch & 1 && atomic_load(&r->lanes[i].epoch) == epoch)
 			usleep(20);
 	}
+}
+
+void pw_recv_quiesce(struct pw_recv *r)
+{
+	await(r, r->n_lanes + PW_LANES_OWN);
+}
+
+void pw_recv_await_copies(struct pw_recv *r)
+{
+	await(r, r->n_lanes + PW_LANE_DECODER);
 }
 
 /* Subtracts the placed bytes from the part's missing bytes. The lane that makes them 0 submits the file. */
@@ -203,13 +214,21 @@ static inline __attribute__((always_inline)) void place(struct pw_recv *r, struc
 		account(r, l);
 }
 
+/* The symbols that came may be the last ones that its block needs. */
+static void look_at_block(struct pw_recv *r, struct pw_part *p, uint32_t sbn)
+{
+	if (atomic_load(&p->parity->table[sbn]))
+		pw_parity_look(&r->parity, p, sbn);
+}
+
 /* How many packets have the header of the lane's last one, each with the next whole symbol of one block. */
 static unsigned int find_run(const struct pw_recv_lane *l, const struct pw_rx_view *views,
-	unsigned int n, uint64_t *index)
+	unsigned int n, uint32_t *sbn, uint64_t *index)
 {
 	const struct pw_blocks *b = &l->part->blocks;
 	const uint32_t len = l->memo.len + PW_FEC_ID_LEN + b->symbol_len;
-	uint32_t first_id = 0;
+	const unsigned int esi_bits = pw_blocks_esi_bits(b);
+	uint32_t first_id = 0, esi;
 	unsigned int i;
 
 	for (i = 0; i < n && views[i].len == len; i++) {
@@ -225,10 +244,11 @@ static unsigned int find_run(const struct pw_recv_lane *l, const struct pw_rx_vi
 		else if (id != first_id + i)
 			break;
 	}
-	if (i == 0 || !pw_blocks_index(b, first_id >> 16, first_id & UINT16_MAX, index))
+	*sbn = first_id >> esi_bits;
+	esi = first_id & ((1u << esi_bits) - 1);
+	if (i == 0 || !pw_blocks_index(b, *sbn, esi, index))
 		return 0;
-	n = (unsigned int)pw_min_u64(
-		i, pw_blocks_block_len(b, first_id >> 16) - (first_id & UINT16_MAX));
+	n = (unsigned int)pw_min_u64(i, pw_blocks_block_len(b, *sbn) - esi);
 	return n - (pw_blocks_symbol_bytes(b, *index + n - 1) != b->symbol_len);
 }
 
@@ -236,15 +256,41 @@ static unsigned int find_run(const struct pw_recv_lane *l, const struct pw_rx_vi
 static unsigned int take_run(
 	struct pw_recv *r, struct pw_recv_lane *l, const struct pw_rx_view *views, unsigned int n)
 {
+	struct pw_part *p = l->part;
 	uint64_t index;
+	uint32_t sbn;
 
-	n = find_run(l, views, n, &index);
+	n = find_run(l, views, n, &sbn, &index);
 	if (n == 0)
 		return 0;
 	pw_lane_bump(&l->c.packets, n);
 	pw_lane_bump(&l->c.alc_verdicts[PW_ALC_OK], n);
-	place(r, l, index, n, l->part->blocks.symbol_len, views, l->memo.len + PW_FEC_ID_LEN);
+	place(r, l, index, n, p->blocks.symbol_len, views, l->memo.len + PW_FEC_ID_LEN);
+	if (p->parity)
+		look_at_block(r, p, sbn);
 	return n;
+}
+
+/* Parity symbols of a block from `row` on. Those of a file that is not written are only counted. false: they do not
+ * fit the block. */
+static bool take_parity(struct pw_recv *r, struct pw_recv_lane *l, uint32_t sbn, uint32_t row,
+	const uint8_t *payload, size_t len)
+{
+	struct pw_part *p = l->part;
+	const uint32_t symbol_len = p->blocks.symbol_len,
+		       n_rows = pw_blocks_parity(&p->blocks, sbn);
+	const size_t n = len / symbol_len;
+	size_t i, n_dropped = 0;
+
+	if (len % symbol_len || row >= n_rows || n > n_rows - row) {
+		pw_lane_bump(&l->c.out_of_object, 1);
+		return false;
+	}
+	for (i = 0; i < n && p->parity && p->file; i++, payload += symbol_len)
+		n_dropped += pw_parity_add(&r->parity, p, sbn, row + (uint32_t)i, payload);
+	pw_lane_bump(&l->c.parity, n);
+	pw_lane_bump(&l->c.parity_dropped, n_dropped);
+	return true;
 }
 
 /* RFC 5775 section 2.3: a packet may carry several consecutive symbols of one block. Some senders pad the
@@ -253,13 +299,24 @@ static void take_symbols(struct pw_recv *r, struct pw_recv_lane *l, const struct
 	const uint8_t *payload, size_t len)
 {
 	const struct pw_blocks *b = &l->part->blocks;
+	const uint32_t k = pw_blocks_block_len(b, hdr->sbn);
 	uint64_t index, n, last, i, want;
 
-	if (!pw_blocks_index(b, hdr->sbn, hdr->esi, &index)) {
+	if (hdr->codepoint != b->fec_id) {
 		pw_lane_bump(&l->c.out_of_object, 1);
 		return;
 	}
-	n = pw_min_u64(pw_blocks_block_len(b, hdr->sbn) - hdr->esi, (len - 1) / b->symbol_len + 1);
+	if (!pw_blocks_index(b, hdr->sbn, hdr->esi, &index)) {
+		take_parity(r, l, hdr->sbn, hdr->esi - k, payload, len);
+		return;
+	}
+	n = pw_min_u64(k - hdr->esi, (len - 1) / b->symbol_len + 1);
+	if (len > n * b->symbol_len) { /* parity symbols follow the block's last source symbol */
+		if (!take_parity(r, l, hdr->sbn, 0, payload + n * b->symbol_len,
+			    len - n * b->symbol_len))
+			return;
+		len = n * b->symbol_len;
+	}
 	last = index + n - 1;
 	want = (n - 1) * b->symbol_len + pw_blocks_symbol_bytes(b, last);
 	if (l->joins) {
@@ -276,6 +333,8 @@ static void take_symbols(struct pw_recv *r, struct pw_recv_lane *l, const struct
 			&(struct pw_rx_view){.data = payload}, 0);
 		payload += b->symbol_len;
 	}
+	if (l->part->parity)
+		look_at_block(r, l->part, hdr->sbn);
 }
 
 static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_rx_view *view)
@@ -315,7 +374,7 @@ static uint64_t copied_before(const struct pw_recv *r, const struct pw_part *p, 
 {
 	uint32_t i;
 
-	for (i = 0; i <= r->n_lanes; i++)
+	for (i = 0; i < r->n_lanes + PW_LANES_OWN; i++)
 		if (atomic_load_explicit(&r->lanes[i].copying, memory_order_acquire) == p)
 			end = pw_min_u64(end, atomic_load_explicit(&r->lanes[i].copying_from,
 						      memory_order_acquire));
@@ -380,7 +439,7 @@ void pw_recv_burst(struct pw_recv *r, const struct pw_rx_view *views, size_t n)
 
 void pw_recv_replay(struct pw_recv *r, struct pw_waiting *first)
 {
-	struct pw_recv_lane *l = &r->lanes[r->n_lanes];
+	struct pw_recv_lane *l = &r->lanes[r->n_lanes + PW_LANE_WORKER];
 	struct pw_waiting *w;
 
 	pw_lane_enter(r, l);
@@ -390,4 +449,24 @@ void pw_recv_replay(struct pw_recv *r, struct pw_waiting *first)
 	forget_part(r, l);
 	pw_lane_leave(l);
 	pw_waiting_free_list(first);
+}
+
+bool pw_recv_restore(struct pw_recv *r, struct pw_part *p, uint64_t index, const uint8_t *bytes)
+{
+	struct pw_recv_lane *l = &r->lanes[r->n_lanes + PW_LANE_DECODER];
+	const uint32_t len = pw_blocks_symbol_bytes(&p->blocks, index);
+	uint64_t mine;
+
+	copy_begins(l, p, index);
+	mine = claim(p, index, 1);
+	copy(p, index * p->blocks.symbol_len, len, mine, &(struct pw_rx_view){.data = bytes}, 0);
+	copy_ends(l, p);
+	l->placed_bytes += mine ? len : 0;
+	pw_lane_bump(&l->c.restored, mine);
+	return mine;
+}
+
+void pw_recv_restored(struct pw_recv *r)
+{
+	account(r, &r->lanes[r->n_lanes + PW_LANE_DECODER]);
 }

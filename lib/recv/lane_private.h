@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The state of a lane: shared by lane.c (the fast path), find.c (all other packets) and life.c. */
+/* The state of a lane: shared by lane.c (the fast path), find.c (all other packets), decode.c and life.c. */
 #ifndef PW_RECV_LANE_PRIVATE_H
 #define PW_RECV_LANE_PRIVATE_H
 
 #include "recv/recv_private.h"
 #include "wire/alc.h"
+
+/* Behind the lanes that take in packets: those of threads of the receiver. */
+enum { PW_LANE_WORKER, PW_LANE_DECODER, PW_LANES_OWN };
 
 /* One thread that takes in packets. */
 struct pw_recv_lane {
@@ -52,5 +55,12 @@ static inline void pw_lane_leave(struct pw_recv_lane *l)
  * With the lock, which it may release meanwhile. */
 void pw_lane_take_other(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
 	const struct pw_rx_view *view, size_t payload_len);
+
+/* The decoder's: waits until every other lane has left the burst that it was in: then the symbols that were claimed
+ * are copied. Without the lock. */
+void pw_recv_await_copies(struct pw_recv *r);
+/* The decoder's: places a symbol that parity gave, on its lane. false: it came meanwhile. */
+bool pw_recv_restore(struct pw_recv *r, struct pw_part *p, uint64_t index, const uint8_t *bytes);
+void pw_recv_restored(struct pw_recv *r); /* counts those that were placed since the last call */
 
 #endif

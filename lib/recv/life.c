@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "file/guard.h"
+#include "recv/decode_private.h"
 #include "recv/lane_private.h"
 #include "recv/memory.h"
 #include "recv/recv_private.h"
@@ -224,13 +225,13 @@ static uint64_t part_limit(void)
 
 static int make_lanes(struct pw_recv *r, struct pw_err *err)
 {
-	const size_t bytes = (r->n_lanes + 1) * sizeof(struct pw_recv_lane);
+	const size_t bytes = (r->n_lanes + PW_LANES_OWN) * sizeof(struct pw_recv_lane);
 
 	r->lanes = aligned_alloc(64, bytes);
 	if (!r->lanes)
 		return pw_err_sys(err, ENOMEM, "cannot start receiving in %u lanes", r->n_lanes);
 	memset(r->lanes, 0, bytes);
-	r->lanes[r->n_lanes].is_worker = true;
+	r->lanes[r->n_lanes + PW_LANE_WORKER].is_worker = true;
 	return 0;
 }
 
@@ -242,6 +243,9 @@ static int start_threads(struct pw_recv *r, struct pw_err *err)
 		return ret;
 	r->n_threads = 1;
 	ret = pw_recv_finisher_start(r, err);
+	r->n_threads += ret == 0;
+	if (ret == 0)
+		ret = pw_recv_decoder_start(r, err);
 	r->n_threads += ret == 0;
 	return ret;
 }
@@ -269,6 +273,7 @@ int pw_recv_create(struct pw_recv **out_r, const struct pw_recv_config *cfg,
 	pthread_cond_init(&r->finish_work, NULL);
 	pw_objtab_init(&r->objs);
 	pw_room_init(&r->room);
+	pw_parity_init(&r->parity);
 	ret = copy_paths(r, cfg, err);
 	if (ret == 0)
 		ret = make_lanes(r, err);
@@ -288,10 +293,10 @@ int pw_recv_create(struct pw_recv **out_r, const struct pw_recv_config *cfg,
 	return 0;
 }
 
-static bool is_busy(const struct pw_recv *r)
+static bool is_busy(struct pw_recv *r)
 {
 	return r->worker_busy || r->open_first || r->room.tables || r->finisher_busy ||
-	       r->finish_first || r->retired;
+	       r->finish_first || r->retired || pw_parity_is_busy(&r->parity);
 }
 
 void pw_recv_settle(struct pw_recv *r)
@@ -378,7 +383,7 @@ static void sum_counters(struct pw_recv *r, struct pw_recv_counters *c)
 	size_t i;
 
 	*c = r->c;
-	for (lane = 0; lane <= r->n_lanes; lane++)
+	for (lane = 0; lane < r->n_lanes + PW_LANES_OWN; lane++)
 		for (i = 0; i < sizeof(*c) / sizeof(*sum); i++)
 			sum[i] += load((const uint64_t *)&r->lanes[lane].c + i);
 }
@@ -407,7 +412,7 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 	sum_counters(r, &c);
 	st->bytes_have = c.payload_bytes + (uint64_t)r->bytes_adjust;
 	st->symbols_seen = c.symbols;
-	for (lane = 0; lane <= r->n_lanes; lane++)
+	for (lane = 0; lane < r->n_lanes + PW_LANES_OWN; lane++)
 		st->symbols_seen -= load(&r->lanes[lane].n_again);
 	st->symbols_expected = r->expected_closed;
 	for (p = r->open_head; p; p = p->next)
@@ -501,6 +506,15 @@ static void end_objects(struct pw_recv *r)
 	r->c.unknown_toi += pw_room_n_unknown(&r->room);
 }
 
+/* No more symbols come: what parity can restore, it restores now. With the lock. */
+static void use_parity(struct pw_recv *r)
+{
+	struct pw_part *p;
+
+	for (p = r->open_head; p; p = p->next)
+		pw_parity_look_all(&r->parity, p);
+}
+
 int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 {
 	struct pw_recv_status st;
@@ -517,6 +531,7 @@ int pw_recv_finish(struct pw_recv *r, struct pw_err *err)
 	pw_recv_quiesce(r);
 	pthread_mutex_lock(&r->lock);
 	check_failed(r);
+	use_parity(r);
 	pw_recv_submit_due(r);
 	pthread_mutex_unlock(&r->lock);
 	pw_recv_settle(r);
@@ -552,6 +567,8 @@ static void stop_threads(struct pw_recv *r)
 		pthread_join(r->worker, NULL);
 	if (r->n_threads > 1)
 		pthread_join(r->finisher, NULL);
+	if (r->n_threads > 2)
+		pw_recv_decoder_stop(r);
 }
 
 void pw_recv_destroy(struct pw_recv *r)
@@ -563,6 +580,8 @@ void pw_recv_destroy(struct pw_recv *r)
 	if (!r->finished)
 		pw_recv_finish(r, NULL);
 	stop_threads(r);
+	pw_recv_decoder_free(r->decoder);
+	pw_parity_finish(&r->parity);
 	pw_objtab_finish(&r->objs);
 	pw_room_finish(&r->room);
 	for (i = 0; i < r->n_sessions; i++) {

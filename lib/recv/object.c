@@ -7,15 +7,34 @@
 #include "base/bytes.h"
 #include "file/digest.h"
 #include "recv/state.h"
+#include "wire/alc.h"
 
 static uint64_t n_words(const struct pw_blocks *b)
 {
 	return pw_div_ceil(b->n_symbols, 64);
 }
 
+int pw_object_blocks(const struct pw_object *o, struct pw_blocks *b, struct pw_err *err)
+{
+	if (o->fec_id == PW_FEC_ID_RS)
+		return pw_blocks_init_rs(b, o->len_bytes, o->symbol_len, o->max_sbl,
+			o->max_n ? o->max_n : o->max_sbl, err);
+	return pw_blocks_init(b, o->len_bytes, o->symbol_len, o->max_sbl, err);
+}
+
+static bool has_parity(const struct pw_blocks *b)
+{
+	return b->max_n > b->max_sbl;
+}
+
+static uint64_t parity_bytes(const struct pw_blocks *b)
+{
+	return has_parity(b) ? sizeof(struct pw_parity) + b->n_blocks * sizeof(void *) : 0;
+}
+
 uint64_t pw_part_bytes(const struct pw_blocks *b)
 {
-	return sizeof(struct pw_part) + n_words(b) * sizeof(uint64_t) +
+	return parity_bytes(b) + sizeof(struct pw_part) + n_words(b) * sizeof(uint64_t) +
 	       (b->transfer_len < PW_PART_LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
 }
 
@@ -67,10 +86,17 @@ struct pw_part *pw_part_create(
 	struct pw_object *o, const struct pw_blocks *b, const struct pw_gap_file *gap)
 {
 	/* calloc(): the pages of a large bitmap take memory only when symbols come. */
-	struct pw_part *p = calloc(1, pw_part_bytes(b));
+	struct pw_part *p = calloc(1, pw_part_bytes(b) - parity_bytes(b));
 
 	if (!p)
 		return NULL;
+	if (has_parity(b)) {
+		p->parity = calloc(1, parity_bytes(b));
+		if (!p->parity) {
+			free(p);
+			return NULL;
+		}
+	}
 	p->blocks = *b;
 	p->obj = o;
 	atomic_init(&p->shut, true);
@@ -86,7 +112,15 @@ void pw_part_destroy(struct pw_part *p)
 		return;
 	pw_outfile_close(p->file);
 	pw_digest_destroy(p->digest);
+	free(p->parity);
 	free(p);
+}
+
+void pw_part_digest_reset(struct pw_part *p)
+{
+	atomic_store(&p->digest_at, 0);
+	pw_digest_destroy(p->digest);
+	p->digest = NULL;
 }
 
 void pw_part_reset(struct pw_part *p)
@@ -97,9 +131,7 @@ void pw_part_reset(struct pw_part *p)
 		if (atomic_load_explicit(&p->claims[i], memory_order_relaxed)) /* else no memory */
 			atomic_store_explicit(&p->claims[i], 0, memory_order_relaxed);
 	atomic_store(&p->missing_bytes, p->blocks.transfer_len);
-	atomic_store(&p->digest_at, 0);
-	pw_digest_destroy(p->digest);
-	p->digest = NULL;
+	pw_part_digest_reset(p);
 	p->resumed = false;
 	if (p->file)
 		pw_outfile_rewrite(p->file);
@@ -191,7 +223,8 @@ bool pw_object_is(const struct pw_object *o, const struct pw_fdt_file *f, const 
 	return !strcmp(o->name, name) &&
 	       (!o->has_len || !f->has_len || o->len_bytes == f->transfer_len) &&
 	       (!o->has_oti || !f->has_oti ||
-		       (o->symbol_len == f->symbol_len && o->max_sbl == f->max_sbl)) &&
+		       (o->symbol_len == f->symbol_len && o->max_sbl == f->max_sbl &&
+			       o->fec_id == f->fec_id && o->max_n == f->max_n)) &&
 	       pw_digest_agrees(&o->digest, &f->digest);
 }
 
@@ -199,6 +232,7 @@ bool pw_object_has_content(const struct pw_object *o, const struct pw_fdt_file *
 {
 	return o->has_len && f->has_len && o->has_oti && f->has_oti &&
 	       o->len_bytes == f->transfer_len && o->symbol_len == f->symbol_len &&
-	       o->max_sbl == f->max_sbl && o->digest.kind != PW_DIGEST_NONE &&
-	       o->digest.kind == f->digest.kind && pw_digest_agrees(&o->digest, &f->digest);
+	       o->max_sbl == f->max_sbl && o->fec_id == f->fec_id && o->max_n == f->max_n &&
+	       o->digest.kind != PW_DIGEST_NONE && o->digest.kind == f->digest.kind &&
+	       pw_digest_agrees(&o->digest, &f->digest);
 }

@@ -39,9 +39,25 @@ enum pw_finish_kind {
 	PW_FINISH_TARGET, /* only verify NAME */
 };
 
+struct pw_parity_group; /* recv/parity.h */
+
+/* What a part with FEC Encoding ID 5 has in addition. Under the lock of struct pw_parity_store, except for
+ * known and table. */
+struct pw_parity {
+	struct pw_parity_group *groups; /* the blocks of which parity symbols are kept */
+	uint8_t points;                 /* enum pw_rs_points: the sender's, if `known` */
+	atomic_bool known;              /* a block proved the points */
+	bool trying;                    /* the last blocks are restored with points not known */
+	bool probing;                   /* a whole block is with the decoder, for the points */
+	uint8_t n_tries;                /* points that were tried and gave another digest */
+	uint8_t n_unproved;             /* blocks that agreed with no points */
+	_Atomic(struct pw_parity_group *) table[]; /* of each block, or NULL */
+};
+
 struct pw_part {
 	struct pw_blocks blocks;
-	struct pw_outfile *file; /* NULL: discard, or closed for now */
+	struct pw_parity *parity; /* NULL: the sender has none */
+	struct pw_outfile *file;  /* NULL: discard, or closed for now */
 	struct pw_object *obj;
 	atomic_bool shut;               /* lanes must not use it */
 	bool resumed;                   /* some symbols above `reached` came in an older run */
@@ -72,7 +88,7 @@ struct pw_object {
 	struct pw_object *next_open, *next_finish;
 	struct pw_waiting *waiting, **waiting_end; /* packets that wait for the file */
 	const struct pw_gap_file *gap;             /* of the manifest that is resumed */
-	uint32_t symbol_len, max_sbl, fec_id;
+	uint32_t symbol_len, max_sbl, fec_id, max_n;
 	struct pw_digest digest;
 	uint8_t *leaves; /* that `digest` covers; NULL: none. Owned */
 	struct pw_outfile_attr attr;
@@ -95,6 +111,8 @@ struct pw_object {
 	uint32_t instance; /* of the table that named it last */
 };
 
+/* How the object is cut: by its FEC scheme. Errors as pw_blocks_init(). */
+int pw_object_blocks(const struct pw_object *o, struct pw_blocks *b, struct pw_err *err);
 /* Bytes that a part takes. */
 uint64_t pw_part_bytes(const struct pw_blocks *b);
 /* A part in which all symbols are missing; with gap, only those that its missing ranges touch. NULL when
@@ -107,6 +125,8 @@ void pw_part_reset(struct pw_part *p);
 /* Makes the symbols missing that have bytes in [from, to). Returns their bytes that were there. No lane has the
  * part, and all its symbols have come. */
 uint64_t pw_part_forget(struct pw_part *p, uint64_t from, uint64_t to);
+/* The digest starts again from the first byte. No lane has the part. */
+void pw_part_digest_reset(struct pw_part *p);
 /* Starts a digest that grows with the symbols, for a large file; that of other files is the finisher's. */
 void pw_part_digest_start(struct pw_part *p);
 /* First symbol in [index, end) that is claimed (set) or is not claimed (!set); end when there is none. */

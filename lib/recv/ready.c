@@ -94,6 +94,7 @@ void pw_recv_free_part(struct pw_recv *r, struct pw_object *o)
 	pw_recv_list_remove(r, p);
 	r->part_bytes -= pw_part_bytes(&p->blocks);
 	o->part = NULL;
+	pw_parity_drop(&r->parity, p);
 	pw_part_destroy(p);
 }
 
@@ -164,6 +165,8 @@ static bool take_fti(struct pw_recv *r, struct pw_object *o)
 		if (!o->has_oti) {
 			o->symbol_len = hdr.symbol_len;
 			o->max_sbl = hdr.max_sbl;
+			o->fec_id = hdr.codepoint;
+			o->max_n = hdr.max_n;
 		}
 		o->has_len = o->has_oti = true;
 		return true;
@@ -200,7 +203,7 @@ static bool is_openable(struct pw_recv *r, struct pw_object *o)
 static bool make_part(struct pw_recv *r, struct pw_object *o, struct pw_err *err)
 {
 	struct pw_blocks b;
-	int ret = pw_blocks_init(&b, o->len_bytes, o->symbol_len, o->max_sbl, err);
+	int ret = pw_object_blocks(o, &b, err);
 
 	if (ret < 0)
 		return false;
@@ -322,6 +325,8 @@ static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 		pthread_mutex_lock(&r->lock);
 	} while (o->part == p && n >= FEW_WAITING && pw_recv_state_is_open(o->state));
 	r->opening = NULL;
+	if (o->part == p)
+		pw_parity_look_all(&r->parity, p);
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -5,6 +5,7 @@
  *   lane (a thread per queue)      file worker                 finisher
  *   parse, claim, place     --->   tables, open parts  --->    digest, sync, rename
  *   lane.c                         tables.c, ready.c           finish.c
+ *     '-- parity symbols --> decoder: restores symbols, places them like a lane (parity.h, decode.c)
  *
  * A lane never opens, maps or renames a file, and never parses a table: packets that need this wait in
  * bounded queues (room.c) until the file worker has done it. Packets are hostile: nothing is written
@@ -53,7 +54,7 @@ struct pw_recv_config {
 
 struct pw_recv_counters {
 	uint64_t packets;
-	uint64_t payload_bytes; /* file bytes placed, duplicates not counted */
+	uint64_t payload_bytes; /* file bytes placed, also restored ones; no duplicates */
 	uint64_t symbols;       /* symbols of open files, duplicates included */
 	uint64_t duplicates;    /* symbols that had come before */
 	uint64_t again_bytes;   /* with memory: of duplicates, which were placed once more */
@@ -61,7 +62,10 @@ struct pw_recv_counters {
 	uint64_t unknown_toi;  /* no table has named the object by the end, or the queue was full */
 	uint64_t finished_toi; /* for a file that is complete, refused or superseded */
 	uint64_t malformed;    /* sum over ALC verdicts other than OK */
-	uint64_t out_of_object; /* SBN/ESI or length contradict the table */
+	uint64_t parity;       /* parity symbols of open files */
+	uint64_t parity_dropped; /* of parity: memory was short */
+	uint64_t restored;       /* source symbols that parity restored */
+	uint64_t out_of_object;  /* SBN/ESI or length contradict the table */
 	uint64_t fdt_packets;
 	uint64_t fdt_bad;       /* instances that cannot be used, and packets that contradict */
 	uint64_t fdt_dropped;   /* table packets that found the queue full */

@@ -16,11 +16,13 @@
 #include "recv/limits.h"
 #include "recv/object.h"
 #include "recv/objtab.h"
+#include "recv/parity.h"
 #include "recv/recv.h"
 #include "recv/room.h"
 #include "recv/session_private.h"
 #include "recv/trust.h"
 
+struct pw_recv_decoder;
 struct pw_recv_lane;
 
 struct pw_recv {
@@ -28,7 +30,7 @@ struct pw_recv {
 	atomic_bool repairs;     /* a sender has sent its passes: the loss is theirs */
 	_Atomic uint64_t n_shut; /* parts that were taken away from the lanes so far */
 	uint32_t n_lanes;
-	struct pw_recv_lane *lanes; /* n_lanes, then the file worker's */
+	struct pw_recv_lane *lanes; /* n_lanes, then PW_LANES_OWN: PW_LANE_WORKER, ... */
 
 	pthread_mutex_t lock; /* protects all below */
 	struct pw_recv_config cfg;
@@ -75,6 +77,11 @@ struct pw_recv {
 	struct pw_part *retired; /* to be freed once no lane has them */
 	bool finisher_busy;
 	void *batch; /* struct batch of finish.c */
+
+	/* The decoder. */
+	pthread_t decoder_thread;
+	struct pw_recv_decoder *decoder;
+	struct pw_parity_store parity; /* has a lock of its own */
 
 	struct pw_outdir *out; /* NULL with discard */
 	struct pw_gaps old;    /* the manifest that was there */

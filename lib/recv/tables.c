@@ -45,15 +45,16 @@ static const char *entry_fault(const struct pw_recv *r, const struct pw_object *
 {
 	struct pw_blocks b;
 
-	if (o->fec_id != PW_FEC_ID_NO_CODE)
-		return "sent with a FEC scheme other than Compact No-Code";
+	if (o->fec_id != PW_FEC_ID_NO_CODE && o->fec_id != PW_FEC_ID_RS)
+		return "sent with a FEC scheme other than Compact No-Code and Reed-Solomon (0 "
+		       "and 5)";
 	if (!o->has_len || !o->has_oti)
 		return NULL; /* EXT_FTI of its packets may have them */
 	if (r->cfg.max_file_bytes && o->len_bytes > r->cfg.max_file_bytes)
 		return "larger than --max-size allows";
 	if (o->len_bytes && (o->symbol_len == 0 || o->symbol_len > UINT16_MAX))
 		return "symbol length out of range";
-	if (o->len_bytes && pw_blocks_init(&b, o->len_bytes, o->symbol_len, o->max_sbl, NULL) < 0)
+	if (o->len_bytes && pw_object_blocks(o, &b, NULL) < 0)
 		return "Transfer-Length or block length beyond what the wire format can name";
 	return NULL;
 }
@@ -160,7 +161,7 @@ static void resume_object(struct pw_recv *r, struct pw_object *o, const struct p
 {
 	struct pw_blocks b;
 
-	if (!o->has_oti || pw_blocks_init(&b, o->len_bytes, o->symbol_len, o->max_sbl, NULL) < 0)
+	if (!o->has_oti || pw_object_blocks(o, &b, NULL) < 0)
 		return;
 	o->gap = gap;
 	o->resumed_bytes = pw_gap_have_bytes(gap, &b);
@@ -207,6 +208,7 @@ static void fill(struct pw_recv *r, struct pw_object *o, const struct pw_fdt_fil
 	o->symbol_len = f->symbol_len;
 	o->max_sbl = f->max_sbl;
 	o->fec_id = f->fec_id;
+	o->max_n = f->max_n;
 	o->has_len = f->has_len;
 	o->has_oti = f->has_oti;
 	o->digest = f->digest;
@@ -285,6 +287,7 @@ static void revive(struct pw_recv *r, struct pw_object *o)
 	/* Without a digest, symbols of the other content would not be noticed among its own. */
 	if (o->digest.kind == PW_DIGEST_NONE && o->part) {
 		r->bytes_adjust -= (int64_t)pw_object_have(o);
+		pw_parity_drop(&r->parity, o->part);
 		pw_part_reset(o->part);
 	}
 	pw_recv_set_state(r, o, pw_object_have(o) ? PW_RECV_PARTIAL : PW_RECV_KNOWN);
@@ -302,6 +305,8 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 		return;
 	o->digest = f->digest;
 	o->digest_due = false;
+	if (o->part)
+		pw_parity_look_all(&r->parity, o->part); /* now points may be tried */
 	if (o->awaits_digest)
 		pw_recv_submit(r, o, PW_FINISH_PART);
 	else if (o->state == PW_RECV_UNVERIFIED && !r->cfg.discard)
@@ -327,8 +332,10 @@ static void restart(struct pw_recv *r, struct pw_object *o)
 	r->bytes_adjust -= (int64_t)pw_object_have(o);
 	o->resumed_bytes = 0;
 	o->gap = NULL;
-	if (o->part)
+	if (o->part) {
+		pw_parity_drop(&r->parity, o->part);
 		pw_part_reset(o->part);
+	}
 	pw_recv_set_state(r, o, PW_RECV_KNOWN);
 }
 

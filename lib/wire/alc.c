@@ -9,7 +9,7 @@
 #define FDT_EXT_LEN  4
 #define CENC_EXT_LEN 4
 #define FTI_EXT_LEN  16
-#define FTI_EXT_HEL  4   /* in words */
+#define FTI_RS_LEN   12  /* RFC 5510 section 5.2.2 */
 #define HET_FIXED    128 /* extension types from here on are one word long */
 
 /* First word, high half (RFC 5651 section 5.1) */
@@ -26,18 +26,35 @@ static bool is_wide(const struct pw_alc_hdr *hdr, bool wide)
 	return wide || hdr->tsi > UINT16_MAX || hdr->toi > UINT16_MAX;
 }
 
+/* Of the FEC payload ID. */
+static unsigned int esi_bits(const struct pw_alc_hdr *hdr)
+{
+	return hdr->codepoint == PW_FEC_ID_RS ? 8 : 16;
+}
+
+static size_t fti_len(const struct pw_alc_hdr *hdr)
+{
+	return hdr->codepoint == PW_FEC_ID_RS ? FTI_RS_LEN : FTI_EXT_LEN;
+}
+
 size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide)
 {
 	return FIXED_LEN + 4 + (is_wide(hdr, wide) ? 8 : 4) + (hdr->has_fdt ? FDT_EXT_LEN : 0) +
-	       (hdr->has_cenc ? CENC_EXT_LEN : 0) + (hdr->has_fti ? FTI_EXT_LEN : 0) +
+	       (hdr->has_cenc ? CENC_EXT_LEN : 0) + (hdr->has_fti ? fti_len(hdr) : 0) +
 	       PW_FEC_ID_LEN;
 }
 
 static uint8_t *put_fti(uint8_t *p, const struct pw_alc_hdr *hdr)
 {
 	p[0] = PW_HET_FTI;
-	p[1] = FTI_EXT_HEL;
+	p[1] = (uint8_t)(fti_len(hdr) / 4);
 	pw_be48_store(p + 2, hdr->transfer_len);
+	if (hdr->codepoint == PW_FEC_ID_RS) {
+		pw_be16_store(p + 8, hdr->symbol_len);
+		p[10] = (uint8_t)hdr->max_sbl;
+		p[11] = (uint8_t)hdr->max_n;
+		return p + FTI_RS_LEN;
+	}
 	pw_be16_store(p + 8, 0);
 	pw_be16_store(p + 10, hdr->symbol_len);
 	pw_be32_store(p + 12, hdr->max_sbl);
@@ -79,8 +96,7 @@ size_t pw_alc_build(uint8_t *buf, const struct pw_alc_hdr *hdr, bool wide)
 	}
 	if (hdr->has_fti)
 		p = put_fti(p, hdr);
-	pw_be16_store(p, hdr->sbn);
-	pw_be16_store(p + 2, hdr->esi);
+	pw_be32_store(p, hdr->sbn << esi_bits(hdr) | hdr->esi);
 	return len;
 }
 
@@ -122,6 +138,20 @@ static bool load_wide(const uint8_t *p, size_t n, uint64_t *out)
 	return true;
 }
 
+/* Each scheme has its own form. */
+static void parse_fti(const uint8_t *p, size_t len, struct pw_alc_hdr *hdr)
+{
+	const bool is_rs = hdr->codepoint == PW_FEC_ID_RS;
+
+	if (len != fti_len(hdr) || (!is_rs && hdr->codepoint != PW_FEC_ID_NO_CODE))
+		return;
+	hdr->has_fti = true;
+	hdr->transfer_len = pw_be48_load(p + 2);
+	hdr->symbol_len = pw_be16_load(p + (is_rs ? 8 : 10));
+	hdr->max_sbl = is_rs ? p[10] : pw_be32_load(p + 12);
+	hdr->max_n = is_rs ? p[11] : 0;
+}
+
 static enum pw_alc_verdict parse_extensions(
 	const uint8_t *p, const uint8_t *end, struct pw_alc_hdr *hdr)
 {
@@ -138,12 +168,8 @@ static enum pw_alc_verdict parse_extensions(
 		} else if (p[0] == PW_HET_CENC) {
 			hdr->has_cenc = true;
 			hdr->cenc = p[1];
-		} else if (p[0] == PW_HET_FTI && len == FTI_EXT_LEN &&
-			   hdr->codepoint == PW_FEC_ID_NO_CODE) { /* each scheme has its own */
-			hdr->has_fti = true;
-			hdr->transfer_len = pw_be48_load(p + 2);
-			hdr->symbol_len = pw_be16_load(p + 10);
-			hdr->max_sbl = pw_be32_load(p + 12);
+		} else if (p[0] == PW_HET_FTI) {
+			parse_fti(p, len, hdr);
 		}
 		p += len;
 	}
@@ -156,7 +182,7 @@ enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_h
 	size_t hdr_len, cci_len, tsi_len, toi_len;
 	enum pw_alc_verdict v;
 	const uint8_t *p;
-	uint32_t flags;
+	uint32_t flags, id;
 
 	memset(hdr, 0, sizeof(*hdr));
 	if (len < FIXED_LEN)
@@ -183,12 +209,13 @@ enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_h
 	*payload_len = len - hdr_len;
 	if (*payload_len == 0)
 		return PW_ALC_OK; /* a session's or object's end may come without a symbol */
-	if (hdr->codepoint != PW_FEC_ID_NO_CODE)
+	if (hdr->codepoint != PW_FEC_ID_NO_CODE && hdr->codepoint != PW_FEC_ID_RS)
 		return PW_ALC_CODEPOINT;
 	if (*payload_len < PW_FEC_ID_LEN)
 		return PW_ALC_SHORT;
-	hdr->sbn = pw_be16_load(*payload);
-	hdr->esi = pw_be16_load(*payload + 2);
+	id = pw_be32_load(*payload);
+	hdr->sbn = id >> esi_bits(hdr);
+	hdr->esi = (uint16_t)(id & ((1u << esi_bits(hdr)) - 1));
 	*payload += PW_FEC_ID_LEN;
 	*payload_len -= PW_FEC_ID_LEN;
 	return PW_ALC_OK;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Builds and parses the header of a packet: ALC (RFC 5775) over LCT (RFC 5651) with Compact No-Code (RFC 5445).
+ * Builds and parses the header of a packet: ALC (RFC 5775) over LCT (RFC 5651) with
+ * Compact No-Code (RFC 5445), or Reed-Solomon over GF(2^8) (RFC 5510).
  *
  *    0                   1                   2                   3
  *   | V=1 | C |PSI|S| O |H|Res|A|B|   HDR_LEN     | Codepoint (CP)|
  *   |                 Congestion Control Information              |
  *   |  TSI (16 or 32 bits)          |  TOI (16 or 32 bits)        |
  *   |  extensions: EXT_FDT (HET 192), EXT_CENC, EXT_FTI (HET 64)  |
- *   |  SBN (16 bits)                |  ESI (16 bits)              |  FEC payload ID
+ *   |  SBN (16 bits, or 24)         |  ESI (16 bits, or 8)        |  FEC payload ID
  *   |  payload: one or more encoding symbols' bytes               |
  *
  * pagewire writes 16 bytes a data packet (TSI and TOI of 16 bits) or 20 (32 bits); it reads every
@@ -33,6 +34,7 @@
 #define PW_FDT_INSTANCE_MAX 0xfffffu /* 20 bits */
 #define PW_ALC_HDR_MAX      64       /* pw_alc_build() never writes more */
 #define PW_FEC_ID_NO_CODE   0
+#define PW_FEC_ID_RS        5
 #define PW_FEC_ID_LEN       4 /* of the FEC payload ID: SBN, ESI */
 
 struct pw_alc_hdr {
@@ -40,7 +42,7 @@ struct pw_alc_hdr {
 	uint64_t toi;       /* values above 64 bits are refused by the parser */
 	bool close_session; /* LCT flag A */
 	bool close_object;  /* LCT flag B */
-	uint8_t codepoint;  /* FEC encoding ID, 0 = Compact No-Code */
+	uint8_t codepoint;  /* FEC encoding ID: PW_FEC_ID_... */
 
 	bool has_fdt; /* EXT_FDT */
 	uint8_t fdt_version;
@@ -49,18 +51,20 @@ struct pw_alc_hdr {
 	bool has_cenc; /* EXT_CENC: the FDT instance is packed */
 	uint8_t cenc;  /* see pw_alc_cenc_encoding() */
 
-	/* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2; on any TOI. An FDT may omit these values then. */
+	/* EXT_FTI for FEC encoding ID 0, RFC 5445 section 3.2.2.2, or 5, RFC 5510 section 5.2.2; on any TOI. An FDT
+	 * may omit these values then. */
 	bool has_fti;
 	uint64_t transfer_len;
 	uint16_t symbol_len;
 	uint32_t max_sbl;
+	uint32_t max_n; /* of PW_FEC_ID_RS */
 
-	uint16_t sbn;
+	uint32_t sbn;
 	uint16_t esi;
 };
 
 /* Bytes that pw_alc_build() writes for hdr: 16 or 20 without extensions, +4 EXT_FDT, +4
- * EXT_CENC, +16 EXT_FTI.
+ * EXT_CENC, +16 EXT_FTI (12 of PW_FEC_ID_RS).
  * Wide (32-bit) TSI and TOI are used when `wide` or when a value needs them. */
 size_t pw_alc_len(const struct pw_alc_hdr *hdr, bool wide);
 

@@ -20,6 +20,9 @@
 #define PW_MAX_BLOCKS        65536u
 #define PW_MAX_BLOCK_SYMBOLS 65536u
 #define PW_MAX_TRANSFER_LEN  ((1ull << 48) - 1) /* EXT_FTI's 48 bits */
+/* Reed-Solomon over GF(2^8) (RFC 5510 section 5.1): SBN has 24 bits, ESI has 8. */
+#define PW_RS_MAX_BLOCKS        (1u << 24)
+#define PW_RS_MAX_BLOCK_SYMBOLS 255u /* source and parity: EXT_FTI has 8 bits */
 
 struct pw_blocks {
 	uint64_t transfer_len; /* bytes */
@@ -30,12 +33,28 @@ struct pw_blocks {
 	uint32_t a_large; /* symbols in each of the first n_large blocks */
 	uint32_t a_small; /* symbols in each block after those */
 	uint32_t n_large;
+	uint8_t fec_id; /* PW_FEC_ID_NO_CODE or PW_FEC_ID_RS of wire/alc.h */
+	uint32_t
+		max_n; /* PW_FEC_ID_RS: maximum encoding symbols of a block, >= max_sbl; else max_sbl */
 };
 
 /* -EINVAL: symbol_len or max_sbl out of range; -EFBIG: more blocks or bytes than the wire format
  * can name. transfer_len 0 gives 0 blocks. */
 int pw_blocks_init(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_len,
 	uint32_t max_sbl, struct pw_err *err);
+
+/* The same for FEC Encoding ID 5. -EINVAL also when not 1 <= max_sbl <= max_n <= 255. */
+int pw_blocks_init_rs(struct pw_blocks *b, uint64_t transfer_len, uint32_t symbol_len,
+	uint32_t max_sbl, uint32_t max_n, struct pw_err *err);
+
+/* Parity symbols of block sbn: RFC 5510 section 6.3 derives their number from max_n. 0 when sbn >= n_blocks. */
+uint32_t pw_blocks_parity(const struct pw_blocks *b, uint32_t sbn);
+
+/* Bits of the ESI in a FEC Payload ID; those above are the SBN. */
+static inline unsigned int pw_blocks_esi_bits(const struct pw_blocks *b)
+{
+	return b->fec_id ? 8 : 16;
+}
 
 /* The smallest sensible max_sbl (4096 or more) with which the object fits into PW_MAX_BLOCKS;
  * 0 when none does. */

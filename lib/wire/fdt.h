@@ -71,6 +71,7 @@ struct pw_fdt_file {
 	uint64_t transfer_len; /* of the object that is sent; differs only with an encoding */
 	uint32_t symbol_len;   /* FEC-OTI-Encoding-Symbol-Length */
 	uint32_t max_sbl;      /* FEC-OTI-Maximum-Source-Block-Length */
+	uint32_t max_n;        /* FEC-OTI-Max-Number-of-Encoding-Symbols; 0: absent */
 	uint32_t fec_id;       /* FEC-OTI-FEC-Encoding-ID; 0, Compact No-Code, when it is absent */
 	struct pw_digest digest; /* pw:Digest, else Content-MD5, else none */
 	bool digest_later;       /* a later instance of the session has pw:Digest */

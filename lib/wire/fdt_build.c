@@ -105,6 +105,8 @@ static void write_file(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f
 	number(w, bad, "FEC-OTI-FEC-Encoding-ID", f->fec_id);
 	number(w, bad, "FEC-OTI-Maximum-Source-Block-Length", f->max_sbl);
 	number(w, bad, "FEC-OTI-Encoding-Symbol-Length", f->symbol_len);
+	if (f->max_n)
+		number(w, bad, "FEC-OTI-Max-Number-of-Encoding-Symbols", f->max_n);
 	if (f->md5.kind == PW_DIGEST_MD5)
 		attribute(w, bad, "Content-MD5", pw_fdt_format_md5(md5, &f->md5));
 	write_pw_attributes(w, bad, f);

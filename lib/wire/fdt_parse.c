@@ -23,7 +23,7 @@ struct number {
 /* Attributes of a File or, for all files, of the FDT-Instance. A bad number of the FDT-Instance is a fault only
  * of the files that inherit it. */
 struct shared {
-	struct number fec_id, max_sbl, symbol_len;
+	struct number fec_id, max_sbl, symbol_len, max_n;
 	enum pw_encoding encoding;
 };
 
@@ -89,6 +89,7 @@ static void read_shared(const struct attrs *a, struct shared *s)
 	read_number(a, "FEC-OTI-FEC-Encoding-ID", UINT8_MAX, &s->fec_id);
 	read_number(a, "FEC-OTI-Maximum-Source-Block-Length", UINT32_MAX, &s->max_sbl);
 	read_number(a, "FEC-OTI-Encoding-Symbol-Length", UINT16_MAX, &s->symbol_len);
+	read_number(a, "FEC-OTI-Max-Number-of-Encoding-Symbols", UINT32_MAX, &s->max_n);
 	/* An empty one is ignored. If it replaced the instance's encoding, a packed file could be taken for the
 	 * file itself. */
 	if (find(a, NULL, "Content-Encoding", &value) && pw_fdt_text_trim(value).len)
@@ -188,9 +189,13 @@ static void read_oti(const struct shared *s, struct pw_fdt_file *f)
 		set_fault(f, "its FEC-OTI-Maximum-Source-Block-Length is not a number below 2^32");
 	if (s->symbol_len.state == BAD)
 		set_fault(f, "its FEC-OTI-Encoding-Symbol-Length is not a number below 2^16");
+	if (s->max_n.state == BAD)
+		set_fault(
+			f, "its FEC-OTI-Max-Number-of-Encoding-Symbols is not a number below 2^32");
 	f->has_oti = s->max_sbl.state == GOOD && s->symbol_len.state == GOOD;
 	f->fec_id = (uint32_t)s->fec_id.value;
 	f->max_sbl = (uint32_t)s->max_sbl.value;
+	f->max_n = (uint32_t)s->max_n.value;
 	f->symbol_len = (uint32_t)s->symbol_len.value;
 }
 

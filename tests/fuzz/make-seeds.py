@@ -122,6 +122,8 @@ packets = {
     'alc-hdr-short': lct(hdr_len=2) + fec(0, 0),
     'alc-hdr-long': lct(hdr_len=255) + fec(0, 0),
     'alc-version-2': lct(version=2) + fec(0, 0),
+    'alc-reed-solomon': lct(ext=bytes([64, 3]) + bytes(5) + bytes([100, 5, 160, 20, 24]), cp=5) +
+                        fec(0x0001, 0x0217),
     'alc-raptorq': lct(cp=6) + fec(0, 0),
     'arp-request': arp(1, OWN4),
     'arp-reply': arp(2, OWN4),

@@ -13,24 +13,28 @@ PW_NS = "urn:pagewire:fdt:1"
 
 
 def packet(toi: int, sbn: int, esi: int, payload: bytes, tsi: int = 1, fdt_instance: int | None = None,
-           fti: tuple[int, int, int] | None = None, close: bool = False,
-           cenc: int | None = None) -> bytes:
-    """One UDP payload. fti: (transfer length, symbol length, largest block). cenc: the code of the
-    compression of a table."""
+           fti: tuple[int, ...] | None = None, close: bool = False,
+           cenc: int | None = None, fec: int = 0) -> bytes:
+    """One UDP payload. fti: (transfer length, symbol length, largest block), and with fec 5 all symbols of a
+    block. cenc: the code of the compression of a table. fec: the FEC Encoding ID."""
     extensions = b""
     if fdt_instance is not None:
         extensions += struct.pack("!I", HET_FDT << 24 | 2 << 20 | fdt_instance)
     if cenc is not None:
         extensions += struct.pack("!I", HET_CENC << 24 | cenc << 16)
-    if fti:
+    if fti and fec == 5:  # RFC 5510 section 5.2.2
+        length, symbol, block, most = fti
+        extensions += struct.pack("!BBHIHBB", HET_FTI, 3, length >> 32, length & 0xffffffff, symbol,
+                                  block, most)
+    elif fti:
         length, symbol, block = fti
         extensions += struct.pack("!BBHIHHI", HET_FTI, 4, length >> 32, length & 0xffffffff, 0,
                                   symbol, block)
     # RFC 5651 section 5.1: V 1, 32-bit TSI (S) and TOI (O = 1)
     flags = 1 << 12 | 1 << 7 | 1 << 5 | (1 << 1 if close else 0)
     words = 4 + len(extensions) // 4
-    return (struct.pack("!HBBIII", flags, words, 0, 0, tsi, toi) + extensions
-            + struct.pack("!HH", sbn, esi) + payload)
+    payload_id = struct.pack("!I", sbn << 8 | esi) if fec == 5 else struct.pack("!HH", sbn, esi)
+    return (struct.pack("!HBBIII", flags, words, fec, 0, tsi, toi) + extensions + payload_id + payload)
 
 
 def close_packet(tsi: int = 1) -> bytes:

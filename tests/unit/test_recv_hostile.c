@@ -209,7 +209,7 @@ static void what_we_cannot_undo_is_refused(void **state)
 		"<File TOI=\"1\" Content-Location=\"enc\" Content-Length=\"1000\" "
 		"Transfer-Length=\"1000\" Content-Encoding=\"gzip\"/>"
 		"<File TOI=\"2\" Content-Location=\"fec\" Content-Length=\"1000\" "
-		"Transfer-Length=\"1000\" FEC-OTI-FEC-Encoding-ID=\"5\"/>"
+		"Transfer-Length=\"1000\" FEC-OTI-FEC-Encoding-ID=\"1\"/>"
 		"<File TOI=\"3\" Content-Location=\"content\" Content-Length=\"5000\" "
 		"Transfer-Length=\"1000\"/></FDT-Instance>";
 	struct pw_recv *r = recv_make(&cfg);

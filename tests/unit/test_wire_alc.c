@@ -374,6 +374,47 @@ static void verdicts_have_names(void **state)
 	assert_string_equal(pw_alc_verdict_name(PW_ALC_N_VERDICTS), "unknown");
 }
 
+/* RFC 5510 sections 5.1 and 5.2.2: SBN of 24 bits, ESI of 8; EXT_FTI of 3 words. */
+static void reed_solomon_has_its_own_fields(void **state)
+{
+	static const uint8_t expected[] = {
+		0x10, 0x10, 6, 5,       /* */
+		0, 0, 0, 0,             /* */
+		0x00, 0x01, 0x00, 0x02, /* */
+		64, 3, 0x01, 0x02,      /* transfer length */
+		0x03, 0x04, 0x05, 0x06, /* */
+		0x05, 0xa0, 200, 210,   /* symbol length, source symbols, all symbols */
+		0xab, 0xcd, 0xef, 209,  /* */
+	};
+	const struct pw_alc_hdr hdr = {.tsi = 1,
+		.toi = 2,
+		.codepoint = PW_FEC_ID_RS,
+		.has_fti = true,
+		.transfer_len = 0x010203040506,
+		.symbol_len = 1440,
+		.max_sbl = 200,
+		.max_n = 210,
+		.sbn = 0xabcdef,
+		.esi = 209};
+	uint8_t pkt[sizeof(expected) + 1];
+	const uint8_t *payload;
+	struct pw_alc_hdr got;
+	size_t n;
+
+	(void)state;
+	assert_built(&hdr, false, expected, sizeof(expected));
+	memcpy(pkt, expected, sizeof(expected));
+	assert_int_equal(pw_alc_parse(pkt, sizeof(pkt), &got, &payload, &n), PW_ALC_OK);
+	assert_int_equal(n, 1);
+	assert_true(got.has_fti && got.transfer_len == hdr.transfer_len && got.symbol_len == 1440 &&
+		    got.max_sbl == 200 && got.max_n == 210);
+	assert_true(got.sbn == 0xabcdef && got.esi == 209);
+	pkt[3] = PW_FEC_ID_NO_CODE; /* another scheme's extension */
+	assert_int_equal(pw_alc_parse(pkt, sizeof(pkt), &got, &payload, &n), PW_ALC_OK);
+	assert_false(got.has_fti);
+	assert_true(got.sbn == 0xabcd && got.esi == 0xefd1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +431,7 @@ int main(void)
 		cmocka_unit_test(a_close_may_come_without_a_symbol),
 		cmocka_unit_test(each_kind_of_lie_has_its_verdict),
 		cmocka_unit_test(what_starts_the_same_is_the_same_up_to_the_payload_id),
+		cmocka_unit_test(reed_solomon_has_its_own_fields),
 		cmocka_unit_test(verdicts_have_names),
 	};
 

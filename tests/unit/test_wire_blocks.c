@@ -247,6 +247,68 @@ static void vast_objects_name_every_byte_once(void **state)
 	assert_true(big > 100);
 }
 
+/* RFC 5510 section 6.3: n = floor(k * max_n / max_sbl). */
+static void shorter_blocks_have_less_parity(void **state)
+{
+	static const struct {
+		uint64_t n_symbols;
+		uint32_t sbl, max_n, k_large, k_small, parity_large, parity_small;
+	} cases[] = {
+		{400, 200, 210, 200, 200, 10, 10},
+		{401, 200, 210, 134, 133, 6, 6},
+		{1, 200, 210, 1, 1, 0, 0},
+		{21, 20, 24, 11, 10, 2, 2},
+		{19, 20, 24, 19, 19, 3, 3},
+		{3, 1, 2, 1, 1, 1, 1},
+		{600, 200, 200, 200, 200, 0, 0},
+		{223, 223, 255, 223, 223, 32, 32},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PW_ARRAY_LEN(cases); i++) {
+		struct pw_blocks b;
+		uint32_t last;
+
+		assert_int_equal(pw_blocks_init_rs(&b, cases[i].n_symbols * 10, 10, cases[i].sbl,
+					 cases[i].max_n, NULL),
+			0);
+		last = b.n_blocks - 1;
+		assert_int_equal(pw_blocks_block_len(&b, 0), cases[i].k_large);
+		assert_int_equal(pw_blocks_block_len(&b, last), cases[i].k_small);
+		assert_int_equal(pw_blocks_parity(&b, 0), cases[i].parity_large);
+		assert_int_equal(pw_blocks_parity(&b, last), cases[i].parity_small);
+		assert_int_equal(pw_blocks_parity(&b, last + 1), 0);
+		assert_int_equal(pw_blocks_esi_bits(&b), 8);
+	}
+}
+
+static void a_code_that_8_bits_cannot_name_is_refused(void **state)
+{
+	static const struct {
+		uint64_t len;
+		uint32_t sbl, max_n;
+		int ret;
+	} cases[] = {
+		{1000, 0, 10, -EINVAL},
+		{1000, 20, 19, -EINVAL},
+		{1000, 200, 256, -EINVAL},
+		{1000, 256, 256, -EINVAL},
+		{1000, UINT32_MAX, UINT32_MAX, -EINVAL},
+		{10 + (10ull << 24), 1, 2, -EFBIG}, /* 2^24 + 1 blocks */
+		{10ull << 24, 1, 2, 0},
+		{1000, 255, 255, 0},
+	};
+	struct pw_blocks b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PW_ARRAY_LEN(cases); i++)
+		assert_int_equal(
+			pw_blocks_init_rs(&b, cases[i].len, 10, cases[i].sbl, cases[i].max_n, NULL),
+			cases[i].ret);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +319,8 @@ int main(void)
 		cmocka_unit_test(the_largest_object_fits),
 		cmocka_unit_test(the_chosen_block_length_always_fits),
 		cmocka_unit_test(small_objects_name_every_byte_once),
+		cmocka_unit_test(shorter_blocks_have_less_parity),
+		cmocka_unit_test(a_code_that_8_bits_cannot_name_is_refused),
 		cmocka_unit_test(vast_objects_name_every_byte_once),
 	};
 

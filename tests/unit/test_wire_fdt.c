@@ -145,6 +145,7 @@ static void assert_same_file(const struct pw_fdt_file *a, const struct pw_fdt_fi
 	assert_true(a->transfer_len == b->transfer_len);
 	assert_int_equal(a->symbol_len, b->symbol_len);
 	assert_int_equal(a->max_sbl, b->max_sbl);
+	assert_int_equal(a->max_n, b->max_n);
 	assert_int_equal(a->fec_id, b->fec_id);
 	assert_int_equal(a->encoding, b->encoding);
 	assert_int_equal(a->has_mode, b->has_mode);
@@ -178,6 +179,8 @@ static void what_is_written_reads_the_same(void **state)
 	memset(files[1].digest.bytes, 0xa5, 32);
 	files[2].symbol_len = 65535;
 	files[2].max_sbl = 65536;
+	files[1].fec_id = 5;
+	files[1].max_n = 210;
 	files[2].fec_id = 5;
 	files[0].has_mode = files[2].has_mode = true;
 	files[0].mode = 0750;

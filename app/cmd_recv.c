@@ -26,6 +26,9 @@ static const struct pw_opt options[] = {
 		.help = "interface on which the socket joins the group; default: the route's"},
 	{ROW("resume", FLAG, MAIN, set.resume), .basic = true,
 		.help = "continue the partial files that the gap manifest lists"},
+	{ROW("repair", STRING, MAIN, repair), .basic = true, .arg = "URL",
+		.help = "when no more packets come, fetch what is missing from this directory of a "
+			"web server (http:// or https://), which has the same files"},
 	{ROW("gaps", STRING, MAIN, set.gaps_path), .arg = "FILE",
 		.help = "where the gap manifest is; default: " PW_GAPS_FILE " in --out"},
 	{ROW("expect", UINT, MAIN, set.expect_files), .arg = "N",
@@ -133,15 +136,24 @@ static int read_addresses(struct pw_recv_options *o, struct pw_err *err)
 	return 0;
 }
 
+/* Else only a web server repairs. */
+static bool has_packets(const struct pw_recv_options *o)
+{
+	return o->port.port || o->listen;
+}
+
 static int check(struct pw_recv_options *o, struct pw_err *err)
 {
 	struct pw_recv_config *set = &o->set;
 	int r;
 
-	if (!o->port.port && !o->listen)
+	if (!has_packets(o) && !(o->repair && set->resume))
 		return pw_err_set(err, EINVAL,
 			"cannot receive: neither a port nor an address is named; use --port PORT "
-			"or --listen ADDR:PORT");
+			"or --listen ADDR:PORT; to repair without packets, --resume --repair URL");
+	if (o->repair && set->discard)
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair with --discard: it writes nothing; leave one out");
 	if (!set->out_dir && !set->discard)
 		return pw_err_set(err, EINVAL,
 			"cannot receive: no directory for the files is named; use --out DIR, or "
@@ -156,7 +168,9 @@ static int check(struct pw_recv_options *o, struct pw_err *err)
 			"cannot use --write-memory: it is from %lluMiB to %lluMiB; give a size "
 			"between them",
 			PW_OUTDIR_MEMORY_LO >> 20, PW_OUTDIR_MEMORY_HI >> 20);
-	r = check_port(o, err);
+	r = o->repair ? pw_fetch_check_url("--repair", o->repair, err) : 0;
+	if (!r)
+		r = check_port(o, err);
 	if (!r)
 		r = read_addresses(o, err);
 	if (r)
@@ -215,7 +229,6 @@ static void receive(struct pw_recv_run *run, struct pw_err *err)
 	cfg.stopped = pw_stop_requested;
 	cfg.tick = tick;
 	cfg.ctx = run;
-	pw_progress_init(&run->progress, run->ctx->is_tty, o->output.progress);
 	pw_progress_phase(&run->progress, pw_clock_ns(), "receiving", 0);
 	run->end = PW_RECV_END_PATH;
 	if (pw_recv_loop_start(&run->loop, &cfg, err) == 0) {
@@ -261,13 +274,19 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	/* EAL pins this thread: create the receiver's other threads before. */
 	if (pw_recv_create(&r.recv, &opt.set, &ctx->log, &err))
 		return pw_cli_fail_open(&err);
-	if (pw_recv_path_open(&r, &err)) {
-		code = pw_cli_fail_open(&err);
-		goto destroy_recv;
+	pw_progress_init(&r.progress, ctx->is_tty, opt.output.progress);
+	r.end = PW_RECV_END_DONE;
+	if (has_packets(&opt)) {
+		if (pw_recv_path_open(&r, &err)) {
+			code = pw_cli_fail_open(&err);
+			goto destroy_recv;
+		}
+		receive(&r, &err);
 	}
-	receive(&r, &err);
+	pw_recv_fetch(&r);
 	code = finish(&r, &err);
-	r.path.close(&r.path);
+	if (r.path.close)
+		r.path.close(&r.path);
 destroy_recv:
 	pw_recv_destroy(r.recv);
 	return code;
@@ -286,5 +305,8 @@ const struct pw_command pw_cmd_recv = {
 	.run = run,
 	.examples = "  pagewire recv --port virtio-user:/run/w.sock --out in\n"
 		    "  pagewire recv --listen 239.77.0.1 --interface eth1 --out in\n"
-		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n",
+		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n"
+		    "  pagewire recv --listen 239.77.0.1 --out in --repair "
+		    "http://files.example.com/dir/\n"
+		    "  pagewire recv --out in --resume --repair http://files.example.com/dir/\n",
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The parts of `pagewire recv`: its options (cmd_recv.c), the path that packets come by
- * (cmd_recv_path.c and, with DPDK, cmd_recv_pmd.c), the result (cli/report_recv.c, report_hints.c).
+ * (cmd_recv_path.c and, with DPDK, cmd_recv_pmd.c), what a web server repairs (cmd_recv_fetch.c), the result (cli/report_recv.c, report_hints.c).
  * The receiver itself is lib/recv.
  */
 #ifndef PW_APP_CMD_RECV_H
@@ -14,6 +14,7 @@
 #include "recv/gaps.h"
 #include "recv/loop.h"
 #include "recv/recv.h"
+#include "repair/fetch.h"
 #include "wire/frame.h"
 
 struct pw_recv_options {
@@ -22,6 +23,7 @@ struct pw_recv_options {
 	struct pw_udprx_config udp;      /* without a port */
 	struct pw_recv_loop_config loop; /* timeout_ns and link_grace_ns; the run adds the rest */
 	const char *listen, *source;     /* as given; the addresses are in udp */
+	const char *repair;              /* URL of a web server's directory, or NULL */
 	struct pw_output_config output;
 };
 
@@ -39,14 +41,23 @@ struct pw_recv_path {
 	const char *name;
 };
 
+/* What a web server gave. */
+struct pw_recv_fetched {
+	bool tried;
+	uint64_t bytes;    /* that were missing */
+	uint64_t n_failed; /* requests for a file that failed */
+	struct pw_fetch_counters c;
+};
+
 struct pw_recv_run {
 	const struct pw_recv_options *opt;
 	const struct pw_context *ctx;
-	struct pw_recv_path path;
+	struct pw_recv_path path; /* zeroed: no packets, --repair alone */
 	struct pw_recv *recv;
 	struct pw_recv_loop *loop; /* while it runs */
 	struct pw_progress progress;
 	enum pw_recv_end end;
+	struct pw_recv_fetched fetched;
 	/* Since the first file byte: the sender's pause after the first file table is not a part of the
 	 * transfer. */
 	struct pw_recv_times t;
@@ -62,6 +73,10 @@ void pw_recv_pmd_prefer(const char *s);
 int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
 /* With --telemetry; the path is open. */
 int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err);
+
+/* With --repair URL: fetches what is missing when no more packets come. Failures are warned of; the files stay
+ * incomplete. */
+void pw_recv_fetch(struct pw_recv_run *run);
 
 /* Prints the result, as text or JSON. After pw_recv_finish(). */
 void pw_recv_report(const struct pw_recv_run *run, int exit_code);

@@ -81,6 +81,11 @@ struct pw_recv {
 	bool finished;
 	int finish_ret;
 	struct pw_err fatal; /* code 0: none */
+
+	/* With bytes.c, when the packets had ended. */
+	bool is_held;
+	struct pw_recv_counters held;
+	uint64_t held_expected, held_seen; /* symbols */
 };
 
 /* life.c; with the lock held */
@@ -99,6 +104,9 @@ void pw_recv_warn(struct pw_recv *r, const char *fmt, ...) __attribute__((format
 void pw_recv_ignore(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
 /* NULL: no table of it came. With cfg.memory every sender is the one session. */
 struct pw_session *pw_recv_session(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
+
+/* Counters of packets, and symbols, stay as they are now: what comes from now on is no sender's. */
+void pw_recv_hold_counts(struct pw_recv *r);
 
 /* lane.c */
 /* Takes the part away from the lanes; with the lock. They may use it until pw_recv_quiesce() returns. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pagewire recv --port PORT | --listen ADDR:PORT, --out DIR: its options, and the run of the receiver. */
 #include <errno.h>
+#include <string.h>
 
 #include "app/cli/opt_shared.h"
 #include "app/cmd_recv.h"
@@ -26,6 +27,10 @@ static const struct pw_opt options[] = {
 		.help = "interface on which the socket joins the group; default: the route's"},
 	{ROW("resume", FLAG, MAIN, set.resume), .basic = true,
 		.help = "continue the partial files that the gap manifest lists"},
+	{ROW("repair", STRING, MAIN, repair), .basic = true, .arg = PW_RECV_REPAIR_SENDER,
+		.implied = PW_RECV_REPAIR_SENDER,
+		.help = "tell a sender that was given --repair what is missing, and when all is "
+			"here"},
 	{ROW("gaps", STRING, MAIN, set.gaps_path), .arg = "FILE",
 		.help = "where the gap manifest is; default: " PW_GAPS_FILE " in --out"},
 	{ROW("expect", UINT, MAIN, set.expect_files), .arg = "N",
@@ -150,6 +155,12 @@ static int check(struct pw_recv_options *o, struct pw_err *err)
 		return pw_err_set(err, EINVAL,
 			"cannot use --discard with --out, --resume or --gaps: it writes nothing; "
 			"leave them out, or --discard");
+	if (o->repair && strcmp(o->repair, PW_RECV_REPAIR_SENDER) != 0)
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair '%s': it is no sender; write --repair", o->repair);
+	if (o->repair && set->discard)
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair with --discard: it writes nothing; leave one out");
 	if (set->write_memory_bytes < PW_OUTDIR_MEMORY_LO ||
 		set->write_memory_bytes > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
@@ -192,6 +203,8 @@ static void tick(void *ctx, const struct pw_recv_status *st, uint64_t now)
 
 	if (run->path.tick)
 		run->path.tick(run, st, now);
+	if (run->repair)
+		pw_recv_repair_tick(run, st, now);
 	if (!pw_progress_due(&run->progress, now))
 		return;
 	if (st->symbols_expected)
@@ -261,14 +274,16 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	/* EAL pins this thread: create the receiver's other threads before. */
 	if (pw_recv_create(&r.recv, &opt.set, &ctx->log, &err))
 		return pw_cli_fail_open(&err);
-	if (pw_recv_path_open(&r, &err)) {
+	if ((opt.repair && pw_recv_repair_start(&r, &err)) || pw_recv_path_open(&r, &err)) {
 		code = pw_cli_fail_open(&err);
 		goto destroy_recv;
 	}
 	receive(&r, &err);
+	pw_recv_repair_end(&r);
 	code = finish(&r, &err);
 	r.path.close(&r.path);
 destroy_recv:
+	pw_recv_repair_end(&r);
 	pw_recv_destroy(r.recv);
 	return code;
 }
@@ -286,5 +301,6 @@ const struct pw_command pw_cmd_recv = {
 	.run = run,
 	.examples = "  pagewire recv --port virtio-user:/run/w.sock --out in\n"
 		    "  pagewire recv --listen 239.77.0.1 --interface eth1 --out in\n"
-		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n",
+		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n"
+		    "  pagewire recv --listen 239.77.0.1 --out in --repair\n",
 };

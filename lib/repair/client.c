@@ -345,7 +345,7 @@ int pw_repair_client_set_url(struct pw_repair_client *c, const char *text, struc
 void pw_repair_client_want(struct pw_repair_client *c, enum pw_repair_kind kind, uint64_t round)
 {
 	pthread_mutex_lock(&c->lock);
-	if (kind == PW_REPAIR_COMPLETE)
+	if (kind == PW_REPAIR_COMPLETE || kind == PW_REPAIR_LEAVE)
 		memset(c->wanted, 0, sizeof(c->wanted));
 	c->wanted[kind] = (struct wanted){.is_pending = true,
 		.round = round,

@@ -43,7 +43,7 @@ int pw_repair_client_start(
 /* Where messages go from now on. -EINVAL: not a URL of this channel. */
 int pw_repair_client_set_url(struct pw_repair_client *c, const char *url, struct pw_err *err);
 /* Wants the message to be sent, once; one of this kind that still waits is replaced, and COMPLETE
- * replaces all. round: of GAPS. */
+ * and LEAVE replace all. round: of GAPS. */
 void pw_repair_client_want(struct pw_repair_client *c, enum pw_repair_kind kind, uint64_t round);
 void pw_repair_client_status(struct pw_repair_client *c, struct pw_repair_client_status *st);
 /* Waits until no message is pending, or for ns; returns whether none is. */

@@ -28,6 +28,7 @@ const char *pw_repair_kind_name(enum pw_repair_kind kind)
 		[PW_REPAIR_REPORT] = "report",
 		[PW_REPAIR_GAPS] = "gaps",
 		[PW_REPAIR_COMPLETE] = "complete",
+		[PW_REPAIR_LEAVE] = "leave",
 	};
 
 	return names[kind];

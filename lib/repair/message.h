@@ -5,6 +5,7 @@
  *   POST /TOKEN/report                            JSON: what the receiver has so far; also its first message
  *   POST /TOKEN/gaps?receiver=ID&round=N          a gap manifest (recv/gaps.h), packed by gzip
  *   POST /TOKEN/complete                          JSON, as report: every file is verified and durable
+ *   POST /TOKEN/leave                             JSON, as report: the receiver ends without all files
  *   200 {"round": N}                              taken; the round that the sender is in
  *   400 no message   404 no such path, or another token   409 not of this round, or session   413 too large
  *   429 the receiver's share is used up   503 no room now: send it again later
@@ -31,9 +32,15 @@
 #define PW_REPAIR_TEXT_MAX   (16u << 20)  /* bytes of it unpacked */
 #define PW_REPAIR_RANGES_MAX (256u << 10) /* that a receiver lists: they fit both bounds */
 
-enum pw_repair_kind { PW_REPAIR_REPORT, PW_REPAIR_GAPS, PW_REPAIR_COMPLETE, PW_REPAIR_N_KINDS };
+enum pw_repair_kind {
+	PW_REPAIR_REPORT,
+	PW_REPAIR_GAPS,
+	PW_REPAIR_COMPLETE,
+	PW_REPAIR_LEAVE,
+	PW_REPAIR_N_KINDS
+};
 
-/* "report", "gaps", "complete" */
+/* "report", "gaps", "complete", "leave" */
 const char *pw_repair_kind_name(enum pw_repair_kind kind);
 
 /* http://ADDR:PORT/TOKEN */
@@ -55,7 +62,7 @@ bool pw_repair_token_equal(const char *token, const char *given);
 /* 16 hexadecimal digits, and nothing behind them. */
 bool pw_repair_id_parse(const char *text, uint64_t *id);
 
-/* The body of report and complete. Counts since the receiver started. */
+/* The body of report, complete and leave. Counts since the receiver started. */
 struct pw_repair_report {
 	uint64_t id;
 	char name[PW_REPAIR_NAME_MAX + 1]; /* printable ASCII */

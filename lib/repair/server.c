@@ -182,8 +182,7 @@ static enum pw_repair_verdict take_report(struct pw_repair_server *s, const stru
 	if (pw_repair_report_parse(q->body ? q->body : "", q->len, &report, NULL) < 0)
 		return PW_REPAIR_BAD;
 	pthread_mutex_lock(&s->lock);
-	verdict = pw_repair_table_report(
-		&s->table, q->from, &report, q->kind == PW_REPAIR_COMPLETE, pw_clock_ns());
+	verdict = pw_repair_table_report(&s->table, q->from, &report, q->kind, pw_clock_ns());
 	pthread_mutex_unlock(&s->lock);
 	return verdict;
 }
@@ -324,6 +323,7 @@ void pw_repair_server_status(
 	struct pw_repair_server *s, uint64_t silent_ns, struct pw_repair_status *st)
 {
 	const uint64_t now = pw_clock_ns();
+	bool is_open;
 	size_t i;
 
 	pthread_mutex_lock(&s->lock);
@@ -334,7 +334,9 @@ void pw_repair_server_status(
 		const struct pw_repair_receiver *r = &s->table.v[i];
 
 		st->n_complete += r->is_complete;
-		st->n_awaited += !r->is_complete && !r->has_asked && now < r->heard_ns + silent_ns;
+		is_open = !r->is_complete && !r->has_left && now < r->heard_ns + silent_ns;
+		st->n_open += is_open;
+		st->n_awaited += is_open && !r->has_asked;
 	}
 	pthread_mutex_unlock(&s->lock);
 }

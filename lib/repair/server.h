@@ -33,7 +33,8 @@ struct pw_repair_status {
 	size_t n_receivers;
 	size_t n_complete;
 	size_t n_asked;    /* their manifests are in the union */
-	size_t n_awaited;  /* neither, and heard of within silent_ns */
+	size_t n_open;     /* not complete, have not left, and were heard of within silent_ns */
+	size_t n_awaited;  /* of n_open: have not asked */
 	uint64_t heard_ns; /* the last manifest, complete, or new receiver; 0: none */
 };
 

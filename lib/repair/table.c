@@ -54,14 +54,16 @@ static struct pw_repair_receiver *hear(
 }
 
 enum pw_repair_verdict pw_repair_table_report(struct pw_repair_table *t, struct pw_host_key from,
-	const struct pw_repair_report *report, bool complete, uint64_t now_ns)
+	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns)
 {
 	struct pw_repair_receiver *r = hear(t, from, report->id, now_ns);
 
 	if (!r)
 		return PW_REPAIR_FULL;
 	r->report = *report;
-	if (complete && !r->is_complete) {
+	if (kind == PW_REPAIR_LEAVE)
+		r->has_left = true;
+	if (kind == PW_REPAIR_COMPLETE && !r->is_complete) {
 		r->is_complete = true;
 		r->missing_bytes = 0;
 		r->complete_ns = now_ns;

@@ -21,6 +21,7 @@ struct pw_repair_receiver {
 	struct pw_host_key from;        /* of its last message */
 	struct pw_repair_report report; /* its last one; id is always set */
 	bool is_complete;
+	bool has_left;               /* it ended without all files */
 	bool has_asked;              /* since the union was taken last */
 	uint64_t missing_bytes;      /* of its last manifest; 0 with is_complete */
 	uint64_t rounds;             /* manifests that were taken of it */
@@ -50,9 +51,9 @@ enum pw_repair_verdict {
 	PW_REPAIR_FULL = 503,
 };
 
-/* A report or a complete. */
+/* A report, a complete or a leave. */
 enum pw_repair_verdict pw_repair_table_report(struct pw_repair_table *t, struct pw_host_key from,
-	const struct pw_repair_report *report, bool complete, uint64_t now_ns);
+	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns);
 /* A manifest that asks for `bytes`; takes what is in gaps (also when it is refused). */
 enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw_host_key from,
 	uint64_t id, uint64_t round, struct pw_gaps *gaps, uint64_t bytes, uint64_t now_ns);

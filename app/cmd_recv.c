@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pagewire recv --port PORT | --listen ADDR:PORT, --out DIR: its options, and the run of the receiver. */
 #include <errno.h>
+#include <string.h>
 
 #include "app/cli/opt_shared.h"
 #include "app/cmd_recv.h"
@@ -26,9 +27,12 @@ static const struct pw_opt options[] = {
 		.help = "interface on which the socket joins the group; default: the route's"},
 	{ROW("resume", FLAG, MAIN, set.resume), .basic = true,
 		.help = "continue the partial files that the gap manifest lists"},
-	{ROW("repair", STRING, MAIN, repair), .basic = true, .arg = "URL",
-		.help = "when no more packets come, fetch what is missing from this directory of a "
-			"web server (http:// or https://), which has the same files"},
+	{ROW("repair", STRING, MAIN, repair), .basic = true, .arg = PW_RECV_REPAIR_SENDER "|URL",
+		.implied = PW_RECV_REPAIR_SENDER,
+		.help = "tell a sender that was given --repair what is missing, and when all is "
+			"here; with a URL (http:// or https://), when no more packets come, fetch "
+			"what "
+			"is missing from this directory of a web server that has the same files"},
 	{ROW("gaps", STRING, MAIN, set.gaps_path), .arg = "FILE",
 		.help = "where the gap manifest is; default: " PW_GAPS_FILE " in --out"},
 	{ROW("expect", UINT, MAIN, set.expect_files), .arg = "N",
@@ -142,18 +146,21 @@ static bool has_packets(const struct pw_recv_options *o)
 	return o->port.port || o->listen;
 }
 
+/* Else --repair asks the sender. */
+static bool has_server(const struct pw_recv_options *o)
+{
+	return o->repair && pw_fetch_is_url(o->repair);
+}
+
 static int check(struct pw_recv_options *o, struct pw_err *err)
 {
 	struct pw_recv_config *set = &o->set;
 	int r;
 
-	if (!has_packets(o) && !(o->repair && set->resume))
+	if (!has_packets(o) && !(has_server(o) && set->resume))
 		return pw_err_set(err, EINVAL,
 			"cannot receive: neither a port nor an address is named; use --port PORT "
 			"or --listen ADDR:PORT; to repair without packets, --resume --repair URL");
-	if (o->repair && set->discard)
-		return pw_err_set(err, EINVAL,
-			"cannot use --repair with --discard: it writes nothing; leave one out");
 	if (!set->out_dir && !set->discard)
 		return pw_err_set(err, EINVAL,
 			"cannot receive: no directory for the files is named; use --out DIR, or "
@@ -162,13 +169,21 @@ static int check(struct pw_recv_options *o, struct pw_err *err)
 		return pw_err_set(err, EINVAL,
 			"cannot use --discard with --out, --resume or --gaps: it writes nothing; "
 			"leave them out, or --discard");
+	if (o->repair && !has_server(o) && strcmp(o->repair, PW_RECV_REPAIR_SENDER) != 0)
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair '%s': it is no URL of a web server; write --repair to "
+			"ask the sender, or --repair http://SERVER/DIR/",
+			o->repair);
+	if (o->repair && set->discard)
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair with --discard: it writes nothing; leave one out");
 	if (set->write_memory_bytes < PW_OUTDIR_MEMORY_LO ||
 		set->write_memory_bytes > PW_OUTDIR_MEMORY_HI)
 		return pw_err_set(err, EINVAL,
 			"cannot use --write-memory: it is from %lluMiB to %lluMiB; give a size "
 			"between them",
 			PW_OUTDIR_MEMORY_LO >> 20, PW_OUTDIR_MEMORY_HI >> 20);
-	r = o->repair ? pw_fetch_check_url("--repair", o->repair, err) : 0;
+	r = has_server(o) ? pw_fetch_check_url("--repair", o->repair, err) : 0;
 	if (!r)
 		r = check_port(o, err);
 	if (!r)
@@ -206,6 +221,8 @@ static void tick(void *ctx, const struct pw_recv_status *st, uint64_t now)
 
 	if (run->path.tick)
 		run->path.tick(run, st, now);
+	if (run->repair)
+		pw_recv_repair_tick(run, st, now);
 	if (!pw_progress_due(&run->progress, now))
 		return;
 	if (st->symbols_expected)
@@ -277,17 +294,20 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	pw_progress_init(&r.progress, ctx->is_tty, opt.output.progress);
 	r.end = PW_RECV_END_DONE;
 	if (has_packets(&opt)) {
-		if (pw_recv_path_open(&r, &err)) {
+		if ((opt.repair && !has_server(&opt) && pw_recv_repair_start(&r, &err)) ||
+			pw_recv_path_open(&r, &err)) {
 			code = pw_cli_fail_open(&err);
 			goto destroy_recv;
 		}
 		receive(&r, &err);
 	}
+	pw_recv_repair_end(&r);
 	pw_recv_fetch(&r);
 	code = finish(&r, &err);
 	if (r.path.close)
 		r.path.close(&r.path);
 destroy_recv:
+	pw_recv_repair_end(&r);
 	pw_recv_destroy(r.recv);
 	return code;
 }
@@ -306,6 +326,7 @@ const struct pw_command pw_cmd_recv = {
 	.examples = "  pagewire recv --port virtio-user:/run/w.sock --out in\n"
 		    "  pagewire recv --listen 239.77.0.1 --interface eth1 --out in\n"
 		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n"
+		    "  pagewire recv --listen 239.77.0.1 --out in --repair\n"
 		    "  pagewire recv --listen 239.77.0.1 --out in --repair "
 		    "http://files.example.com/dir/\n"
 		    "  pagewire recv --out in --resume --repair http://files.example.com/dir/\n",

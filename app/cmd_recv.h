@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The parts of `pagewire recv`: its options (cmd_recv.c), the path that packets come by
- * (cmd_recv_path.c and, with DPDK, cmd_recv_pmd.c), what a web server repairs (cmd_recv_fetch.c), the result (cli/report_recv.c, report_hints.c).
- * The receiver itself is lib/recv.
+ * (cmd_recv_path.c and, with DPDK, cmd_recv_pmd.c), the result (cli/report_recv.c, report_hints.c).
+ * What is told to a sender that repairs is in cmd_recv_repair.c, what a web server repairs in
+ * cmd_recv_fetch.c. The receiver itself is lib/recv.
  */
 #ifndef PW_APP_CMD_RECV_H
 #define PW_APP_CMD_RECV_H
@@ -23,11 +24,14 @@ struct pw_recv_options {
 	struct pw_udprx_config udp;      /* without a port */
 	struct pw_recv_loop_config loop; /* timeout_ns and link_grace_ns; the run adds the rest */
 	const char *listen, *source;     /* as given; the addresses are in udp */
-	const char *repair;              /* URL of a web server's directory, or NULL */
+	const char *repair;              /* PW_RECV_REPAIR_SENDER, a web server's URL, or NULL */
 	struct pw_output_config output;
 };
 
+#define PW_RECV_REPAIR_SENDER "sender"
+
 struct pw_recv_run;
+struct pw_recv_repair;
 struct pw_telemetry;
 
 struct pw_recv_path {
@@ -54,7 +58,8 @@ struct pw_recv_run {
 	const struct pw_context *ctx;
 	struct pw_recv_path path; /* zeroed: no packets, --repair alone */
 	struct pw_recv *recv;
-	struct pw_recv_loop *loop; /* while it runs */
+	struct pw_recv_loop *loop;     /* while it runs */
+	struct pw_recv_repair *repair; /* NULL: not asked for */
 	struct pw_progress progress;
 	enum pw_recv_end end;
 	struct pw_recv_fetched fetched;
@@ -74,6 +79,11 @@ int pw_recv_pmd_open(struct pw_recv_run *run, struct pw_err *err);
 /* With --telemetry; the path is open. */
 int pw_recv_telemetry_start(struct pw_recv_run *run, struct pw_err *err);
 
+/* With --repair: starts the client's thread; tells the sender what is due, a few times a second; tells it the
+ * end, and waits until it knows. */
+int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err);
+void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now);
+void pw_recv_repair_end(struct pw_recv_run *run);
 /* With --repair URL: fetches what is missing when no more packets come. Failures are warned of; the files stay
  * incomplete. */
 void pw_recv_fetch(struct pw_recv_run *run);

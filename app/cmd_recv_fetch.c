@@ -117,8 +117,9 @@ void pw_recv_fetch(struct pw_recv_run *run)
 	struct pw_recv_status st;
 	struct pw_err err = {0};
 
-	if (!run->opt->repair || run->end == PW_RECV_END_INTERRUPTED ||
-		run->end == PW_RECV_END_FATAL || run->end == PW_RECV_END_PATH)
+	if (!run->opt->repair || !pw_fetch_is_url(run->opt->repair) ||
+		run->end == PW_RECV_END_INTERRUPTED || run->end == PW_RECV_END_FATAL ||
+		run->end == PW_RECV_END_PATH)
 		return;
 	pw_recv_status(run->recv, &st);
 	run->fetched.tried = true;

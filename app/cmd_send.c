@@ -6,12 +6,14 @@
 #include "app/cli/cli.h"
 #include "app/cli/opt_shared.h"
 #include "app/cli/report_send.h"
+#include "app/cmd_send_repair.h"
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 
 struct send_options {
 	struct pw_job_options job;
+	struct pw_send_repair_options repair;
 	struct pw_output_config output;
 	bool dry_run;
 };
@@ -35,6 +37,15 @@ static const struct pw_opt options[] = {
 	{ROW("gaps", LIST, MAIN, job.gaps), .basic = true, .arg = "FILE",
 		.help = "send only what this gap manifest of a receiver lists; repeat it for "
 			"several receivers"},
+	{ROW("repair", STRING, MAIN, repair.where), .basic = true, .arg = "ADDR[:PORT]",
+		.implied = PW_SEND_REPAIR_AUTO,
+		.help = "listen here for what receivers with --repair miss, and send it again "
+			"until "
+			"they have all; default: the source address, a free TCP port"},
+	{ROW("repair-rounds", UINT, MAIN, repair.max_rounds), .arg = "N",
+		.help = "repair rounds at most", .min = 1, .max = 1000000},
+	{ROW("repair-silence", DURATION, MAIN, repair.silence_ns), .arg = "DURATION",
+		.help = "a receiver that reports nothing for so long is not waited for"},
 	{ROW("from", STRING, PACKETS, job.from), .arg = "ADDR[:PORT]",
 		.help = "source address or host name; default: the interface's address, else a "
 			"link-local one"},
@@ -94,28 +105,62 @@ static const struct pw_opt_table shared[] = {
 	PW_OPT_OUTPUT_TABLE(struct send_options, output),
 };
 
-static const struct send_options defaults = {.job = PW_JOB_OPTIONS_DEFAULT};
+static const struct send_options defaults = {.job = PW_JOB_OPTIONS_DEFAULT,
+	.repair = {.max_rounds = 100, .silence_ns = 10 * PW_NS_PER_S}};
 
 static void tick(void *ctx, const struct pw_send_status *st)
 {
 	struct pw_progress *progress = ctx;
 	uint64_t now = pw_clock_ns();
 
-	pw_progress_phase(progress, now, st->phase == PW_SEND_READING ? "reading" : "sending",
+	pw_progress_phase(progress, now,
+		st->phase == PW_SEND_READING     ? "reading"
+		: st->phase == PW_SEND_LISTENING ? "repairing"
+						 : "sending",
 		st->bytes_done);
 	if (pw_progress_due(progress, now))
 		pw_progress_draw(progress, now, st->bytes_done, st->bytes_total, st->packets, -1.0);
 }
 
-static int run_job(struct pw_job *job, const struct send_options *o, const struct pw_context *ctx)
+static void report(struct pw_job *job, const struct send_options *o,
+	const struct pw_send_repair_run *repair, const struct pw_context *ctx, int code)
 {
 	static const struct pw_tx_counters none;
-	const struct pw_tx_counters *c;
+	const struct pw_tx_counters *c = job->result.data_ns ? pw_job_counters(job) : &none;
+
+	if (o->output.json) {
+		pw_send_report_json(
+			job, c, o->repair.where ? pw_send_repair_json(repair) : NULL, code);
+		return;
+	}
+	pw_send_report_human(job, c);
+	if (o->repair.where)
+		pw_send_repair_human(repair);
+	if (ctx->log.level >= PW_LOG_DEBUG)
+		pw_send_gaps_human(job);
+}
+
+/* The end of a job that ran without an error. A signal is the regular end of an endless carousel that has sent
+ * everything once; it ends any other job too early. */
+static int end_code(const struct pw_job *job, const struct send_options *o,
+	const struct pw_send_repair_run *repair)
+{
+	if (o->repair.where)
+		return pw_send_repair_is_whole(repair) ? PW_EXIT_OK : PW_EXIT_INCOMPLETE;
+	if (job->result.interrupted && (o->job.set.loops || job->result.passes == 0))
+		return PW_EXIT_INCOMPLETE;
+	return PW_EXIT_OK;
+}
+
+static int run_job(struct pw_job *job, const struct send_options *o,
+	struct pw_send_repair_run *repair, const struct pw_context *ctx)
+{
 	struct pw_progress progress;
 	struct pw_err err = {0};
 	int code = PW_EXIT_OK;
 
-	if (pw_job_open(job, &err))
+	if (pw_job_open(job, &err) ||
+		(o->repair.where && pw_send_repair_start(repair, &o->repair, job, &err)))
 		return pw_cli_fail_open(&err);
 	if (!o->output.json)
 		pw_send_report_plan(job);
@@ -125,19 +170,13 @@ static int run_job(struct pw_job *job, const struct send_options *o, const struc
 	if (pw_job_run(job, &err))
 		code = PW_EXIT_RUNTIME;
 	pw_progress_end(&progress);
-	/* A signal is the regular end of an endless carousel that has sent everything once; it ends
-	 * any other job too early. */
-	if (!code && job->result.interrupted && (o->job.set.loops || job->result.passes == 0))
-		code = PW_EXIT_INCOMPLETE;
-	if (code == PW_EXIT_RUNTIME)
+	if (o->repair.where)
+		pw_send_repair_end(repair);
+	if (code)
 		pw_cli_fail(&err);
-	c = job->result.data_ns ? pw_job_counters(job) : &none;
-	if (o->output.json)
-		pw_send_report_json(job, c, code);
 	else
-		pw_send_report_human(job, c);
-	if (!o->output.json && ctx->log.level >= PW_LOG_DEBUG)
-		pw_send_gaps_human(job);
+		code = end_code(job, o, repair);
+	report(job, o, repair, ctx, code);
 	return code;
 }
 
@@ -157,10 +196,13 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	const struct send_options *o = config;
 	struct pw_job_options job_options = o->job;
 	struct pw_job job = {.opt = &job_options, .log = &ctx->log, .stopped = pw_stop_requested};
+	struct pw_send_repair_run repair = {0};
 	struct pw_err err = {0};
 	bool usage;
 	int code = PW_EXIT_OK;
 
+	if (pw_send_repair_check(&o->repair, &o->job, &err))
+		return pw_cli_usage("send", &err);
 	pw_stop_install();
 	raise_nofile();
 	job_options.port.eal_argv = ops->eal_argv;
@@ -172,8 +214,9 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	else if (o->dry_run)
 		pw_send_report_plan(&job);
 	else
-		code = run_job(&job, o, ctx);
+		code = run_job(&job, o, &repair, ctx);
 	pw_job_finish(&job);
+	pw_send_repair_finish(&repair);
 	return code;
 }
 
@@ -193,5 +236,6 @@ const struct pw_command pw_cmd_send = {
 		"  pagewire send a.img --port vhost:/run/w.sock --to 239.77.0.1\n"
 		"  pagewire send dir --port 0000:3b:00.0 --to 10.0.0.2:4001 --mtu 9000 --rate 90G\n"
 		"  pagewire send a.img --port 0000:3b:00.0 --to 239.77.0.1 --gaps "
-		"pagewire-gaps.json\n",
+		"pagewire-gaps.json\n"
+		"  pagewire send a.img --port af_packet:eth1 --to 239.77.0.1 --repair\n",
 };

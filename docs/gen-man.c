@@ -47,7 +47,7 @@ static void print_option(const struct pw_opt_item *it, const void *defaults)
 		printf("Fl %c , ", o->letter);
 	printf("Fl Fl %s", o->name);
 	if (pw_opt_arg(o, arg)[0])
-		printf(" Ar %s", arg);
+		printf(o->implied ? " Ns Op = Ns Ar %s" : " Ar %s", arg);
 	putchar('\n');
 	print_sentence(o->help);
 	if (defaults && !it->common && !strstr(o->help, "default"))

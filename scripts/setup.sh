@@ -7,7 +7,7 @@ set -eu
 # build
 packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
 libxml2-dev zlib1g-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev
-libxdp-dev libbpf-dev bpftool systemtap-sdt-dev libcurl4-openssl-dev"
+libxdp-dev libbpf-dev bpftool systemtap-sdt-dev libmicrohttpd-dev libcurl4-openssl-dev"
 # run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), the bench and its reports
 packages="$packages dpdk dpdk-dev iproute2 kmod python3 python3-numpy python3-matplotlib python3-jinja2
 python3-rich"

@@ -29,11 +29,22 @@ static bool looks_like_option(const struct pw_command *cmd, const char *word)
 	return word[1] == '-' || pw_opt_find_letter(cmd, word[1], &it);
 }
 
+/* An option with an implied value takes the next word only where that cannot be an operand. */
+static bool takes_implied(const struct pw_opt_parse *p, const struct pw_opt *o)
+{
+	return o->implied && (p->cmd->operands || p->next >= p->argc ||
+				     looks_like_option(p->cmd, p->argv[p->next]));
+}
+
 static int take_value(
 	struct pw_opt_parse *p, const char *shown, struct pw_opt_item *it, struct pw_err *err)
 {
 	char arg[PW_OPT_ARG_MAX];
 
+	if (takes_implied(p, it->opt)) {
+		it->value = it->opt->implied;
+		return 0;
+	}
 	if (p->next >= p->argc || looks_like_option(p->cmd, p->argv[p->next]))
 		return pw_err_set(err, EINVAL,
 			"option %.60s needs a value: --%s=%s; see pagewire %s --help", shown,

@@ -77,7 +77,7 @@ static void print_option(FILE *out, const struct pw_opt_item *it, const void *de
 	n = fprintf(out, o->letter ? "  -%c, --%s" : "  %c   --%s", o->letter ? o->letter : ' ',
 		o->name);
 	if (pw_opt_arg(o, arg)[0])
-		n += fprintf(out, " %s", arg);
+		n += fprintf(out, o->implied ? "[=%s]" : " %s", arg);
 	if (defaults && !it->common && !strstr(o->help, "default"))
 		pw_opt_show(o, (const char *)defaults + it->offset, value, sizeof(value));
 	if (asprintf(&text, "%s%s%s%s", o->help, value[0] ? " (default " : "", value,

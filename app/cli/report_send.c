@@ -82,7 +82,9 @@ static double per_byte(uint64_t part, uint64_t whole)
 
 static double busy_per_packet(const struct pw_job *job, const struct pw_tx_counters *c)
 {
-	return c->packets ? (double)job->result.busy_cycles / (double)c->packets : 0.0;
+	const uint64_t packets = c->packets - job->result.repair_packets;
+
+	return packets ? (double)job->result.busy_cycles / (double)packets : 0.0;
 }
 
 /* The part of the time in which the sender waited for the disk. */
@@ -99,17 +101,19 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 	double s = (double)job->result.data_ns / 1e9;
 	double copies =
 		job->result.page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes);
+	const uint64_t payload = c->payload_bytes - job->result.repair_bytes;
+	const uint64_t packets = c->packets - job->result.repair_packets;
 	char size[32], rate[32], pps[32];
 
 	if (job->result.interrupted)
 		printf("interrupted in pass %" PRIu64 "\n", job->result.passes + 1);
 	printf("sent %s of %zu file%s in %" PRIu64 " pass%s, %" PRIu64
 	       " packets, %.3f s: goodput %s, %s\n",
-		pw_units_size(size, sizeof(size), c->payload_bytes), job->files.n,
+		pw_units_size(size, sizeof(size), payload), job->files.n,
 		job->files.n == 1 ? "" : "s", job->result.passes,
-		job->result.passes == 1 ? "" : "es", c->packets, s,
-		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->payload_bytes * 8 / s : 0),
-		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
+		job->result.passes == 1 ? "" : "es", packets, s,
+		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)payload * 8 / s : 0),
+		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)packets / s : 0));
 	pw_send_rate_human(job, c);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		busy_per_packet(job, c), c->full_polls);
@@ -137,10 +141,11 @@ static json_t *warnings_json(const struct pw_job *job)
 	return json_pack("{s:o, s:I}", "warnings", list, "n_warnings", (json_int_t)notes->n);
 }
 
-void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code)
+void pw_send_report_json(
+	const struct pw_job *job, const struct pw_tx_counters *c, json_t *repair, int code)
 {
 	const struct pw_send_result *res = &job->result;
-	double s = (double)res->data_ns / 1e9;
+	const double s = (double)res->data_ns / 1e9;
 	json_t *o = json_pack("{s:s, s:s, s:i, s:b}", "schema", "pagewire.send/1", "version",
 		PW_VERSION, "exit_code", code, "interrupted", res->interrupted);
 	json_t *counts = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files",
@@ -149,9 +154,9 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 		(json_int_t)c->payload_bytes, "wire_bytes", (json_int_t)c->wire_bytes, "full_polls",
 		(json_int_t)c->full_polls, "split_packets", (json_int_t)c->split_packets);
 	json_t *times = json_pack("{s:f, s:f, s:f, s:f}", "seconds", s, "goodput_bps",
-		s > 0 ? (double)c->payload_bytes * 8 / s : 0.0, "packets_per_s",
-		s > 0 ? (double)c->packets / s : 0.0, "busy_cycles_per_packet",
-		busy_per_packet(job, c));
+		s > 0 ? (double)(c->payload_bytes - res->repair_bytes) * 8 / s : 0.0,
+		"packets_per_s", s > 0 ? (double)(c->packets - res->repair_packets) / s : 0.0,
+		"busy_cycles_per_packet", busy_per_packet(job, c));
 	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:I, s:b}",
 		"port", job->opt->port.port, "driver", job->info.driver, "pages",
 		pw_pages_name(res->pages), "in_place", !pw_pages_borrowed(res->pages),
@@ -176,5 +181,7 @@ void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *
 	json_object_update_new(o, how);
 	json_object_update_new(o, wire);
 	json_object_update_new(o, warnings_json(job));
+	if (repair)
+		json_object_set_new(o, "repair", repair);
 	pw_cli_print_json(o);
 }

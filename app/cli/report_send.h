@@ -9,7 +9,9 @@
 
 void pw_send_report_plan(const struct pw_job *job);
 void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters *c);
-void pw_send_report_json(const struct pw_job *job, const struct pw_tx_counters *c, int code);
+/* repair: of pw_send_repair_json(), or NULL; it takes it. */
+void pw_send_report_json(
+	const struct pw_job *job, const struct pw_tx_counters *c, json_t *repair, int code);
 
 /* report_rate.c */
 void pw_send_rate_human(

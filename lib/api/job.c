@@ -489,6 +489,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.tick_ctx = job->telemetry ? job->telemetry : job->tick_ctx,
 		.stretch = job->stretch,
 		.stretch_ctx = job->stretch_ctx,
+		.repair = job->repair,
 		.log = job->log,
 	};
 

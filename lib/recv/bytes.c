@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
-#include "recv/recv_private.h"
+#include "recv/lane_private.h"
 #include "wire/alc.h"
 
 #define BATCH        64u
@@ -144,26 +144,8 @@ static bool is_wanted(const struct pw_object *o)
 	       !o->n_mismatches && o->toi <= UINT32_MAX && o->session->tsi <= UINT32_MAX;
 }
 
-/* Counts the missing ranges of a part, and writes them to out unless it is NULL. */
-static size_t list_part(const struct pw_part *p, struct pw_range *out)
-{
-	const uint64_t end = p->blocks.n_symbols;
-	uint64_t from, to;
-	size_t n = 0;
-
-	for (from = pw_part_next(p, 0, end, false); from < end;
-		from = pw_part_next(p, to, end, false)) {
-		to = pw_part_next(p, from, end, true);
-		if (out)
-			out[n] = (struct pw_range){from * p->blocks.symbol_len,
-				pw_min_u64(to * p->blocks.symbol_len, p->blocks.transfer_len)};
-		n++;
-	}
-	return n;
-}
-
-/* The same for a file whose part is not open yet: with a manifest's entry, the symbols that its ranges
- * touch. */
+/* As pw_recv_ranges(), of a file whose part is not open yet: with a manifest's entry, the symbols that its
+ * ranges touch. */
 static size_t list_unopened(
 	const struct pw_object *o, const struct pw_blocks *cut, struct pw_range *out)
 {
@@ -186,9 +168,10 @@ static size_t list_unopened(
 	return o->gap ? n : 1;
 }
 
-static size_t list(const struct pw_object *o, const struct pw_blocks *cut, struct pw_range *out)
+static size_t list(
+	const struct pw_object *o, const struct pw_blocks *cut, struct pw_range *out, size_t room)
 {
-	return o->part ? list_part(o->part, out) : list_unopened(o, cut, out);
+	return o->part ? pw_recv_ranges(o, 1, out, room) : list_unopened(o, cut, out);
 }
 
 static int make_room(struct pw_recv_bytes *b)
@@ -224,10 +207,10 @@ int pw_recv_bytes_want(
 		.tsi = o->session->tsi, .toi = o->toi, .codepoint = (uint8_t)o->fec_id};
 	b->from = o->session->from;
 	b->collected = 0;
-	*n = list(o, &b->blocks, NULL);
+	*n = list(o, &b->blocks, NULL, 0);
 	*ranges = *n ? calloc(*n, sizeof(**ranges)) : NULL;
 	if (*ranges)
-		list(o, &b->blocks, *ranges);
+		list(o, &b->blocks, *ranges, *n);
 	if ((*n && !*ranges) || make_room(b) < 0) {
 		free(*ranges);
 		*ranges = NULL;

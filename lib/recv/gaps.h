@@ -78,6 +78,9 @@ int pw_gaps_merge(struct pw_gaps *g, struct pw_gaps *more, struct pw_err *err);
  * PATH.part is removed first. -EISDIR: a directory stands there, or at PATH. -EFBIG: g is beyond the
  * bounds. Every failure but that of a sync leaves PATH as it was. */
 int pw_gaps_save(const char *path, const struct pw_gaps *g, struct pw_err *err);
+/* The text that pw_gaps_save() writes, in *text (malloc), *len bytes without NUL. -EFBIG: more than most bytes. */
+int pw_gaps_text(
+	const struct pw_gaps *g, size_t most, char **text, size_t *len, struct pw_err *err);
 /* The entry in files, or NULL. Fast when g is sorted. */
 const struct pw_gap_file *pw_gaps_find(const struct pw_gaps *g, const char *name);
 /* Whether the name is in `named`. g is sorted. */

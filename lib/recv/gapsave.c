@@ -177,19 +177,33 @@ static int report(const char *path, int ret, struct pw_err *err)
 	return ret < 0 ? pw_err_sys(err, -ret, "cannot write the gap manifest %s", path) : 0;
 }
 
+int pw_gaps_text(const struct pw_gaps *g, size_t most, char **text, size_t *len, struct pw_err *err)
+{
+	FILE *f = open_memstream(text, len);
+	int ret = f ? write_text(f, g) : -ENOMEM;
+
+	if (f && fclose(f) != 0 && ret == 0)
+		ret = -ENOMEM;
+	if (ret == 0 && *len > most)
+		ret = -EFBIG;
+	if (ret == 0)
+		return 0;
+	if (f)
+		free(*text);
+	*text = NULL;
+	return pw_err_sys(err, -ret, "cannot write the gap manifest as text");
+}
+
 /* hugetlbfs has no write(2), only mappings: the text is written to memory first. */
 static int map_text(
 	int fd, const char *path, const struct pw_gaps *g, uint64_t page_bytes, struct pw_err *err)
 {
 	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
 	uint64_t map_bytes = 0;
 	void *map = NULL;
-	int ret = f ? write_text(f, g) : -ENOMEM;
+	int ret = pw_gaps_text(g, SIZE_MAX, &text, &len, NULL);
 
-	if (f && fclose(f) != 0 && ret == 0)
-		ret = -ENOMEM;
 	if (ret == 0)
 		ret = pw_hugefile_create(fd, path, len, page_bytes, &map, &map_bytes, err);
 	else

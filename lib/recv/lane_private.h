@@ -53,4 +53,8 @@ static inline void pw_lane_leave(struct pw_recv_lane *l)
 void pw_lane_take_other(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
 	const struct pw_rx_view *view, size_t payload_len);
 
+/* life.c */
+/* Counters of packets, and symbols, stay as they are now: what comes from now on is no sender's. */
+void pw_recv_hold_counts(struct pw_recv *r);
+
 #endif

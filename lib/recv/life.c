@@ -572,6 +572,7 @@ void pw_recv_destroy(struct pw_recv *r)
 	pw_room_finish(&r->room);
 	for (i = 0; i < r->n_sessions; i++) {
 		pw_fdtrx_finish(&r->sessions[i]->fdt);
+		free(r->sessions[i]->repair_url);
 		free(r->sessions[i]);
 	}
 	pw_gaps_finish(&r->old);

@@ -138,8 +138,7 @@ static uint64_t range_end(const struct pw_part *p, uint64_t from, uint64_t grain
 	return end;
 }
 
-/* Counts the missing ranges, and writes them to `out` unless it is NULL. */
-static size_t list_ranges(const struct pw_object *o, uint64_t grain, struct pw_range *out)
+size_t pw_recv_ranges(const struct pw_object *o, uint64_t grain, struct pw_range *out, size_t room)
 {
 	const struct pw_part *p = o->part;
 	uint64_t from, end;
@@ -153,9 +152,12 @@ static size_t list_ranges(const struct pw_object *o, uint64_t grain, struct pw_r
 	for (from = pw_part_next(p, 0, p->blocks.n_symbols, false); from < p->blocks.n_symbols;
 		from = pw_part_next(p, end, p->blocks.n_symbols, false)) {
 		end = range_end(p, from, grain);
+		if (out && n == room)
+			n--; /* lanes claim symbols meanwhile: there are more ranges than before */
+		else if (out)
+			out[n].from = from * p->blocks.symbol_len;
 		if (out)
-			out[n] = (struct pw_range){from * p->blocks.symbol_len,
-				pw_min_u64(end * p->blocks.symbol_len, o->len_bytes)};
+			out[n].to = pw_min_u64(end * p->blocks.symbol_len, o->len_bytes);
 		n++;
 	}
 	return n;
@@ -171,7 +173,8 @@ static uint64_t choose_grain(struct pw_recv *r, size_t n_files)
 		n_ranges = 0;
 		for (i = 0; i < r->objs.n; i++)
 			if (pw_objtab_at(&r->objs, i)->is_listed)
-				n_ranges += list_ranges(pw_objtab_at(&r->objs, i), grain, NULL);
+				n_ranges +=
+					pw_recv_ranges(pw_objtab_at(&r->objs, i), grain, NULL, 0);
 		if (n_ranges <= PW_RECV_MAX_RANGES + n_files)
 			break;
 	}
@@ -181,7 +184,7 @@ static uint64_t choose_grain(struct pw_recv *r, size_t n_files)
 static int add_entry(struct pw_gaps *g, const struct pw_object *o, uint64_t grain)
 {
 	struct pw_gap_file *f = &g->files[g->n_files];
-	size_t n = list_ranges(o, grain, NULL);
+	size_t n = pw_recv_ranges(o, grain, NULL, 0);
 
 	*f = (struct pw_gap_file){.name = o->name,
 		.len_bytes = o->len_bytes,
@@ -192,7 +195,7 @@ static int add_entry(struct pw_gaps *g, const struct pw_object *o, uint64_t grai
 	if (n && !f->missing)
 		return -ENOMEM;
 	if (n)
-		list_ranges(o, grain, f->missing);
+		pw_recv_ranges(o, grain, f->missing, n);
 	g->n_files++;
 	return 0;
 }

@@ -81,11 +81,10 @@ struct pw_recv {
 	bool finished;
 	int finish_ret;
 	struct pw_err fatal; /* code 0: none */
-
-	/* With bytes.c, when the packets had ended. */
+	/* is_held: no sender's packets come any more (bytes.c), and these are the sums of theirs. */
 	bool is_held;
 	struct pw_recv_counters held;
-	uint64_t held_expected, held_seen; /* symbols */
+	uint64_t held_expected, held_seen;
 };
 
 /* life.c; with the lock held */
@@ -104,9 +103,6 @@ void pw_recv_warn(struct pw_recv *r, const char *fmt, ...) __attribute__((format
 void pw_recv_ignore(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
 /* NULL: no table of it came. With cfg.memory every sender is the one session. */
 struct pw_session *pw_recv_session(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
-
-/* Counters of packets, and symbols, stay as they are now: what comes from now on is no sender's. */
-void pw_recv_hold_counts(struct pw_recv *r);
 
 /* lane.c */
 /* Takes the part away from the lanes; with the lock. They may use it until pw_recv_quiesce() returns. */
@@ -144,6 +140,10 @@ void pw_recv_memory_end(struct pw_recv *r);
 /* manifest.c: writes the manifest, or removes one that asks for nothing more; lanes are stopped. Corrects
  * n_unnamed by what the old manifest knows. */
 int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
+/* Counts the missing ranges, and writes them to out[room] unless it is NULL; the last one then has the rest. Those
+ * with less than `grain` symbols between them count as one. */
+size_t pw_recv_ranges(
+	const struct pw_object *o, uint64_t grain, struct pw_range *out, size_t room);
 uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o);
 
 #endif

@@ -386,8 +386,23 @@ static void forget_tables(struct pw_recv *r)
 	}
 }
 
+/* The round only rises: tables of other groups name the one that they were built in. With the lock. */
+static void learn_repair(struct pw_session *s, struct pw_fdt *fdt)
+{
+	if (!fdt->repair_url)
+		return;
+	free(s->repair_url);
+	s->repair_url = fdt->repair_url;
+	fdt->repair_url = NULL;
+	if (fdt->round > s->round) {
+		s->round = fdt->round;
+		s->asks = false;
+	}
+	s->asks |= fdt->asks && fdt->round == s->round;
+}
+
 static void learn(
-	struct pw_recv *r, struct pw_session *s, const struct pw_fdt *fdt, uint32_t instance)
+	struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt, uint32_t instance)
 {
 	const uint64_t conflicts = r->c.fdt_conflicts;
 	size_t i, n_left = 0;
@@ -418,6 +433,7 @@ static void learn(
 	if (fdt->n_session_files)
 		s->n_session_files = fdt->n_session_files;
 	s->fdt_complete |= fdt->complete;
+	learn_repair(s, fdt);
 	if (n_left) {
 		r->c.fdt_bad++;
 		pw_recv_warn(r,

@@ -100,12 +100,14 @@ static void tick(struct pw_send *s, uint64_t now_ns)
 	const bool reading = !s->is_closing && (s->reading.total_bytes > 0 || !s->streaming);
 	const struct pw_send_slot *slot;
 	struct pw_send_status st = {
-		.phase = s->is_closing ? PW_SEND_CLOSING
-			 : reading     ? PW_SEND_READING
-				       : PW_SEND_SENDING,
+		.phase = s->is_closing     ? PW_SEND_CLOSING
+			 : s->is_listening ? PW_SEND_LISTENING
+			 : reading         ? PW_SEND_READING
+					   : PW_SEND_SENDING,
 		.bytes_done = reading ? s->reading.done_bytes : pw_send_lanes_bytes(&s->lanes),
-		.bytes_total = reading ? s->reading.total_bytes
-				       : s->cfg.set.loops * s->cfg.files->total_bytes,
+		.bytes_total =
+			reading ? s->reading.total_bytes
+				: s->cfg.set.loops * s->cfg.files->total_bytes + s->again_bytes,
 		.packets = pw_send_lanes_packets(&s->lanes),
 		.pass = s->pass,
 		.start_ns = s->start_ns,

@@ -27,6 +27,7 @@
 #include "base/units.h"
 #include "file/stream.h"
 #include "path/path.h"
+#include "send/again.h"
 #include "send/files.h"
 #include "send/pace.h"
 #include "wire/fdt.h"
@@ -35,7 +36,7 @@
 #define PW_SEND_DIGEST_FIRST  (4ull << 20) /* usual digest_first_bytes */
 #define PW_SEND_GROUP         64 /* files in one FDT instance, and windows open at once (twice that) */
 
-enum pw_send_phase { PW_SEND_READING, PW_SEND_SENDING, PW_SEND_CLOSING };
+enum pw_send_phase { PW_SEND_READING, PW_SEND_SENDING, PW_SEND_LISTENING, PW_SEND_CLOSING };
 
 struct pw_send_status {
 	enum pw_send_phase phase;
@@ -102,11 +103,14 @@ struct pw_send_config {
 	 * when the driver has taken the last one. May be NULL. */
 	void (*stretch)(void *ctx, bool starts);
 	void *stretch_ctx;
+	struct pw_send_repair repair;
 	const struct pw_log *log;
 };
 
 struct pw_send_result {
 	uint64_t passes;  /* whole ones */
+	uint64_t rounds;  /* of repair */
+	uint64_t repair_bytes, repair_packets; /* after data_ns, in these rounds */
 	uint64_t data_ns; /* first symbol to last driver acceptance, pauses for pacing included */
 	uint64_t busy_cycles;  /* of data_ns: building and handing over packets */
 	uint64_t stall_cycles; /* of data_ns: the driver took nothing */

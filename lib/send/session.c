@@ -57,7 +57,7 @@ static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 	};
 }
 
-static int build_table(struct pw_send *s, struct pw_err *err)
+int pw_session_build_table(struct pw_send *s, struct pw_err *err)
 {
 	struct pw_fdt_file entries[PW_SEND_GROUP];
 	const size_t first = (size_t)(s->group.slots[0]->file - s->cfg.files->v);
@@ -76,7 +76,7 @@ int pw_session_send_table(struct pw_send *s, struct pw_err *err)
 
 	s->next_table_ns = now + s->cfg.set.fdt_interval_ns;
 	if (pw_send_tables_is_old(&s->tables, now))
-		r = build_table(s, err);
+		r = pw_session_build_table(s, err);
 	return r ? r : pw_send_tables_send(&s->tables, &s->lanes.v[0], err);
 }
 
@@ -138,7 +138,7 @@ int pw_session_open_group(struct pw_send *s, size_t first, struct pw_err *err)
 			r = pw_send_reader_make_ring(s->reader, err);
 	}
 	s->reading = (struct pw_send_reading){0};
-	return r ? r : build_table(s, err);
+	return r ? r : pw_session_build_table(s, err);
 }
 
 /* Sends the table on a lane that is parked. The session's thread drives it, so it must look at the link,
@@ -221,7 +221,7 @@ static int send_last_table(struct pw_send *s, bool last, struct pw_err *err)
 	}
 	s->late_digests |= news;
 	if (news)
-		r = build_table(s, err);
+		r = pw_session_build_table(s, err);
 	for (n = 0; r == 0 && n < (news ? NEWS_COPIES : 1); n++) {
 		if (n)
 			r = pw_lane_pause(lane, NEWS_GAP_NS, err);
@@ -270,12 +270,13 @@ static void stop_clock(struct pw_send *s)
 	if (!s->streaming || s->res->data_ns)
 		return;
 	s->res->data_ns = pw_clock_ns() - s->start_ns;
+	s->again_from = pw_send_lanes_bytes(&s->lanes);
 	pw_send_lanes_account(&s->lanes, s->res);
 	if (s->cfg.stretch)
 		s->cfg.stretch(s->cfg.stretch_ctx, false);
 }
 
-static int send_group(struct pw_send *s, bool last, struct pw_err *err)
+int pw_session_send_group(struct pw_send *s, bool last, struct pw_err *err)
 {
 	bool reads;
 	uint32_t i;
@@ -323,7 +324,7 @@ static int send_pass(struct pw_send *s, struct pw_err *err)
 				r = pw_session_open_group(s, first, err);
 		}
 		if (r == 0)
-			r = send_group(
+			r = pw_session_send_group(
 				s, s->pass == s->cfg.set.loops && first + PW_SEND_GROUP >= n, err);
 	}
 	/* if all files are empty, repeated passes would only flood the network with file tables */
@@ -371,7 +372,12 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 		s->pass++) {
 		r = send_pass(s, err);
 		result->passes += r == 0;
+		if (r == 0 && s->cfg.set.loops == 0 && s->cfg.repair.url &&
+			s->cfg.repair.ask(s->cfg.repair.ctx, true) == PW_SEND_END)
+			break;
 	}
+	if (r == 0 && s->cfg.repair.url && s->cfg.set.loops)
+		r = pw_session_repair(s, err);
 	s->cfg.ops->reap(s->cfg.paths[0]);
 	stop_clock(s);
 	if (s->group.ring)

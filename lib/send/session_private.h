@@ -19,7 +19,9 @@ struct pw_send {
 	struct pw_send_reader *reader;
 	struct pw_send_reading reading; /* a file, before its first symbol */
 	uint64_t pass;
-	bool is_closing;
+	uint64_t again_bytes; /* of all repair rounds so far */
+	uint64_t again_from;  /* bytes sent before them */
+	bool is_closing, is_listening;
 	bool streaming; /* the first symbol has gone */
 	uint64_t start_ns;
 	uint64_t group_from;    /* bytes sent before the group's first symbol */
@@ -41,9 +43,14 @@ int pw_session_between(struct pw_send_lane *lane, uint64_t now_ns, struct pw_err
 int pw_session_check_lost(const struct pw_send *s, struct pw_err *err);
 
 /* session.c: the current table, built again when it is old. */
+int pw_session_build_table(struct pw_send *s, struct pw_err *err);
 int pw_session_send_table(struct pw_send *s, struct pw_err *err);
 int pw_session_open_group(struct pw_send *s, size_t first, struct pw_err *err);
 int pw_session_retire_group(struct pw_send *s, struct pw_err *err);
+int pw_session_send_group(struct pw_send *s, bool last, struct pw_err *err);
+
+/* again.c: repair rounds, until the receivers want no more. */
+int pw_session_repair(struct pw_send *s, struct pw_err *err);
 
 /* close.c */
 int pw_session_close(struct pw_send *s, struct pw_err *err);

@@ -65,6 +65,9 @@ int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, 
 		.expires_ntp = pw_fdt_ntp((uint64_t)time(NULL) + LIFE_S),
 		.complete = last,
 		.n_session_files = t->cfg->files->n,
+		.repair_url = (char *)(uintptr_t)t->cfg->repair.url, /* it is not freed */
+		.round = t->round,
+		.asks = t->asks,
 		.files = entries,
 		.n_files = n,
 	};

@@ -8,6 +8,9 @@
  *   Mode    of a File: permission bits in octal, "0644"
  *   MTime   of a File: nanoseconds since 1970, decimal; may be negative
  *   Files   of the FDT-Instance: number of files in the whole session
+ *   Repair  of the FDT-Instance: where receivers may ask for what they miss, "http://ADDR:PORT/TOKEN"
+ *   Round   of the FDT-Instance: repair round, decimal; absent: 0, the first transmission
+ *   Ask     of the FDT-Instance: "true" when the sender has sent all of the round and waits for requests
  * Not thread-bound; one struct one thread.
  */
 #ifndef PW_WIRE_FDT_H
@@ -27,6 +30,7 @@
 #define PW_FDT_MAX_RATIO   1000u       /* an instance may unpack to this many times its size ... */
 #define PW_FDT_MIN_BOUND   (64u << 10) /* ... or to this if it is more */
 #define PW_DIGEST_LATER    "later"     /* pw:Digest */
+#define PW_FDT_URL_MAX     256u        /* bytes of a pw:Repair that is read */
 #define PW_DIGEST_MAX      32
 #define PW_DIGEST_TEXT_MAX 96 /* of pw_digest_format() */
 
@@ -71,6 +75,9 @@ struct pw_fdt {
 	uint64_t expires_ntp;     /* NTP seconds; 0 = unknown */
 	bool complete;            /* no later instance brings new files (RFC 6726 3.4.2) */
 	uint64_t n_session_files; /* pw:Files; 0 = unknown */
+	char *repair_url;         /* pw:Repair, any text; owned; NULL: none */
+	uint64_t round;           /* pw:Round */
+	bool asks;                /* pw:Ask */
 	struct pw_fdt_file *files;
 	size_t n_files;
 	size_t n_faults; /* files[] with a fault */

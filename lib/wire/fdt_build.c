@@ -112,6 +112,12 @@ static int write_instance(xmlTextWriterPtr w, const struct pw_fdt *fdt, char *sc
 		attribute(w, &bad, "Complete", "true");
 	if (fdt->n_session_files)
 		number(w, &bad, "pw:Files", fdt->n_session_files);
+	if (fdt->repair_url)
+		attribute(w, &bad, "pw:Repair", fdt->repair_url);
+	if (fdt->round)
+		number(w, &bad, "pw:Round", fdt->round);
+	if (fdt->asks)
+		attribute(w, &bad, "pw:Ask", "true");
 	for (i = 0; i < fdt->n_files; i++)
 		write_file(w, &bad, &fdt->files[i], scratch);
 	bad |= xmlTextWriterEndDocument(w) < 0;

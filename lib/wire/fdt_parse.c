@@ -254,6 +254,20 @@ static struct pw_fdt_file *add_file(struct parse *p)
 	return &fdt->files[fdt->n_files++];
 }
 
+static void read_repair(const struct attrs *a, struct pw_fdt *fdt)
+{
+	char url[PW_FDT_URL_MAX], ask[8];
+	struct pw_fdt_text value;
+
+	copy(a, PW_FDT_NS, "Repair", url, sizeof(url));
+	if (*url)
+		fdt->repair_url = strdup(url);
+	if (find(a, PW_FDT_NS, "Round", &value))
+		pw_fdt_text_u64(value, UINT32_MAX, &fdt->round);
+	copy(a, PW_FDT_NS, "Ask", ask, sizeof(ask));
+	fdt->asks = !strcmp(ask, "true");
+}
+
 /* The files can be received without these, so a value that cannot be read is ignored. */
 static void read_root(struct parse *p, const struct attrs *a)
 {
@@ -268,6 +282,7 @@ static void read_root(struct parse *p, const struct attrs *a)
 	fdt->complete = !strcmp(text, "true") || !strcmp(text, "1");
 	if (find(a, PW_FDT_NS, "Files", &value))
 		pw_fdt_text_u64(value, UINT32_MAX, &fdt->n_session_files);
+	read_repair(a, fdt);
 	read_shared(a, &p->shared);
 }
 
@@ -369,5 +384,6 @@ void pw_fdt_finish(struct pw_fdt *fdt)
 	for (i = 0; i < fdt->n_files; i++)
 		free(fdt->files[i].location);
 	free(fdt->files);
+	free(fdt->repair_url);
 	memset(fdt, 0, sizeof(*fdt));
 }

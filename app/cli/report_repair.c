@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The receivers that a sender with --repair knows at its end, as text and as JSON. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/cmd_send_repair.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/units.h"
+
+#define MAX_LINES 20
+
+static const char *state_of(const struct pw_repair_receiver *r)
+{
+	return r->is_complete ? "whole" : r->has_left ? "left" : "partial";
+}
+
+/* As the receiver said last: by its manifest, or by its report if it has sent none. */
+static uint64_t missing_of(const struct pw_repair_receiver *r)
+{
+	const struct pw_repair_report *report = &r->report;
+
+	if (r->is_complete || r->rounds)
+		return r->missing_bytes;
+	return report->bytes - pw_min_u64(report->bytes, report->bytes_have);
+}
+
+/* Until it was complete, or was heard of last. */
+static double seconds_of(const struct pw_send_repair_run *run, const struct pw_repair_receiver *r)
+{
+	const uint64_t end = r->is_complete ? r->complete_ns : r->heard_ns;
+
+	return (double)(end - pw_min_u64(end, run->start_ns)) / 1e9;
+}
+
+void pw_send_repair_human(const struct pw_send_repair_run *run)
+{
+	char size[32], from[64];
+	size_t i;
+
+	printf("repair: %zu of %zu receivers have every file, verified; %" PRIu64
+	       " round%s, %s sent again\n",
+		run->n_whole, run->n_receivers, run->rounds, run->rounds == 1 ? "" : "s",
+		pw_units_size(size, sizeof(size), run->job->result.repair_bytes));
+	if (run->n_receivers == 0)
+		puts("no receiver has reported: start them first, with --repair, where they reach "
+		     "the address of --repair");
+	for (i = 0; i < run->n_receivers && i < MAX_LINES; i++) {
+		const struct pw_repair_receiver *r = &run->receivers[i];
+
+		printf("%-8s %s (%s)  %" PRIu64 " bytes missing, %" PRIu64 " round%s, %.3f s\n",
+			state_of(r), pw_host_key_format(from, sizeof(from), r->from),
+			r->report.name[0] ? r->report.name : "?", missing_of(r), r->rounds,
+			r->rounds == 1 ? "" : "s", seconds_of(run, r));
+	}
+	if (run->n_receivers > MAX_LINES)
+		printf("... and %zu more\n", run->n_receivers - MAX_LINES);
+}
+
+json_t *pw_send_repair_json(const struct pw_send_repair_run *run)
+{
+	const struct pw_send_result *res = &run->job->result;
+	json_t *list = json_array();
+	char from[64], id[32];
+	size_t i;
+
+	for (i = 0; i < run->n_receivers; i++) {
+		const struct pw_repair_receiver *r = &run->receivers[i];
+
+		snprintf(id, sizeof(id), "%016" PRIx64, r->report.id);
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:f}", "receiver", id,
+				      "address", pw_host_key_format(from, sizeof(from), r->from),
+				      "name", r->report.name, "state", state_of(r), "missing_bytes",
+				      (json_int_t)missing_of(r), "rounds", (json_int_t)r->rounds,
+				      "seconds", seconds_of(run, r)));
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "rounds", (json_int_t)run->rounds, "bytes",
+		(json_int_t)res->repair_bytes, "whole", (json_int_t)run->n_whole,
+		"refused_messages", (json_int_t)run->n_refused, "receivers", list);
+}

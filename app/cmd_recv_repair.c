@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pagewire recv --repair: tells the sender what is missing, when its table asks or when it falls silent, and
+ * that everything is here.
+ *
+ *   tick() on lane 0's thread: what is due  -->  the client's thread: makes the message, and sends it
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/cmd_recv.h"
+#include "base/clock.h"
+#include "recv/ask.h"
+#include "repair/client.h"
+
+#define BACKOFF_NS  (PW_NS_PER_S / 10) /* so that many receivers do not ask at the same moment */
+#define TRIES       8
+#define REPORT_NS   (2 * PW_NS_PER_S)
+#define SILENCE_NS  (2 * PW_NS_PER_S)  /* no new symbol for so long: the table that asks was lost */
+#define COMPLETE_NS (60 * PW_NS_PER_S) /* the sender may be busy; the files are here */
+#define LEAVE_NS    (3 * PW_NS_PER_S)
+
+struct pw_recv_repair {
+	struct pw_repair_client *client;
+	char url[PW_FDT_URL_MAX]; /* the last one that the tables named */
+	bool has_url;
+	bool is_complete;       /* and the sender was told, or is being told */
+	uint64_t n_asked;       /* rounds below this were asked for */
+	uint64_t seen, seen_ns; /* symbols, and when their number changed */
+	uint64_t next_report_ns;
+};
+
+static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err *err)
+{
+	struct pw_recv_status st;
+
+	(void)err;
+	pw_recv_status(ctx, &st);
+	report->files = st.n_files + st.n_never_named;
+	report->files_good = st.n_good;
+	report->bytes = st.bytes_total;
+	report->bytes_have = st.bytes_have;
+	report->symbols_expected = st.symbols_expected;
+	report->symbols_seen = st.symbols_seen;
+	return 0;
+}
+
+static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
+{
+	return pw_recv_ask(ctx, PW_REPAIR_RANGES_MAX, gaps, err);
+}
+
+int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
+{
+	const struct pw_repair_client_config cfg = {.backoff_ns = BACKOFF_NS,
+		.n_tries = TRIES,
+		.report = fill_report,
+		.gaps = fill_gaps,
+		.ctx = run->recv,
+		.log = &run->ctx->log};
+	int r;
+
+	run->repair = calloc(1, sizeof(*run->repair));
+	if (!run->repair)
+		return pw_err_set(err, ENOMEM, "cannot start to repair: out of memory");
+	r = pw_repair_client_start(&run->repair->client, &cfg, err);
+	if (r == 0)
+		return 0;
+	free(run->repair);
+	run->repair = NULL;
+	return r;
+}
+
+/* Takes the address that the tables name; a new one is told at once that this receiver exists. */
+static void look_for_sender(
+	struct pw_recv_run *run, const struct pw_recv_way_back *way, uint64_t now)
+{
+	struct pw_recv_repair *rep = run->repair;
+	struct pw_err err;
+
+	if (!strcmp(way->url, rep->url))
+		return;
+	memcpy(rep->url, way->url, sizeof(rep->url));
+	rep->n_asked = 0;
+	rep->is_complete = false;
+	rep->seen_ns = now;
+	if (pw_repair_client_set_url(rep->client, way->url, &err) < 0) {
+		pw_warn(&run->ctx->log, "%s", err.msg);
+		return;
+	}
+	rep->has_url = true;
+	rep->next_report_ns = now + REPORT_NS;
+	pw_repair_client_want(rep->client, PW_REPAIR_REPORT, 0);
+	pw_info(&run->ctx->log, "the sender repairs: %s", way->url);
+}
+
+static bool is_whole(const struct pw_recv_run *run, const struct pw_recv_status *st)
+{
+	if (run->opt->set.require_digest && st->n_unverified)
+		return false;
+	return st->done && st->n_good == st->n_files && st->n_never_named == 0;
+}
+
+/* Whether something can still come: else there is nothing to ask for. */
+static bool misses_some(const struct pw_recv_status *st)
+{
+	return st->bytes_have < st->bytes_total || st->n_never_named || st->n_files == 0;
+}
+
+static void ask(struct pw_recv_repair *rep, const struct pw_recv_way_back *way, uint64_t now)
+{
+	struct pw_repair_client_status cst;
+	const bool is_silent = now - rep->seen_ns >= SILENCE_NS;
+
+	if (way->asks && way->round >= rep->n_asked) {
+		rep->n_asked = way->round + 1;
+		rep->seen_ns = now;
+		pw_repair_client_want(rep->client, PW_REPAIR_GAPS, way->round);
+		return;
+	}
+	if (!is_silent)
+		return;
+	rep->seen_ns = now;
+	pw_repair_client_status(rep->client, &cst);
+	if (!cst.is_pending[PW_REPAIR_GAPS])
+		pw_repair_client_want(rep->client, PW_REPAIR_GAPS,
+			cst.round > way->round ? cst.round : way->round);
+}
+
+void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now)
+{
+	struct pw_recv_repair *rep = run->repair;
+	struct pw_recv_way_back way;
+
+	if (!pw_recv_way_back(run->recv, &way))
+		return;
+	look_for_sender(run, &way, now);
+	if (!rep->has_url || rep->is_complete)
+		return;
+	if (is_whole(run, st)) {
+		rep->is_complete = true;
+		pw_repair_client_want(rep->client, PW_REPAIR_COMPLETE, 0);
+		return;
+	}
+	if (st->symbols_seen != rep->seen) {
+		rep->seen = st->symbols_seen;
+		rep->seen_ns = now;
+	}
+	if (misses_some(st))
+		ask(rep, &way, now);
+	if (now >= rep->next_report_ns) {
+		rep->next_report_ns = now + REPORT_NS;
+		pw_repair_client_want(rep->client, PW_REPAIR_REPORT, 0);
+	}
+}
+
+void pw_recv_repair_end(struct pw_recv_run *run)
+{
+	struct pw_recv_repair *rep = run->repair;
+	struct pw_repair_client_status cst;
+	struct pw_recv_status st;
+
+	if (!rep)
+		return;
+	pw_recv_status(run->recv, &st);
+	if (rep->has_url && !rep->is_complete && is_whole(run, &st)) {
+		rep->is_complete = true;
+		pw_repair_client_want(rep->client, PW_REPAIR_COMPLETE, 0);
+	}
+	/* whose session is closed does not listen any more */
+	if (rep->has_url && !rep->is_complete && !st.session_closed)
+		pw_repair_client_want(rep->client, PW_REPAIR_LEAVE, 0);
+	if (rep->has_url && (rep->is_complete || !st.session_closed))
+		pw_repair_client_wait(rep->client, rep->is_complete ? COMPLETE_NS : LEAVE_NS);
+	pw_repair_client_status(rep->client, &cst);
+	if (rep->is_complete && cst.n_taken[PW_REPAIR_COMPLETE] == 0)
+		pw_warn(&run->ctx->log,
+			"everything is here, but the sender could not be told; it may report this "
+			"receiver as incomplete");
+	if (!rep->has_url)
+		pw_warn(&run->ctx->log,
+			"no file table named where to ask for repair; give the sender --repair");
+	pw_repair_client_stop(rep->client);
+	free(rep);
+	run->repair = NULL;
+}

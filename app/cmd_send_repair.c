@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "app/cmd_send_repair.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#define FIRST_NS  (3 * PW_NS_PER_S) /* in which the first receiver reports, after the last symbol */
+#define LAST_NS   (PW_NS_PER_S / 4) /* the same after another one: tables may have been lost */
+#define SETTLE_NS (PW_NS_PER_S / 20) /* between the last manifest and the round, if all are here */
+#define WINDOW_NS (2 * PW_NS_PER_S)  /* in which the others may join the round */
+#define LISTEN_NS \
+	(600 * PW_NS_PER_S) /* in which receivers that only report may verify what they have */
+
+int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw_job_options *job,
+	struct pw_err *err)
+{
+	static const uint8_t any[16];
+	struct pw_addr addr;
+
+	if (!o->where)
+		return 0;
+	if (job->gaps.n)
+		return pw_err_set(err, EINVAL,
+			"cannot use --gaps with --repair: receivers ask by themselves; leave one "
+			"of them out");
+	if (!strcmp(o->where, PW_SEND_REPAIR_AUTO))
+		return 0;
+	if (pw_addr_parse("--repair", o->where, 0, &addr, err) < 0)
+		return -EINVAL;
+	if (!memcmp(addr.bytes, any, sizeof(any)) || pw_addr_is_multicast(&addr))
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair=%s: receivers send to it; give an address of this "
+			"host that they reach",
+			o->where);
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct pw_file *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static const struct pw_file *find(const struct pw_send_repair_run *r, const char *name)
+{
+	const struct pw_file key = {.name = (char *)(uintptr_t)name}, *p = &key, **found;
+
+	found = bsearch(&p, r->by_name, r->job->files.n, sizeof(*r->by_name), compare_names);
+	return found ? *found : NULL;
+}
+
+/* The bytes of the files that the manifest neither lists nor names. */
+static uint64_t unnamed_bytes(const struct pw_send_repair_run *r, const struct pw_gaps *gaps)
+{
+	const struct pw_files *files = &r->job->files;
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; gaps->n_unnamed && i < files->n; i++)
+		if (!pw_gaps_find(gaps, files->v[i].name) &&
+			!pw_gaps_has_named(gaps, files->v[i].name))
+			sum += pw_max_u64(files->v[i].len_bytes, 1);
+	return sum;
+}
+
+/* On the server's thread: names and lengths of the job's files do not change. */
+static int check(void *ctx, struct pw_gaps *gaps, uint64_t *bytes, struct pw_err *err)
+{
+	const struct pw_send_repair_run *r = ctx;
+	size_t i, k;
+
+	*bytes = unnamed_bytes(r, gaps);
+	for (i = 0; i < gaps->n_files; i++) {
+		const struct pw_gap_file *gap = &gaps->files[i];
+		const struct pw_file *file = find(r, gap->name);
+
+		if (!file || file->len_bytes != gap->len_bytes)
+			return pw_err_set(err, EBADMSG,
+				"cannot repair '%.120s': not of this session", gap->name);
+		for (k = 0; k < gap->n_missing; k++)
+			*bytes += gap->missing[k].to - gap->missing[k].from;
+	}
+	return 0;
+}
+
+/* Makes the union of all requests what the files' gaps ask for. */
+static void begin_round(struct pw_send_repair_run *r)
+{
+	struct pw_files *files = &r->job->files;
+	size_t i;
+
+	pw_gaps_finish(&r->gaps);
+	pw_repair_server_take(r->server, &r->gaps);
+	for (i = 0; i < files->n; i++) {
+		struct pw_file *file = &files->v[i];
+
+		file->gap = pw_gaps_find(&r->gaps, file->name);
+		if (!file->gap && (!r->gaps.n_unnamed || pw_gaps_has_named(&r->gaps, file->name)))
+			file->gap = &r->nothing;
+	}
+	r->rounds++;
+	r->listen_ns = 0;
+}
+
+static enum pw_send_answer ask(void *ctx, bool is_carousel)
+{
+	struct pw_send_repair_run *r = ctx;
+	const uint64_t now = pw_clock_ns();
+	struct pw_repair_status st;
+	uint64_t quiet_ns;
+
+	pw_repair_server_status(r->server, r->opt->silence_ns, &st);
+	if (is_carousel)
+		return st.n_complete && !st.n_open && now - st.heard_ns >= LAST_NS ? PW_SEND_END
+										   : PW_SEND_WAIT;
+	if (!r->listen_ns)
+		r->listen_ns = now;
+	quiet_ns = now - pw_min_u64(now, pw_max_u64(r->listen_ns, st.heard_ns));
+	if (st.n_asked) {
+		if (st.n_awaited ? now - r->listen_ns < WINDOW_NS : quiet_ns < SETTLE_NS)
+			return PW_SEND_WAIT;
+		if (r->rounds == r->opt->max_rounds)
+			return PW_SEND_END;
+		begin_round(r);
+		return PW_SEND_ROUND;
+	}
+	if (st.n_open == 0)
+		return quiet_ns >= (st.n_receivers ? LAST_NS : FIRST_NS) ? PW_SEND_END
+									 : PW_SEND_WAIT;
+	return now - r->listen_ns < LISTEN_NS ? PW_SEND_WAIT : PW_SEND_END;
+}
+
+static int sort_names(struct pw_send_repair_run *r, struct pw_err *err)
+{
+	const struct pw_files *files = &r->job->files;
+	size_t i;
+
+	r->by_name = calloc(files->n + 1, sizeof(*r->by_name));
+	if (!r->by_name)
+		return pw_err_set(err, ENOMEM, "cannot repair %zu files: out of memory", files->n);
+	for (i = 0; i < files->n; i++)
+		r->by_name[i] = &files->v[i];
+	qsort(r->by_name, files->n, sizeof(*r->by_name), compare_names);
+	return 0;
+}
+
+int pw_send_repair_start(struct pw_send_repair_run *r, const struct pw_send_repair_options *o,
+	struct pw_job *job, struct pw_err *err)
+{
+	struct pw_repair_server_config cfg = {
+		.session_bytes = job->files.total_bytes, .check = check, .ctx = r, .log = job->log};
+	int result;
+
+	*r = (struct pw_send_repair_run){.opt = o, .job = job, .start_ns = pw_clock_ns()};
+	if (!strcmp(o->where, PW_SEND_REPAIR_AUTO)) {
+		cfg.listen = job->flow.src;
+		cfg.listen.port = 0;
+	} else if (pw_addr_parse("--repair", o->where, 0, &cfg.listen, err) < 0) {
+		return -EINVAL;
+	}
+	result = sort_names(r, err);
+	if (result == 0)
+		result = pw_repair_server_start(&r->server, &cfg, err);
+	if (result)
+		return result;
+	job->repair = (struct pw_send_repair){
+		.url = pw_repair_server_url(r->server), .ask = ask, .ctx = r};
+	pw_info(job->log, "receivers report to %s", job->repair.url);
+	return 0;
+}
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct pw_repair_receiver *x = a, *y = b;
+
+	if (x->is_complete != y->is_complete)
+		return x->is_complete ? 1 : -1;
+	return x->first_ns < y->first_ns ? -1 : x->first_ns > y->first_ns;
+}
+
+void pw_send_repair_end(struct pw_send_repair_run *r)
+{
+	const size_t n = pw_repair_server_receivers(r->server, NULL, 0);
+	size_t i;
+
+	r->receivers = calloc(n + 1, sizeof(*r->receivers));
+	if (r->receivers)
+		r->n_receivers =
+			pw_min_u64(n, pw_repair_server_receivers(r->server, r->receivers, n));
+	for (i = 0; i < r->n_receivers; i++)
+		r->n_whole += r->receivers[i].is_complete;
+	if (r->n_receivers)
+		qsort(r->receivers, r->n_receivers, sizeof(*r->receivers), worst_first);
+	r->n_refused = pw_repair_server_refused(r->server);
+	pw_repair_server_stop(r->server);
+	r->server = NULL;
+}
+
+bool pw_send_repair_is_whole(const struct pw_send_repair_run *r)
+{
+	return r->n_receivers && r->n_whole == r->n_receivers;
+}
+
+void pw_send_repair_finish(struct pw_send_repair_run *r)
+{
+	pw_repair_server_stop(r->server);
+	pw_gaps_finish(&r->gaps);
+	free(r->by_name);
+	free(r->receivers);
+	*r = (struct pw_send_repair_run){0};
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How a session learns what its receivers miss, where there is a way back from them. */
+#ifndef PW_SEND_AGAIN_H
+#define PW_SEND_AGAIN_H
+
+#include <stdbool.h>
+
+/* What the receivers want, as far as is known: see struct pw_send_repair. */
+enum pw_send_answer { PW_SEND_WAIT, PW_SEND_ROUND, PW_SEND_END };
+
+/* With a way back from the receivers. */
+struct pw_send_repair {
+	const char *url; /* in each file table; NULL: there is no way back */
+	/* Asked many times a second by the session's thread when all passes are sent, until it returns
+	 *   PW_SEND_ROUND  each file's gap says what to send once more, in a new round
+	 *   PW_SEND_END    no receiver wants more: the session closes
+	 * With loops 0 it is asked between two passes instead, with is_carousel, and PW_SEND_END ends them. */
+	enum pw_send_answer (*ask)(void *ctx, bool is_carousel);
+	void *ctx;
+};
+
+#endif

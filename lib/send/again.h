@@ -16,6 +16,9 @@ struct pw_send_repair {
 	 *   PW_SEND_END    no receiver wants more: the session closes
 	 * With loops 0 it is asked between two passes instead, with is_carousel, and PW_SEND_END ends them. */
 	enum pw_send_answer (*ask)(void *ctx, bool is_carousel);
+	/* Called before the first table that asks, in each round: what receivers said before is about symbols
+	 * that were still to be sent. */
+	void (*listen)(void *ctx);
 	void *ctx;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How a session learns what its receivers miss, where there is a way back from them. */
-#ifndef PW_SEND_AGAIN_H
-#define PW_SEND_AGAIN_H
+#ifndef PW_SEND_WAYBACK_H
+#define PW_SEND_WAYBACK_H
 
 #include <stdbool.h>
 

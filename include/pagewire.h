@@ -57,8 +57,7 @@ struct pagewire_config {
 struct pagewire_counters {
 	uint64_t packets;          /* taken by the driver, FDT included */
 	uint64_t payload_bytes;    /* file bytes among them */
-	uint64_t cpu_copied_bytes; /* payload bytes that the CPU copied: 0 on ports that take chains
-				    */
+	uint64_t cpu_copied_bytes; /* payload bytes that the CPU copied; 0: the port takes chains */
 	uint64_t full_polls;       /* bursts of which the driver took nothing */
 };
 
@@ -74,7 +73,8 @@ uint64_t pagewire_symbols(const struct pagewire *pw, unsigned int i);
 uint64_t pagewire_bytes(const struct pagewire *pw, unsigned int i);
 const void *pagewire_pages(const struct pagewire *pw, unsigned int i);
 
-/* Sends the FDT instance that describes all files; repeat it about every second. May wait for the ring. */
+/* Sends the FDT instance of all files; repeat it about every second. May wait for the ring. The first call
+ * sends it twice, 50 ms apart: a peer that is just starting may drop the first one. */
 int pagewire_announce(struct pagewire *pw);
 
 /* Sends symbols [first, first + n) of file i, n <= PAGEWIRE_BURST; returns how many were taken,

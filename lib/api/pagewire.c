@@ -30,7 +30,6 @@ static int translate(struct pagewire *pw, const struct pagewire_config *c)
 	o->port.no_huge = c->no_huge;
 	o->to = c->to;
 	o->from = c->from;
-	o->set.lead_ns = 0;
 	if (c->mtu)
 		o->port.mtu = c->mtu;
 	if (c->tsi)

@@ -36,7 +36,15 @@ bool pw_send_view(const struct pw_send *s, size_t i, struct pw_send_file_view *v
 
 int pw_send_announce(struct pw_send *s, struct pw_err *err)
 {
-	return pw_session_send_table(s, err);
+	const bool is_first = s->next_table_ns == 0;
+	int r = pw_session_send_table(s, err);
+
+	/* DPDK's virtio driver drops what came into its ring before its start ended (virtio_dev_start). */
+	if (r == 0 && is_first)
+		r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.lead_ns, err);
+	if (r == 0 && is_first)
+		r = pw_session_send_table(s, err);
+	return r;
 }
 
 int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, struct pw_err *err)

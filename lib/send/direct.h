@@ -19,7 +19,7 @@ struct pw_send_file_view {
 int pw_send_open(struct pw_send *s, struct pw_err *err);
 /* False when there is no open file i. */
 bool pw_send_view(const struct pw_send *s, size_t i, struct pw_send_file_view *view);
-/* Sends the table; waits while the path is full. */
+/* Sends the table; waits while the path is full. The first call sends it twice, the lead apart. */
 int pw_send_announce(struct pw_send *s, struct pw_err *err);
 /* Symbols [first, first + n) of file i; n is 1..PW_BURST. Returns how many the path took, from the front:
  * 0 when it is full, fewer than n at the end of a block. -EINVAL: not in the file; -EIO: a file was

@@ -104,7 +104,14 @@ static void begin_round(struct pw_send_repair_run *r)
 			file->gap = &r->nothing;
 	}
 	r->rounds++;
-	r->listen_ns = 0;
+}
+
+static void listen_to(void *ctx)
+{
+	struct pw_send_repair_run *r = ctx;
+
+	pw_repair_server_listen(r->server);
+	r->listen_ns = pw_clock_ns();
 }
 
 static enum pw_send_answer ask(void *ctx, bool is_carousel)
@@ -118,8 +125,6 @@ static enum pw_send_answer ask(void *ctx, bool is_carousel)
 	if (is_carousel)
 		return st.n_complete && !st.n_open && now - st.heard_ns >= LAST_NS ? PW_SEND_END
 										   : PW_SEND_WAIT;
-	if (!r->listen_ns)
-		r->listen_ns = now;
 	quiet_ns = now - pw_min_u64(now, pw_max_u64(r->listen_ns, st.heard_ns));
 	if (st.n_asked) {
 		if (st.n_awaited ? now - r->listen_ns < WINDOW_NS : quiet_ns < SETTLE_NS)
@@ -163,13 +168,17 @@ int pw_send_repair_start(struct pw_send_repair_run *r, const struct pw_send_repa
 	} else if (pw_addr_parse("--repair", o->where, 0, &cfg.listen, err) < 0) {
 		return -EINVAL;
 	}
+	if (pw_addr_is_linklocal(&cfg.listen))
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair with a link-local address: receivers do not know its "
+			"interface; give another address of this host with --repair=ADDR:PORT");
 	result = sort_names(r, err);
 	if (result == 0)
 		result = pw_repair_server_start(&r->server, &cfg, err);
 	if (result)
 		return result;
 	job->repair = (struct pw_send_repair){
-		.url = pw_repair_server_url(r->server), .ask = ask, .ctx = r};
+		.url = pw_repair_server_url(r->server), .ask = ask, .listen = listen_to, .ctx = r};
 	pw_info(job->log, "receivers report to %s", job->repair.url);
 	return 0;
 }

@@ -29,9 +29,8 @@ struct pw_send_repair_run {
 	struct pw_gaps gaps;            /* what this round sends */
 	struct pw_gap_file nothing;     /* of a file that nobody misses */
 	uint64_t rounds;
-	uint64_t start_ns; /* the server's */
-	uint64_t
-		listen_ns; /* since when the session waits for this round's requests; 0: it does not */
+	uint64_t start_ns;  /* the server's */
+	uint64_t listen_ns; /* since when the session waits for this round's requests */
 	struct pw_repair_receiver *receivers; /* at the end: those that lack something first */
 	size_t n_receivers, n_whole;
 	uint64_t n_refused; /* messages */

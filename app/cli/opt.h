@@ -65,7 +65,8 @@ struct pw_opt {
 	const char *help;    /* one sentence, no full stop */
 	uint64_t min, max;   /* UINT; max 0: no limit but the field's size */
 	const struct pw_opt_choice *choices; /* CHOICE */
-	const char *implied; /* STRING: the value of --NAME alone; another one is written --NAME=VALUE */
+	const char *
+		implied; /* STRING: the value of --NAME alone; another one is written --NAME=VALUE */
 };
 
 /* The beginning of a row: PW_OPT_ROW("mtu", UINT, PACKETS, struct config, mtu). */

@@ -30,8 +30,8 @@ struct pw_job {
 	void *tick_ctx;
 	void (*stretch)(void *ctx, bool starts); /* may be NULL, see send/send.h */
 	void *stretch_ctx;
-	struct pw_send_repair repair; /* url NULL: there is no way back; see send/again.h */
-	bool no_stream;   /* symbols are sent in any order: auto never streams */
+	struct pw_send_repair repair; /* url NULL: there is no way back; see send/wayback.h */
+	bool no_stream;               /* symbols are sent in any order: auto never streams */
 	bool no_populate; /* pages of the page cache are faulted in while they are sent */
 	bool keep_eal;    /* see struct pw_dpdk_config */
 

@@ -142,8 +142,7 @@ void pw_recv_memory_end(struct pw_recv *r);
 int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
 /* Counts the missing ranges, and writes them to out[room] unless it is NULL; the last one then has the rest. Those
  * with less than `grain` symbols between them count as one. */
-size_t pw_recv_ranges(
-	const struct pw_object *o, uint64_t grain, struct pw_range *out, size_t room);
+size_t pw_recv_ranges(const struct pw_object *o, uint64_t grain, struct pw_range *out, size_t room);
 uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o);
 
 #endif

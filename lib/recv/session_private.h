@@ -17,8 +17,8 @@ struct pw_session {
 	uint64_t n_named;         /* files in its tables */
 	uint64_t n_first;         /* objects that it announced first */
 	uint64_t n_shared;        /* of n_first: that another session announced again */
-	char *repair_url; /* pw:Repair of the newest table; owned; NULL: none */
-	uint64_t round;   /* pw:Round, and pw:Ask of that round */
+	char *repair_url;         /* pw:Repair of the newest table; owned; NULL: none */
+	uint64_t round;           /* pw:Round, and pw:Ask of that round */
 	bool asks;
 	unsigned int n_closes;
 	bool fdt_complete;

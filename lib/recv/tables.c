@@ -401,8 +401,7 @@ static void learn_repair(struct pw_session *s, struct pw_fdt *fdt)
 	s->asks |= fdt->asks && fdt->round == s->round;
 }
 
-static void learn(
-	struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt, uint32_t instance)
+static void learn(struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt, uint32_t instance)
 {
 	const uint64_t conflicts = r->c.fdt_conflicts;
 	size_t i, n_left = 0;

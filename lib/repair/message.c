@@ -58,7 +58,7 @@ int pw_repair_url_parse(const char *text, struct pw_repair_url *url, struct pw_e
 		goto bad;
 	snprintf(host, sizeof(host), "%.*s", (int)(slash - text - (ptrdiff_t)skip), text + skip);
 	if (pw_addr_parse("", host, 0, &url->addr, NULL) < 0 || url->addr.port == 0 ||
-		pw_addr_is_multicast(&url->addr))
+		url->addr.scope || pw_addr_is_multicast(&url->addr))
 		goto bad;
 	memcpy(url->token, slash + 1, PW_REPAIR_TOKEN_LEN);
 	return 0;

@@ -341,6 +341,13 @@ void pw_repair_server_status(
 	pthread_mutex_unlock(&s->lock);
 }
 
+void pw_repair_server_listen(struct pw_repair_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->table.is_listening = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void pw_repair_server_take(struct pw_repair_server *s, struct pw_gaps *gaps)
 {
 	size_t i;
@@ -350,6 +357,7 @@ void pw_repair_server_take(struct pw_repair_server *s, struct pw_gaps *gaps)
 	s->table.gaps = (struct pw_gaps){0};
 	s->table.n_asked = 0;
 	s->table.round++;
+	s->table.is_listening = false;
 	for (i = 0; i < s->table.n; i++)
 		s->table.v[i].has_asked = false;
 	pthread_mutex_unlock(&s->lock);

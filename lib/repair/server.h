@@ -48,8 +48,10 @@ const char *pw_repair_server_url(const struct pw_repair_server *s);
 /* Any thread; silent_ns: who said nothing for so long is not awaited. */
 void pw_repair_server_status(
 	struct pw_repair_server *s, uint64_t silent_ns, struct pw_repair_status *st);
-/* Moves the union to *gaps, which is zeroed or finished before, and begins the next round: manifests of
- * earlier ones are refused from now on. Any thread. */
+/* All of this round is sent: manifests are taken from now on. Any thread. */
+void pw_repair_server_listen(struct pw_repair_server *s);
+/* Moves the union to *gaps, which is zeroed or finished before, and begins the next round: manifests
+ * are refused until pw_repair_server_listen(), and then those of earlier rounds. Any thread. */
 void pw_repair_server_take(struct pw_repair_server *s, struct pw_gaps *gaps);
 /* Copies up to n receivers, in the order in which they came; returns how many there are. */
 size_t pw_repair_server_receivers(

@@ -112,13 +112,14 @@ enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw
 	struct pw_repair_receiver *r = hear(t, from, id, now_ns);
 	enum pw_repair_verdict verdict = PW_REPAIR_FULL;
 
-	if (r && (round != t->round || r->is_complete))
+	if (r && (!t->is_listening || round != t->round || r->is_complete))
 		verdict = PW_REPAIR_STALE;
-	else if (r && r->has_asked) /* it was sent twice: the answer to the first was lost */
+	else if (r &&
+		 (bytes == 0 || r->has_asked)) /* or its answer was lost, and it is sent again */
 		verdict = PW_REPAIR_TAKEN;
 	else if (r)
 		verdict = unite(t, r, gaps, bytes);
-	if (verdict == PW_REPAIR_TAKEN && !r->has_asked) {
+	if (verdict == PW_REPAIR_TAKEN && bytes && !r->has_asked) {
 		r->has_asked = true;
 		r->missing_bytes = bytes;
 		r->asked_bytes += bytes;

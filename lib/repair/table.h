@@ -37,6 +37,7 @@ struct pw_repair_table {
 	size_t n_asked;         /* receivers whose manifests are in it */
 	uint64_t n_refused;     /* messages */
 	uint64_t round;         /* manifests of other rounds are refused */
+	bool is_listening;      /* else all are: the round is still being sent */
 	uint64_t heard_ns;      /* the last manifest, complete, or new receiver */
 	uint64_t session_bytes; /* of the share */
 };

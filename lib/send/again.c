@@ -23,6 +23,7 @@ static int listen_once(struct pw_send *s, enum pw_send_answer *answer, struct pw
 	uint64_t n = 0, next_ns = 0, now;
 	int r;
 
+	s->cfg.repair.listen(s->cfg.repair.ctx);
 	s->tables.asks = true;
 	s->is_listening = true;
 	r = pw_session_build_table(s, err);

@@ -27,9 +27,9 @@
 #include "base/units.h"
 #include "file/stream.h"
 #include "path/path.h"
-#include "send/again.h"
 #include "send/files.h"
 #include "send/pace.h"
+#include "send/wayback.h"
 #include "wire/fdt.h"
 
 #define PW_SEND_LINK_GRACE_NS 500000000ull
@@ -108,8 +108,8 @@ struct pw_send_config {
 };
 
 struct pw_send_result {
-	uint64_t passes;  /* whole ones */
-	uint64_t rounds;  /* of repair */
+	uint64_t passes;                       /* whole ones */
+	uint64_t rounds;                       /* of repair */
 	uint64_t repair_bytes, repair_packets; /* after data_ns, in these rounds */
 	uint64_t data_ns; /* first symbol to last driver acceptance, pauses for pacing included */
 	uint64_t busy_cycles;  /* of data_ns: building and handing over packets */

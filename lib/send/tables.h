@@ -31,7 +31,8 @@ struct pw_send_tables {
 	struct pw_send_table *v; /* those kept; the last one is the current one */
 	size_t n, room;
 	size_t kept_bytes;
-	uint64_t round; /* of repair, and whether the sender waits for requests: of tables built from now on */
+	uint64_t
+		round; /* of repair, and whether the sender waits for requests: of tables built from now on */
 	bool asks;
 	uint32_t next_instance; /* no two instances with different content share an ID */
 };

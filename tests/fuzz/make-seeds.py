@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the seeds of fuzz_packet and fuzz_fdt: packets put together from the RFCs' layouts by
+"""Writes the seeds of fuzz_packet, fuzz_fdt and fuzz_repair: packets put together from the RFCs' layouts by
 other means than lib/wire's. Run it in tests/fuzz; the seeds are committed."""
 import gzip
 import pathlib
@@ -175,6 +175,8 @@ tables = {
     'encoding': inst(FILE.format('a', 1)).replace('?>', ' encoding="UTF-16"?>', 1),
     'cut': inst(FILE.format('a', 1))[:-5],
     'empty': '',
+    'way-back': inst(FILE.format('a', 1), 'xmlns:pw="urn:pagewire:fdt:1" pw:Round="3" pw:Ask="true" '
+                     'pw:Repair="http://10.0.0.1:80/0123456789abcdef0123456789abcdef"'),
     'mode-mtime': inst('<File Content-Location="m" TOI="1" Content-Length="1" pw:Mode="100644" '
                        'pw:MTime="-1700000000123456789"/>', 'xmlns:pw="urn:pagewire:fdt:1"'),
     'white-space': inst('<File Content-Location=" a " TOI=" +01 " Content-Length="\n9&#9;"/>', OTI),
@@ -190,7 +192,23 @@ tables['packed-zlib'] = zlib.compress(tables['full'].encode(), 9)
 tables['packed-gzip'] = gzip.compress(b'<a>', mtime=0) + gzip.compress(b'</a>', mtime=0)
 tables['packed-bomb'] = zlib.compress(bytes(1 << 20), 9)
 
-for corpus, seeds in (('packet', packets), ('fdt', tables)):
+GAPS = ('{"schema": "pagewire.gaps/1", "tsi": 7, "files": [{"name": "a", "bytes": 9, "missing": '
+        '[[0, 4], [6, 9]]}], "unnamed": 2, "named": ["b"]}')
+packed = gzip.compress(GAPS.encode(), mtime=0)
+messages = {
+    'report': '\0{"receiver": "0123456789abcdef", "name": "h", "files": 2, "bytes": 7}',
+    'report-bad': '\0{"receiver": "0123456789abcdef", "files": -1}',
+    'gaps': b'\1' + packed,
+    'gaps-two-members': b'\1' + gzip.compress(GAPS[:20].encode(), mtime=0)
+                        + gzip.compress(GAPS[20:].encode(), mtime=0),
+    'gaps-cut': b'\1' + packed[:-9],
+    'gaps-bomb': b'\1' + gzip.compress(bytes(1 << 24), 9, mtime=0) * 2,
+    'address': '\2http://10.0.0.1:8080/0123456789abcdef0123456789abcdef',
+    'address-ipv6': '\2http://[fd00::1]:80/0123456789abcdef0123456789abcdef',
+    'address-bad': '\2http://u@10.0.0.1:80/0123456789abcdef0123456789abcdef?x',
+}
+
+for corpus, seeds in (('packet', packets), ('fdt', tables), ('repair', messages)):
     for name, data in seeds.items():
         path = pathlib.Path('corpus', corpus, name)
         path.write_bytes(data if isinstance(data, bytes) else data.encode())

@@ -192,6 +192,7 @@ class Test:
         self.env["PAGEWIRE_NET_TEST"] = self.marker.partition("=")[2]
         self.processes: list[Process] = []
         self.namespaces: dict[str, str] = {}
+        self.devices = {"lo", "va0", "va1"}  # that the test itself makes
         self.mounts: list[str] = []
         self.staged: list[str] = []
         self.runtime_dirs: list[str] = []  # of DPDK, below /run/dpdk
@@ -410,7 +411,7 @@ class Test:
                                    text=True, timeout=DEADLINE, check=False).stdout
             for line in links.splitlines():
                 dev = line.split(": ")[1].split("@")[0]
-                if dev not in ("lo", "va0", "va1"):
+                if dev not in self.devices:
                     self.problems.append(f"interface left behind in namespace {key}: {dev}")
             subprocess.run(["ip", "netns", "del", name], timeout=DEADLINE, check=False)
             if os.path.exists(f"/run/netns/{name}"):

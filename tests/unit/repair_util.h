@@ -50,6 +50,7 @@ static inline struct pw_repair_server *start_server(void)
 	assert_int_equal(pw_addr_parse("", "127.0.0.1", 0, &cfg.listen, NULL), 0);
 	if (pw_repair_server_start(&s, &cfg, &err))
 		fail_msg("%s", err.msg);
+	pw_repair_server_listen(s);
 	return s;
 }
 

@@ -27,7 +27,7 @@ struct inner {
 struct config {
 	bool json, no_huge;
 	bool lax; /* a choice of one byte */
-	const char *port;
+	const char *port, *repair;
 	uint64_t count, size, wait_ns, tsi;
 	uint32_t mtu;
 	struct pw_rate rate;
@@ -59,6 +59,12 @@ static const struct pw_opt opts[] = {
 		.arg = "PORT",
 		.help = "a port whose description is so long that the help has to break the line "
 			"after some words, and again after some more of them, until it is through"},
+	{.name = "repair",
+		.type = PW_OPT_STRING,
+		AT(repair),
+		.arg = "ADDR",
+		.implied = "auto",
+		.help = "where"},
 	{.name = "count",
 		.type = PW_OPT_UINT,
 		AT(count),
@@ -238,6 +244,38 @@ static void flags_can_be_turned_off(void **state)
 	assert_refused(&p, "--json 'perhaps': not a truth value");
 	PARSE(&p, "--no-count");
 	assert_refused(&p, "--count takes a value, so there is no --no-count");
+}
+
+static void a_value_may_be_implied(void **state)
+{
+	struct pw_command plain = cmd;
+	struct parsed p;
+
+	(void)state;
+	PARSE(&p, "--repair", "file");
+	assert_int_equal(p.result, 0);
+	assert_string_equal(p.c.repair, "auto");
+	assert_int_equal(p.ops.n, 1);
+	done(&p);
+	PARSE(&p, "--repair=x", "file");
+	assert_string_equal(p.c.repair, "x");
+	done(&p);
+	PARSE(&p, "file");
+	assert_null(p.c.repair);
+	done(&p);
+	PARSE(&p, "--repair=");
+	assert_refused(&p, "--repair");
+	/* A word that cannot be an operand is the value. */
+	plain.operands = NULL;
+	parse(&p, &plain, (char **)(const char *[]){"probe", "--repair", "x", NULL});
+	assert_int_equal(p.result, 0);
+	assert_string_equal(p.c.repair, "x");
+	done(&p);
+	parse(&p, &plain, (char **)(const char *[]){"probe", "--repair", "--json", NULL});
+	assert_int_equal(p.result, 0);
+	assert_string_equal(p.c.repair, "auto");
+	assert_true(p.c.json);
+	done(&p);
 }
 
 static void letters_cluster(void **state)
@@ -503,6 +541,7 @@ int main(void)
 		cmocka_unit_test(every_type_is_read_in_both_forms),
 		cmocka_unit_test(the_last_of_repeated_options_wins),
 		cmocka_unit_test(flags_can_be_turned_off),
+		cmocka_unit_test(a_value_may_be_implied),
 		cmocka_unit_test(letters_cluster),
 		cmocka_unit_test(unknown_options_get_a_suggestion),
 		cmocka_unit_test(long_words_are_refused_not_cut),

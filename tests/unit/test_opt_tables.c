@@ -73,13 +73,14 @@ static void tables_are_sound(void **state)
 static void no_option_is_lost(void **state)
 {
 	static const char *const names[][2] = {
-		{"send",
-			"port to from to-mac vlan ttl dscp mtu symbol pages stream-memory rate "
-			"pacing burst-limit loop tsi digest md5 udp-checksum fdt-interval lead "
-			"wait link-grace gaps core memory no-huge iova queue-size queues telemetry "
-			"shared-mem file-prefix dry-run progress json"},
+		{"send", "port to from to-mac vlan ttl dscp mtu symbol pages stream-memory rate "
+			 "pacing burst-limit loop tsi digest md5 udp-checksum fdt-interval lead "
+			 "wait link-grace gaps repair repair-rounds repair-silence core memory "
+			 "no-huge iova queue-size queues telemetry "
+			 "shared-mem file-prefix dry-run progress json"},
 		{"recv", "port listen out interface expect timeout tsi source require-digest "
-			 "durable force resume gaps discard write write-memory max-size max-files "
+			 "durable force resume repair gaps discard write write-memory max-size "
+			 "max-files "
 			 "rcvbuf mtu core memory no-huge iova telemetry shared-mem file-prefix "
 			 "queue-size queues wait link-grace progress json"},
 		{"bench", "quick full classic profile list wires ways sizes mtu rounds stretch "

@@ -111,6 +111,9 @@ static void a_manifest_of_an_earlier_round_is_refused_and_the_round_named(void *
 
 	(void)state;
 	pw_repair_server_take(s, &g);
+	/* not even of this round: it is still being sent */
+	assert_int_equal(post_gaps(s, 5, 1, MANIFEST("[0, 10]")), 409);
+	pw_repair_server_listen(s);
 	pw_repair_client_want(c, PW_REPAIR_GAPS, 0);
 	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
 	pw_repair_client_status(c, &st);
@@ -120,6 +123,27 @@ static void a_manifest_of_an_earlier_round_is_refused_and_the_round_named(void *
 	pw_repair_client_want(c, PW_REPAIR_GAPS, st.round);
 	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
 	assert_int_equal(status_of(s).n_asked, 1);
+	pw_repair_client_stop(c);
+	pw_repair_server_stop(s);
+}
+
+static void who_leaves_is_not_waited_for(void **state)
+{
+	struct pw_repair_server *s = start_server();
+	struct simulated sim = {.missing = {0, 10}};
+	struct pw_repair_client *c = start_client(&sim, pw_repair_server_url(s));
+	struct pw_repair_receiver r;
+
+	(void)state;
+	pw_repair_client_want(c, PW_REPAIR_REPORT, 0);
+	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
+	assert_int_equal(status_of(s).n_open, 1);
+	pw_repair_client_want(c, PW_REPAIR_LEAVE, 0);
+	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
+	assert_int_equal(status_of(s).n_open, 0);
+	assert_int_equal(status_of(s).n_complete, 0);
+	assert_int_equal(pw_repair_server_receivers(s, &r, 1), 1);
+	assert_true(r.has_left);
 	pw_repair_client_stop(c);
 	pw_repair_server_stop(s);
 }
@@ -172,9 +196,14 @@ static void a_receiver_gets_no_more_than_its_share(void **state)
 		assert_int_equal(post_gaps(s, 5, round, MANIFEST("[0, 1000000]")), 200);
 		pw_repair_server_take(s, &g);
 		pw_gaps_finish(&g);
+		pw_repair_server_listen(s);
 	}
 	assert_int_equal(post_gaps(s, 5, round, MANIFEST("[0, 1]")), 429);
 	assert_int_equal(post_gaps(s, 6, round, MANIFEST("[0, 1]")), 200);
+	/* who asks for nothing starts no round */
+	assert_int_equal(status_of(s).n_asked, 1);
+	assert_int_equal(post_gaps(s, 7, round, MANIFEST("")), 200);
+	assert_int_equal(status_of(s).n_asked, 1);
 	pw_repair_server_stop(s);
 }
 
@@ -235,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_reports_asks_and_is_complete),
 		cmocka_unit_test(a_manifest_of_an_earlier_round_is_refused_and_the_round_named),
+		cmocka_unit_test(who_leaves_is_not_waited_for),
 		cmocka_unit_test(a_sender_that_is_gone_is_tried_again_and_then_given_up),
 		cmocka_unit_test(what_cannot_be_listed_is_given_up_at_once),
 		cmocka_unit_test(a_receiver_gets_no_more_than_its_share),

@@ -9,8 +9,8 @@ static void only_an_address_a_port_and_a_token_make_a_url(void **state)
 		"http://10.0.0.1/" TOKEN, "http://10.0.0.1:0/" TOKEN, "https://10.0.0.1:80/" TOKEN,
 		"file:///etc/passwd", "http://localhost:80/" TOKEN, "http://10.0.0.1:80/" TOKEN "0",
 		"http://10.0.0.1:80/" TOKEN "/", "http://u@10.0.0.1:80/" TOKEN,
-		"http://10.0.0.1:80/../" TOKEN, "http://239.0.0.1:80/" TOKEN,
-		"http://10.0.0.1:80/0123456789abcdef0123456789abcdeg",
+		"http://[fe80::1%lo]:80/" TOKEN, "http://10.0.0.1:80/../" TOKEN,
+		"http://239.0.0.1:80/" TOKEN, "http://10.0.0.1:80/0123456789abcdef0123456789abcdeg",
 		"http://10.0.0.1:99999/" TOKEN, " http://10.0.0.1:80/" TOKEN};
 	static const char *const good[] = {
 		"http://10.0.0.1:8080/" TOKEN, "http://[fd00::1]:1/" TOKEN};

@@ -505,6 +505,54 @@ static void digests_are_read_and_written(void **state)
 	assert_int_equal(pw_digest_len(PW_DIGEST_NONE), 0);
 }
 
+static void the_way_back_is_written_and_read(void **state)
+{
+	struct pw_fdt fdt = {.repair_url = (char *)"http://10.0.0.1:8080/0123",
+			      .round = 7,
+			      .asks = true},
+		      back;
+	char *xml = build(&fdt);
+
+	(void)state;
+	assert_non_null(strstr(
+		xml, "pw:Repair=\"http://10.0.0.1:8080/0123\" pw:Round=\"7\" pw:Ask=\"true\""));
+	back = parse(xml);
+	assert_string_equal(back.repair_url, fdt.repair_url);
+	assert_int_equal(back.round, 7);
+	assert_true(back.asks);
+	pw_fdt_finish(&back);
+	free(xml);
+	fdt = (struct pw_fdt){0};
+	xml = build(&fdt);
+	assert_null(strstr(xml, "pw:Repair"));
+	assert_null(strstr(xml, "pw:Round"));
+	assert_null(strstr(xml, "pw:Ask"));
+	back = parse(xml);
+	assert_null(back.repair_url);
+	assert_false(back.asks);
+	pw_fdt_finish(&back);
+	free(xml);
+}
+
+static void a_way_back_that_cannot_be_read_is_ignored(void **state)
+{
+	char xml[1024], url[PW_FDT_URL_MAX + 1];
+	struct pw_fdt fdt;
+
+	(void)state;
+	memset(url, 'x', sizeof(url) - 1);
+	url[sizeof(url) - 1] = '\0';
+	snprintf(xml, sizeof(xml),
+		"<FDT-Instance xmlns:pw=\"" PW_FDT_NS "\" pw:Repair=\"%s\" pw:Round=\"-1\" "
+		"pw:Ask=\"maybe\"/>",
+		url);
+	fdt = parse(xml);
+	assert_null(fdt.repair_url);
+	assert_int_equal(fdt.round, 0);
+	assert_false(fdt.asks);
+	pw_fdt_finish(&fdt);
+}
+
 static void ntp_counts_from_1900(void **state)
 {
 	(void)state;
@@ -531,6 +579,8 @@ int main(void)
 		cmocka_unit_test(one_length_stands_for_both),
 		cmocka_unit_test(the_best_digest_is_taken),
 		cmocka_unit_test(digests_are_read_and_written),
+		cmocka_unit_test(the_way_back_is_written_and_read),
+		cmocka_unit_test(a_way_back_that_cannot_be_read_is_ignored),
 		cmocka_unit_test(ntp_counts_from_1900),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How a session learns what its receivers miss, where there is a way back from them. */
-#ifndef PW_SEND_AGAIN_H
-#define PW_SEND_AGAIN_H
+#ifndef PW_SEND_WAYBACK_H
+#define PW_SEND_WAYBACK_H
 
 #include <stdbool.h>
 
@@ -16,6 +16,9 @@ struct pw_send_repair {
 	 *   PW_SEND_END    no receiver wants more: the session closes
 	 * With loops 0 it is asked between two passes instead, with is_carousel, and PW_SEND_END ends them. */
 	enum pw_send_answer (*ask)(void *ctx, bool is_carousel);
+	/* Called before the first table that asks, in each round: what receivers said before is about symbols
+	 * that were still to be sent. */
+	void (*listen)(void *ctx);
 	void *ctx;
 };
 

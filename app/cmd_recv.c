@@ -32,10 +32,12 @@ static const struct pw_opt options[] = {
 			"keys: a PEM file, or the *.pem of a directory"},
 	{ROW("clock-skew", DURATION, MAIN, set.clock_skew_ns), .arg = "DURATION",
 		.help = "with --trust: how far the clocks of sender and receiver may differ"},
-	{ROW("repair", STRING, MAIN, repair), .basic = true, .arg = PW_RECV_REPAIR_SENDER,
+	{ROW("repair", STRING, MAIN, repair), .basic = true, .arg = PW_RECV_REPAIR_SENDER "|URL",
 		.implied = PW_RECV_REPAIR_SENDER,
 		.help = "tell a sender that was given --repair what is missing, and when all is "
-			"here"},
+			"here; with a URL (http:// or https://), when no more packets come, fetch "
+			"what "
+			"is missing from this directory of a web server that has the same files"},
 	{ROW("gaps", STRING, MAIN, set.gaps_path), .arg = "FILE",
 		.help = "where the gap manifest is; default: " PW_GAPS_FILE " in --out"},
 	{ROW("expect", UINT, MAIN, set.expect_files), .arg = "N",
@@ -146,15 +148,27 @@ static int read_addresses(struct pw_recv_options *o, struct pw_err *err)
 	return 0;
 }
 
+/* Else only a web server repairs. */
+static bool has_packets(const struct pw_recv_options *o)
+{
+	return o->port.port || o->listen;
+}
+
+/* Else --repair asks the sender. */
+static bool has_server(const struct pw_recv_options *o)
+{
+	return o->repair && pw_fetch_is_url(o->repair);
+}
+
 static int check(struct pw_recv_options *o, struct pw_err *err)
 {
 	struct pw_recv_config *set = &o->set;
 	int r;
 
-	if (!o->port.port && !o->listen)
+	if (!has_packets(o) && !(has_server(o) && set->resume))
 		return pw_err_set(err, EINVAL,
 			"cannot receive: neither a port nor an address is named; use --port PORT "
-			"or --listen ADDR:PORT");
+			"or --listen ADDR:PORT; to repair without packets, --resume --repair URL");
 	if (!set->out_dir && !set->discard)
 		return pw_err_set(err, EINVAL,
 			"cannot receive: no directory for the files is named; use --out DIR, or "
@@ -163,9 +177,11 @@ static int check(struct pw_recv_options *o, struct pw_err *err)
 		return pw_err_set(err, EINVAL,
 			"cannot use --discard with --out, --resume or --gaps: it writes nothing; "
 			"leave them out, or --discard");
-	if (o->repair && strcmp(o->repair, PW_RECV_REPAIR_SENDER) != 0)
+	if (o->repair && !has_server(o) && strcmp(o->repair, PW_RECV_REPAIR_SENDER) != 0)
 		return pw_err_set(err, EINVAL,
-			"cannot use --repair '%s': it is no sender; write --repair", o->repair);
+			"cannot use --repair '%s': it is no URL of a web server; write --repair to "
+			"ask the sender, or --repair http://SERVER/DIR/",
+			o->repair);
 	if (o->repair && set->discard)
 		return pw_err_set(err, EINVAL,
 			"cannot use --repair with --discard: it writes nothing; leave one out");
@@ -175,7 +191,9 @@ static int check(struct pw_recv_options *o, struct pw_err *err)
 			"cannot use --write-memory: it is from %lluMiB to %lluMiB; give a size "
 			"between them",
 			PW_OUTDIR_MEMORY_LO >> 20, PW_OUTDIR_MEMORY_HI >> 20);
-	r = check_port(o, err);
+	r = has_server(o) ? pw_fetch_check_url("--repair", o->repair, err) : 0;
+	if (!r)
+		r = check_port(o, err);
 	if (!r)
 		r = read_addresses(o, err);
 	if (r)
@@ -236,7 +254,6 @@ static void receive(struct pw_recv_run *run, struct pw_err *err)
 	cfg.stopped = pw_stop_requested;
 	cfg.tick = tick;
 	cfg.ctx = run;
-	pw_progress_init(&run->progress, run->ctx->is_tty, o->output.progress);
 	pw_progress_phase(&run->progress, pw_clock_ns(), "receiving", 0);
 	run->end = PW_RECV_END_PATH;
 	if (pw_recv_loop_start(&run->loop, &cfg, err) == 0) {
@@ -288,14 +305,21 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		code = pw_cli_fail_open(&err);
 		goto close_keys;
 	}
-	if ((opt.repair && pw_recv_repair_start(&r, &err)) || pw_recv_path_open(&r, &err)) {
-		code = pw_cli_fail_open(&err);
-		goto destroy_recv;
+	pw_progress_init(&r.progress, ctx->is_tty, opt.output.progress);
+	r.end = PW_RECV_END_DONE;
+	if (has_packets(&opt)) {
+		if ((opt.repair && !has_server(&opt) && pw_recv_repair_start(&r, &err)) ||
+			pw_recv_path_open(&r, &err)) {
+			code = pw_cli_fail_open(&err);
+			goto destroy_recv;
+		}
+		receive(&r, &err);
 	}
-	receive(&r, &err);
 	pw_recv_repair_end(&r);
+	pw_recv_fetch(&r);
 	code = finish(&r, &err);
-	r.path.close(&r.path);
+	if (r.path.close)
+		r.path.close(&r.path);
 destroy_recv:
 	pw_recv_repair_end(&r);
 	pw_recv_destroy(r.recv);
@@ -318,5 +342,8 @@ const struct pw_command pw_cmd_recv = {
 	.examples = "  pagewire recv --port virtio-user:/run/w.sock --out in\n"
 		    "  pagewire recv --listen 239.77.0.1 --interface eth1 --out in\n"
 		    "  pagewire recv --listen 239.77.0.1 --out in --resume\n"
-		    "  pagewire recv --listen 239.77.0.1 --out in --repair\n",
+		    "  pagewire recv --listen 239.77.0.1 --out in --repair\n"
+		    "  pagewire recv --listen 239.77.0.1 --out in --repair "
+		    "http://files.example.com/dir/\n"
+		    "  pagewire recv --out in --resume --repair http://files.example.com/dir/\n",
 };

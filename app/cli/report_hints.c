@@ -129,11 +129,14 @@ static void hint_nothing(const struct pw_recv_run *run, const struct pw_rx_count
 
 void pw_recv_hints(const struct pw_recv_run *run)
 {
-	const struct pw_rx_counters *c = run->path.ops->counters(run->path.path);
+	const struct pw_rx_counters *c;
 
+	hint_digests(run);
+	if (!run->path.ops) /* no packets were waited for */
+		return;
+	c = run->path.ops->counters(run->path.path);
 	hint_frames(run, c);
 	hint_packets(run);
 	hint_sessions(run);
-	hint_digests(run);
 	hint_nothing(run, c);
 }

@@ -37,7 +37,7 @@ static struct figures figures_of(const struct pw_recv_run *run)
 }
 
 /* A single packet takes no time: it has no rate. */
-static void print_totals(const struct figures *f)
+static void print_totals(const struct figures *f, const struct pw_recv_fetched *fetched)
 {
 	char size[32], time[32], rate[32];
 
@@ -57,6 +57,14 @@ static void print_totals(const struct figures *f)
 	if (f->c.restored)
 		printf(", %" PRIu64 " symbols restored from parity", f->c.restored);
 	putchar('\n');
+	if (fetched->c.requests) {
+		pw_units_size(size, sizeof(size), fetched->bytes);
+		printf("repaired by the web server: %s in %" PRIu64 " requests", size,
+			fetched->c.requests);
+		if (fetched->n_failed)
+			printf(", %" PRIu64 " failed", fetched->n_failed);
+		putchar('\n');
+	}
 	if (f->st.bytes_have < f->st.bytes_total)
 		printf("missing at the end: %" PRIu64 " bytes\n",
 			f->st.bytes_total - f->st.bytes_have);
@@ -171,7 +179,7 @@ static void print_text(const struct pw_recv_run *run)
 		printf("interrupted by %s\n", pw_stop_signal() == SIGTERM  ? "SIGTERM"
 					      : pw_stop_signal() == SIGHUP ? "SIGHUP"
 									   : "SIGINT");
-	print_totals(&f);
+	print_totals(&f, &run->fetched);
 	if (run->opt->set.not_durable)
 		puts("--durable no: the files may not be on the disk yet");
 	if (gaps)
@@ -236,8 +244,11 @@ static json_t *json_counters(const struct pw_recv_counters *c)
 	return o;
 }
 
-static json_t *json_port_counters(const struct pw_rx_counters *c)
+static json_t *json_port_counters(const struct pw_recv_run *run)
 {
+	const struct pw_rx_ops *ops = run->path.ops;
+	const struct pw_rx_counters none = {0}, *c = ops ? ops->counters(run->path.path) : &none;
+
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets",
 		(json_int_t)c->packets, "bytes", (json_int_t)c->bytes, "foreign",
 		(json_int_t)c->foreign, "malformed", (json_int_t)c->malformed, "missed",
@@ -252,6 +263,8 @@ static json_t *json_queue_packets(const struct pw_recv_run *run)
 	struct pw_rx_counters c;
 	uint32_t i;
 
+	if (!ops)
+		return list;
 	for (i = 0; run->opt->set.n_lanes > 1 && i < run->opt->set.n_lanes; i++) {
 		ops->lane_counters(ops->lane(run->path.path, (uint16_t)i), &c);
 		json_array_append_new(list, json_integer((json_int_t)c.packets));
@@ -260,6 +273,18 @@ static json_t *json_queue_packets(const struct pw_recv_run *run)
 		json_array_append_new(
 			list, json_integer((json_int_t)ops->counters(run->path.path)->packets));
 	return list;
+}
+
+static json_t *json_fetched(const struct pw_recv_run *run)
+{
+	const struct pw_recv_fetched *f = &run->fetched;
+
+	if (!f->tried)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "url", run->opt->repair, "bytes",
+		(json_int_t)f->bytes, "requests", (json_int_t)f->c.requests, "ranges",
+		(json_int_t)f->c.ranges, "transferred", (json_int_t)f->c.bytes, "whole_files",
+		(json_int_t)f->c.whole, "failed", (json_int_t)f->n_failed);
 }
 
 static json_t *json_ignored(struct pw_recv *recv)
@@ -310,11 +335,11 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 	json_object_set_new(o, "goodput_bps", json_real(f.goodput_bps));
 	json_object_set_new(o, "loss", f.loss < 0.0 ? json_null() : json_real(f.loss));
 	json_object_set_new(o, "counters", json_counters(c));
-	json_object_set_new(
-		o, "port_counters", json_port_counters(run->path.ops->counters(run->path.path)));
+	json_object_set_new(o, "port_counters", json_port_counters(run));
 	json_object_set_new(o, "queue_packets", json_queue_packets(run));
 	json_object_set_new(o, "gaps", pw_json_text(pw_recv_gaps_written(run->recv)));
-	json_object_set_new(o, "path", json_string(run->path.name));
+	json_object_set_new(o, "repair", json_fetched(run));
+	json_object_set_new(o, "path", json_string(run->path.ops ? run->path.name : "none"));
 	json_object_set_new(o, "ended", json_string(pw_recv_end_name(run->end)));
 	json_object_set_new(o, "interrupted", json_boolean(run->end == PW_RECV_END_INTERRUPTED));
 	pw_cli_print_json(o);

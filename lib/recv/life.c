@@ -392,6 +392,25 @@ void pw_recv_counters(struct pw_recv *r, struct pw_recv_counters *c)
 {
 	pthread_mutex_lock(&r->lock);
 	sum_counters(r, c);
+	if (r->is_held) {
+		const uint64_t unknown_toi = c->unknown_toi; /* the end adds to it */
+
+		*c = r->held;
+		c->unknown_toi = unknown_toi;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void pw_recv_hold_counts(struct pw_recv *r)
+{
+	struct pw_recv_status st;
+
+	pw_recv_status(r, &st);
+	pthread_mutex_lock(&r->lock);
+	sum_counters(r, &r->held);
+	r->held_expected = st.symbols_expected;
+	r->held_seen = st.symbols_seen;
+	r->is_held = true;
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -419,6 +438,10 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 		st->symbols_expected += pw_part_expected(p);
 	if (st->symbols_expected < st->symbols_seen)
 		st->symbols_expected = st->symbols_seen;
+	if (r->is_held) {
+		st->symbols_expected = r->held_expected;
+		st->symbols_seen = r->held_seen;
+	}
 	st->fatal = r->fatal.code != 0;
 	pthread_mutex_unlock(&r->lock);
 }

@@ -92,6 +92,10 @@ struct pw_recv {
 	bool finished;
 	int finish_ret;
 	struct pw_err fatal; /* code 0: none */
+	/* is_held: no sender's packets come any more (bytes.c), and these are the sums of theirs. */
+	bool is_held;
+	struct pw_recv_counters held;
+	uint64_t held_expected, held_seen;
 };
 
 /* life.c; with the lock held */

@@ -15,6 +15,7 @@ from bench.wires import Wire
 
 ROOT = Path(__file__).parents[2]
 CONTESTS = {  # of each profile: titles' beginnings, with contenders and targets
+    "delivery": [("1024 MiB, 1 receiver, ", 3, 2)] * 4 + [("1024 MiB, 8 receivers, ", 3, 2)] * 4,
     "fec": [("parity of symbols of 1440", 8, 4), ("parity of symbols of 8928", 8, 4)],
     "file-to-file": [("1 GiB, file to verified file, MTU 1500", 5, 4),
                      ("1 GiB, file to verified file, MTU 9000", 6, 5)],
@@ -69,7 +70,7 @@ def test_a_profile_adds_its_contests(name, monkeypatch):
 def test_a_name_that_is_none_and_files_that_are_no_profiles_are_usage_errors(tmp_path):
     bad = tmp_path / "bad.py"
     for text, name, words in (
-            (None, "tx-cots", "it does not exist; use one of fec, file-to-file"),
+            (None, "tx-cots", "it does not exist; use one of delivery, fec, file-to-file"),
             (None, f"{tmp_path}/none.py", "No such file"),
             ("x = 1\n", str(bad), "it has 0 functions decorated by @profile"),
             ("1 +\n", str(bad), "SyntaxError"),

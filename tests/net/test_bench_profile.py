@@ -87,6 +87,23 @@ def test_queues_measures_one_queue_and_two(t):
 
 
 @long
+def test_delivery_measures_each_program_at_each_loss(t):
+    """udpcast is not asked to survive: it loses receivers when its control packets are lost."""
+    t.need_root()
+    for tool in ("nft", "uftp", "udp-sender"):
+        t.need_tool(tool)
+    with Clean():
+        p = t.run("bench", t.file("a.bin", 4 << 20), "--profile", "delivery", "--rounds", "1", "--json", seconds=600)
+    check(p.code in (0, 3), p.describe())
+    titles = [f"4 MiB, {n}, {loss} % loss" for n in ("1 receiver", "8 receivers") for loss in ("0", "0.1", "1", "5")]
+    equal([c["title"] for c in p.json["contests"]], titles, "contests")
+    for contest in p.json["contests"]:
+        for who in contest["contenders"]:
+            equal(who["skipped"], None, f"{contest['title']}: {who['name']}")
+            check(who["name"] == "udpcast" or who["values"][0], f"{contest['title']}: {who['name']}: {who['void']}")
+
+
+@long
 def test_iperf3_measures_iperf3_and_pagewire(t):
     check_profile(t, "iperf3", 1)
 

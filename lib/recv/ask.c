@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "recv/manifest.h"
 #include "recv/recv_private.h"
 
 /* The session whose sender takes requests: the newest one that names files. With the lock. */

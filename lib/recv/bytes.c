@@ -8,6 +8,8 @@
 
 #include "base/bytes.h"
 #include "recv/lane_private.h"
+#include "recv/manifest.h"
+#include "recv/status_private.h"
 #include "wire/alc.h"
 
 #define BATCH        64u

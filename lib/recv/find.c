@@ -143,7 +143,7 @@ static struct pw_part *find_part(struct pw_recv *r, struct pw_recv_lane *l,
 
 static bool is_taken(const struct pw_recv *r, const struct pw_alc_hdr *hdr, struct pw_host_key from)
 {
-	if (r->is_held) /* the packets are the receiver's own */
+	if (r->held.on) /* the packets are the receiver's own */
 		return true;
 	return (!r->cfg.tsi_given || hdr->tsi == r->cfg.tsi) &&
 	       (!r->cfg.source.family || pw_host_key_equal(from, pw_host_key(&r->cfg.source)));

@@ -15,6 +15,7 @@
 
 #include "base/thread.h"
 #include "file/digest.h"
+#include "recv/manifest.h"
 #include "recv/signed_private.h"
 
 #define BATCH_FILES 512u

@@ -62,8 +62,4 @@ void pw_recv_await_copies(struct pw_recv *r);
 /* The decoder's: places a symbol that parity gave, on its lane. false: it came meanwhile. */
 bool pw_recv_restore(struct pw_recv *r, struct pw_part *p, uint64_t index, const uint8_t *bytes);
 void pw_recv_restored(struct pw_recv *r); /* counts those that were placed since the last call */
-/* life.c */
-/* Counters of packets, and symbols, stay as they are now: what comes from now on is no sender's. */
-void pw_recv_hold_counts(struct pw_recv *r);
-
 #endif

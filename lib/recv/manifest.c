@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "recv/manifest.h"
 #include "recv/recv_private.h"
 
 #define SYNC_EACH 8u /* up to this many files are synced one by one */

@@ -122,8 +122,7 @@ struct pw_part *pw_part_create(
 void pw_part_destroy(struct pw_part *p); /* closes the file; accepts NULL */
 /* Makes all symbols missing again. No lane has the part. */
 void pw_part_reset(struct pw_part *p);
-/* Makes the symbols missing that have bytes in [from, to). Returns their bytes that were there. No lane has the
- * part, and all its symbols have come. */
+/* Makes symbols of bytes [from, to) missing again; returns their bytes. The part is whole, and no lane has it. */
 uint64_t pw_part_forget(struct pw_part *p, uint64_t from, uint64_t to);
 /* The digest starts again from the first byte. No lane has the part. */
 void pw_part_digest_reset(struct pw_part *p);

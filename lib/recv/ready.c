@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/thread.h"
+#include "recv/manifest.h"
 #include "recv/recv_private.h"
 #include "wire/alc.h"
 

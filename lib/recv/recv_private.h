@@ -88,14 +88,14 @@ struct pw_recv {
 	uint64_t n_unnamed;    /* when finished: files that were never named, at least */
 	bool old_missing;      /* when finished: files of the old manifest are still missing */
 	char *out_dir, *gaps_path;
-	bool gaps_written;
-	bool finished;
+	bool gaps_written, finished;
 	int finish_ret;
 	struct pw_err fatal; /* code 0: none */
-	/* is_held: no sender's packets come any more (bytes.c), and these are the sums of theirs. */
-	bool is_held;
-	struct pw_recv_counters held;
-	uint64_t held_expected, held_seen;
+	struct { /* on: no sender's packets come any more (bytes.c); the sums of theirs */
+		bool on;
+		struct pw_recv_counters c;
+		uint64_t expected, seen;
+	} held;
 };
 
 /* life.c; with the lock held */
@@ -103,8 +103,7 @@ void pw_recv_set_state(struct pw_recv *r, struct pw_object *o, enum pw_recv_file
 /* Removes the packets that wait for the file from the object and the queue. *n: how many. */
 struct pw_waiting *pw_recv_take_waiting(struct pw_recv *r, struct pw_object *o, size_t *n);
 size_t pw_recv_drop_waiting(struct pw_recv *r, struct pw_object *o); /* returns how many */
-void pw_recv_unprepare(
-	struct pw_recv *r, struct pw_object *o); /* no longer counts as opened ahead */
+void pw_recv_unprepare(struct pw_recv *r, struct pw_object *o);      /* its first symbol came */
 void pw_recv_refuse(struct pw_recv *r, struct pw_object *o, const char *why, bool copy);
 void pw_recv_set_fatal(struct pw_recv *r, const struct pw_err *err); /* the first one stands */
 /* Refuses this file, or ends the transfer if the error is not about this file alone. */
@@ -129,9 +128,8 @@ void pw_recv_table_packet(struct pw_recv *r, const struct pw_waiting *w);
 
 /* ready.c */
 int pw_recv_worker_start(struct pw_recv *r, struct pw_err *err);
-void pw_recv_want_open(struct pw_recv *r, struct pw_object *o); /* with the lock */
-void pw_recv_entry_check(
-	struct pw_recv *r, struct pw_object *o); /* refuses it if it cannot be received */
+void pw_recv_want_open(struct pw_recv *r, struct pw_object *o);   /* with the lock */
+void pw_recv_entry_check(struct pw_recv *r, struct pw_object *o); /* may refuse it */
 /* Closes the file of a part that is in the list; its bitmap stays. On the file worker, with the lock,
  * which it releases meanwhile. */
 void pw_recv_close_part(struct pw_recv *r, struct pw_part *p);
@@ -148,13 +146,5 @@ void pw_recv_submit_due(struct pw_recv *r); /* files that still wait for a diges
 /* memory.c: parts of pw_recv_create() and pw_recv_finish(), the latter with the lock. */
 int pw_recv_memory_open(struct pw_recv *r, struct pw_err *err);
 void pw_recv_memory_end(struct pw_recv *r);
-
-/* manifest.c: writes the manifest, or removes one that asks for nothing more; lanes are stopped. Corrects
- * n_unnamed by what the old manifest knows. */
-int pw_recv_save_gaps(struct pw_recv *r, struct pw_err *err);
-/* Counts the missing ranges, and writes them to out[room] unless it is NULL; the last one then has the rest. Those
- * with less than `grain` symbols between them count as one. */
-size_t pw_recv_ranges(const struct pw_object *o, uint64_t grain, struct pw_range *out, size_t room);
-uint32_t pw_recv_kept_parts(struct pw_recv *r, const struct pw_object *o);
 
 #endif

@@ -57,6 +57,9 @@ static const struct pw_opt options[] = {
 	{ROW("tsi", UINT, PACKETS, job.tsi), .arg = "N",
 		.help = "transport session identifier; default: a random one of 16 bits each time",
 		.max = UINT32_MAX},
+	{ROW("stripe", STRING, PACKETS, job.stripe), .arg = "I/N",
+		.help = "send the I-th of N shares, I from 0: N hosts send the same files "
+			"together; auto: I and N from mpirun, mpiexec or srun"},
 	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE",
 		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps"},
 	{ROW("loop", UINT, SPEED, job.set.loops), .basic = true, .arg = "N",

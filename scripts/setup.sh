@@ -14,7 +14,7 @@ python3-rich"
 # tests, fuzzing and the comparison
 packages="$packages libcmocka-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio tcpreplay
 mandoc bpftrace python3-pytest python3-pandas python3-jsonschema qemu-system-x86 openssl binutils procps
-util-linux mount git valgrind strace e2fsprogs"
+util-linux mount git valgrind strace e2fsprogs openmpi-bin"
 
 missing=
 for p in $packages; do

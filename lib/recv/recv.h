@@ -99,8 +99,11 @@ struct pw_recv_status {
 	uint64_t symbols_expected; /* symbols that the sender has sent so far, in all passes */
 	uint64_t symbols_seen;     /* of them; loss on the path = 1 - seen / expected */
 	uint64_t n_sessions;
-	bool session_seen;   /* a packet of a session that is not ignored came */
-	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice) */
+	uint64_t n_stripes; /* hosts that send together, as their tables count them; 0: none do */
+	uint64_t n_stripes_closed;
+	bool session_seen; /* a packet of a session that is not ignored came */
+	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice), and
+			      * of stripes every one, also those of which nothing came yet */
 	bool done; /* nothing more to wait for: expect reached, or all files of all sessions ended */
 	bool fatal; /* an error ends the transfer: stop; pw_recv_finish() returns it */
 };

@@ -100,6 +100,13 @@ void pw_recv_ignore(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
 /* NULL: no table of it came. With cfg.memory every sender is the one session. */
 struct pw_session *pw_recv_session(struct pw_recv *r, struct pw_host_key from, uint64_t tsi);
 
+/* stripes.c; with the lock */
+/* Of the sessions of a set the one that has named most files: it counts for all of them. True for a session
+ * that is in no set. */
+bool pw_recv_speaks_for_set(const struct pw_recv *r, const struct pw_session *s);
+/* How many stripes of its set were closed; 0 when it has none. */
+unsigned int pw_recv_closed_stripes(const struct pw_recv *r, const struct pw_session *s);
+
 /* lane.c */
 /* Takes the part away from the lanes; with the lock. They may use it until pw_recv_quiesce() returns. */
 void pw_part_shut(struct pw_recv *r, struct pw_part *p);

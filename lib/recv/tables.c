@@ -258,6 +258,16 @@ static bool learn_new(struct pw_recv *r, struct pw_session *s, const struct pw_f
 	return true;
 }
 
+/* Stripes of one set announce the same files, and one of them computes the digests: the others' entries have
+ * none, or will have none. Without a digest to come nothing would tell files of different content. */
+static bool is_of_set(const struct pw_object *o, const struct pw_session *s,
+	const struct pw_fdt_file *f, const char *name)
+{
+	return pw_session_same_set(o->session, s) && pw_object_is(o, f, name) &&
+	       (o->digest_due || o->digest.kind != PW_DIGEST_NONE || f->digest_later ||
+		       f->digest.kind != PW_DIGEST_NONE);
+}
+
 /* An earlier announcement of this name with the same content, by whatever session and TOI. */
 static struct pw_object *find_same(struct pw_object *newest, const struct pw_session *s,
 	const struct pw_fdt_file *f, const char *name)
@@ -265,7 +275,7 @@ static struct pw_object *find_same(struct pw_object *newest, const struct pw_ses
 	struct pw_object *o;
 
 	for (o = newest; o; o = o->older)
-		if (pw_object_has_content(o, f) ||
+		if (pw_object_has_content(o, f) || is_of_set(o, s, f, name) ||
 			(o->session == s && o->toi == f->toi && pw_object_is(o, f, name)))
 			return o;
 	return NULL;
@@ -301,11 +311,12 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 }
 
 /* The sender was restarted (it counts its instances from 0 again), and there is no digest that would
- * distinguish old symbols from new ones. */
+ * distinguish old symbols from new ones. Each stripe counts its own instances. */
 static bool is_restarted(const struct pw_object *o, const struct pw_fdt_file *f, uint32_t instance)
 {
-	return o->digest.kind == PW_DIGEST_NONE && f->digest.kind == PW_DIGEST_NONE &&
-	       !o->digest_due && o->state == PW_RECV_PARTIAL && instance < o->instance;
+	return !o->session->n_stripes && o->digest.kind == PW_DIGEST_NONE &&
+	       f->digest.kind == PW_DIGEST_NONE && !o->digest_due && o->state == PW_RECV_PARTIAL &&
+	       instance < o->instance;
 }
 
 /* Receives the file from the start. With the lock, which it releases meanwhile. */
@@ -365,7 +376,7 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 	if (!pw_objtab_renew(&r->objs, same, s, f->toi))
 		return false;
 	s->n_named += current == NULL;
-	if (same->session != s && !same->is_shared) {
+	if (same->session != s && !pw_session_same_set(same->session, s) && !same->is_shared) {
 		same->is_shared = true;
 		same->session->n_shared++;
 	}
@@ -392,6 +403,14 @@ static void learn(
 	const uint64_t conflicts = r->c.fdt_conflicts;
 	size_t i, n_left = 0;
 
+	pthread_mutex_lock(&r->lock);
+	if (pw_stripe_is_shared(&fdt->stripe) && s->n_stripes != fdt->stripe.count) {
+		s->n_stripes = fdt->stripe.count;
+		s->stripes = 0;
+	}
+	if (s->n_stripes)
+		s->stripes |= 1ull << fdt->stripe.index;
+	pthread_mutex_unlock(&r->lock);
 	for (i = 0; i < fdt->n_files && !atomic_load(&r->stopped); i++) {
 		const struct pw_fdt_file *f = &fdt->files[i];
 		char *name = printable(f->location);

@@ -30,6 +30,7 @@
 #include "send/files.h"
 #include "send/pace.h"
 #include "wire/fdt.h"
+#include "wire/stripe.h"
 
 #define PW_SEND_LINK_GRACE_NS 500000000ull
 #define PW_SEND_DIGEST_FIRST  (4ull << 20) /* usual digest_first_bytes */
@@ -79,6 +80,7 @@ struct pw_send_config {
 	bool csum_offload;
 	bool force_wide; /* 32-bit TSI and TOI even when 16 bits suffice */
 	uint32_t tsi;
+	struct pw_stripe stripe; /* of the files' symbols, see send/stripe.h */
 	struct pw_send_settings set;
 	/* The digest of a file up to this size is in the first file table, for which it is read before it is
 	 * sent. The digest of a larger file is computed while it is sent, and a later table has it. */

@@ -17,6 +17,9 @@
 void pw_send_tables_init(struct pw_send_tables *t, const struct pw_send_config *cfg)
 {
 	*t = (struct pw_send_tables){.cfg = cfg};
+	/* stripes that share an address are one session to a receiver: they share no instance */
+	if (pw_stripe_is_shared(&cfg->stripe))
+		t->next_instance = cfg->stripe.index * (PW_FDT_INSTANCE_MAX / cfg->stripe.count);
 }
 
 static const struct pw_send_table *current(const struct pw_send_tables *t)
@@ -65,6 +68,7 @@ int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, 
 		.expires_ntp = pw_fdt_ntp((uint64_t)time(NULL) + LIFE_S),
 		.complete = last,
 		.n_session_files = t->cfg->files->n,
+		.stripe = t->cfg->stripe,
 		.files = entries,
 		.n_files = n,
 	};

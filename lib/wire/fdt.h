@@ -8,6 +8,7 @@
  *   Mode    of a File: permission bits in octal, "0644"
  *   MTime   of a File: nanoseconds since 1970, decimal; may be negative
  *   Files   of the FDT-Instance: number of files in the whole session
+ *   Stripe  of the FDT-Instance: "I/N": the sender is one of N that send these files together
  * Not thread-bound; one struct one thread.
  */
 #ifndef PW_WIRE_FDT_H
@@ -19,6 +20,7 @@
 
 #include "base/err.h"
 #include "wire/encoding.h"
+#include "wire/stripe.h"
 
 #define PW_FDT_NS          "urn:pagewire:fdt:1"
 #define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
@@ -71,6 +73,7 @@ struct pw_fdt {
 	uint64_t expires_ntp;     /* NTP seconds; 0 = unknown */
 	bool complete;            /* no later instance brings new files (RFC 6726 3.4.2) */
 	uint64_t n_session_files; /* pw:Files; 0 = unknown */
+	struct pw_stripe stripe;  /* pw:Stripe */
 	struct pw_fdt_file *files;
 	size_t n_files;
 	size_t n_faults; /* files[] with a fault */

@@ -58,6 +58,16 @@ static void number(xmlTextWriterPtr w, int *bad, const char *name, uint64_t valu
 	attribute(w, bad, name, text);
 }
 
+static void write_stripe(xmlTextWriterPtr w, int *bad, const struct pw_stripe *s)
+{
+	char text[24];
+
+	if (!pw_stripe_is_shared(s))
+		return;
+	snprintf(text, sizeof(text), "%" PRIu32 "/%" PRIu32, s->index, s->count);
+	attribute(w, bad, "pw:Stripe", text);
+}
+
 static void write_pw_attributes(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
 {
 	char text[PW_DIGEST_TEXT_MAX];
@@ -112,6 +122,7 @@ static int write_instance(xmlTextWriterPtr w, const struct pw_fdt *fdt, char *sc
 		attribute(w, &bad, "Complete", "true");
 	if (fdt->n_session_files)
 		number(w, &bad, "pw:Files", fdt->n_session_files);
+	write_stripe(w, &bad, &fdt->stripe);
 	for (i = 0; i < fdt->n_files; i++)
 		write_file(w, &bad, &fdt->files[i], scratch);
 	bad |= xmlTextWriterEndDocument(w) < 0;

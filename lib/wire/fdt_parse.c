@@ -268,6 +268,10 @@ static void read_root(struct parse *p, const struct attrs *a)
 	fdt->complete = !strcmp(text, "true") || !strcmp(text, "1");
 	if (find(a, PW_FDT_NS, "Files", &value))
 		pw_fdt_text_u64(value, UINT32_MAX, &fdt->n_session_files);
+	if (find(a, PW_FDT_NS, "Stripe", &value)) {
+		value = pw_fdt_text_trim(value);
+		pw_stripe_parse(value.p, value.len, &fdt->stripe);
+	}
 	read_shared(a, &p->shared);
 }
 

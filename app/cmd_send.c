@@ -77,6 +77,9 @@ static const struct pw_opt options[] = {
 		.help = "version in the file table's packets: 1 for receivers that know RFC 3926 "
 			"only",
 		.min = 1, .max = 2},
+	{ROW("stripe", STRING, PACKETS, job.stripe), .arg = "I/N",
+		.help = "send the I-th of N shares, I from 0: N hosts send the same files "
+			"together; auto: I and N from mpirun, mpiexec or srun"},
 	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE",
 		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps"},
 	{ROW("loop", UINT, SPEED, job.set.loops), .basic = true, .arg = "N",
@@ -194,6 +197,10 @@ static int check_sign(struct pw_job_options *o, struct pw_err *err)
 {
 	if (!o->sign)
 		return 0;
+	if (o->stripe)
+		return pw_err_set(err, EINVAL,
+			"cannot use --stripe with --sign: receivers take the tables of one sender "
+			"for each key; leave one of them out");
 	if (o->set.digest == PW_DIGEST_NONE)
 		return pw_err_set(err, EINVAL,
 			"cannot use --digest none with --sign: the signature would not cover the "

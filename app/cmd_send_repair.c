@@ -27,6 +27,10 @@ int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw
 		return pw_err_set(err, EINVAL,
 			"cannot use --gaps with --repair: receivers ask by themselves; leave one "
 			"of them out");
+	if (job->stripe)
+		return pw_err_set(err, EINVAL,
+			"cannot use --stripe with --repair: no host knows what the others repair; "
+			"leave --repair out, and send what is missing with --gaps");
 	if (!strcmp(o->where, PW_SEND_REPAIR_AUTO))
 		return 0;
 	if (pw_addr_parse("--repair", o->where, 0, &addr, err) < 0)

@@ -92,6 +92,20 @@ static void hint_packets(const struct pw_recv_run *run)
 			c.wait_dropped + c.fdt_dropped);
 }
 
+/* Hosts that sent together, and not all of them to the end. */
+static void hint_stripes(const struct pw_recv_run *run)
+{
+	struct pw_recv_status st;
+
+	pw_recv_status(run->recv, &st);
+	if (st.n_stripes_closed < st.n_stripes && st.n_good < st.n_files)
+		pw_warn(&run->ctx->log,
+			"%" PRIu64 " of %" PRIu64
+			" stripes did not end: a host was not started, or has died; send what is "
+			"missing from any host that has the files (send --gaps)",
+			st.n_stripes - st.n_stripes_closed, st.n_stripes);
+}
+
 static void hint_digests(const struct pw_recv_run *run)
 {
 	struct pw_recv_status st;
@@ -138,5 +152,7 @@ void pw_recv_hints(const struct pw_recv_run *run)
 	hint_frames(run, c);
 	hint_packets(run);
 	hint_sessions(run);
+	hint_stripes(run);
+	hint_digests(run);
 	hint_nothing(run, c);
 }

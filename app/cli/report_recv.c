@@ -323,6 +323,8 @@ static void print_json(const struct pw_recv_run *run, int exit_code)
 	json_object_set_new(
 		o, "bytes_missing", json_integer((json_int_t)(f.st.bytes_total - f.st.bytes_have)));
 	json_object_set_new(o, "sessions", json_integer((json_int_t)f.st.n_sessions));
+	json_object_set_new(o, "stripes", json_integer((json_int_t)f.st.n_stripes));
+	json_object_set_new(o, "stripes_closed", json_integer((json_int_t)f.st.n_stripes_closed));
 	json_object_set_new(o, "ignored", json_ignored(run->recv));
 	json_object_set_new(o, "durable", json_boolean(!run->opt->set.not_durable));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)f.bytes));

@@ -68,8 +68,11 @@ void pw_send_report_plan(const struct pw_job *job)
 		pw_addr_format(to, sizeof(to), &job->flow.dst));
 	if (job->tx)
 		printf(" from %s", pw_addr_format(from, sizeof(from), &job->flow.src));
-	printf(", TSI %u, symbol %u bytes, digest %s\n", job->tsi, job->symbol_len,
+	printf(", TSI %u, symbol %u bytes, digest %s", job->tsi, job->symbol_len,
 		pw_digest_name(job->opt->set.digest));
+	if (pw_stripe_is_shared(&job->stripe))
+		printf(", stripe %" PRIu32 "/%" PRIu32, job->stripe.index, job->stripe.count);
+	putchar('\n');
 	if (job->signer)
 		printf("signed by key %s\n", pw_signer_id(job->signer));
 	printf("files: %zu, %s%s\n", job->files.n,
@@ -181,6 +184,10 @@ void pw_send_report_json(
 		json_object_update_new(how, json_pack("{s:I, s:f}", "ring_bytes",
 						    (json_int_t)pw_stream_plan_bytes(&job->stream),
 						    "disk_wait", read_wait(job)));
+	if (pw_stripe_is_shared(&job->stripe))
+		json_object_update_new(
+			wire, json_pack("{s:I, s:I}", "stripe_index", (json_int_t)job->stripe.index,
+				      "stripe_count", (json_int_t)job->stripe.count));
 	json_object_update_new(o, counts);
 	json_object_update_new(o, times);
 	json_object_update_new(o, pw_send_rate_json(job, c));

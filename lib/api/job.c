@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "host/hugepages.h"
 #include "host/netif.h"
 #include "kernel/hostname.h"
+#include "send/stripe.h"
 #include "send/tsi.h"
 
 #define UDP_MAX_PAYLOAD 65507u
@@ -27,6 +29,40 @@ static int usage_error(bool *usage, int r)
 {
 	*usage = true;
 	return r;
+}
+
+static const char *from_environment(const char *name)
+{
+	return getenv(name);
+}
+
+/* The stripe and the TSI. A receiver recognizes the stripes of a session by their TSI. */
+static int plan_session(struct pw_job *job, struct pw_err *err)
+{
+	const struct pw_job_options *o = job->opt;
+	uint32_t tsi = 0;
+	int r = 0;
+
+	if (o->stripe)
+		r = pw_stripe_choose(o->stripe, from_environment, &job->stripe, &tsi, err);
+	if (r)
+		return r;
+	if (o->tsi != PW_JOB_DRAW_TSI)
+		tsi = (uint32_t)o->tsi;
+	else if (tsi == 0 && pw_stripe_is_shared(&job->stripe))
+		return pw_err_set(err, EINVAL,
+			"cannot use --stripe %s: the stripes of a session have one TSI; give all "
+			"of them the same --tsi",
+			o->stripe);
+	else if (tsi == 0)
+		tsi = pw_tsi_draw();
+	job->tsi = tsi;
+	if (pw_stripe_is_shared(&job->stripe) && o->set.digest == PW_DIGEST_NONE)
+		return pw_err_set(err, EINVAL,
+			"cannot use --stripe %s with --digest none: without a digest nothing shows "
+			"that all hosts have the same file; use another --digest",
+			o->stripe);
+	return 0;
 }
 
 /* A host name is resolved to the IP version of the other address, where that is given in numbers. */
@@ -250,7 +286,6 @@ int pw_job_plan(
 	int r;
 
 	*usage = false;
-	job->tsi = o->tsi == PW_JOB_DRAW_TSI ? pw_tsi_draw() : (uint32_t)o->tsi;
 	if (n_operands == 0)
 		return usage_error(usage,
 			pw_err_set(err, EINVAL,
@@ -258,7 +293,9 @@ int pw_job_plan(
 	if (!o->to || !o->port.port)
 		return usage_error(usage, pw_err_set(err, EINVAL, "cannot send: %s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
-	r = pw_job_pace_plan(o, err);
+	r = plan_session(job, err);
+	if (!r)
+		r = pw_job_pace_plan(o, err);
 	if (!r)
 		r = plan_flow(job, err);
 	if (!r)
@@ -479,6 +516,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.symbol_len = job->symbol_len,
 		.csum_offload = job->csum == PW_CSUM_OFFLOAD,
 		.tsi = job->tsi,
+		.stripe = job->stripe,
 		.set = job->opt->set,
 		.signer = job->signer,
 		.open_window = open_window,

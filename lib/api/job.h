@@ -50,6 +50,7 @@ struct pw_job {
 	bool stream_direct;           /* the first streamed file is read past the page cache */
 	struct pw_stream_plan stream; /* n_slots 0: nothing is streamed */
 	uint32_t tsi;                 /* as given, or drawn */
+	struct pw_stripe stripe;
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;

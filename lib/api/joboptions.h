@@ -23,6 +23,7 @@ struct pw_job_options {
 	const char *sign;       /* private key in PEM; NULL: the file tables are not signed */
 	struct pw_strings gaps; /* gap manifests; none: everything is sent */
 	uint64_t tsi;           /* PW_JOB_DRAW_TSI: a random one */
+	const char *stripe;     /* NULL: all; see pw_stripe_choose() */
 	uint64_t stream_bytes;  /* of the ring that streamed files go through, at most */
 	uint32_t symbol_len;    /* 0: what the MTU takes */
 	enum pw_pages pages;

@@ -337,6 +337,17 @@ static void take_symbols(struct pw_recv *r, struct pw_recv_lane *l, const struct
 		look_at_block(r, l->part, hdr->sbn);
 }
 
+/* Whether the packet is of the lane's part: by the session that announced the file first, or by the one that
+ * brought the last symbol. */
+static bool is_at_hand(const struct pw_recv_lane *l, const struct pw_object *o,
+	const struct pw_alc_hdr *hdr, const struct pw_rx_view *view)
+{
+	return (o->toi == hdr->toi && o->session->tsi == hdr->tsi &&
+		       pw_host_key_equal(o->session->from, view->from)) ||
+	       (pw_alc_is_same(&l->memo, view->data, view->len) &&
+		       pw_host_key_equal(l->from, view->from));
+}
+
 static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_rx_view *view)
 {
 	const struct pw_object *o = l->part ? l->part->obj : NULL;
@@ -353,8 +364,7 @@ static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct 
 		return;
 	}
 	if (!o || (!l->is_worker && atomic_load_explicit(&l->part->shut, memory_order_relaxed)) ||
-		o->toi != hdr.toi || o->session->tsi != hdr.tsi || len == 0 || hdr.close_session ||
-		!pw_host_key_equal(o->session->from, view->from)) {
+		!is_at_hand(l, o, &hdr, view) || len == 0 || hdr.close_session) {
 		forget_part(r, l);
 		pthread_mutex_lock(&r->lock);
 		pw_lane_take_other(r, l, &hdr, view, len);

@@ -46,9 +46,8 @@ struct pw_recv_config {
 	struct pw_addr source;   /* family 0: any; else only sessions from this address */
 	uint64_t max_file_bytes; /* refuse larger; 0 = no limit but the free space */
 	uint64_t max_files;      /* files and directories; 0 = 1,000,000 */
-	uint64_t
-		expect_files; /* done when this many files ended; 0 = when all of the sessions have */
-	uint32_t n_lanes;     /* threads that take in packets; 0 = 1 */
+	uint64_t expect_files;   /* done when so many files ended; 0 = all of the sessions */
+	uint32_t n_lanes;        /* threads that take in packets; 0 = 1 */
 	const struct pw_recv_memory *memory; /* NULL: files; else one lane, see recv/memory.h */
 };
 
@@ -107,12 +106,13 @@ struct pw_recv_status {
 				 * finish() with resume, less what the old manifest knows */
 	uint64_t bytes_total; /* of known files */
 	uint64_t bytes_have;
-	uint64_t symbols_expected; /* symbols that the sender has sent so far, in all passes; not in
-				    * repair rounds */
+	uint64_t symbols_expected; /* sent so far, in all passes; not in repair rounds */
 	uint64_t symbols_seen;     /* of them; loss on the path = 1 - seen / expected */
 	uint64_t n_sessions;
-	bool session_seen;   /* a packet of a session that is not ignored came */
-	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice) */
+	uint64_t n_stripes, n_stripes_closed; /* hosts that send together, as their tables say */
+	bool session_seen;                    /* a packet of a session that is not ignored came */
+	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice), and
+			      * of stripes every one, also those of which nothing came yet */
 	bool done; /* nothing more to wait for: expect reached, or all files of all sessions ended */
 	bool fatal; /* an error ends the transfer: stop; pw_recv_finish() returns it */
 };

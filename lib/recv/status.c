@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "recv/lane_private.h"
+#include "recv/stripes.h"
 
 /* Ends the files whose pages were lost or whose writes failed. With the lock. */
 void pw_recv_check_failed(struct pw_recv *r)
@@ -44,9 +45,10 @@ static bool is_replaced(const struct pw_session *s)
 void pw_recv_look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 {
 	bool all_named = true, all_closed = true;
+	unsigned int closed;
 	size_t i;
 
-	st->n_never_named = 0;
+	st->n_never_named = st->n_stripes = st->n_stripes_closed = 0;
 	st->n_sessions = 0;
 	for (i = 0; i < r->n_sessions; i++) {
 		const struct pw_session *s = r->sessions[i];
@@ -55,9 +57,13 @@ void pw_recv_look_at_sessions(struct pw_recv *r, struct pw_recv_status *st)
 			continue;
 		st->n_sessions++;
 		/* A session that has named no file is not waited for. */
-		if ((s->n_named == 0 && r->objs.n) || is_replaced(s))
+		if ((s->n_named == 0 && r->objs.n) || is_replaced(s) ||
+			!pw_recv_speaks_for_set(r, s))
 			continue;
-		all_closed &= s->n_closes >= PW_RECV_CLOSES;
+		closed = pw_recv_closed_stripes(r, s);
+		all_closed &= s->n_stripes ? closed == s->n_stripes : s->n_closes >= PW_RECV_CLOSES;
+		st->n_stripes += s->n_stripes;
+		st->n_stripes_closed += closed;
 		all_named &= is_session_named(s);
 		if (s->n_session_files > s->n_named)
 			st->n_never_named += s->n_session_files - s->n_named;

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "recv/signed_private.h"
+#include "recv/stripes.h"
 #include "wire/alc.h"
 
 #define MAX_VERSIONS 8u /* announcements of one name with different content */
@@ -272,7 +273,7 @@ static struct pw_object *find_same(struct pw_object *newest, const struct pw_ses
 	struct pw_object *o;
 
 	for (o = newest; o; o = o->older)
-		if (pw_object_has_content(o, f) ||
+		if (pw_object_has_content(o, f) || pw_recv_is_of_set(o, s, f, name) ||
 			(o->session == s && o->toi == f->toi && pw_object_is(o, f, name)))
 			return o;
 	return NULL;
@@ -314,11 +315,12 @@ static void take_digest(struct pw_recv *r, struct pw_object *o, const struct pw_
 }
 
 /* The sender was restarted (it counts its instances from 0 again), and there is no digest that would
- * distinguish old symbols from new ones. */
+ * distinguish old symbols from new ones. Each stripe counts its own instances. */
 static bool is_restarted(const struct pw_object *o, const struct pw_fdt_file *f, uint32_t instance)
 {
-	return o->digest.kind == PW_DIGEST_NONE && f->digest.kind == PW_DIGEST_NONE &&
-	       !o->digest_due && o->state == PW_RECV_PARTIAL && instance < o->instance;
+	return !o->session->n_stripes && o->digest.kind == PW_DIGEST_NONE &&
+	       f->digest.kind == PW_DIGEST_NONE && !o->digest_due && o->state == PW_RECV_PARTIAL &&
+	       instance < o->instance;
 }
 
 /* Receives the file from the start. With the lock, which it releases meanwhile. */
@@ -380,7 +382,7 @@ static bool learn_file(struct pw_recv *r, struct pw_session *s, const struct pw_
 	if (!pw_objtab_renew(&r->objs, same, s, f->toi))
 		return false;
 	s->n_named += current == NULL;
-	if (same->session != s && !same->is_shared) {
+	if (same->session != s && !pw_session_same_set(same->session, s) && !same->is_shared) {
 		same->is_shared = true;
 		same->session->n_shared++;
 	}
@@ -423,6 +425,9 @@ static void learn(struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt, u
 	const uint64_t conflicts = r->c.fdt_conflicts;
 	size_t i, n_left = 0;
 
+	pthread_mutex_lock(&r->lock);
+	pw_recv_note_stripe(s, &fdt->stripe);
+	pthread_mutex_unlock(&r->lock);
 	for (i = 0; i < fdt->n_files && !atomic_load(&r->stopped); i++) {
 		const struct pw_fdt_file *f = &fdt->files[i];
 		char *name = printable(f->location);

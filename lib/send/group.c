@@ -12,9 +12,12 @@
 	500000ull /* between two looks at what the reader has brought: shorter sleeps slow the disk down */
 
 /* The symbols of one file, as ranges of chunks. */
-static int plan_file(struct pw_send_group *g, size_t i, uint32_t n_lanes, struct pw_err *err)
+static int plan_file(
+	struct pw_send_group *g, size_t i, uint64_t pass, uint32_t n_lanes, struct pw_err *err)
 {
-	struct pw_send_gaps gaps = {.slot = g->slots[i]};
+	struct pw_send_gaps gaps = {.slot = g->slots[i],
+		.stripe = g->cfg->stripe,
+		.turn = (uint64_t)(g->slots[i]->file - g->cfg->files->v) + pass};
 	const bool streamed = g->slots[i]->win.pages == PW_PAGES_STREAM;
 	uint64_t from, to;
 	int r = 0;
@@ -34,7 +37,8 @@ static uint64_t item_bytes(const struct pw_send_group *g, const struct pw_work_i
 	return pw_min_u64(it->to * symbol, g->slots[it->file]->win.len_bytes) - it->from * symbol;
 }
 
-int pw_send_group_plan(struct pw_send_group *g, uint32_t n_lanes, bool *reads, struct pw_err *err)
+int pw_send_group_plan(
+	struct pw_send_group *g, uint64_t pass, uint32_t n_lanes, bool *reads, struct pw_err *err)
 {
 	size_t i;
 	int r = 0;
@@ -46,7 +50,7 @@ int pw_send_group_plan(struct pw_send_group *g, uint32_t n_lanes, bool *reads, s
 		const struct pw_send_slot *slot = g->slots[i];
 
 		*reads |= slot->read_pages || slot->win.pages == PW_PAGES_STREAM;
-		r = plan_file(g, i, n_lanes, err);
+		r = plan_file(g, i, pass, n_lanes, err);
 	}
 	if (r == 0 && g->work.n_pieces) {
 		uint32_t *slots = reallocarray(g->piece_slots, g->work.n_pieces, sizeof(*slots));

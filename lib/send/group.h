@@ -29,8 +29,9 @@ struct pw_send_group {
 };
 
 void pw_send_group_init(struct pw_send_group *g, const struct pw_send_config *cfg);
-/* Lists the symbols of the slots for this pass. *reads: the reader must bring some into memory. */
-int pw_send_group_plan(struct pw_send_group *g, uint32_t n_lanes, bool *reads, struct pw_err *err);
+/* Lists the symbols of the slots for this pass, from 0. *reads: the reader must bring some into memory. */
+int pw_send_group_plan(
+	struct pw_send_group *g, uint64_t pass, uint32_t n_lanes, bool *reads, struct pw_err *err);
 /* The file that is being sent when sent_bytes of the group have been handed over, and how many of them are
  * its own. NULL: the group has no symbols. */
 void pw_send_group_position(const struct pw_send_group *g, uint64_t sent_bytes,

@@ -95,6 +95,13 @@ static int check_path(struct pw_send *s, uint64_t now_ns, uint64_t stalled_ns, s
 		s->cfg.path_text);
 }
 
+/* What this process sends in a pass: of a stripe, the mean of all N passes. */
+static uint64_t share_bytes(const struct pw_send_config *cfg)
+{
+	return cfg->files->total_bytes /
+	       (pw_stripe_is_shared(&cfg->stripe) ? cfg->stripe.count : 1);
+}
+
 static void tick(struct pw_send *s, uint64_t now_ns)
 {
 	const bool reading = !s->is_closing && (s->reading.total_bytes > 0 || !s->streaming);
@@ -105,9 +112,8 @@ static void tick(struct pw_send *s, uint64_t now_ns)
 			 : reading         ? PW_SEND_READING
 					   : PW_SEND_SENDING,
 		.bytes_done = reading ? s->reading.done_bytes : pw_send_lanes_bytes(&s->lanes),
-		.bytes_total =
-			reading ? s->reading.total_bytes
-				: s->cfg.set.loops * s->cfg.files->total_bytes + s->again_bytes,
+		.bytes_total = reading ? s->reading.total_bytes
+				       : s->cfg.set.loops * share_bytes(&s->cfg) + s->again_bytes,
 		.packets = pw_send_lanes_packets(&s->lanes),
 		.pass = s->pass,
 		.start_ns = s->start_ns,

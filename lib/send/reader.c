@@ -187,6 +187,12 @@ static void finish_digests(struct pw_send_slot *slot)
 	finish_one(&slot->md5, &slot->late_md5, &none);
 }
 
+/* Whether the pieces of a streamed file do not make up the file: gaps are sent, or a stripe. */
+static bool is_sent_in_part(const struct pw_send_reader *rd, const struct pw_send_slot *slot)
+{
+	return slot->file->gap || pw_stripe_is_shared(&rd->group->cfg->stripe);
+}
+
 /* Brings one chunk into memory. */
 static int read_chunk(
 	struct pw_send_reader *rd, const struct pw_work_chunk *chunk, struct pw_err *err)
@@ -220,7 +226,7 @@ static int read_chunk(
 	/* The bytes stay valid when a lane has given the slot back: only this thread fills it again. For
 	 * the CPU a slot is contiguous, however many extents it has for the device. */
 	extent = pw_stream_slot(g->ring, ring_slot)->extents;
-	if (!slot->file->gap)
+	if (!is_sent_in_part(rd, slot))
 		update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
 	return 0;
 }
@@ -244,7 +250,7 @@ static int digest_mapped(struct pw_send_reader *rd, struct pw_send_slot *slot)
 	return 0;
 }
 
-/* The digest of a streamed file of which only gaps are sent: one more read, of the whole file. */
+/* The digest of a streamed file that is sent in part: one more read, of the whole file. */
 static int digest_streamed(struct pw_send_reader *rd, struct pw_send_slot *slot, struct pw_err *err)
 {
 	const uint64_t len = slot->win.len_bytes;
@@ -272,7 +278,7 @@ static int digest_rest(struct pw_send_reader *rd, struct pw_send_slot *slot, str
 		return 0;
 	if (slot->win.pages != PW_PAGES_STREAM)
 		return digest_mapped(rd, slot);
-	return slot->file->gap ? digest_streamed(rd, slot, err) : 0;
+	return is_sent_in_part(rd, slot) ? digest_streamed(rd, slot, err) : 0;
 }
 
 static void set_nice(const struct pw_send_reader *rd, int nice)

@@ -41,8 +41,7 @@ enum pw_send_phase { PW_SEND_READING, PW_SEND_SENDING, PW_SEND_LISTENING, PW_SEN
 
 struct pw_send_status {
 	enum pw_send_phase phase;
-	uint64_t
-		bytes_done; /* of all passes; READING: read so far of a file, before its first symbol */
+	uint64_t bytes_done;  /* of all passes; READING: of a file, before its first symbol */
 	uint64_t bytes_total; /* 0: unknown, as with loops 0; READING: to be read of that file */
 	uint64_t packets;
 	uint64_t pass;      /* 1.. */
@@ -82,6 +81,7 @@ struct pw_send_config {
 	bool csum_offload;
 	bool force_wide; /* 32-bit TSI and TOI even when 16 bits suffice */
 	uint32_t tsi;
+	struct pw_stripe stripe; /* of the files' symbols, see send/stripe.h */
 	struct pw_send_settings set;
 	const struct pw_signer *signer; /* signs the file tables; NULL: they are not signed */
 	/* The digest of a file up to this size is in the first file table, for which it is read before it is
@@ -99,8 +99,8 @@ struct pw_send_config {
 	 * for six times as long is stuck. */
 	uint64_t read_patience_ns;
 	bool (*stopped)(void); /* asked a few thousand times a second */
-	/* A few times a second; may be NULL. */
-	void (*tick)(void *ctx, const struct pw_send_status *st);
+	void (*tick)(
+		void *ctx, const struct pw_send_status *st); /* may be NULL; a few times a second */
 	void *tick_ctx;
 	/* Called at both ends of the time that data_ns measures: true before the first symbol, false
 	 * when the driver has taken the last one. May be NULL. */

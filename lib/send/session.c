@@ -34,8 +34,10 @@ static void note_pages(struct pw_send_result *res, const struct pw_window *w)
 	res->page_in_copies = (uint8_t)pw_max_u64(res->page_in_copies, w->cpu_copies);
 }
 
-static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
+static void fill_entry(
+	const struct pw_send_config *cfg, struct pw_fdt_file *e, const struct pw_send_slot *slot)
 {
+	const bool is_late = slot->is_late || !pw_send_digests(cfg);
 	const struct pw_tx_object *obj = &slot->views[0].obj;
 	const struct pw_file *file = slot->file;
 
@@ -49,7 +51,7 @@ static void fill_entry(struct pw_fdt_file *e, const struct pw_send_slot *slot)
 		.fec_id = PW_FEC_ID_NO_CODE,
 		.digest = file->digest,
 		.leaves = file->leaves,
-		.digest_later = slot->is_late && file->digest.kind == PW_DIGEST_NONE,
+		.digest_later = is_late && file->digest.kind == PW_DIGEST_NONE,
 		.md5 = file->md5,
 		.has_mode = true,
 		.has_mtime = true,
@@ -65,7 +67,7 @@ int pw_session_build_table(struct pw_send *s, struct pw_err *err)
 	size_t i;
 
 	for (i = 0; i < s->group.n; i++)
-		fill_entry(&entries[i], s->group.slots[i]);
+		fill_entry(&s->cfg, &entries[i], s->group.slots[i]);
 	return pw_send_tables_build(
 		&s->tables, entries, s->group.n, first, first + s->group.n == s->cfg.files->n, err);
 }
@@ -291,7 +293,7 @@ int pw_session_send_group(struct pw_send *s, bool last, struct pw_err *err)
 	s->n_repeats = 0;
 	s->group_from = pw_send_lanes_bytes(&s->lanes);
 	if (r == 0)
-		r = pw_send_group_plan(&s->group, s->lanes.n, &reads, err);
+		r = pw_send_group_plan(&s->group, s->pass - 1, s->lanes.n, &reads, err);
 	if (r == 0 && (reads || has_late_digests(s)))
 		r = pw_send_reader_start(s->reader, err);
 	if (r == 0)

@@ -21,23 +21,39 @@ uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot)
 	return sum;
 }
 
-bool pw_send_next_gap(struct pw_send_gaps *g, uint64_t *from, uint64_t *to)
+static bool next_range(struct pw_send_gaps *g)
 {
 	const struct pw_gap_file *gap = g->slot->file->gap;
 	const struct pw_blocks *b = &g->slot->views[0].obj.blocks;
 
 	if (!gap) {
-		*from = g->sent_to;
-		*to = g->sent_to = b->n_symbols;
-		return *from < *to;
+		g->from = g->sent_to;
+		g->to = g->sent_to = b->n_symbols;
+		return g->from < g->to;
 	}
 	for (; g->i < gap->n_missing; g->i++) {
-		*from = pw_max_u64(gap->missing[g->i].from / b->symbol_len, g->sent_to);
-		*to = pw_div_ceil(gap->missing[g->i].to, b->symbol_len);
-		if (*from < *to) {
-			g->sent_to = *to;
+		g->from = pw_max_u64(gap->missing[g->i].from / b->symbol_len, g->sent_to);
+		g->to = pw_div_ceil(gap->missing[g->i].to, b->symbol_len);
+		if (g->from < g->to) {
+			g->sent_to = g->to;
 			return true;
 		}
+	}
+	return false;
+}
+
+bool pw_send_next_gap(struct pw_send_gaps *g, uint64_t *from, uint64_t *to)
+{
+	const uint64_t n_symbols = g->slot->views[0].obj.blocks.n_symbols;
+
+	while (g->from < g->to || next_range(g)) {
+		*from = g->from;
+		*to = g->to;
+		if (pw_stripe_clip(&g->stripe, g->turn, n_symbols, from, to)) {
+			g->from = *to;
+			return true;
+		}
+		g->from = g->to;
 	}
 	return false;
 }
@@ -171,6 +187,8 @@ static int read_later(
 	int r = 0;
 
 	slot->read_pages = slot->win.populate;
+	if (!pw_send_digests(cfg))
+		return 0;
 	if (cfg->set.digest != PW_DIGEST_NONE && file->digest.kind == PW_DIGEST_NONE)
 		r = pw_digest_create_for(&slot->digest, cfg->set.digest, slot->win.len_bytes, err);
 	if (r == 0 && cfg->set.md5 && file->md5.kind == PW_DIGEST_NONE)
@@ -199,7 +217,8 @@ static int fill(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 	 * anybody may have written the manifest. */
 	if (file->gap && !cfg->signer && file->gap->digest.kind == cfg->set.digest)
 		file->digest = file->gap->digest;
-	if (win->pages != PW_PAGES_STREAM && win->len_bytes <= cfg->digest_first_bytes)
+	if (win->pages != PW_PAGES_STREAM && win->len_bytes <= cfg->digest_first_bytes &&
+		pw_send_digests(cfg))
 		r = read_now(slot, cfg, &lanes->v[0], reading, err);
 	else
 		r = read_later(slot, cfg, err);

@@ -16,6 +16,7 @@
 #include "file/window.h"
 #include "send/lanes.h"
 #include "send/send.h"
+#include "send/stripe.h"
 
 /* What one lane needs of a file slot. */
 struct pw_send_view {
@@ -44,6 +45,13 @@ struct pw_send_reading {
 	uint64_t done_bytes, total_bytes;
 };
 
+/* Whether this process computes the digests: of several that send the same files, stripe 0 does. Each of them
+ * would have to read all of every file for it. */
+static inline bool pw_send_digests(const struct pw_send_config *cfg)
+{
+	return !pw_stripe_is_shared(&cfg->stripe) || cfg->stripe.index == 0;
+}
+
 /* Opens files.v[index]. Reads a small file for its digest; lane 0 looks meanwhile. 0, -ECANCELED, or
  * -errno with err. *slot is set whenever there is something to close. */
 int pw_send_slot_open(struct pw_send_slot **slot, const struct pw_send_config *cfg,
@@ -57,9 +65,12 @@ uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot);
 void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *cfg);
 
 /* Iterates over the symbols of a slot that are to be sent: all, or those that its gap manifest lists.
- * Before the first call only `slot` is set. */
+ * Of these only the stripe's. Before the first call, only the first three are set. */
 struct pw_send_gaps {
 	const struct pw_send_slot *slot;
+	struct pw_stripe stripe;
+	uint64_t turn;     /* see pw_stripe_clip() */
+	uint64_t from, to; /* what is left of the current range */
 	uint64_t sent_to;
 	size_t i;
 };

@@ -25,6 +25,9 @@ static uint64_t microseconds(void)
 void pw_send_tables_init(struct pw_send_tables *t, const struct pw_send_config *cfg)
 {
 	*t = (struct pw_send_tables){.cfg = cfg, .sequence = cfg->signer ? microseconds() : 0};
+	/* stripes that share an address are one session to a receiver: they share no instance */
+	if (pw_stripe_is_shared(&cfg->stripe))
+		t->next_instance = cfg->stripe.index * (PW_FDT_INSTANCE_MAX / cfg->stripe.count);
 }
 
 static uint64_t life_s(const struct pw_send_tables *t)
@@ -95,6 +98,7 @@ int pw_send_tables_build(struct pw_send_tables *t, struct pw_fdt_file *entries, 
 		.repair_url = (char *)(uintptr_t)t->cfg->repair.url, /* it is not freed */
 		.round = t->round,
 		.asks = t->asks,
+		.stripe = t->cfg->stripe,
 		.files = entries,
 		.n_files = n,
 	};

@@ -13,6 +13,7 @@
  *   Repair  of the FDT-Instance: where receivers may ask for what they miss, "http://ADDR:PORT/TOKEN"
  *   Round   of the FDT-Instance: repair round, decimal; absent: 0, the first transmission
  *   Ask     of the FDT-Instance: "true" when the sender has sent all of the round and waits for requests
+ *   Stripe  of the FDT-Instance: "I/N": the sender is one of N that send these files together
  * Not thread-bound; one struct one thread.
  */
 #ifndef PW_WIRE_FDT_H
@@ -24,6 +25,7 @@
 
 #include "base/err.h"
 #include "wire/encoding.h"
+#include "wire/stripe.h"
 
 #define PW_FDT_NS          "urn:pagewire:fdt:1"
 #define PW_FDT_MAX_BYTES   (16u << 20) /* a received instance beyond this is refused */
@@ -91,6 +93,7 @@ struct pw_fdt {
 	char *repair_url;         /* pw:Repair, any text; owned; NULL: none */
 	uint64_t round;           /* pw:Round */
 	bool asks;                /* pw:Ask */
+	struct pw_stripe stripe;  /* pw:Stripe */
 	struct pw_fdt_file *files;
 	size_t n_files;
 	size_t n_faults; /* files[] with a fault */

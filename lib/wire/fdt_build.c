@@ -69,6 +69,16 @@ static void write_leaves(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file 
 	free(text);
 }
 
+static void write_stripe(xmlTextWriterPtr w, int *bad, const struct pw_stripe *s)
+{
+	char text[24];
+
+	if (!pw_stripe_is_shared(s))
+		return;
+	snprintf(text, sizeof(text), "%" PRIu32 "/%" PRIu32, s->index, s->count);
+	attribute(w, bad, "pw:Stripe", text);
+}
+
 static void write_pw_attributes(xmlTextWriterPtr w, int *bad, const struct pw_fdt_file *f)
 {
 	char text[PW_DIGEST_TEXT_MAX];
@@ -135,6 +145,7 @@ static int write_instance(xmlTextWriterPtr w, const struct pw_fdt *fdt, char *sc
 		number(w, &bad, "pw:Round", fdt->round);
 	if (fdt->asks)
 		attribute(w, &bad, "pw:Ask", "true");
+	write_stripe(w, &bad, &fdt->stripe);
 	for (i = 0; i < fdt->n_files; i++)
 		write_file(w, &bad, &fdt->files[i], scratch);
 	bad |= xmlTextWriterEndDocument(w) < 0;

@@ -293,6 +293,10 @@ static void read_root(struct parse *p, const struct attrs *a)
 	if (find(a, PW_FDT_NS, "Sequence", &value))
 		pw_fdt_text_u64(value, UINT64_MAX, &fdt->sequence);
 	read_repair(a, fdt);
+	if (find(a, PW_FDT_NS, "Stripe", &value)) {
+		value = pw_fdt_text_trim(value);
+		pw_stripe_parse(value.p, value.len, &fdt->stripe);
+	}
 	read_shared(a, &p->shared);
 }
 

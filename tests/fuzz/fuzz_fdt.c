@@ -90,6 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(back.expires_ntp == fdt.expires_ntp);
 	assert(back.n_session_files == fdt.n_session_files);
 	assert(back.sequence == fdt.sequence);
+	assert(fdt.stripe.count < 2 ||
+		(back.stripe.count == fdt.stripe.count && back.stripe.index == fdt.stripe.index));
 	for (i = 0; i < good.n_files; i++)
 		check_file(&good.files[i], &back.files[i]);
 	free(xml);

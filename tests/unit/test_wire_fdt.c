@@ -57,6 +57,7 @@ static void the_table_as_it_is_written(void **state)
 	struct pw_fdt fdt = {.expires_ntp = 3990000000,
 		.complete = true,
 		.n_session_files = 2,
+		.stripe = {1, 2},
 		.files = &f,
 		.n_files = 1};
 	char *xml;
@@ -73,7 +74,7 @@ static void the_table_as_it_is_written(void **state)
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<FDT-Instance xmlns=\"urn:IETF:metadata:2005:FLUTE:FDT\""
 		" xmlns:pw=\"urn:pagewire:fdt:1\" Expires=\"3990000000\" Complete=\"true\""
-		" pw:Files=\"2\">"
+		" pw:Files=\"2\" pw:Stripe=\"1/2\">"
 		"<File Content-Location=\"dir/a%20b.img\" TOI=\"1\" Content-Length=\"5000\""
 		" Transfer-Length=\"5000\" FEC-OTI-FEC-Encoding-ID=\"0\""
 		" FEC-OTI-Maximum-Source-Block-Length=\"4096\""
@@ -163,6 +164,7 @@ static void what_is_written_reads_the_same(void **state)
 	struct pw_fdt in = {.expires_ntp = 3990000000,
 		.complete = true,
 		.n_session_files = 70000,
+		.stripe = {3, 64},
 		.files = files,
 		.n_files = 3};
 	struct pw_fdt out;
@@ -194,6 +196,8 @@ static void what_is_written_reads_the_same(void **state)
 	assert_true(out.expires_ntp == in.expires_ntp);
 	assert_true(out.complete);
 	assert_int_equal(out.n_session_files, 70000);
+	assert_int_equal(out.stripe.index, 3);
+	assert_int_equal(out.stripe.count, 64);
 	assert_int_equal(out.n_files, 3);
 	assert_int_equal(out.n_faults, 0);
 	for (i = 0; i < 3; i++) {

@@ -153,6 +153,5 @@ void pw_recv_hints(const struct pw_recv_run *run)
 	hint_packets(run);
 	hint_sessions(run);
 	hint_stripes(run);
-	hint_digests(run);
 	hint_nothing(run, c);
 }

@@ -131,7 +131,7 @@ def test_big_tcp_sends_trains_longer_than_an_ipv4_packet(wire: Wire, tmp_path: P
     file.write_bytes(bytes(64 << 20))
     mean, before = [], {"bytes": 0, "packets": 0}
     while len(mean) < 10 and not any(m > 65536 for m in mean):  # a busy receiver makes trains shorter
-        end = run_cell(Cell(program(), way("mmap_write"), wire, str(file), 64 << 20, 1500))
+        end = run_cell(Cell(program(), way("mmap_write"), wire, str(file), 64 << 20, 1500, chunk_bytes=1 << 20))
         assert end.source["error"] is None
         link = json.loads(wires.run(["ip", "-s", "-j", "link", "show", "dev", "pwa"], wire.source_ns))[0]
         sent = link["stats64"]["tx"]

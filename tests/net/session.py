@@ -3,13 +3,15 @@
 
     Sender(port, tsi, source)  --loopback-->  Listener: recv --listen 127.0.0.1:PORT --out DIR
 
-The test chooses every packet: which ones are sent, in which order, and from which address."""
+The test chooses every packet: which ones are sent, in which order, and from which address. They may also be those
+of `pagewire send`, from a capture."""
 from __future__ import annotations
 
 import hashlib
 import json
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +21,22 @@ from harness import Process, Test, check, equal, poll_until
 
 SYMBOL = 1000
 Entry = dict[str, Any]
+
+
+def capture(t: Test, *args: str) -> tuple[list[bytes], Any]:
+    """`pagewire send` into a capture; returns the UDP payloads and the sender's report."""
+    path = t.path("session.pcap")
+    p = t.run("send", "--port", f"pcap:{path}", "--to", "239.77.0.1", "--no-huge", "--json", *args)
+    p.ends_with(0)
+    return [frame[42:] for frame in flute.frames(path)], p.json
+
+
+def toi_sbn_esi(payload: bytes) -> tuple[int, int, int]:
+    """Of a payload with narrow TSI and TOI and FEC encoding ID 0."""
+    words = payload[2]
+    toi, = struct.unpack_from("!H", payload, 10)
+    sbn, esi = struct.unpack_from("!HH", payload, 4 * words)
+    return toi, sbn, esi
 
 
 def sha(data: bytes) -> str:

@@ -10,25 +10,12 @@ import socket
 import struct
 import time
 
-import flute
 from harness import check, equal, exclusive, poll_until
+from session import capture, toi_sbn_esi
 
 CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 
 SYMBOL = 1440
-
-
-def capture(t, *args):
-    """Sends into a capture; returns the UDP payloads and the sender's report."""
-    path = t.path("session.pcap")
-    p = t.run("send", "--port", f"pcap:{path}", "--to", "239.77.0.1", "--no-huge", "--json", *args)
-    p.ends_with(0)
-    return [frame[42:] for frame in flute.frames(path)], p.json
-
-
-def toi_sbn_esi(payload):
-    words = payload[2]
-    return struct.unpack_from("!H", payload, 10)[0], *struct.unpack_from("!HH", payload, 4 * words)
 
 
 def replay(t, payloads, *args, code=0):

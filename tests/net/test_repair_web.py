@@ -8,7 +8,8 @@ import subprocess
 
 import webserver
 from harness import DEADLINE, Failed, Skip, check, equal, poll_until
-from test_repair import SYMBOL, capture, manifest, replay, toi_sbn_esi
+from session import capture, toi_sbn_esi
+from test_repair import SYMBOL, manifest, replay
 
 CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
 

@@ -14,7 +14,8 @@ python3-rich"
 # tests, fuzzing and the comparison
 packages="$packages libcmocka-dev libnorm-dev libstdc++-12-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio tcpreplay
 mandoc bpftrace python3-pytest python3-pandas python3-jsonschema qemu-system-x86 openssl binutils procps
-util-linux mount git valgrind strace e2fsprogs nftables openmpi-bin"
+util-linux mount git valgrind strace e2fsprogs nftables openmpi-bin
+bash-completion zsh fish debhelper dpkg-dev lintian mmdebstrap"
 
 missing=
 for p in $packages; do

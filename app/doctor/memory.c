@@ -35,7 +35,11 @@ static void fix_pages(const struct pw_doctor_host *host, const struct pw_doctor_
 			"kB/nr_hugepages",
 			total + missing, node, page >> 10);
 	else
-		pw_doctor_set_fix(report, "sysctl -w vm.nr_hugepages=%" PRIu64, total + missing);
+		pw_doctor_set_fix(report,
+			"sysctl -w vm.nr_hugepages=%" PRIu64
+			"   # and into /etc/sysctl.d/90-pagewire.conf, to have them after a "
+			"restart",
+			total + missing);
 }
 
 /* "212 of 512 pages of 2.00 MiB free on node 0, ..." */

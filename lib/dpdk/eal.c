@@ -3,6 +3,7 @@
 #include "dpdk/eal.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <rte_config.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -28,16 +29,22 @@ const char *pw_dpdk_version(void)
 
 bool pw_dpdk_has_driver(const char *driver)
 {
-	char path[sizeof(RTE_EAL_PMD_PATH "/librte_.so") + PW_DRIVER_NAME_MAX];
+	char pattern[sizeof(RTE_EAL_PMD_PATH "/librte_.so*") + PW_DRIVER_NAME_MAX];
+	glob_t found = {0};
+	bool result;
 
 	/* one plug-in holds both of virtio's drivers */
 	if (!strcmp(driver, "net_virtio_user"))
 		driver = "net_virtio";
 	if (access(RTE_EAL_PMD_PATH, R_OK))
 		return true; /* no plug-ins: drivers are linked in, and the probe shows which */
-	return (size_t)snprintf(path, sizeof(path), RTE_EAL_PMD_PATH "/librte_%s.so", driver) <
-		       sizeof(path) &&
-	       access(path, R_OK) == 0;
+	/* librte_net_null.so.23.0; librte_net_null.so is there with the development package alone */
+	if ((size_t)snprintf(pattern, sizeof(pattern), RTE_EAL_PMD_PATH "/librte_%s.so*", driver) >=
+		sizeof(pattern))
+		return false;
+	result = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+	globfree(&found);
+	return result;
 }
 
 /* DPDK's log lines become debug lines of ours. The last one is kept for error messages. */

@@ -89,7 +89,8 @@ static void one_node_is_fixed_by_sysctl(void **state)
 	sysfix_drop(&one);
 	/* 4 of the 8 free are promised: 25 missing, and memory for 10 of them */
 	expect(d, "hugepages.free", PW_DOCTOR_WARN, "4 of 16 pages of 2.00 MiB free on node 0",
-		"sysctl -w vm.nr_hugepages=41");
+		"sysctl -w vm.nr_hugepages=41   # and into /etc/sysctl.d/90-pagewire.conf, to have "
+		"them after a restart");
 	expect(d, "hugepages.free", PW_DOCTOR_WARN, "only 20.0 MiB of memory are left", "sysctl");
 	expect(d, "nic.numa", PW_DOCTOR_SKIP, "one NUMA node", NULL);
 }

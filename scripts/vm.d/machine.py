@@ -8,6 +8,7 @@ import ctypes
 import os
 import secrets
 import selectors
+import shlex
 import shutil
 import signal
 import socket
@@ -96,6 +97,12 @@ def share(tag, path, writable):
             "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
 
 
+def assignment(word):
+    """A word of a shell command. Of NAME=VALUE only the value is quoted, so that it stays an assignment."""
+    name, equals, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals and name.isidentifier() else shlex.quote(word)
+
+
 def die_with_parent():
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -121,17 +128,17 @@ class Machine:
     def write_job(self, command, environment):
         job = tempfile.mkdtemp(prefix="pagewire-vm.")
         self.job = job
-        files = {"command": command, "writable": self.config.writable,
-                 "environment": [f"{name}={value}" for name, value in environment.items()],
-                 "directory": [os.getcwd()]}
-        for name, values in files.items():
+        # shell text, which scripts/vm.d/guest reads. Its shell would take a name for a program of busybox.
+        program = shutil.which(command[0], path=environment["PATH"]) or command[0]
+        driver = self.config.driver if self.config.net else ""
+        texts = {"writable": ["set", "--", *self.config.writable],
+                 "command": ["set", "--", program, *command[1:]],
+                 "environment": ["export", *(f"{name}={value}" for name, value in environment.items())],
+                 "settings": [f"driver={driver}", f"interactive={'yes' if self.config.interactive else ''}",
+                              f"directory={os.getcwd()}"]}
+        for name, words in texts.items():
             with open(os.path.join(job, name), "wb") as f:
-                f.write(b"".join(os.fsencode(value) + b"\0" for value in values))
-        words = {"driver": self.config.driver if self.config.net else "",
-                 "interactive": "yes" if self.config.interactive else ""}
-        for name, word in words.items():
-            with open(os.path.join(job, name), "w", encoding="ascii") as f:
-                f.write(word + "\n")
+                f.write(os.fsencode(" ".join(assignment(word) for word in words) + "\n"))
         with open(os.path.join(job, "token"), "wb") as f:
             f.write(self.token)
         shutil.copy(os.path.join(HERE, "guest"), job)

@@ -213,8 +213,7 @@ static int send_range(
 
 		pw_blocks_locate(blocks, at, &sbn, &esi);
 		left = pw_min_u64(range->to - at, pw_blocks_block_len(blocks, sbn) - esi);
-		b.sbn = (uint16_t)sbn;
-		b.esi = (uint16_t)esi;
+		b.payload_id = pw_blocks_payload_id(blocks, sbn, esi);
 		b.offset = at * symbol;
 		b.n = (uint16_t)pw_min_u64(left, max);
 		r = before_burst(lane, err);

@@ -27,6 +27,8 @@ static const struct pw_opt_choice pacings[] = {
 static const struct pw_opt_choice digests[] = {{"xxh3-128", PW_DIGEST_XXH3_128},
 	{"sha-256", PW_DIGEST_SHA256}, {"sha-256-tree", PW_DIGEST_SHA256_TREE},
 	{"none", PW_DIGEST_NONE}, {NULL, 0}};
+static const struct pw_opt_choice codes[] = {
+	{"rfc", PW_RS_RFC}, {"rizzo", PW_RS_RIZZO}, {"ypo", PW_RS_YPO}, {NULL, 0}};
 static const struct pw_opt_choice checksums[] = {{"auto", PW_CSUM_AUTO},
 	{"offload", PW_CSUM_OFFLOAD}, {"software", PW_CSUM_SOFTWARE}, {"none", PW_CSUM_NONE},
 	{NULL, 0}};
@@ -80,6 +82,15 @@ static const struct pw_opt options[] = {
 	{ROW("stripe", STRING, PACKETS, job.stripe), .arg = "I/N",
 		.help = "send the I-th of N shares, I from 0: N hosts send the same files "
 			"together; auto: I and N from mpirun, mpiexec or srun"},
+	{ROW("fec", STRING, PACKETS, job.fec), .basic = true, .arg = "K+R",
+		.help = "send R parity symbols for each K symbols: any K of them restore the rest; "
+			"200+10, for example"},
+	{ROW("fec-code", CHOICE, PACKETS, job.set.fec.points),
+		.help = "with --fec: the code, of RFC 5510, of NORM, or of ypo/flute",
+		.choices = codes},
+	{ROW("interleave", SIZE, PACKETS, job.set.fec.interleave_bytes), .arg = "SIZE",
+		.help = "with --fec: send the blocks of so many bytes in turns; default: what a "
+			"loss of 1000 packets in a row needs"},
 	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE",
 		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps"},
 	{ROW("loop", UINT, SPEED, job.set.loops), .basic = true, .arg = "N",

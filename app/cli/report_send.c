@@ -72,6 +72,9 @@ void pw_send_report_plan(const struct pw_job *job)
 		pw_digest_name(job->opt->set.digest));
 	if (pw_stripe_is_shared(&job->stripe))
 		printf(", stripe %" PRIu32 "/%" PRIu32, job->stripe.index, job->stripe.count);
+	if (job->fec.k)
+		printf(", parity %" PRIu32 "+%" PRIu32 " %s", job->fec.k, job->fec.r,
+			pw_rs_points_name(job->fec.points));
 	putchar('\n');
 	if (job->signer)
 		printf("signed by key %s\n", pw_signer_id(job->signer));
@@ -107,7 +110,8 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 	double s = (double)job->result.data_ns / 1e9;
 	double copies =
 		job->result.page_in_copies + per_byte(c->cpu_copied_bytes, c->payload_bytes);
-	const uint64_t payload = c->payload_bytes - job->result.repair_bytes;
+	const uint64_t parity = job->result.parity_packets * job->symbol_len;
+	const uint64_t payload = c->payload_bytes - job->result.repair_bytes - parity;
 	const uint64_t packets = c->packets - job->result.repair_packets;
 	char size[32], rate[32], pps[32];
 
@@ -120,6 +124,9 @@ void pw_send_report_human(const struct pw_job *job, const struct pw_tx_counters 
 		job->result.passes == 1 ? "" : "es", packets, s,
 		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)payload * 8 / s : 0),
 		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)packets / s : 0));
+	if (job->fec.k)
+		printf("parity: %" PRIu64 " of the packets, %s\n", job->result.parity_packets,
+			pw_units_size(size, sizeof(size), parity));
 	pw_send_rate_human(job, c);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		busy_per_packet(job, c), c->full_polls);
@@ -152,15 +159,17 @@ void pw_send_report_json(
 {
 	const struct pw_send_result *res = &job->result;
 	const double s = (double)res->data_ns / 1e9;
+	const uint64_t parity = res->parity_packets * job->symbol_len;
 	json_t *o = json_pack("{s:s, s:s, s:i, s:b}", "schema", "pagewire.send/1", "version",
 		PW_VERSION, "exit_code", code, "interrupted", res->interrupted);
 	json_t *counts = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files",
 		(json_int_t)job->files.n, "bytes", (json_int_t)job->files.total_bytes, "passes",
 		(json_int_t)res->passes, "packets", (json_int_t)c->packets, "payload_bytes",
-		(json_int_t)c->payload_bytes, "wire_bytes", (json_int_t)c->wire_bytes, "full_polls",
-		(json_int_t)c->full_polls, "split_packets", (json_int_t)c->split_packets);
+		(json_int_t)(c->payload_bytes - parity), "wire_bytes", (json_int_t)c->wire_bytes,
+		"full_polls", (json_int_t)c->full_polls, "split_packets",
+		(json_int_t)c->split_packets);
 	json_t *times = json_pack("{s:f, s:f, s:f, s:f}", "seconds", s, "goodput_bps",
-		s > 0 ? (double)(c->payload_bytes - res->repair_bytes) * 8 / s : 0.0,
+		s > 0 ? (double)(c->payload_bytes - res->repair_bytes - parity) * 8 / s : 0.0,
 		"packets_per_s", s > 0 ? (double)(c->packets - res->repair_packets) / s : 0.0,
 		"busy_cycles_per_packet", busy_per_packet(job, c));
 	json_t *how = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:f, s:i, s:b, s:s, s:I, s:I, s:b}",
@@ -188,6 +197,11 @@ void pw_send_report_json(
 		json_object_update_new(
 			wire, json_pack("{s:I, s:I}", "stripe_index", (json_int_t)job->stripe.index,
 				      "stripe_count", (json_int_t)job->stripe.count));
+	if (job->fec.k)
+		json_object_update_new(wire,
+			json_pack("{s:i, s:i, s:s, s:I}", "fec_k", (int)job->fec.k, "fec_r",
+				(int)job->fec.r, "fec_code", pw_rs_points_name(job->fec.points),
+				"parity_packets", (json_int_t)res->parity_packets));
 	json_object_update_new(o, counts);
 	json_object_update_new(o, times);
 	json_object_update_new(o, pw_send_rate_json(job, c));

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "api/jobfec.h"
 #include "api/jobpace.h"
 #include "api/jobtelemetry.h"
 #include "base/bytes.h"
@@ -128,7 +129,8 @@ static int plan_symbol(struct pw_job *job, struct pw_err *err)
 static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes,
 	enum pw_pages *chosen, struct pw_err *err)
 {
-	bool huge = false, may_stream = job->opt->pages == PW_PAGES_AUTO && !job->no_stream;
+	bool huge = false,
+	     may_stream = job->opt->pages == PW_PAGES_AUTO && !job->no_stream && !job->fec.k;
 	uint64_t page_bytes;
 	int r = pw_hugefile_probe(path, &huge, &page_bytes, err);
 
@@ -145,7 +147,7 @@ static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes
 
 /* How many bytes each provider holds, and the first streamed file. */
 struct shares {
-	uint64_t staged_bytes; /* of the heap */
+	uint64_t staged_bytes; /* of the heap, parity included */
 	uint64_t streamed_bytes;
 	uint64_t n_streamed;
 	const char *streamed;
@@ -171,6 +173,9 @@ static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
 			s->staged_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
 		else if (pages != PW_PAGES_STREAM)
 			job->n_in_place += f->len_bytes > 0;
+		if (r == 0 && job->fec.k && !f->gap)
+			r = pw_job_fec_add(
+				&job->fec, f->len_bytes, job->symbol_len, &s->staged_bytes, err);
 		if (pages != PW_PAGES_STREAM)
 			continue;
 		s->streamed = s->streamed ? s->streamed : f->path;
@@ -240,7 +245,7 @@ static int plan_pages(struct pw_job *job, struct pw_err *err)
 	int r = share_out(job, &s, err);
 
 	if (r == 0 && s.staged_bytes && job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
-		!stage_fits(job, s.staged_bytes)) {
+		!job->fec.k && !stage_fits(job, s.staged_bytes)) {
 		job->stream_staged = true;
 		r = share_out(job, &s, err);
 	}
@@ -294,6 +299,8 @@ int pw_job_plan(
 		return usage_error(usage, pw_err_set(err, EINVAL, "cannot send: %s is missing",
 						  o->to ? "--port PORT" : "--to ADDR:PORT"));
 	r = plan_session(job, err);
+	if (!r)
+		r = pw_job_fec_plan(o, &job->fec, err);
 	if (!r)
 		r = pw_job_pace_plan(o, err);
 	if (!r)
@@ -525,7 +532,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.digest_first_bytes = job->no_stream ? UINT64_MAX : PW_SEND_DIGEST_FIRST,
 		.reader_cpus = &job->cpus,
 		.stream = job->stream,
-		.stream_mem = pw_dpdk_stage_mem(job->tx),
+		.stage_mem = pw_dpdk_stage_mem(job->tx),
 		.stopped = job->stopped,
 		.tick = job->telemetry ? pw_job_telemetry_tick : job->tick,
 		.tick_ctx = job->telemetry ? job->telemetry : job->tick_ctx,
@@ -535,6 +542,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.log = job->log,
 	};
 
+	cfg.set.fec = job->fec;
 	pw_job_pace_config(job->opt, job->info.queue_mbps, &cfg);
 	for (i = 0; i < cfg.n_paths; i++)
 		job->queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)i);

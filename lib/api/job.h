@@ -43,14 +43,15 @@ struct pw_job {
 	const struct pw_driver_traits *traits;
 	enum pw_pages first_pages; /* of the first file */
 	bool mixed_pages;
-	bool readonly_maps;           /* the page cache, for a device */
-	size_t n_in_place;            /* files with bytes that no stage copies */
-	uint64_t stage_bytes;         /* EAL memory for stage and stream, besides the pools */
-	bool stream_staged;           /* what would be staged is too large: it is streamed */
-	bool stream_direct;           /* the first streamed file is read past the page cache */
+	bool readonly_maps;   /* the page cache, for a device */
+	size_t n_in_place;    /* files with bytes that no stage copies */
+	uint64_t stage_bytes; /* EAL memory for stage, stream and parity, besides the pools */
+	bool stream_staged;   /* what would be staged is too large: it is streamed */
+	bool stream_direct;   /* the first streamed file is read past the page cache */
 	struct pw_stream_plan stream; /* n_slots 0: nothing is streamed */
 	uint32_t tsi;                 /* as given, or drawn */
 	struct pw_stripe stripe;
+	struct pw_send_fec fec; /* k 0: no parity */
 	uint32_t symbol_len;
 	uint64_t va_next; /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;

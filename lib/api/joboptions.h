@@ -24,8 +24,9 @@ struct pw_job_options {
 	struct pw_strings gaps; /* gap manifests; none: everything is sent */
 	uint64_t tsi;           /* PW_JOB_DRAW_TSI: a random one */
 	const char *stripe;     /* NULL: all; see pw_stripe_choose() */
-	uint64_t stream_bytes;  /* of the ring that streamed files go through, at most */
-	uint32_t symbol_len;    /* 0: what the MTU takes */
+	const char *fec; /* K+R; NULL: no parity; see pw_send_fec_parse(), which fills set.fec */
+	uint64_t stream_bytes; /* of the ring that streamed files go through, at most */
+	uint32_t symbol_len;   /* 0: what the MTU takes */
 	enum pw_pages pages;
 	enum pw_csum udp_checksum;
 	enum pw_pacing pacing;

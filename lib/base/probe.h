@@ -9,11 +9,9 @@
 
 #ifdef PW_HAVE_SDT
 #include <sys/sdt.h>
-#define PW_PROBE3(name, a, b, c)    DTRACE_PROBE3(pagewire, name, a, b, c)
-#define PW_PROBE4(name, a, b, c, d) DTRACE_PROBE4(pagewire, name, a, b, c, d)
+#define PW_PROBE3(name, a, b, c) DTRACE_PROBE3(pagewire, name, a, b, c)
 #else
-#define PW_PROBE3(name, a, b, c)    ((void)0)
-#define PW_PROBE4(name, a, b, c, d) ((void)0)
+#define PW_PROBE3(name, a, b, c) ((void)0)
 #endif
 
 #endif

@@ -3,7 +3,7 @@
  * The transmitter. From a run of symbols to packets whose payload is the file's pages:
  *
  *   reap     the driver frees mbufs of earlier bursts: their pool counts the window down
- *   fill     header mbuf <- template + SBN, ESI;  payload mbuf -> the page; no byte is read
+ *   fill     header mbuf <- template + FEC Payload ID;  payload mbuf -> the page; no byte is read
  *   burst    rte_eth_tx_burst(); what the ring did not take is offered first next time
  *   account  counters, once a burst
  *
@@ -76,7 +76,7 @@ static void fill_extent(struct pw_txq *q, const struct pw_tx_burst *b,
 	const uint16_t hdr_len = t->len;
 	const uint64_t pay_flags = q->pay_flags;
 	uint32_t *n_out = &b->obj->win->n_out;
-	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
+	uint32_t fec_id = b->payload_id;
 	uint16_t i;
 
 	*n_out += n;
@@ -103,8 +103,7 @@ static bool fill_one(struct pw_txq *q, const struct pw_tx_burst *b, uint16_t i, 
 		return false;
 	init_first(h, &first);
 	h->data_len = t->len;
-	copy_header(
-		rte_pktmbuf_mtod(h, uint8_t *), t, t->len, ((uint32_t)b->sbn << 16 | b->esi) + i);
+	copy_header(rte_pktmbuf_mtod(h, uint8_t *), t, t->len, b->payload_id + i);
 	if (!chain_split(q, h, b->obj->win, offset, n_symbol)) {
 		rte_pktmbuf_free(h);
 		return false;
@@ -165,7 +164,7 @@ uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b)
 	}
 	if (q->sw_csum)
 		pw_txq_checksum(q, b, n);
-	PW_PROBE4(tx_symbols, b->obj->toi, b->sbn, b->esi, n);
+	PW_PROBE3(tx_symbols, b->obj->toi, b->payload_id, n);
 	q->first_pending = 0;
 	q->n_pending = n;
 	q->pending_hdr_len = b->obj->tmpl.len;

@@ -11,7 +11,7 @@
 uint16_t pw_txq_fill_linear(struct pw_txq *q, const struct pw_tx_burst *b)
 {
 	const struct pw_extent *extent = find_extent(b->obj->win, b->offset);
-	uint32_t fec_id = (uint32_t)b->sbn << 16 | b->esi;
+	uint32_t fec_id = b->payload_id;
 	uint64_t offset = b->offset;
 	uint16_t i;
 

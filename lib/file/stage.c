@@ -32,13 +32,12 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* Symbols should not cross extents, and O_DIRECT needs whole blocks. If no multiple of both fits into an
+/* Symbols should not cross extents, and O_DIRECT needs whole blocks. If no multiple of both (unit) fits into an
  * allocation, extents are whole blocks: a symbol that crosses then costs one more segment. */
-static int plan(struct extents *x, uint32_t symbol_len, uint64_t max_bytes, const char *path,
-	struct pw_err *err)
+static int plan(
+	struct extents *x, uint64_t unit, uint64_t max_bytes, const char *path, struct pw_err *err)
 {
-	uint64_t align = PW_FILEREADER_ALIGN;
-	uint64_t unit = symbol_len / gcd(symbol_len, align) * align;
+	const uint64_t align = PW_FILEREADER_ALIGN;
 
 	if (max_bytes < align)
 		return pw_err_set(err, EINVAL,
@@ -147,6 +146,37 @@ static void release(struct pw_window *w)
 	free(mem);
 }
 
+static void fill_window(struct pw_window *w, uint64_t len_bytes, struct pw_stage_mem *mem)
+{
+	w->pages = PW_PAGES_STAGE;
+	w->len_bytes = len_bytes;
+	w->page_bytes = mem->page_bytes ? mem->page_bytes : PW_FILEREADER_ALIGN;
+	w->writable = true;
+	w->priv = mem;
+	w->release = release;
+}
+
+int pw_stage_alloc(struct pw_window *w, uint64_t len_bytes, uint32_t unit_bytes,
+	const struct pw_stage_mem *mem, const char *path, struct pw_err *err)
+{
+	struct extents x = {0};
+	struct pw_stage_mem *kept;
+	int ret = plan(&x, unit_bytes, mem->max_extent_bytes, path, err);
+
+	*w = (struct pw_window){0};
+	if (ret < 0)
+		return ret;
+	kept = malloc(sizeof(*kept));
+	if (!kept)
+		return pw_err_sys(err, ENOMEM, "cannot stage %s", path);
+	*kept = *mem;
+	fill_window(w, len_bytes, kept);
+	ret = take_memory(w, &x, mem, path, err);
+	if (ret < 0)
+		pw_window_close(w);
+	return ret;
+}
+
 int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	const struct pw_stage_mem *mem, bool (*progress)(void *ctx, uint64_t done, uint64_t total),
 	void *progress_ctx, struct pw_err *err)
@@ -159,7 +189,8 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	*w = (struct pw_window){0};
 	if (symbol_len == 0)
 		return pw_err_set(err, EINVAL, "cannot stage %s: symbol length is 0", path);
-	ret = plan(&x, symbol_len, mem->max_extent_bytes, path, err);
+	ret = plan(&x, symbol_len / gcd(symbol_len, PW_FILEREADER_ALIGN) * PW_FILEREADER_ALIGN,
+		mem->max_extent_bytes, path, err);
 	if (ret < 0)
 		return ret;
 	kept = malloc(sizeof(*kept));
@@ -173,13 +204,8 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	}
 	in.progress = progress;
 	in.progress_ctx = progress_ctx;
-	w->pages = PW_PAGES_STAGE;
-	w->len_bytes = in.len_bytes;
+	fill_window(w, in.len_bytes, kept);
 	w->mtime_ns = pw_regfile_mtime_ns(&in.st);
-	w->page_bytes = mem->page_bytes ? mem->page_bytes : PW_FILEREADER_ALIGN;
-	w->writable = true;
-	w->priv = kept;
-	w->release = release;
 	w->fd = in.fd; /* the window owns it: `in` is not closed */
 	ret = take_memory(w, &x, mem, path, err);
 	if (ret == 0)

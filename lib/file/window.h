@@ -99,6 +99,11 @@ int pw_stage_open(struct pw_window *w, const char *path, uint32_t symbol_len,
 	const struct pw_stage_mem *mem, bool (*progress)(void *ctx, uint64_t done, uint64_t total),
 	void *progress_ctx, struct pw_err *err);
 
+/* A window of len_bytes in memory from mem, without a file: not initialized. Each extent is a multiple of unit_bytes.
+ * path: of the file that it is for, in messages. */
+int pw_stage_alloc(struct pw_window *w, uint64_t len_bytes, uint32_t unit_bytes,
+	const struct pw_stage_mem *mem, const char *path, struct pw_err *err);
+
 /* Reads [offset, offset + len) of a mapped file into memory; offset is a multiple of the page.
  * -EIO when a page cannot be read. */
 int pw_window_populate(

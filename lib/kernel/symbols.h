@@ -37,7 +37,7 @@ static inline void pw_symbols_init(struct pw_symbols *s, const struct pw_tx_burs
 
 	s->b = b;
 	s->offset = b->offset + (uint64_t)i * b->obj->blocks.symbol_len;
-	s->fec_id = ((uint32_t)b->sbn << 16 | b->esi) + i;
+	s->fec_id = b->payload_id + i;
 	while (hi - lo > 1) {
 		uint32_t mid = lo + (hi - lo) / 2;
 

@@ -34,12 +34,12 @@ struct pw_tx_object {
 	void *path_priv; /* of the path: set by attach, cleared by detach */
 };
 
-/* n symbols (1..PW_BURST) of block sbn from esi on; they start at byte `offset` of the object. */
+/* n symbols (1..PW_BURST) of one block with consecutive ESIs; they start at byte `offset` of the window. */
 struct pw_tx_burst {
 	struct pw_tx_object *obj;
 	uint64_t offset;
-	uint16_t sbn;
-	uint16_t esi;
+	uint32_t
+		payload_id; /* FEC Payload ID (SBN and ESI) of the first; + 1 for each further one */
 	uint16_t n;
 };
 

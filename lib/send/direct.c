@@ -66,8 +66,7 @@ int pw_send_burst(struct pw_send *s, size_t i, uint64_t first, unsigned int n, s
 		return r;
 	pw_blocks_locate(&obj->blocks, first, &sbn, &esi);
 	b.offset = first * obj->blocks.symbol_len;
-	b.sbn = (uint16_t)sbn;
-	b.esi = (uint16_t)esi;
+	b.payload_id = pw_blocks_payload_id(&obj->blocks, sbn, esi);
 	b.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(&obj->blocks, sbn) - esi);
 	sent = s->cfg.ops->send(s->cfg.paths[0], &b);
 	/* This burst may be the last one, and the path may have read pages that are gone. */

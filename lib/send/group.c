@@ -11,7 +11,25 @@
 #define WAIT_NS \
 	500000ull /* between two looks at what the reader has brought: shorter sleeps slow the disk down */
 
-/* The symbols of one file, as ranges of chunks. */
+/* A file with parity: its blocks in turns, band by band. */
+static int plan_turns(struct pw_send_group *g, size_t i, struct pw_err *err)
+{
+	const struct pw_send_parity *p = g->slots[i]->parity;
+	const struct pw_send_turns t = pw_send_fec_turns(&g->cfg->set.fec, &p->source);
+	uint32_t n, from, to;
+	int r = 0;
+
+	for (n = 0; r == 0 && n < t.n_bands; n++) {
+		from = pw_send_fec_band(&t, &p->source, n);
+		to = pw_send_fec_band(&t, &p->source, n + 1);
+		r = pw_work_add_turns(&g->work, i, false, &p->source, from, to, t.run, err);
+		if (r == 0)
+			r = pw_work_add_turns(&g->work, i, true, &p->blocks, from, to, t.run, err);
+	}
+	return r;
+}
+
+/* The symbols of one file, as ranges of chunks. A repair has no parity: it sends what was asked for. */
 static int plan_file(
 	struct pw_send_group *g, size_t i, uint64_t pass, uint32_t n_lanes, struct pw_err *err)
 {
@@ -22,6 +40,8 @@ static int plan_file(
 	uint64_t from, to;
 	int r = 0;
 
+	if (g->slots[i]->parity && !g->slots[i]->file->gap)
+		return plan_turns(g, i, err);
 	while (r == 0 && pw_send_next_gap(&gaps, &from, &to))
 		r = streamed ? pw_work_add_streamed(&g->work, i, from, to,
 				       g->cfg->stream.slot_bytes / g->cfg->symbol_len, err)
@@ -29,11 +49,13 @@ static int plan_file(
 	return r;
 }
 
-/* Of an item; the last symbol of a file may be shorter. */
+/* File bytes of an item; the last symbol of a file may be shorter. */
 static uint64_t item_bytes(const struct pw_send_group *g, const struct pw_work_item *it)
 {
 	const uint64_t symbol = g->cfg->symbol_len;
 
+	if (it->is_parity)
+		return 0;
 	return pw_min_u64(it->to * symbol, g->slots[it->file]->win.len_bytes) - it->from * symbol;
 }
 
@@ -49,7 +71,8 @@ int pw_send_group_plan(
 	for (i = 0; r == 0 && i < g->n; i++) {
 		const struct pw_send_slot *slot = g->slots[i];
 
-		*reads |= slot->read_pages || slot->win.pages == PW_PAGES_STREAM;
+		*reads |= slot->read_pages || slot->win.pages == PW_PAGES_STREAM ||
+			  (slot->parity && slot->parity->n_done < slot->parity->source.n_blocks);
 		r = plan_file(g, i, pass, n_lanes, err);
 	}
 	if (r == 0 && g->work.n_pieces) {
@@ -134,6 +157,23 @@ static int finish_lane(struct pw_send_group *g, struct pw_send_lane *lane, struc
 	return wait_for_reader(g, lane, g->work.n_chunks - 1, err);
 }
 
+static struct pw_send_range range_of(const struct pw_send_slot *slot,
+	const struct pw_send_lane *lane, const struct pw_work_chunk *chunk)
+{
+	struct pw_send_view *views = chunk->is_parity ? slot->parity_views : slot->views;
+
+	return (struct pw_send_range){
+		.obj = &views[lane->index].obj,
+		.from = chunk->from,
+		.to = chunk->to,
+		.first_block = chunk->first_block,
+		.end_block = chunk->end_block,
+		.row = chunk->row,
+		.run = chunk->run,
+		.parity_of = chunk->is_parity ? &slot->parity->source : NULL,
+	};
+}
+
 static int next(
 	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
 {
@@ -151,9 +191,7 @@ static int next(
 		r = lane->between(lane, pw_clock_ns(), err);
 	if (r)
 		return r;
-	*range = (struct pw_send_range){.obj = &g->slots[chunk.file]->views[lane->index].obj,
-		.from = chunk.from,
-		.to = chunk.to};
+	*range = range_of(g->slots[chunk.file], lane, &chunk);
 	if (chunk.piece != PW_WORK_IN_PLACE) {
 		range->obj->win = pw_stream_slot(g->ring, g->piece_slots[chunk.piece]);
 		r = hold_slot(g, lane, g->piece_slots[chunk.piece], err);

@@ -196,25 +196,26 @@ static inline void add_bytes(struct pw_send_lane *lane, uint64_t bytes)
 	atomic_store_explicit(&lane->bytes, sum + bytes, memory_order_relaxed);
 }
 
-static int send_range(
-	struct pw_send_lane *lane, const struct pw_send_range *range, struct pw_err *err)
+/* Sends symbols [at, end) of the range's object. */
+static int send_run(struct pw_send_lane *lane, const struct pw_send_range *range, uint64_t at,
+	uint64_t end, struct pw_err *err)
 {
 	const struct pw_blocks *blocks = &range->obj->blocks;
 	const uint32_t header = range->obj->tmpl.len, symbol = blocks->symbol_len;
 	const uint16_t max = pw_pace_burst(&lane->pace, header + symbol, PW_BURST);
 	struct pw_tx_burst b = {.obj = range->obj};
-	uint64_t at = range->from;
 
-	while (at < range->to) {
+	while (at < end) {
 		uint32_t sbn, esi;
 		uint64_t bytes, left;
 		uint16_t n;
 		int r;
 
 		pw_blocks_locate(blocks, at, &sbn, &esi);
-		left = pw_min_u64(range->to - at, pw_blocks_block_len(blocks, sbn) - esi);
-		b.sbn = (uint16_t)sbn;
-		b.esi = (uint16_t)esi;
+		left = pw_min_u64(end - at, pw_blocks_block_len(blocks, sbn) - esi);
+		if (range->parity_of) /* their ESIs follow those of the source symbols */
+			esi += pw_blocks_block_len(range->parity_of, sbn);
+		b.payload_id = pw_blocks_payload_id(blocks, sbn, esi);
 		b.offset = at * symbol;
 		b.n = (uint16_t)pw_min_u64(left, max);
 		r = before_burst(lane, err);
@@ -224,11 +225,32 @@ static int send_range(
 			return r;
 		at += n;
 		bytes = pw_min_u64((uint64_t)n * symbol, blocks->transfer_len - b.offset);
-		add_bytes(lane, bytes);
+		if (range->parity_of)
+			lane->parity_packets += n;
+		else
+			add_bytes(lane, bytes);
 		if (lane->pace.on)
 			pw_pace_sent(&lane->pace, bytes + (uint64_t)n * header, n);
 	}
 	return 0;
+}
+
+static int send_range(
+	struct pw_send_lane *lane, const struct pw_send_range *range, struct pw_err *err)
+{
+	const struct pw_blocks *blocks = &range->obj->blocks;
+	uint32_t sbn;
+	int r = 0;
+
+	if (range->run == 0)
+		return send_run(lane, range, range->from, range->to, err);
+	for (sbn = range->first_block; r == 0 && sbn < range->end_block; sbn++) {
+		const uint64_t from = pw_blocks_first_symbol(blocks, sbn) + range->row;
+		const uint64_t end = pw_blocks_first_symbol(blocks, sbn + 1);
+
+		r = send_run(lane, range, from, pw_min_u64(from + range->run, end), err);
+	}
+	return r;
 }
 
 int pw_lane_send(struct pw_send_lane *lane, const struct pw_send_source *source, struct pw_err *err)

@@ -22,10 +22,14 @@
 #include "path/path.h"
 #include "send/pace.h"
 
-/* Symbols [from, to) of an object; they lie in its window. */
+/* Symbols [from, to) of an object; they lie in its window. With a run: symbols [row, row + run) of each of the
+ * blocks [first_block, end_block). */
 struct pw_send_range {
 	struct pw_tx_object *obj;
 	uint64_t from, to;
+	uint32_t first_block, end_block, row, run;
+	const struct pw_blocks
+		*parity_of; /* obj is the parity of a file that is cut so; else NULL */
 };
 
 struct pw_send_lane;
@@ -72,6 +76,7 @@ struct pw_send_lane {
 	uint32_t n_held;
 
 	_Atomic uint64_t bytes; /* of files, handed over; the other threads read it */
+	uint64_t parity_packets;
 	uint64_t busy_cycles, stall_cycles, pace_cycles, read_cycles;
 };
 

@@ -253,6 +253,7 @@ void pw_send_lanes_account(const struct pw_send_lanes *l, struct pw_send_result 
 		res->stall_cycles += lane->stall_cycles;
 		res->pace_cycles += lane->pace_cycles;
 		res->read_cycles += lane->read_cycles;
+		res->parity_packets += lane->parity_packets;
 	}
 	res->pace.ns_per_bit /= l->n;
 	res->pace.ns_per_packet /= l->n;

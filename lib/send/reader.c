@@ -85,7 +85,7 @@ int pw_send_reader_make_ring(struct pw_send_reader *rd, struct pw_err *err)
 {
 	const struct pw_send_config *cfg = rd->group->cfg;
 	struct pw_stream_config ring = {
-		.plan = cfg->stream, .mem = cfg->stream_mem, .next = next_piece, .ctx = rd};
+		.plan = cfg->stream, .mem = cfg->stage_mem, .next = next_piece, .ctx = rd};
 	int r;
 
 	if (rd->group->ring)
@@ -193,7 +193,18 @@ static bool is_sent_in_part(const struct pw_send_reader *rd, const struct pw_sen
 	return slot->file->gap || pw_stripe_is_shared(&rd->group->cfg->stripe);
 }
 
-/* Brings one chunk into memory. */
+/* Brings bytes [at, end) of a mapped file into memory. Chunks that are sent in turns share them. */
+static int read_in_place(struct pw_send_slot *slot, uint64_t at, uint64_t end, struct pw_err *err)
+{
+	const uint64_t from = pw_align_down(at, slot->win.page_bytes);
+
+	if (!slot->read_pages || end <= slot->read_to)
+		return 0;
+	slot->read_to = end;
+	return pw_window_populate(&slot->win, from, end - from, slot->file->path, err);
+}
+
+/* Brings one chunk into memory, or computes the parity of its blocks. */
 static int read_chunk(
 	struct pw_send_reader *rd, const struct pw_work_chunk *chunk, struct pw_err *err)
 {
@@ -203,18 +214,15 @@ static int read_chunk(
 	const uint64_t end = pw_min_u64(chunk->to * g->cfg->symbol_len, slot->win.len_bytes);
 	const struct pw_stream_piece *piece;
 	const struct pw_extent *extent;
-	uint64_t page, from;
 	uint32_t ring_slot;
 	int r;
 
 	if (chunk->piece == PW_WORK_IN_PLACE) {
-		if (slot->read_pages) {
-			page = slot->win.page_bytes;
-			from = pw_align_down(at, page);
-			r = pw_window_populate(&slot->win, from, end - from, slot->file->path, err);
-			if (r)
-				return r;
-		}
+		r = chunk->is_parity ? pw_send_parity_make(slot->parity, &slot->win,
+					       chunk->end_block, &rd->stop)
+				     : read_in_place(slot, at, end, err);
+		if (r)
+			return r;
 		atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
 		return 0;
 	}

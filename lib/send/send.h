@@ -7,13 +7,12 @@
  *   end             all tables once more; packets with the close-session flag until the driver has
  *                   released every page
  *
- *   session.c  passes, groups, link, clock      lane.c    the loop that feeds one queue
- *   group.c    hands the symbols out to lanes   lanes.c   their threads
- *   slot.c     one file: window, headers        reader.c  disk and digests, ahead of the lanes and beside them
+ *   session.c  passes, groups, link, clock      lane.c    the loop that feeds one queue; lanes.c  their threads
+ *   group.c    hands the symbols out to lanes   parity.c  parity symbols, and the order of sending with them
+ *   slot.c     one file: window, headers        reader.c  disk, parity and digests, ahead of the lanes or beside them
  *   tables.c   file tables                      pace.c    the rate
  *
- * Files go in groups, with one file table for each, so that any number of files fits into bounded memory.
- * Windows are closed when the driver has given back their last packet.
+ * Files go in groups, each with a file table: memory is bounded. Windows are closed when their last packet is back.
  */
 #ifndef PW_SEND_SEND_H
 #define PW_SEND_SEND_H
@@ -30,6 +29,7 @@
 #include "path/path.h"
 #include "send/files.h"
 #include "send/pace.h"
+#include "send/parity.h"
 #include "send/wayback.h"
 #include "wire/fdt.h"
 
@@ -61,6 +61,7 @@ struct pw_send_settings {
 	uint64_t fdt_interval_ns;
 	uint64_t lead_ns;       /* between the first FDT and the first symbol */
 	uint64_t link_grace_ns; /* how long the link, or the peer, may be gone */
+	struct pw_send_fec fec;
 };
 
 #define PW_SEND_SETTINGS_DEFAULT                                                                 \
@@ -92,9 +93,8 @@ struct pw_send_config {
 	/* Opens a file's window with the provider that was chosen. */
 	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
 	void *ctx;
-	/* For windows of the stream provider: a ring in this memory. */
-	struct pw_stream_plan stream;
-	struct pw_stage_mem stream_mem;
+	struct pw_stream_plan stream;  /* for windows of the stream provider: a ring in stage_mem */
+	struct pw_stage_mem stage_mem; /* for parity as well */
 	/* A disk that is silent for so long is reported; 0 = 5 s. A port that gives no slot of the ring back
 	 * for six times as long is stuck. */
 	uint64_t read_patience_ns;
@@ -102,8 +102,7 @@ struct pw_send_config {
 	void (*tick)(
 		void *ctx, const struct pw_send_status *st); /* may be NULL; a few times a second */
 	void *tick_ctx;
-	/* Called at both ends of the time that data_ns measures: true before the first symbol, false
-	 * when the driver has taken the last one. May be NULL. */
+	/* Called at both ends of the time that data_ns measures; starts: before the first symbol. May be NULL. */
 	void (*stretch)(void *ctx, bool starts);
 	void *stretch_ctx;
 	struct pw_send_repair repair;
@@ -114,6 +113,7 @@ struct pw_send_result {
 	uint64_t passes;                       /* whole ones */
 	uint64_t rounds;                       /* of repair */
 	uint64_t repair_bytes, repair_packets; /* after data_ns, in these rounds */
+	uint64_t parity_packets;               /* of data_ns */
 	uint64_t data_ns; /* first symbol to last driver acceptance, pauses for pacing included */
 	uint64_t busy_cycles;   /* of data_ns: building and handing over packets */
 	uint64_t stall_cycles;  /* of data_ns: the driver took nothing */

@@ -18,6 +18,8 @@ uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot)
 
 	for (i = 1; i < slot->n_views; i++)
 		sum += slot->views[i].win.n_out;
+	for (i = 0; slot->parity && i < slot->n_views; i++)
+		sum += slot->parity_views[i].obj.win->n_out;
 	return sum;
 }
 
@@ -63,7 +65,7 @@ static void make_templates(
 	const struct pw_send_config *cfg, const struct pw_send_lane *lane, struct pw_tx_object *obj)
 {
 	struct pw_flow flow = cfg->flow;
-	struct pw_alc_hdr hdr = {.tsi = cfg->tsi, .toi = obj->toi, .codepoint = PW_FEC_ID_NO_CODE};
+	struct pw_alc_hdr hdr = {.tsi = cfg->tsi, .toi = obj->toi, .codepoint = obj->blocks.fec_id};
 	uint8_t alc[PW_ALC_HDR_MAX];
 	size_t alc_len = pw_alc_build(alc, &hdr, pw_send_is_wide(cfg));
 
@@ -76,38 +78,90 @@ static void make_templates(
 			(uint16_t)pw_blocks_symbol_bytes(&obj->blocks, obj->blocks.n_symbols - 1));
 }
 
-/* The views: lane 0's object is attached, the others are copies of it. */
-static int make_views(struct pw_send_slot *slot, const struct pw_send_config *cfg,
-	const struct pw_send_lanes *lanes, size_t index, struct pw_err *err)
+/* The views of a window: lane 0's object is attached, the others are copies of it. */
+static int make_views(struct pw_send_view *views, const struct pw_send_config *cfg,
+	const struct pw_send_lanes *lanes, bool *attached, struct pw_err *err)
 {
-	const uint64_t len = slot->win.len_bytes;
-	const uint32_t max_sbl = pw_blocks_choose_max_sbl(len, cfg->symbol_len);
-	struct pw_tx_object *first = &slot->views[0].obj;
+	struct pw_tx_object *first = &views[0].obj;
+	const struct pw_window *win = first->win;
 	uint32_t i;
+	int r = 0;
+
+	make_templates(cfg, &lanes->v[0], first);
+	if (win->pages != PW_PAGES_STREAM) {
+		r = cfg->ops->attach(cfg->paths[0], first, err);
+		*attached = r == 0;
+	}
+	for (i = 1; r == 0 && i < lanes->n; i++) {
+		struct pw_send_view *view = &views[i];
+
+		view->obj = *first;
+		view->win = *win;
+		view->obj.win = &view->win;
+		make_templates(cfg, &lanes->v[i], &view->obj);
+	}
+	return r;
+}
+
+static struct pw_send_view *new_views(uint32_t n)
+{
+	/* templates inside are aligned to cache lines */
+	const size_t bytes = pw_align_up(n * sizeof(struct pw_send_view), 64);
+	struct pw_send_view *views = aligned_alloc(64, bytes);
+
+	return views ? memset(views, 0, bytes) : NULL;
+}
+
+static int add_parity(struct pw_send_slot *slot, const struct pw_send_config *cfg,
+	const struct pw_send_lanes *lanes, struct pw_err *err)
+{
+	const struct pw_tx_object *file = &slot->views[0].obj;
+	struct pw_tx_object *first;
 	int r;
 
-	first->win = &slot->win;
-	first->toi = index + 1;
+	slot->parity_views = new_views(slot->n_views);
+	if (!slot->parity_views)
+		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", slot->file->path);
+	r = pw_send_parity_create(&slot->parity, &cfg->set.fec, &file->blocks, &cfg->stage_mem,
+		slot->file->path, err);
+	if (r)
+		return r;
+	first = &slot->parity_views[0].obj;
+	first->win = &slot->parity->win;
+	first->toi = file->toi;
+	first->blocks = slot->parity->blocks;
+	return make_views(slot->parity_views, cfg, lanes, &slot->parity_attached, err);
+}
+
+static int cut(struct pw_blocks *b, const struct pw_send_config *cfg, uint64_t len,
+	const char *path, struct pw_err *err)
+{
+	const uint32_t max_sbl = pw_blocks_choose_max_sbl(len, cfg->symbol_len);
+
+	if (cfg->set.fec.k)
+		return pw_send_fec_cut(b, &cfg->set.fec, len, cfg->symbol_len, err);
 	if (max_sbl == 0)
 		return pw_err_set(err, EFBIG,
 			"cannot send %s: its %" PRIu64
 			" bytes exceed 65536 blocks of 65536 symbols; raise --symbol",
-			slot->file->path, len);
-	r = pw_blocks_init(&first->blocks, len, cfg->symbol_len, max_sbl, err);
+			path, len);
+	return pw_blocks_init(b, len, cfg->symbol_len, max_sbl, err);
+}
+
+static int make_objects(struct pw_send_slot *slot, const struct pw_send_config *cfg,
+	const struct pw_send_lanes *lanes, size_t index, struct pw_err *err)
+{
+	struct pw_tx_object *first = &slot->views[0].obj;
+	int r = cut(&first->blocks, cfg, slot->win.len_bytes, slot->file->path, err);
+
 	if (r)
 		return r;
-	make_templates(cfg, &lanes->v[0], first);
-	if (slot->win.pages != PW_PAGES_STREAM)
-		r = cfg->ops->attach(cfg->paths[0], first, err);
-	slot->attached = r == 0 && slot->win.pages != PW_PAGES_STREAM;
-	for (i = 1; r == 0 && i < slot->n_views; i++) {
-		struct pw_send_view *view = &slot->views[i];
-
-		view->obj = *first;
-		view->win = slot->win;
-		view->obj.win = &view->win;
-		make_templates(cfg, &lanes->v[i], &view->obj);
-	}
+	first->win = &slot->win;
+	first->toi = index + 1;
+	r = make_views(slot->views, cfg, lanes, &slot->attached, err);
+	/* a repair sends no parity */
+	if (r == 0 && cfg->set.fec.k && first->blocks.n_symbols && !slot->file->gap)
+		r = add_parity(slot, cfg, lanes, err);
 	return r;
 }
 
@@ -222,7 +276,7 @@ static int fill(struct pw_send_slot *slot, const struct pw_send_config *cfg,
 		r = read_now(slot, cfg, &lanes->v[0], reading, err);
 	else
 		r = read_later(slot, cfg, err);
-	return r ? r : make_views(slot, cfg, lanes, index, err);
+	return r ? r : make_objects(slot, cfg, lanes, index, err);
 }
 
 int pw_send_slot_open(struct pw_send_slot **out, const struct pw_send_config *cfg,
@@ -231,18 +285,15 @@ int pw_send_slot_open(struct pw_send_slot **out, const struct pw_send_config *cf
 {
 	struct pw_file *file = &cfg->files->v[index];
 	struct pw_send_slot *slot = calloc(1, sizeof(*slot));
-	/* templates inside are aligned to cache lines */
-	const size_t bytes = pw_align_up(lanes->n * sizeof(*slot->views), 64);
 	int r;
 
 	*out = NULL;
 	if (slot)
-		slot->views = aligned_alloc(64, bytes);
+		slot->views = new_views(lanes->n);
 	if (!slot || !slot->views) {
 		free(slot);
 		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", file->path);
 	}
-	memset(slot->views, 0, bytes);
 	slot->n_views = lanes->n;
 	slot->file = file;
 	slot->guard = -1;
@@ -256,11 +307,17 @@ int pw_send_slot_open(struct pw_send_slot **out, const struct pw_send_config *cf
 	return fill(slot, cfg, lanes, index, reading, err);
 }
 
+static bool detach(const struct pw_send_config *cfg, bool attached, struct pw_send_view *views)
+{
+	return !attached || cfg->ops->detach(cfg->paths[0], &views[0].obj) == 0;
+}
+
 void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *cfg)
 {
 	uint32_t n_out = pw_send_slot_n_out(slot);
 
-	if (n_out || (slot->attached && cfg->ops->detach(cfg->paths[0], &slot->views[0].obj))) {
+	if (n_out || !detach(cfg, slot->attached, slot->views) ||
+		!detach(cfg, slot->parity_attached, slot->parity_views)) {
 		pw_warn(cfg->log, "%s: the driver kept %u packets; its pages stay mapped",
 			slot->file->path, n_out);
 		return; /* a leak is better than a device that reads unmapped memory */
@@ -270,6 +327,8 @@ void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *
 	pw_digest_destroy(slot->md5);
 	free(slot->late_leaves);
 	pw_window_close(&slot->win);
+	pw_send_parity_destroy(slot->parity);
+	free(slot->parity_views);
 	free(slot->views);
 	free(slot);
 }

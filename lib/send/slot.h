@@ -15,6 +15,7 @@
 #include "file/digest.h"
 #include "file/window.h"
 #include "send/lanes.h"
+#include "send/parity.h"
 #include "send/send.h"
 #include "send/stripe.h"
 
@@ -36,6 +37,10 @@ struct pw_send_slot {
 	struct pw_digest late_digest, late_md5;
 	uint8_t *late_leaves; /* owned */
 	bool read_pages;      /* its pages must be brought into memory before they are sent */
+	uint64_t read_to;     /* of them: the reader has brought so many bytes */
+	struct pw_send_parity *parity;     /* NULL: none */
+	struct pw_send_view *parity_views; /* one for each lane */
+	bool parity_attached;
 	bool attached;
 	struct pw_send_slot *next; /* in the session's list of retired slots */
 };

@@ -8,8 +8,9 @@
 #include "path/path.h"
 
 #define CHUNK_BURSTS \
-	16            /* at most: the lanes share the cursor's cache line once in so many bursts */
-#define CHUNKS_EACH 4 /* at least, of a small file, for each lane */
+	16 /* at most: the lanes share the cursor's cache line once in so many bursts */
+#define TURN_SYMBOLS 256 /* of a chunk that is sent in turns */
+#define CHUNKS_EACH  4   /* at least, of a small file, for each lane */
 
 void pw_work_clear(struct pw_work *w)
 {
@@ -20,7 +21,13 @@ void pw_work_clear(struct pw_work *w)
 	atomic_store(&w->n_ready, 0);
 }
 
-static int add(struct pw_work *w, struct pw_work_item item, struct pw_err *err)
+/* Chunks of each turn. */
+static uint64_t turn_chunks(const struct pw_work_item *it)
+{
+	return pw_div_ceil(it->end_block - it->first_block, it->chunk_blocks);
+}
+
+static int add(struct pw_work *w, struct pw_work_item item, uint64_t n_chunks, struct pw_err *err)
 {
 	if (w->n == w->room) {
 		size_t room = w->room ? 2 * w->room : 64;
@@ -33,7 +40,7 @@ static int add(struct pw_work *w, struct pw_work_item item, struct pw_err *err)
 	}
 	item.first_chunk = w->n_chunks;
 	w->items[w->n++] = item;
-	w->n_chunks += pw_div_ceil(item.to - item.from, item.chunk_symbols);
+	w->n_chunks += n_chunks;
 	return 0;
 }
 
@@ -49,7 +56,7 @@ int pw_work_add(struct pw_work *w, size_t file, uint64_t from, uint64_t to, uint
 		.first_piece = PW_WORK_IN_PLACE,
 	};
 
-	return from < to ? add(w, item, err) : 0;
+	return from < to ? add(w, item, pw_div_ceil(to - from, item.chunk_symbols), err) : 0;
 }
 
 int pw_work_add_streamed(struct pw_work *w, size_t file, uint64_t from, uint64_t to,
@@ -62,11 +69,58 @@ int pw_work_add_streamed(struct pw_work *w, size_t file, uint64_t from, uint64_t
 		.chunk_symbols = piece_symbols,
 		.first_piece = w->n_pieces,
 	};
-	int r = from < to ? add(w, item, err) : 0;
+	const uint64_t n = pw_div_ceil(to - from, piece_symbols);
+	int r = from < to ? add(w, item, n, err) : 0;
 
 	if (r == 0 && from < to)
-		w->n_pieces += pw_div_ceil(to - from, piece_symbols);
+		w->n_pieces += n;
 	return r;
+}
+
+int pw_work_add_turns(struct pw_work *w, size_t file, bool is_parity, const struct pw_blocks *b,
+	uint32_t first_block, uint32_t end_block, uint32_t run, struct pw_err *err)
+{
+	struct pw_work_item item = {
+		.file = file,
+		.from = pw_blocks_first_symbol(b, first_block),
+		.to = pw_blocks_first_symbol(b, end_block),
+		.first_piece = PW_WORK_IN_PLACE,
+		.first_block = first_block,
+		.end_block = end_block,
+		.run = run,
+		.chunk_blocks = (uint32_t)pw_max_u64(TURN_SYMBOLS / run, 1),
+		.is_parity = is_parity,
+	};
+	/* the first block is not shorter than the others */
+	const uint64_t n_turns = pw_div_ceil(pw_blocks_block_len(b, first_block), run);
+
+	return first_block < end_block ? add(w, item, n_turns * turn_chunks(&item), err) : 0;
+}
+
+/* Chunk number nth of an item that is sent in turns. */
+static struct pw_work_chunk chunk_of_turn(const struct pw_work_item *it, uint64_t nth)
+{
+	const uint64_t each = turn_chunks(it);
+	const uint32_t skip = (uint32_t)(nth % each) * it->chunk_blocks;
+
+	return (struct pw_work_chunk){
+		.from = it->from,
+		.to = it->to,
+		.first_block = it->first_block + skip,
+		.end_block = (uint32_t)pw_min_u64(
+			it->first_block + skip + it->chunk_blocks, it->end_block),
+		.row = (uint32_t)(nth / each) * it->run,
+		.run = it->run,
+		.is_parity = it->is_parity,
+	};
+}
+
+static struct pw_work_chunk chunk_in_order(const struct pw_work_item *it, uint64_t nth)
+{
+	const uint64_t from = it->from + nth * it->chunk_symbols;
+
+	return (struct pw_work_chunk){
+		.from = from, .to = pw_min_u64(from + it->chunk_symbols, it->to)};
 }
 
 bool pw_work_chunk(
@@ -81,13 +135,10 @@ bool pw_work_chunk(
 		++*item;
 	it = &w->items[*item];
 	nth = number - it->first_chunk;
-	*chunk = (struct pw_work_chunk){
-		.file = it->file,
-		.number = number,
-		.from = it->from + nth * it->chunk_symbols,
-		.piece = it->first_piece,
-	};
-	chunk->to = pw_min_u64(chunk->from + it->chunk_symbols, it->to);
+	*chunk = it->run ? chunk_of_turn(it, nth) : chunk_in_order(it, nth);
+	chunk->file = it->file;
+	chunk->number = number;
+	chunk->piece = it->first_piece;
 	if (it->first_piece != PW_WORK_IN_PLACE)
 		chunk->piece += nth;
 	return true;

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "wire/blocks.h"
 
 #define PW_WORK_IN_PLACE UINT64_MAX
 
@@ -31,6 +32,10 @@ struct pw_work_item {
 	uint64_t first_chunk;
 	uint64_t chunk_symbols;
 	uint64_t first_piece; /* of a streamed file: number of a piece, from 0; PW_WORK_IN_PLACE */
+	/* In turns: blocks [first_block, end_block), `run` symbols of each in a turn. from and to are their
+	 * symbols. run 0: in the order of the file. */
+	uint32_t first_block, end_block, run, chunk_blocks;
+	bool is_parity; /* symbols of the file's parity, not of the file */
 };
 
 struct pw_work {
@@ -47,6 +52,10 @@ struct pw_work_chunk {
 	uint64_t number;
 	uint64_t from, to; /* symbols */
 	uint64_t piece;    /* or PW_WORK_IN_PLACE */
+	/* In turns: symbols [row, row + run) of each of the blocks [first_block, end_block); from and to are those of
+	 * the item. run 0: symbols [from, to). */
+	uint32_t first_block, end_block, row, run;
+	bool is_parity;
 };
 
 /* Removes all items. */
@@ -58,6 +67,10 @@ int pw_work_add(struct pw_work *w, size_t file, uint64_t from, uint64_t to, uint
 /* The same for a streamed file: each chunk is a piece of at most piece_symbols, for one slot of the ring. */
 int pw_work_add_streamed(struct pw_work *w, size_t file, uint64_t from, uint64_t to,
 	uint64_t piece_symbols, struct pw_err *err);
+
+/* The same in turns (send/parity.h), for blocks [first_block, end_block) of b, which cuts the file or its parity. */
+int pw_work_add_turns(struct pw_work *w, size_t file, bool is_parity, const struct pw_blocks *b,
+	uint32_t first_block, uint32_t end_block, uint32_t run, struct pw_err *err);
 
 /* Finds chunk `number`; false when there is none. *item: 0 before the first call, then kept by the caller:
  * the search continues there, so the numbers must rise. */

@@ -56,6 +56,12 @@ static inline unsigned int pw_blocks_esi_bits(const struct pw_blocks *b)
 	return b->fec_id ? 8 : 16;
 }
 
+/* The FEC Payload ID of a symbol. */
+static inline uint32_t pw_blocks_payload_id(const struct pw_blocks *b, uint32_t sbn, uint32_t esi)
+{
+	return sbn << pw_blocks_esi_bits(b) | esi;
+}
+
 /* The smallest sensible max_sbl (4096 or more) with which the object fits into PW_MAX_BLOCKS;
  * 0 when none does. */
 uint32_t pw_blocks_choose_max_sbl(uint64_t transfer_len, uint32_t symbol_len);

@@ -123,8 +123,7 @@ static void pump(struct fixture *f, uint16_t burst, bool linear)
 		struct pw_tx_burst t = {.obj = &f->obj, .offset = index * SYMBOL};
 
 		pw_blocks_locate(b, index, &sbn, &esi);
-		t.sbn = (uint16_t)sbn;
-		t.esi = (uint16_t)esi;
+		t.payload_id = pw_blocks_payload_id(b, sbn, esi);
 		t.n = (uint16_t)pw_min_u64(burst, pw_blocks_block_len(b, sbn) - esi);
 		index += pw_txq_send(&f->tx->q, &t);
 		receive(f, linear);
@@ -325,8 +324,7 @@ static void a_full_ring_loses_and_reorders_nothing(void **state)
 		struct pw_tx_burst t = {.obj = &f->obj, .offset = index * SYMBOL};
 
 		pw_blocks_locate(b, index, &sbn, &esi);
-		t.sbn = (uint16_t)sbn;
-		t.esi = (uint16_t)esi;
+		t.payload_id = pw_blocks_payload_id(b, sbn, esi);
 		t.n = (uint16_t)pw_min_u64(37, pw_blocks_block_len(b, sbn) - esi);
 		n = pw_txq_send(&f->tx->q, &t);
 		index += n;

@@ -155,7 +155,7 @@ def test_probes_fire_for_each_burst(t):
         raise Skip(f"bpftrace does not work here: {control.err.strip().splitlines()[-1:]}")
     probe = f"usdt:{t.binary}:pagewire"
     maps, traced = bpftrace(
-        t, argv, f"{probe}:tx_symbols {{ @symbols = sum(arg3); @toi = max(arg0); }} "
+        t, argv, f"{probe}:tx_symbols {{ @symbols = sum(arg2); @toi = max(arg0); }} "
         f"{probe}:tx_burst {{ @taken = sum(arg2); @lost = sum(arg1 - arg2); }}")
     equal((maps.get("@symbols"), maps.get("@toi")), (695, 1), f"symbols, TOI: {traced.describe()}")
     sent = re.search(r"(\d+) packets", traced.out)

@@ -295,7 +295,7 @@ static inline void take_burst(
 
 		assert_frame(buf, take_frame(fd, buf, sizeof(buf), 0),
 			len == ob->o.tmpl.payload_len ? &ob->o.tmpl : &ob->o.tmpl_last,
-			((uint32_t)b->sbn << 16 | b->esi) + i, ob->data + offset, len);
+			b->payload_id + i, ob->data + offset, len);
 		offset += len;
 	}
 }
@@ -317,8 +317,7 @@ static inline struct pw_tx_burst burst_at(struct object *ob, uint64_t index, uin
 	return (struct pw_tx_burst){
 		.obj = &ob->o,
 		.offset = index * bl->symbol_len,
-		.sbn = (uint16_t)sbn,
-		.esi = (uint16_t)esi,
+		.payload_id = pw_blocks_payload_id(bl, sbn, esi),
 		.n = (uint16_t)pw_min_u64(n, pw_blocks_block_len(bl, sbn) - esi),
 	};
 }

@@ -181,7 +181,7 @@ struct pw_send_config config(struct pw_files *files)
 		.set.link_grace_ns = PW_NS_PER_S,
 		.open_window = open_window,
 		.stream = {.slot_bytes = 64 * SYMBOL, .n_slots = 9},
-		.stream_mem = {.alloc = give, .free = take_back},
+		.stage_mem = {.alloc = give, .free = take_back},
 		.log = &to_path,
 	};
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The parity of a file that is being sent (FEC Encoding ID 5, RFC 5510): how the file is cut into blocks, in
+ * which order its symbols go, and the memory in which parity symbols lie.
+ *
+ *   file     |block 0: k symbols|block 1       |block 2       | ...    its own pages
+ *   parity   |0: r symbols|1    |2    | ...                            one more window, whose pages are
+ *                                                                      symbols like any other
+ *
+ * A band of blocks is sent in turns: `run` symbols of each block, then the next `run` symbols of each block, and
+ * after the source symbols the parity symbols in the same way. So a loss of G * run packets in a row
+ * takes about `run` symbols of each of the G blocks. run is half of R: the other half is for further loss.
+ */
+#ifndef PW_SEND_PARITY_H
+#define PW_SEND_PARITY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "fec/rs.h"
+#include "file/window.h"
+#include "wire/blocks.h"
+
+#define PW_SEND_FEC_BURST 1000u /* packets lost in a row that the usual interleaving survives */
+
+/* What the user asks for. */
+struct pw_send_fec {
+	uint32_t k,
+		r; /* symbols of a block, source and parity; k 0: files are sent without parity */
+	enum pw_rs_points points;
+	uint64_t
+		interleave_bytes; /* source symbols of a band of blocks; 0: see PW_SEND_FEC_BURST */
+};
+
+/* "200+10" into fec->k and fec->r. R is at least 2: a block of fewer than K symbols has fewer than R parity
+ * symbols, and would have none. */
+int pw_send_fec_parse(const char *text, struct pw_send_fec *fec, struct pw_err *err);
+
+/* Cuts a file of len_bytes: into blocks of at most K symbols; one of fewer than K symbols is one block with parity
+ * in proportion, at least one symbol. -EFBIG: it has too many blocks. */
+int pw_send_fec_cut(struct pw_blocks *b, const struct pw_send_fec *fec, uint64_t len_bytes,
+	uint32_t symbol_len, struct pw_err *err);
+/* How the parity of the blocks is cut: block sbn has as many symbols as the source block has parity. */
+struct pw_blocks pw_send_fec_parity(const struct pw_blocks *source);
+
+/* The order: blocks are sent in n_bands bands, in turns of `run` symbols. */
+struct pw_send_turns {
+	uint32_t n_bands, run;
+};
+struct pw_send_turns pw_send_fec_turns(
+	const struct pw_send_fec *fec, const struct pw_blocks *source);
+/* The first block of a band, which is the end of the band before. */
+static inline uint32_t pw_send_fec_band(
+	const struct pw_send_turns *t, const struct pw_blocks *source, uint32_t band)
+{
+	return (uint32_t)((uint64_t)source->n_blocks * band / t->n_bands);
+}
+
+/* The parity of one file. */
+struct pw_send_parity {
+	struct pw_window win;
+	struct pw_blocks source, blocks; /* of the file; of the parity */
+	struct pw_rs *large, *small;     /* codes of the larger and the smaller blocks */
+	uint8_t *scratch;                /* symbols that are padded, or lie in two extents */
+	uint32_t n_done;                 /* blocks whose parity is computed */
+};
+
+/* For a file that is not empty. path: of the file, for messages. -ENOMEM. *p belongs to the caller. */
+int pw_send_parity_create(struct pw_send_parity **p, const struct pw_send_fec *fec,
+	const struct pw_blocks *source, const struct pw_stage_mem *mem, const char *path,
+	struct pw_err *err);
+/* Computes the parity of all blocks before end_block, as far as it is not there. -ECANCELED: *stop was set.
+ * One thread at a time; while it runs, only symbols of blocks before n_done may be sent. */
+int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t end_block,
+	const atomic_bool *stop);
+void pw_send_parity_destroy(struct pw_send_parity *p); /* accepts NULL; win.n_out is 0 */
+
+#endif

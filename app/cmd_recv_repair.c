@@ -14,7 +14,8 @@
 #include "recv/ask.h"
 #include "repair/client.h"
 
-#define BACKOFF_NS  (PW_NS_PER_S / 10) /* so that many receivers do not ask at the same moment */
+#define BACKOFF_NS  (PW_NS_PER_S / 10)   /* so that many receivers do not ask at the same moment */
+#define EACH_NS     (PW_NS_PER_S / 1000) /* of it, for each of them: what a sender takes easily */
 #define TRIES       8
 #define REPORT_NS   (2 * PW_NS_PER_S)
 #define SILENCE_NS  (2 * PW_NS_PER_S)  /* no new symbol for so long: the table that asks was lost */
@@ -54,6 +55,7 @@ static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
 int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
 {
 	const struct pw_repair_client_config cfg = {.backoff_ns = BACKOFF_NS,
+		.backoff_each_ns = EACH_NS,
 		.n_tries = TRIES,
 		.report = fill_report,
 		.gaps = fill_gaps,

@@ -8,10 +8,11 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-#define FIRST_NS  (3 * PW_NS_PER_S) /* in which the first receiver reports, after the last symbol */
-#define LAST_NS   (PW_NS_PER_S / 4) /* the same after another one: tables may have been lost */
-#define SETTLE_NS (PW_NS_PER_S / 20) /* between the last manifest and the round, if all are here */
-#define WINDOW_NS (2 * PW_NS_PER_S)  /* in which the others may join the round */
+#define FIRST_NS (3 * PW_NS_PER_S) /* in which the first receiver reports, after the last symbol */
+#define LAST_NS  (PW_NS_PER_S / 4) /* the same after another one, or after enough tables */
+#define SETTLE_NS \
+	(PW_NS_PER_S / 20) /* after the last manifest another receiver may join its round */
+#define WINDOW_NS (2 * PW_NS_PER_S) /* in which the others may join the round */
 #define LISTEN_NS \
 	(600 * PW_NS_PER_S) /* in which receivers that only report may verify what they have */
 
@@ -118,29 +119,44 @@ static void listen_to(void *ctx)
 	r->listen_ns = pw_clock_ns();
 }
 
-static enum pw_send_answer ask(void *ctx, bool is_carousel)
+/* Whether every receiver that hears the session has reported to it. A unicast session has one. */
+static bool knows_all(const struct pw_send_repair_run *r, const struct pw_repair_status *st,
+	uint64_t told_ns, uint64_t now)
+{
+	const bool is_group = r->job->flow.dst_mac[0] & 1;
+
+	if (!st->n_receivers)
+		return false;
+	return !is_group || (told_ns && now - pw_max_u64(told_ns, st->new_ns) >= LAST_NS);
+}
+
+static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 {
 	struct pw_send_repair_run *r = ctx;
 	const uint64_t now = pw_clock_ns();
 	struct pw_repair_status st;
 	uint64_t quiet_ns;
+	bool all;
 
 	pw_repair_server_status(r->server, r->opt->silence_ns, &st);
 	if (is_carousel)
 		return st.n_complete && !st.n_open && now - st.heard_ns >= LAST_NS ? PW_SEND_END
 										   : PW_SEND_WAIT;
 	quiet_ns = now - pw_min_u64(now, pw_max_u64(r->listen_ns, st.heard_ns));
+	all = knows_all(r, &st, told_ns, now);
 	if (st.n_asked) {
-		if (st.n_awaited ? now - r->listen_ns < WINDOW_NS : quiet_ns < SETTLE_NS)
+		if (st.n_awaited ? now - r->listen_ns < WINDOW_NS : !all && quiet_ns < SETTLE_NS)
 			return PW_SEND_WAIT;
 		if (r->rounds == r->opt->max_rounds)
 			return PW_SEND_END;
 		begin_round(r);
 		return PW_SEND_ROUND;
 	}
-	if (st.n_open == 0)
+	if (st.n_open == 0 && !all)
 		return quiet_ns >= (st.n_receivers ? LAST_NS : FIRST_NS) ? PW_SEND_END
 									 : PW_SEND_WAIT;
+	if (st.n_open == 0)
+		return PW_SEND_END;
 	return now - r->listen_ns < LISTEN_NS ? PW_SEND_WAIT : PW_SEND_END;
 }
 

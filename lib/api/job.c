@@ -533,6 +533,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 		.reader_cpus = &job->cpus,
 		.stream = job->stream,
 		.stage_mem = pw_dpdk_stage_mem(job->tx),
+		.no_linger = job->traits->hands_over,
 		.stopped = job->stopped,
 		.tick = job->telemetry ? pw_job_telemetry_tick : job->tick,
 		.tick_ctx = job->telemetry ? job->telemetry : job->tick_ctx,

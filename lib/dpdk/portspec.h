@@ -55,6 +55,8 @@ struct pw_driver_traits {
 	/* The driver frees each mbuf by rte_pktmbuf_free() and the like, in the thread that transmits, and
 	 * does not look where its buffer is. Other drivers get RTE_MBUF_F_EXTERNAL. */
 	bool plain_free;
+	/* What the driver has taken does not need this process any more: the kernel or a file has it. */
+	bool hands_over;
 	const char *copy_why; /* "vhost copies once in place of the NIC's DMA" */
 };
 

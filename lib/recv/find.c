@@ -69,7 +69,7 @@ static void keep(struct pw_recv *r, struct pw_recv_lane *l, struct pw_object *o,
 static bool is_opening(
 	const struct pw_recv *r, const struct pw_recv_lane *l, const struct pw_part *p)
 {
-	return l->is_worker && r->opening == p;
+	return l->is_worker && r->opening == p && p->lists;
 }
 
 static bool is_over(const struct pw_object *o)

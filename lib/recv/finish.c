@@ -31,6 +31,7 @@ struct job {
 	struct pw_outfile_id id;
 	unsigned int number;
 	const uint8_t *leaves; /* that it covers, or NULL */
+	const struct pw_leaf_notes *notes;
 	struct pw_bad_leaves bad;
 	struct pw_digest wanted; /* as the tables named it when the batch began */
 	enum result result;
@@ -172,7 +173,7 @@ static void verify(struct pw_recv *r, struct job *j)
 	j->number = j->file->part;
 	j->result = UNVERIFIED;
 	if (j->leaves) {
-		if (pw_recv_check_leaves(j->file, j->leaves, &j->bad, &err) < 0) {
+		if (pw_recv_check_leaves(j->file, j->notes, j->leaves, &j->bad, &err) < 0) {
 			fail(j, &err);
 			return;
 		}
@@ -322,18 +323,14 @@ static void reopen(struct pw_recv *r, struct job *j)
 
 	if (retry(r, o))
 		return;
-	o->n_mismatches++;
-	if (j->bad.n)
-		pw_recv_warn(r, "%s: %s", o->name, j->err.msg);
 	if (j->bad.n && o->part) {
-		pw_object_reason(o, j->err.msg, true);
-		pw_recv_set_state(r, o, PW_RECV_MISMATCH);
 		pw_parity_drop(&r->parity, o->part);
 		pw_recv_reopen_leaves(r, o, &j->bad);
 		if (o->part->file)
 			open_again(r, o->part);
 		return;
 	}
+	o->n_mismatches++;
 	r->bytes_adjust -= (int64_t)o->len_bytes;
 	o->resumed_bytes = 0;
 	o->gap = NULL;
@@ -430,6 +427,8 @@ static void fill_batch(struct pw_recv *r, struct batch *b)
 			.part = o->part,
 			.file = o->part && o->finish_kind == PW_FINISH_PART ? o->part->file : NULL,
 			.leaves = o->leaves,
+			.notes =
+				o->part && o->finish_kind == PW_FINISH_PART ? o->part->notes : NULL,
 			.wanted = o->digest};
 		bytes += o->len_bytes;
 	}

@@ -13,13 +13,14 @@
 
 #define VIEWS       (2 * PW_BURST) /* packets in a poll */
 #define DRAIN_POLLS 65536          /* a peer that is gone leaves at most one full ring */
-#define SLEEP_NS    20000000ull /* of a path that can sleep: how soon a signal or timeout is seen */
-#define LOOK_POLLS  1024        /* a poll of an empty ring takes tens of nanoseconds */
-#define LOOK_CALLS  64          /* a system call that brings packets, a hundred microseconds */
-#define IDLE_POLLS  256         /* then it yields the CPU: there may be more queues than CPUs */
-#define ALIVE_NS    (PW_NS_PER_S / 10)
-#define CLOSED_NS   PW_NS_PER_S /* packets that the close has overtaken come within this time */
-#define LINGER_NS   (PW_NS_PER_S / 2) /* after the last file: a table may name one more */
+#define SLEEP_NS \
+	5000000ull /* of a path that can sleep: how soon tick() sees that something has ended */
+#define LOOK_POLLS 1024 /* a poll of an empty ring takes tens of nanoseconds */
+#define LOOK_CALLS 64   /* a system call that brings packets, a hundred microseconds */
+#define IDLE_POLLS 256  /* then it yields the CPU: there may be more queues than CPUs */
+#define ALIVE_NS   (PW_NS_PER_S / 10)
+#define CLOSED_NS  PW_NS_PER_S /* packets that the close has overtaken come within this time */
+#define LINGER_NS  (PW_NS_PER_S / 2) /* after the last file: a table may name one more */
 
 struct queue {
 	_Alignas(64) struct pw_recv_loop *loop;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "file/digest.h"
+#include "recv/leafnotes.h"
 #include "recv/state.h"
 #include "wire/alc.h"
 
@@ -35,7 +36,8 @@ static uint64_t parity_bytes(const struct pw_blocks *b)
 uint64_t pw_part_bytes(const struct pw_blocks *b)
 {
 	return parity_bytes(b) + sizeof(struct pw_part) + n_words(b) * sizeof(uint64_t) +
-	       (b->transfer_len < PW_PART_LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES);
+	       (b->transfer_len < PW_PART_LARGE_BYTES ? 0 : PW_DIGEST_STATE_BYTES) +
+	       pw_leaf_notes_bytes(b->transfer_len);
 }
 
 /* Symbols [*first, result) that range i touches, without those before *done, which earlier ranges touched. */
@@ -86,7 +88,7 @@ struct pw_part *pw_part_create(
 	struct pw_object *o, const struct pw_blocks *b, const struct pw_gap_file *gap)
 {
 	/* calloc(): the pages of a large bitmap take memory only when symbols come. */
-	struct pw_part *p = calloc(1, pw_part_bytes(b) - parity_bytes(b));
+	struct pw_part *p = calloc(1, sizeof(*p) + n_words(b) * sizeof(p->claims[0]));
 
 	if (!p)
 		return NULL;
@@ -113,12 +115,14 @@ void pw_part_destroy(struct pw_part *p)
 	pw_outfile_close(p->file);
 	pw_digest_destroy(p->digest);
 	free(p->parity);
+	free(p->notes);
 	free(p);
 }
 
 void pw_part_digest_reset(struct pw_part *p)
 {
 	atomic_store(&p->digest_at, 0);
+	pw_leaf_notes_forget(p->notes, &p->blocks, 0, p->blocks.transfer_len);
 	pw_digest_destroy(p->digest);
 	p->digest = NULL;
 }
@@ -148,6 +152,7 @@ uint64_t pw_part_forget(struct pw_part *p, uint64_t from, uint64_t to)
 			bytes += pw_blocks_symbol_bytes(b, i);
 	}
 	atomic_fetch_add(&p->missing_bytes, bytes);
+	pw_leaf_notes_forget(p->notes, b, from, to);
 	return bytes;
 }
 

@@ -56,8 +56,9 @@ struct pw_parity {
 
 struct pw_part {
 	struct pw_blocks blocks;
-	struct pw_parity *parity; /* NULL: the sender has none */
-	struct pw_outfile *file;  /* NULL: discard, or closed for now */
+	struct pw_parity *parity;    /* NULL: the sender has none */
+	struct pw_leaf_notes *notes; /* NULL: none */
+	struct pw_outfile *file;     /* NULL: discard, or closed for now */
 	struct pw_object *obj;
 	atomic_bool shut;               /* lanes must not use it */
 	bool resumed;                   /* some symbols above `reached` came in an older run */
@@ -113,8 +114,7 @@ struct pw_object {
 
 /* How the object is cut: by its FEC scheme. Errors as pw_blocks_init(). */
 int pw_object_blocks(const struct pw_object *o, struct pw_blocks *b, struct pw_err *err);
-/* Bytes that a part takes. */
-uint64_t pw_part_bytes(const struct pw_blocks *b);
+uint64_t pw_part_bytes(const struct pw_blocks *b); /* that a part takes */
 /* A part in which all symbols are missing; with gap, only those that its missing ranges touch. NULL when
  * memory is short. */
 struct pw_part *pw_part_create(
@@ -122,7 +122,7 @@ struct pw_part *pw_part_create(
 void pw_part_destroy(struct pw_part *p); /* closes the file; accepts NULL */
 /* Makes all symbols missing again. No lane has the part. */
 void pw_part_reset(struct pw_part *p);
-/* Makes symbols of bytes [from, to) missing again; returns their bytes. The part is whole, and no lane has it. */
+/* Makes symbols of bytes [from, to) missing again; returns their bytes. No lane has it. */
 uint64_t pw_part_forget(struct pw_part *p, uint64_t from, uint64_t to);
 /* The digest starts again from the first byte. No lane has the part. */
 void pw_part_digest_reset(struct pw_part *p);

@@ -6,15 +6,18 @@
  *   1. open the files that packets wait for, and place these packets
  *   2. read tables (tables.c), and place the packets that waited for them
  *   3. open the next files of the tables before their symbols come ("prepared")
+ *   4. with trusted keys: check the leaves of files that have filled (leafnotes.h)
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "recv/manifest.h"
-#include "recv/recv_private.h"
+#include "recv/signed_private.h"
 #include "wire/alc.h"
 
 /* Bounds on the files that are opened before their symbols come. They take address space, not disk space. */
@@ -23,6 +26,8 @@
 
 #define REPLAY_ROUNDS 16u
 #define BUDGET_TRIES  4u
+
+#define LEAF_LOOK_NS 10000000L /* between two searches for leaves that have filled */
 
 #define FEW_WAITING 128u /* fewer waiting packets may be placed while the lanes place later ones */
 
@@ -324,7 +329,8 @@ static void give_to_lanes(struct pw_recv *r, struct pw_object *o, bool ahead)
 		pthread_mutex_unlock(&r->lock);
 		pw_recv_replay(r, first);
 		pthread_mutex_lock(&r->lock);
-	} while (o->part == p && n >= FEW_WAITING && pw_recv_state_is_open(o->state));
+		/* not in the list: the file was whole, and the finisher has closed it */
+	} while (o->part == p && p->lists && n >= FEW_WAITING && pw_recv_state_is_open(o->state));
 	r->opening = NULL;
 	if (o->part == p)
 		pw_parity_look_all(&r->parity, p);
@@ -377,7 +383,9 @@ static void open_object(struct pw_recv *r, struct pw_object *o, bool ahead)
 		pthread_mutex_unlock(&r->lock);
 		return;
 	}
-	if (!r->cfg.trust) /* SHA-256 is the finisher's */
+	if (r->cfg.trust && !o->part->notes)
+		o->part->notes = pw_leaf_notes_create(o->len_bytes);
+	else if (!r->cfg.trust)
 		pw_part_digest_start(o->part);
 	give_to_lanes(r, o, ahead);
 }
@@ -509,10 +517,28 @@ static bool work_once(struct pw_recv *r)
 		pthread_mutex_unlock(&r->lock);
 		prepare_more(r, o);
 	} else {
-		return false;
+		return pw_recv_note_leaves(r);
 	}
 	pthread_mutex_lock(&r->lock);
 	return true;
+}
+
+/* Until a signal; lanes do not signal that a leaf has filled. With the lock. */
+static void wait_for_work(struct pw_recv *r)
+{
+	struct timespec until;
+
+	if (!r->cfg.trust || !r->open_head) {
+		pthread_cond_wait(&r->work, &r->lock);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LEAF_LOOK_NS;
+	if (until.tv_nsec >= (long)PW_NS_PER_S) {
+		until.tv_nsec -= (long)PW_NS_PER_S;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&r->work, &r->lock, &until);
 }
 
 static void *worker_main(void *arg)
@@ -526,7 +552,7 @@ static void *worker_main(void *arg)
 			continue;
 		r->worker_busy = false;
 		pthread_cond_broadcast(&r->idle);
-		pthread_cond_wait(&r->work, &r->lock);
+		wait_for_work(r);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;

@@ -110,6 +110,10 @@ void pw_recv_take_leaves(struct pw_recv *r, struct pw_object *o, const struct pw
 		return; /* then the whole file is compared */
 	memcpy(o->leaves, f->leaves, len);
 	r->leaf_bytes += len;
+	if (o->part && o->part->notes) {
+		o->part->notes->is_due = true;
+		pthread_cond_signal(&r->work);
+	}
 }
 
 void pw_recv_drop_leaves(struct pw_recv *r, struct pw_object *o)
@@ -120,51 +124,48 @@ void pw_recv_drop_leaves(struct pw_recv *r, struct pw_object *o)
 	o->leaves = NULL;
 }
 
-static uint64_t leaf_from(uint64_t len, uint32_t leaf)
+int pw_recv_digest_leaf(struct pw_outfile *file, uint32_t leaf, uint8_t *digest, struct pw_err *err)
 {
-	return pw_min_u64(leaf * pw_leaf_bytes(len), len);
-}
-
-int pw_recv_check_leaves(struct pw_outfile *file, const uint8_t *leaves, struct pw_bad_leaves *bad,
-	struct pw_err *err)
-{
-	const uint64_t len = file->len_bytes;
-	const uint32_t n = pw_leaves_n(len);
+	const uint64_t to = pw_leaf_from(file->len_bytes, leaf + 1);
 	struct pw_digest_state *st;
 	struct pw_digest got;
-	uint64_t to, at;
+	uint64_t at;
+	int ret = pw_digest_create(&st, PW_DIGEST_SHA256, err);
+
+	if (ret < 0)
+		return ret;
+	at = pw_outfile_digest(file, st, pw_leaf_from(file->len_bytes, leaf), to, false, err);
+	pw_digest_final(st, &got);
+	pw_digest_destroy(st);
+	memcpy(digest, got.bytes, PW_LEAF_LEN);
+	return at == to ? 0 : -(err->code ? err->code : EIO);
+}
+
+void pw_bad_leaves_add(struct pw_bad_leaves *bad, uint32_t leaf)
+{
+	bad->bits[leaf / 8] |= (uint8_t)(1u << (leaf % 8));
+	bad->n++;
+}
+
+int pw_recv_check_leaves(struct pw_outfile *file, const struct pw_leaf_notes *notes,
+	const uint8_t *leaves, struct pw_bad_leaves *bad, struct pw_err *err)
+{
+	const uint32_t n = pw_leaves_n(file->len_bytes);
+	uint8_t digest[PW_LEAF_LEN];
+	const uint8_t *got;
 	uint32_t i;
 	int ret;
 
 	*bad = (struct pw_bad_leaves){0};
-	for (i = 0; i < n; i++) {
-		ret = pw_digest_create(&st, PW_DIGEST_SHA256, err);
+	for (i = 0; i < n; i++, leaves += PW_LEAF_LEN) {
+		got = pw_leaf_notes_get(notes, i);
+		ret = got ? 0 : pw_recv_digest_leaf(file, i, digest, err);
 		if (ret < 0)
 			return ret;
-		to = leaf_from(len, i + 1);
-		at = pw_outfile_digest(file, st, leaf_from(len, i), to, false, err);
-		pw_digest_final(st, &got);
-		pw_digest_destroy(st);
-		if (at != to)
-			return -(err->code ? err->code : EIO);
-		if (!memcmp(got.bytes, leaves + (size_t)i * PW_LEAF_LEN, PW_LEAF_LEN))
-			continue;
-		bad->bits[i / 8] |= (uint8_t)(1u << (i % 8));
-		bad->n++;
+		if (memcmp(got ? got : digest, leaves, PW_LEAF_LEN) != 0)
+			pw_bad_leaves_add(bad, i);
 	}
 	return 0;
-}
-
-void pw_recv_reopen_leaves(struct pw_recv *r, struct pw_object *o, const struct pw_bad_leaves *bad)
-{
-	const uint64_t len = o->len_bytes;
-	const uint32_t n = pw_leaves_n(len);
-	uint32_t i;
-
-	for (i = 0; i < n; i++)
-		if (pw_bad_leaves_has(bad, i))
-			r->bytes_adjust -= (int64_t)pw_part_forget(
-				o->part, leaf_from(len, i), leaf_from(len, i + 1));
 }
 
 void pw_recv_name_leaves(
@@ -179,6 +180,24 @@ void pw_recv_name_leaves(
 		"%" PRIu32 " of its %" PRIu32
 		" blocks %s forged or damaged, the first at bytes %" PRIu64 " to %" PRIu64
 		": received again",
-		bad->n, n, bad->n == 1 ? "is" : "are", leaf_from(o->len_bytes, i),
-		leaf_from(o->len_bytes, i + 1));
+		bad->n, n, bad->n == 1 ? "is" : "are", pw_leaf_from(o->len_bytes, i),
+		pw_leaf_from(o->len_bytes, i + 1));
+}
+
+void pw_recv_reopen_leaves(struct pw_recv *r, struct pw_object *o, const struct pw_bad_leaves *bad)
+{
+	const uint64_t len = o->len_bytes;
+	const uint32_t n = pw_leaves_n(len);
+	struct pw_err why;
+	uint32_t i;
+
+	pw_recv_name_leaves(o, bad, &why);
+	o->n_mismatches++;
+	pw_recv_warn(r, "%s: %s", o->name, why.msg);
+	pw_object_reason(o, why.msg, true);
+	pw_recv_set_state(r, o, PW_RECV_MISMATCH);
+	for (i = 0; i < n; i++)
+		if (pw_bad_leaves_has(bad, i))
+			r->bytes_adjust -= (int64_t)pw_part_forget(
+				o->part, pw_leaf_from(len, i), pw_leaf_from(len, i + 1));
 }

@@ -87,13 +87,26 @@ static int look(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
 	return atomic_load(&client->stop);
 }
 
-static uint64_t read_round(const struct answer *a)
+static uint64_t read_count(const json_t *root, const char *key)
+{
+	const json_int_t v = json_integer_value(json_object_get(root, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+/* What an answer tells of the session; zeros where it does not. */
+struct standing {
+	uint64_t round, n_receivers;
+};
+
+static struct standing read_standing(const struct answer *a)
 {
 	json_t *root = json_loadb(a->text, a->len, JSON_DISABLE_EOF_CHECK, NULL);
-	const json_int_t round = json_integer_value(json_object_get(root, "round"));
+	const struct standing at = {
+		.round = read_count(root, "round"), .n_receivers = read_count(root, "receivers")};
 
 	json_decref(root);
-	return round > 0 ? (uint64_t)round : 0;
+	return at;
 }
 
 static void set_options(struct pw_repair_client *c, const char *url, const struct message *m,
@@ -120,7 +133,7 @@ static void set_options(struct pw_repair_client *c, const char *url, const struc
 
 /* The HTTP status; 0: the sender was not reached, why has the reason. */
 static long post(
-	struct pw_repair_client *c, const struct message *m, uint64_t *round, const char **why)
+	struct pw_repair_client *c, const struct message *m, struct standing *at, const char **why)
 {
 	const bool gaps = m->kind == PW_REPAIR_GAPS;
 	char base[PW_REPAIR_URL_MAX], url[PW_REPAIR_URL_MAX + 64], query[64] = "";
@@ -143,7 +156,7 @@ static long post(
 	else
 		*why = curl_easy_strerror(code);
 	curl_slist_free_all(headers);
-	*round = read_round(&a);
+	*at = read_standing(&a);
 	return status;
 }
 
@@ -217,21 +230,31 @@ static void deliver(struct pw_repair_client *c, struct message *m)
 {
 	const char *why = "it refused it";
 	struct pw_err err = {0};
-	uint64_t round = 0;
+	struct standing at = {0};
 	long status = -1;
 	int r = m->kind == PW_REPAIR_GAPS ? make_gaps(c, m, &err) : make_report(c, m, &err);
 
 	if (r == 0)
-		status = post(c, m, &round, &why);
+		status = post(c, m, &at, &why);
 	else
 		why = err.msg;
 	free(m->body);
 	pthread_mutex_lock(&c->lock);
-	if (status == PW_REPAIR_TAKEN || status == PW_REPAIR_STALE)
-		c->st.round = round;
+	if (status == PW_REPAIR_TAKEN || status == PW_REPAIR_STALE) {
+		c->st.round = at.round;
+		c->st.n_receivers = at.n_receivers;
+	}
 	conclude(c, m, status, why);
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* In which the messages of all receivers are spread. With the lock. */
+static uint64_t spread_ns(const struct pw_repair_client *c)
+{
+	const uint64_t n = pw_min_u64(c->st.n_receivers, PW_REPAIR_MAX_RECEIVERS);
+
+	return n ? pw_min_u64(n * c->cfg.backoff_each_ns, c->cfg.backoff_ns) : c->cfg.backoff_ns;
 }
 
 /* The wanted message that is due first. With the lock. */
@@ -337,6 +360,7 @@ int pw_repair_client_set_url(struct pw_repair_client *c, const char *text, struc
 	pthread_mutex_lock(&c->lock);
 	c->url = url;
 	c->st.has_url = true;
+	c->st.n_receivers = 0;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	return 0;
@@ -350,7 +374,7 @@ void pw_repair_client_want(struct pw_repair_client *c, enum pw_repair_kind kind,
 	c->wanted[kind] = (struct wanted){.is_pending = true,
 		.round = round,
 		.number = ++c->n_wanted,
-		.due_ns = pw_clock_ns() + random_ns(c->cfg.backoff_ns)};
+		.due_ns = pw_clock_ns() + random_ns(spread_ns(c))};
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -15,8 +15,10 @@
 #include "repair/message.h"
 
 struct pw_repair_client_config {
-	uint64_t
-		backoff_ns; /* a message waits a random time up to this; twice as long after each failure */
+	/* A message waits a random time: up to backoff_each_ns for each receiver that the sender has reported,
+	 * but at most backoff_ns; that is also the bound while their number is not known, and doubles after each
+	 * failure. */
+	uint64_t backoff_ns, backoff_each_ns;
 	unsigned int n_tries; /* of a message; at least 1 */
 	/* Fill in what the receiver has and misses, on the client's thread, when the message is due. The client
 	 * fills in id and name. gaps() sets *gaps (zeroed) to at most PW_REPAIR_RANGES_MAX ranges; the client
@@ -33,6 +35,7 @@ struct pw_repair_client_status {
 	uint64_t n_taken[PW_REPAIR_N_KINDS]; /* by the sender */
 	uint64_t n_given_up;                 /* messages */
 	uint64_t round;                      /* that the sender was in when it answered last */
+	uint64_t n_receivers;                /* that it knew then; 0: it did not tell */
 	bool is_refused; /* it answered that it takes no more of this receiver */
 };
 

@@ -6,7 +6,7 @@
  *   POST /TOKEN/gaps?receiver=ID&round=N          a gap manifest (recv/gaps.h), packed by gzip
  *   POST /TOKEN/complete                          JSON, as report: every file is verified and durable
  *   POST /TOKEN/leave                             JSON, as report: the receiver ends without all files
- *   200 {"round": N}                              taken; the round that the sender is in
+ *   200 {"round": N, "receivers": M}              taken; the sender's round, and how many have reported to it
  *   400 no message   404 no such path, or another token   409 not of this round, or session   413 too large
  *   429 the receiver's share is used up   503 no room now: send it again later
  *

@@ -7,9 +7,11 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -17,13 +19,16 @@
 #define IDLE_S       10u         /* a connection that brings nothing for so long is closed */
 #define HEADER_BYTES (16u << 10) /* of a request: libmicrohttpd's memory of a connection */
 #define FIRST_ROOM   4096u
+#define STOP_NS      300000000ull /* in which answers that are under way leave */
+#define STOP_GAP_NS  1000000L
 
 struct pw_repair_server {
 	struct pw_repair_server_config cfg;
 	struct pw_repair_url url;
 	char url_text[PW_REPAIR_URL_MAX];
 	struct MHD_Daemon *daemon;
-	uint64_t body_bytes; /* of all requests; the server's thread */
+	uint64_t body_bytes;      /* of all requests; the server's thread */
+	atomic_size_t n_requests; /* whose answers have not left */
 	pthread_mutex_t lock;
 	struct pw_repair_table table; /* with the lock */
 };
@@ -38,11 +43,24 @@ struct request {
 	struct pw_host_key from;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, uint64_t round)
+/* Where the session stands: what every answer has. */
+struct standing {
+	uint64_t round;
+	size_t n_receivers;
+};
+
+/* With the lock. */
+static struct standing standing_of(const struct pw_repair_server *s)
 {
-	char text[64];
-	const int n =
-		snprintf(text, sizeof(text), "{\"round\": %llu}\n", (unsigned long long)round);
+	return (struct standing){.round = s->table.round, .n_receivers = s->table.n};
+}
+
+static enum MHD_Result answer(
+	struct MHD_Connection *c, unsigned int status, const struct standing *at)
+{
+	char text[96];
+	const int n = snprintf(text, sizeof(text), "{\"round\": %llu, \"receivers\": %zu}\n",
+		(unsigned long long)at->round, at->n_receivers);
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		(size_t)(status == PW_REPAIR_TAKEN || status == PW_REPAIR_STALE ? n : 0), text,
 		MHD_RESPMEM_MUST_COPY);
@@ -59,13 +77,13 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, uin
 static enum MHD_Result refuse(
 	struct pw_repair_server *s, struct MHD_Connection *c, unsigned int status)
 {
-	uint64_t round;
+	struct standing at;
 
 	pthread_mutex_lock(&s->lock);
 	s->table.n_refused++;
-	round = s->table.round;
+	at = standing_of(s);
 	pthread_mutex_unlock(&s->lock);
-	return answer(c, status, round);
+	return answer(c, status, &at);
 }
 
 static struct pw_host_key from_of(struct MHD_Connection *c)
@@ -145,6 +163,7 @@ static enum MHD_Result begin(struct pw_repair_server *s, struct MHD_Connection *
 		return MHD_NO;
 	*q = head;
 	*request = q;
+	atomic_fetch_add(&s->n_requests, 1);
 	return MHD_YES;
 }
 
@@ -220,7 +239,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *p
 	struct pw_repair_server *s = ctx;
 	struct request *q = *request;
 	enum pw_repair_verdict verdict;
-	uint64_t round;
+	struct standing at;
 
 	(void)version;
 	if (!q)
@@ -235,9 +254,9 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *p
 	if (verdict != PW_REPAIR_TAKEN)
 		return refuse(s, c, verdict);
 	pthread_mutex_lock(&s->lock);
-	round = s->table.round;
+	at = standing_of(s);
 	pthread_mutex_unlock(&s->lock);
-	return answer(c, PW_REPAIR_TAKEN, round);
+	return answer(c, PW_REPAIR_TAKEN, &at);
 }
 
 static void end(
@@ -253,6 +272,7 @@ static void end(
 	free(q->body);
 	free(q);
 	*request = NULL;
+	atomic_fetch_sub(&s->n_requests, 1);
 }
 
 static int listen_at(struct pw_repair_server *s, struct pw_err *err)
@@ -329,7 +349,8 @@ void pw_repair_server_status(
 	pthread_mutex_lock(&s->lock);
 	*st = (struct pw_repair_status){.n_receivers = s->table.n,
 		.n_asked = s->table.n_asked,
-		.heard_ns = s->table.heard_ns};
+		.heard_ns = s->table.heard_ns,
+		.new_ns = s->table.new_ns};
 	for (i = 0; i < s->table.n; i++) {
 		const struct pw_repair_receiver *r = &s->table.v[i];
 
@@ -386,12 +407,23 @@ uint64_t pw_repair_server_refused(struct pw_repair_server *s)
 	return n;
 }
 
+/* A receiver whose answer is lost would send its last message again and again, to nobody. */
+static void await_answers(struct pw_repair_server *s)
+{
+	const uint64_t end = pw_clock_ns() + STOP_NS;
+
+	while (atomic_load(&s->n_requests) && pw_clock_ns() < end)
+		nanosleep(&(struct timespec){.tv_nsec = STOP_GAP_NS}, NULL);
+}
+
 void pw_repair_server_stop(struct pw_repair_server *s)
 {
 	if (!s)
 		return;
-	if (s->daemon)
+	if (s->daemon) {
+		await_answers(s);
 		MHD_stop_daemon(s->daemon);
+	}
 	pw_repair_table_finish(&s->table);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

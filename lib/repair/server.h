@@ -36,6 +36,7 @@ struct pw_repair_status {
 	size_t n_open;     /* not complete, have not left, and were heard of within silent_ns */
 	size_t n_awaited;  /* of n_open: have not asked */
 	uint64_t heard_ns; /* the last manifest, complete, or new receiver; 0: none */
+	uint64_t new_ns;   /* the last new receiver; 0: none */
 };
 
 struct pw_repair_server; /* opaque */
@@ -58,6 +59,7 @@ size_t pw_repair_server_receivers(
 	struct pw_repair_server *s, struct pw_repair_receiver *list, size_t n);
 /* Messages that were refused so far. */
 uint64_t pw_repair_server_refused(struct pw_repair_server *s);
-void pw_repair_server_stop(struct pw_repair_server *s); /* accepts NULL */
+/* Waits a moment until the answers to what was taken have left. Accepts NULL. */
+void pw_repair_server_stop(struct pw_repair_server *s);
 
 #endif

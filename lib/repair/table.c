@@ -46,7 +46,7 @@ static struct pw_repair_receiver *hear(
 	if (!r) {
 		r = &t->v[t->n++];
 		*r = (struct pw_repair_receiver){.report.id = id, .first_ns = now_ns};
-		t->heard_ns = now_ns;
+		t->heard_ns = t->new_ns = now_ns;
 	}
 	r->from = from;
 	r->heard_ns = now_ns;

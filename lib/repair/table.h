@@ -39,6 +39,7 @@ struct pw_repair_table {
 	uint64_t round;         /* manifests of other rounds are refused */
 	bool is_listening;      /* else all are: the round is still being sent */
 	uint64_t heard_ns;      /* the last manifest, complete, or new receiver */
+	uint64_t new_ns;        /* the last new receiver */
 	uint64_t session_bytes; /* of the share */
 };
 

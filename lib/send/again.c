@@ -14,7 +14,7 @@
 #define ASK_COPIES 3 /* of the table that asks, at once: any packet may be lost */
 #define ASK_GAP_NS 2000000ull
 #define ASK_EACH   200000000ull /* then it is repeated */
-#define LOOK_NS    10000000ull  /* between two questions to repair.ask() */
+#define LOOK_NS    1000000ull   /* between two questions to repair.ask() */
 
 /* Sends the table that asks, and waits for the answers. */
 static int listen_once(struct pw_send *s, enum pw_send_answer *answer, struct pw_err *err)
@@ -36,7 +36,7 @@ static int listen_once(struct pw_send *s, enum pw_send_answer *answer, struct pw
 		if (r == 0)
 			r = pw_lane_pause(lane, n < ASK_COPIES ? ASK_GAP_NS : LOOK_NS, err);
 		if (r == 0)
-			*answer = s->cfg.repair.ask(s->cfg.repair.ctx, false);
+			*answer = s->cfg.repair.ask(s->cfg.repair.ctx, false, s->told_ns);
 	}
 	s->tables.asks = false;
 	s->is_listening = false;

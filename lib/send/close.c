@@ -8,6 +8,7 @@
 
 #define CLOSE_PACKETS 5 /* at least: a receiver needs two of them, and each may be lost */
 #define CLOSE_GAP_NS  5000000ull
+#define SHORT_GAP_NS  1000000ull /* the same, if the receivers have said that they are done */
 #define DRAIN_NS      2000000000ull
 #define DRAIN_GAP_NS  50000ull
 #define LINGER_NS     250000000ull /* in this time, a peer that did not run takes its last packets */
@@ -73,7 +74,9 @@ static int send_close_packets(struct pw_send *s, struct pw_err *err)
 			&s->tables, lane, s->late_digests && n < CLOSE_PACKETS, err);
 		if (r)
 			return r == -ENOLINK ? 0 : r;
-		gap = n < CLOSE_PACKETS ? CLOSE_GAP_NS : DRAIN_GAP_NS;
+		gap = n >= CLOSE_PACKETS  ? DRAIN_GAP_NS
+		      : s->cfg.repair.url ? SHORT_GAP_NS
+					  : CLOSE_GAP_NS;
 		if (n >= CLOSE_PACKETS &&
 			lane->pace.on) /* a driver may ask for a ring full of them */
 			gap = pw_max_u64(gap, pw_pace_wait(&lane->pace, pw_clock_ns()));
@@ -95,6 +98,8 @@ int pw_session_close(struct pw_send *s, struct pw_err *err)
 	r = send_close_packets(s, err);
 	if (r)
 		return r;
+	if (s->cfg.no_linger)
+		return 0;
 	/* the ring's memory may go with this process; a peer that has all it wants leaves first */
 	now = pw_clock_ns();
 	for (end = now + LINGER_NS; now < end && lane->ops->alive(lane->path); now = pw_clock_ns())

@@ -89,14 +89,14 @@ struct pw_send_config {
 	 * sent. The digest of a larger file is computed while it is sent, and a later table has it. */
 	uint64_t digest_first_bytes;
 	const cpu_set_t *reader_cpus; /* where files are read; NULL: where the caller runs */
+	bool no_linger;    /* what the path has taken does not need this process any more */
 	uint64_t drain_ns; /* longest time in which a queue whose rate the port holds runs empty */
 	/* Opens a file's window with the provider that was chosen. */
 	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err);
 	void *ctx;
 	struct pw_stream_plan stream;  /* for windows of the stream provider: a ring in stage_mem */
 	struct pw_stage_mem stage_mem; /* for parity as well */
-	/* A disk that is silent for so long is reported; 0 = 5 s. A port that gives no slot of the ring back
-	 * for six times as long is stuck. */
+	/* A disk that is silent for so long is reported (0 = 5 s); a port that keeps all slots 6 times as long. */
 	uint64_t read_patience_ns;
 	bool (*stopped)(void); /* asked a few thousand times a second */
 	void (*tick)(

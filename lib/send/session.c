@@ -14,6 +14,7 @@
 #define HELD_GAP_NS     50000ull  /* between two checks of what the paths still hold */
 #define READER_GAP_NS   200000ull /* between two checks whether the digests are there */
 #define SYMBOL_MULTIPLE 32
+#define TOLD_TABLES     3 /* any of them may be lost */
 
 uint32_t pw_send_symbol_for_mtu(const struct pw_flow *flow, uint32_t mtu, bool wide)
 {
@@ -81,7 +82,11 @@ int pw_session_send_table(struct pw_send *s, struct pw_err *err)
 	s->next_table_ns = now + s->cfg.set.fdt_interval_ns;
 	if (pw_send_tables_is_old(&s->tables, now))
 		r = pw_session_build_table(s, err);
-	return r ? r : pw_send_tables_send(&s->tables, &s->lanes.v[0], err);
+	if (r == 0)
+		r = pw_send_tables_send(&s->tables, &s->lanes.v[0], err);
+	if (r == 0 && ++s->n_tables == TOLD_TABLES)
+		s->told_ns = now;
+	return r;
 }
 
 /* Closes the files whose packets have all come back, also behind one that waits: a lane that had little to
@@ -380,7 +385,7 @@ int pw_send_run(struct pw_send *s, struct pw_send_result *result, struct pw_err 
 		r = send_pass(s, err);
 		result->passes += r == 0;
 		if (r == 0 && s->cfg.set.loops == 0 && s->cfg.repair.url &&
-			s->cfg.repair.ask(s->cfg.repair.ctx, true) == PW_SEND_END)
+			s->cfg.repair.ask(s->cfg.repair.ctx, true, s->told_ns) == PW_SEND_END)
 			break;
 	}
 	if (r == 0 && s->cfg.repair.url && s->cfg.set.loops)

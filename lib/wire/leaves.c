@@ -22,6 +22,11 @@ uint32_t pw_leaves_n(uint64_t file_len)
 	return (uint32_t)pw_div_ceil(file_len, pw_leaf_bytes(file_len));
 }
 
+uint64_t pw_leaf_from(uint64_t file_len, uint32_t leaf)
+{
+	return pw_min_u64(leaf * pw_leaf_bytes(file_len), file_len);
+}
+
 static size_t head(char *text, uint64_t file_len)
 {
 	return (size_t)snprintf(text, HEAD_MAX, "sha-256 %" PRIu64 " ", pw_leaf_bytes(file_len));

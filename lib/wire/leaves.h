@@ -24,6 +24,8 @@
 uint64_t pw_leaf_bytes(uint64_t file_len);
 /* Leaves of a file: 0 (an empty file) to PW_LEAVES_MAX. */
 uint32_t pw_leaves_n(uint64_t file_len);
+/* The first byte of a leaf; of the one behind the last, the file's length. */
+uint64_t pw_leaf_from(uint64_t file_len, uint32_t leaf);
 /* Whether the table lists the leaves: a file of one leaf has its digest. */
 static inline int pw_leaves_listed(uint64_t file_len)
 {

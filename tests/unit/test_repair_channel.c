@@ -127,6 +127,40 @@ static void a_manifest_of_an_earlier_round_is_refused_and_the_round_named(void *
 	pw_repair_server_stop(s);
 }
 
+/* A lone receiver need not wait as if there were a thousand. */
+static void the_back_off_is_as_long_as_the_known_receivers_need(void **state)
+{
+	struct pw_repair_server *s = start_server();
+	struct simulated sim = {.missing = {0, 10}};
+	struct pw_repair_client_config cfg = {.backoff_ns = 2 * PW_NS_PER_S,
+		.backoff_each_ns = 1000,
+		.n_tries = 4,
+		.report = report,
+		.gaps = gaps,
+		.ctx = &sim};
+	struct pw_repair_client_status st;
+	struct pw_repair_client *c;
+	uint64_t start_ns;
+	int i;
+
+	(void)state;
+	assert_int_equal(pw_repair_client_start(&c, &cfg, NULL), 0);
+	assert_int_equal(pw_repair_client_set_url(c, pw_repair_server_url(s), NULL), 0);
+	pw_repair_client_want(c, PW_REPAIR_REPORT, 0);
+	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
+	pw_repair_client_status(c, &st);
+	assert_int_equal(st.n_receivers, 1);
+	assert_true(status_of(s).new_ns > 0);
+	start_ns = pw_clock_ns();
+	for (i = 0; i < 4; i++) {
+		pw_repair_client_want(c, PW_REPAIR_REPORT, 0);
+		assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
+	}
+	assert_true(pw_clock_ns() - start_ns < PW_NS_PER_S);
+	pw_repair_client_stop(c);
+	pw_repair_server_stop(s);
+}
+
 static void who_leaves_is_not_waited_for(void **state)
 {
 	struct pw_repair_server *s = start_server();
@@ -264,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_reports_asks_and_is_complete),
 		cmocka_unit_test(a_manifest_of_an_earlier_round_is_refused_and_the_round_named),
+		cmocka_unit_test(the_back_off_is_as_long_as_the_known_receivers_need),
 		cmocka_unit_test(who_leaves_is_not_waited_for),
 		cmocka_unit_test(a_sender_that_is_gone_is_tried_again_and_then_given_up),
 		cmocka_unit_test(what_cannot_be_listed_is_given_up_at_once),

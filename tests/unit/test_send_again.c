@@ -11,6 +11,7 @@ struct script {
 	unsigned int n_listens, n_waits;
 	bool is_listening;
 	unsigned int n_carousel; /* answers until it ends */
+	uint64_t told_ns;
 };
 
 static struct pw_gap_file nothing;
@@ -24,11 +25,12 @@ static void listen_to(void *ctx)
 	s->n_waits = 0;
 }
 
-static enum pw_send_answer ask(void *ctx, bool is_carousel)
+static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 {
 	struct script *s = ctx;
 	size_t i;
 
+	s->told_ns = told_ns;
 	if (is_carousel)
 		return --s->n_carousel ? PW_SEND_WAIT : PW_SEND_END;
 	assert_true(s->is_listening);
@@ -71,6 +73,7 @@ static void check_rounds(const char *name)
 	struct source sources[] = {source_make(1, name, 300001, SYMBOL, PW_DIGEST_XXH3_128),
 		source_make(2, "m2", 5000, SYMBOL, PW_DIGEST_XXH3_128)};
 	struct script script = {.gaps = {&gaps[0], &gaps[1]}, .n_rounds = 2};
+	const uint64_t before_ns = pw_clock_ns();
 	struct pw_files files = {0};
 	struct pw_send_config cfg = config(&files);
 	struct pw_send_result res;
@@ -88,6 +91,7 @@ static void check_rounds(const char *name)
 	assert_int_equal(res.rounds, 2);
 	assert_int_equal(res.passes, 1);
 	assert_int_equal(script.n_listens, 3);
+	assert_in_range(script.told_ns, before_ns, pw_clock_ns());
 	/* The address from the first table on; then a table of each round, and one that asks. */
 	assert_true(count(paths[0].fdts, "pw:Repair=") == n_instances(paths[0].fdts));
 	assert_true(count(paths[0].fdts, "pw:Ask=\"true\"") >= 9);

@@ -28,6 +28,13 @@ struct pw_repair_server {
 	struct pw_repair_table table; /* with the lock */
 };
 
+/* What an answer tells. */
+struct word {
+	uint64_t round;
+	uint32_t report_ms;
+	bool closes; /* there are more receivers than connections: none may keep one */
+};
+
 /* A request while its body comes in. */
 struct request {
 	enum pw_repair_kind kind;
@@ -38,11 +45,22 @@ struct request {
 	struct pw_host_key from;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, uint64_t round)
+/* With the lock. */
+static struct word word_of(const struct pw_repair_server *s)
+{
+	const uint64_t least = s->table.n * 1000 / PW_REPAIR_REPORTS;
+	const uint32_t usual = s->cfg.report_ms ? s->cfg.report_ms : PW_REPAIR_REPORT_MS;
+
+	return (struct word){s->table.round,
+		(uint32_t)pw_min_u64(pw_max_u64(usual, least), PW_REPAIR_REPORT_MS_MAX),
+		s->table.n > PW_REPAIR_CONNECTIONS / 2};
+}
+
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, struct word word)
 {
 	char text[64];
-	const int n =
-		snprintf(text, sizeof(text), "{\"round\": %llu}\n", (unsigned long long)round);
+	const int n = snprintf(text, sizeof(text), "{\"round\": %llu, \"report_ms\": %u}\n",
+		(unsigned long long)word.round, word.report_ms);
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		(size_t)(status == PW_REPAIR_TAKEN || status == PW_REPAIR_STALE ? n : 0), text,
 		MHD_RESPMEM_MUST_COPY);
@@ -51,6 +69,8 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, uin
 	if (!response)
 		return MHD_NO;
 	MHD_add_response_header(response, "Content-Type", "application/json");
+	if (word.closes)
+		MHD_add_response_header(response, "Connection", "close");
 	ok = MHD_queue_response(c, status, response);
 	MHD_destroy_response(response);
 	return ok;
@@ -59,13 +79,13 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, uin
 static enum MHD_Result refuse(
 	struct pw_repair_server *s, struct MHD_Connection *c, unsigned int status)
 {
-	uint64_t round;
+	struct word word;
 
 	pthread_mutex_lock(&s->lock);
 	s->table.n_refused++;
-	round = s->table.round;
+	word = word_of(s);
 	pthread_mutex_unlock(&s->lock);
-	return answer(c, status, round);
+	return answer(c, status, word);
 }
 
 static struct pw_host_key from_of(struct MHD_Connection *c)
@@ -178,11 +198,15 @@ static enum pw_repair_verdict take_report(struct pw_repair_server *s, const stru
 {
 	struct pw_repair_report report;
 	enum pw_repair_verdict verdict;
+	size_t index;
 
 	if (pw_repair_report_parse(q->body ? q->body : "", q->len, &report, NULL) < 0)
 		return PW_REPAIR_BAD;
 	pthread_mutex_lock(&s->lock);
-	verdict = pw_repair_table_report(&s->table, q->from, &report, q->kind, pw_clock_ns());
+	verdict =
+		pw_repair_table_report(&s->table, q->from, &report, q->kind, pw_clock_ns(), &index);
+	if (verdict == PW_REPAIR_TAKEN && s->cfg.heard)
+		s->cfg.heard(s->cfg.ctx, index, &s->table.v[index]);
 	pthread_mutex_unlock(&s->lock);
 	return verdict;
 }
@@ -220,7 +244,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *p
 	struct pw_repair_server *s = ctx;
 	struct request *q = *request;
 	enum pw_repair_verdict verdict;
-	uint64_t round;
+	struct word word;
 
 	(void)version;
 	if (!q)
@@ -235,9 +259,9 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *p
 	if (verdict != PW_REPAIR_TAKEN)
 		return refuse(s, c, verdict);
 	pthread_mutex_lock(&s->lock);
-	round = s->table.round;
+	word = word_of(s);
 	pthread_mutex_unlock(&s->lock);
-	return answer(c, PW_REPAIR_TAKEN, round);
+	return answer(c, PW_REPAIR_TAKEN, word);
 }
 
 static void end(

@@ -18,6 +18,7 @@
 #define PW_REPAIR_CONNECTIONS 512u           /* at a time */
 #define PW_REPAIR_BODY_BYTES  (64u << 20)    /* of all requests at a time */
 #define PW_REPAIR_REQUEST_NS  30000000000ull /* a request takes at most */
+#define PW_REPAIR_REPORTS     1000u /* a second, of all receivers: more of them report less often */
 
 struct pw_repair_server_config {
 	struct pw_addr listen; /* port 0: any free one */
@@ -25,7 +26,12 @@ struct pw_repair_server_config {
 	/* Checks a manifest against the files that the sender has, drops what it does not have, and counts the
 	 * bytes that are asked for. On the server's thread. -EBADMSG: it is of another session. */
 	int (*check)(void *ctx, struct pw_gaps *gaps, uint64_t *bytes, struct pw_err *err);
+	/* Called with each report that the table has taken; index: of the receiver, in the order in which they
+	 * came. On the server's thread, with its lock: short, and no call of the server. May be NULL. */
+	void (*heard)(void *ctx, size_t index, const struct pw_repair_receiver *receiver);
 	void *ctx;
+	uint32_t
+		report_ms; /* what receivers are told; longer when many report. 0: PW_REPAIR_REPORT_MS */
 	const struct pw_log *log;
 };
 

@@ -24,6 +24,7 @@ static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
 	{"stage", PW_PAGES_STAGE}, {"stream", PW_PAGES_STREAM}, {NULL, 0}};
 static const struct pw_opt_choice pacings[] = {
 	{"auto", PW_PACING_AUTO}, {"sw", PW_PACING_SW}, {"hw", PW_PACING_HW}, {NULL, 0}};
+static const struct pw_opt_choice rates[] = {{"auto", PW_RATE_AUTO}, {NULL, 0}};
 static const struct pw_opt_choice digests[] = {{"xxh3-128", PW_DIGEST_XXH3_128},
 	{"sha-256", PW_DIGEST_SHA256}, {"sha-256-tree", PW_DIGEST_SHA256_TREE},
 	{"none", PW_DIGEST_NONE}, {NULL, 0}};
@@ -80,8 +81,14 @@ static const struct pw_opt options[] = {
 	{ROW("stripe", STRING, PACKETS, job.stripe), .arg = "I/N",
 		.help = "send the I-th of N shares, I from 0: N hosts send the same files "
 			"together; auto: I and N from mpirun, mpiexec or srun"},
-	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE",
-		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps"},
+	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE|auto",
+		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps; auto, "
+			"with --repair: what the slowest receiver takes",
+		.choices = rates},
+	{ROW("ignore-slowest", UINT, SPEED, repair.n_ignored), .arg = "N",
+		.help = "with --rate auto: the N slowest receivers do not hold the rate back; they "
+			"are repaired afterwards",
+		.max = 1000000},
 	{ROW("loop", UINT, SPEED, job.set.loops), .basic = true, .arg = "N",
 		.help = "passes over the files; 0 = until interrupted", .max = 1000000000},
 	{ROW("pacing", CHOICE, SPEED, job.pacing),
@@ -120,22 +127,31 @@ static const struct pw_opt_table shared[] = {
 static const struct send_options defaults = {.job = PW_JOB_OPTIONS_DEFAULT,
 	.repair = {.max_rounds = 100, .silence_ns = 10 * PW_NS_PER_S}};
 
+struct live {
+	struct pw_progress progress;
+	struct pw_send_repair_run *repair;
+};
+
 static void tick(void *ctx, const struct pw_send_status *st)
 {
-	struct pw_progress *progress = ctx;
+	struct live *live = ctx;
+	struct pw_progress *progress = &live->progress;
 	uint64_t now = pw_clock_ns();
+	char rate[PW_SEND_REPAIR_RATE_MAX];
 
 	pw_progress_phase(progress, now,
 		st->phase == PW_SEND_READING     ? "reading"
 		: st->phase == PW_SEND_LISTENING ? "repairing"
 						 : "sending",
 		st->bytes_done);
-	if (pw_progress_due(progress, now))
-		pw_progress_draw(progress, now, st->bytes_done, st->bytes_total, st->packets, -1.0);
+	if (!pw_progress_due(progress, now))
+		return;
+	progress->note = pw_send_repair_rate(live->repair, rate, sizeof(rate));
+	pw_progress_draw(progress, now, st->bytes_done, st->bytes_total, st->packets, -1.0);
 }
 
 static void report(struct pw_job *job, const struct send_options *o,
-	const struct pw_send_repair_run *repair, const struct pw_context *ctx, int code)
+	struct pw_send_repair_run *repair, const struct pw_context *ctx, int code)
 {
 	static const struct pw_tx_counters none;
 	const struct pw_tx_counters *c = job->result.data_ns ? pw_job_counters(job) : &none;
@@ -167,7 +183,7 @@ static int end_code(const struct pw_job *job, const struct send_options *o,
 static int run_job(struct pw_job *job, const struct send_options *o,
 	struct pw_send_repair_run *repair, const struct pw_context *ctx)
 {
-	struct pw_progress progress;
+	struct live live = {.repair = repair};
 	struct pw_err err = {0};
 	int code = PW_EXIT_OK;
 
@@ -176,12 +192,12 @@ static int run_job(struct pw_job *job, const struct send_options *o,
 		return pw_cli_fail_open(&err);
 	if (!o->output.json)
 		pw_send_report_plan(job);
-	pw_progress_init(&progress, ctx->is_tty, o->output.progress);
+	pw_progress_init(&live.progress, ctx->is_tty, o->output.progress);
 	job->tick = tick;
-	job->tick_ctx = &progress;
+	job->tick_ctx = &live;
 	if (pw_job_run(job, &err))
 		code = PW_EXIT_RUNTIME;
-	pw_progress_end(&progress);
+	pw_progress_end(&live.progress);
 	if (o->repair.where)
 		pw_send_repair_end(repair);
 	if (code)

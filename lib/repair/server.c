@@ -400,6 +400,17 @@ size_t pw_repair_server_receivers(
 	return n_all;
 }
 
+struct pw_host_key pw_repair_server_from(struct pw_repair_server *s, size_t index)
+{
+	struct pw_host_key from = {0};
+
+	pthread_mutex_lock(&s->lock);
+	if (index < s->table.n)
+		from = s->table.v[index].from;
+	pthread_mutex_unlock(&s->lock);
+	return from;
+}
+
 uint64_t pw_repair_server_refused(struct pw_repair_server *s)
 {
 	uint64_t n;

@@ -62,6 +62,8 @@ void pw_repair_server_take(struct pw_repair_server *s, struct pw_gaps *gaps);
 /* Copies up to n receivers, in the order in which they came; returns how many there are. */
 size_t pw_repair_server_receivers(
 	struct pw_repair_server *s, struct pw_repair_receiver *list, size_t n);
+/* Where receiver `index` sent its last message from; zeroed: there is none. */
+struct pw_host_key pw_repair_server_from(struct pw_repair_server *s, size_t index);
 /* Messages that were refused so far. */
 uint64_t pw_repair_server_refused(struct pw_repair_server *s);
 void pw_repair_server_stop(struct pw_repair_server *s); /* accepts NULL */

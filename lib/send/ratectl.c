@@ -17,7 +17,7 @@
 #define BLIND_NS         PW_NS_PER_S
 #define RETRY_NS         PW_NS_PER_S
 #define RETRY_MAX_NS     (64 * PW_NS_PER_S)
-#define LIMIT_NS         (200 * MS) /* over which the sender's own speed is measured */
+#define LIMIT_NS         (100 * MS) /* over which the sender's own speed is measured */
 #define LIMIT_SHARE      0.85       /* of the rate: less is the sender's limit */
 #define BELOW            0.95       /* of what the slowest receiver took */
 #define MARGIN           0.98       /* a rate above this part of it was not held */
@@ -28,16 +28,19 @@
 #define SIGMAS           3.0
 #define BASE_PACKETS     1000
 #define MAX_BLIND_STEPS  3
+#define REPAIR_FALL      16 /* at most, from the rate of the pass to that of its repair */
 #define FIRST_GAP_NS     (2 * PW_NS_PER_S)
 #define JUMP_PACKETS     200
 #define KEPT             3 /* reports of which the least loss counts, with several lanes */
 #define DISK_SHARE       0.1
+#define BEHIND           0.8 /* of what is sent: a receiver that takes less falls behind */
 #define STEPS_UNTIL_BASE 3
 #define FALL_UNTIL_BASE  0.67
 
 struct sample {
 	struct pw_rate_report r;
-	uint64_t lost, heard_ns;
+	uint64_t lost_before; /* packets that did not come to the receiver, since it started */
+	uint64_t heard_ns;
 	uint64_t sent; /* packets, when it was heard */
 };
 
@@ -47,8 +50,9 @@ struct receiver {
 	uint64_t gap_ns;     /* usual time between its reports */
 	uint64_t raw[KEPT], n_raw;
 	struct sample first, from, prev, last; /* from: where the window begins */
-	double score; /* loss of its window, or of its last interval if more */
-	double base;  /* loss that did not shrink with the rate */
+	double score;     /* loss of its window, or of its last interval if more */
+	double taken_bps; /* in its last bad interval; 0: it has taken more since */
+	double base;      /* loss that did not shrink with the rate */
 };
 
 struct pw_ratectl {
@@ -129,8 +133,15 @@ static double share(uint64_t n, uint64_t lost)
 	return n ? (double)pw_min_u64(lost, n) / (double)n : 0;
 }
 
-/* The loss that is certain: what several lanes send comes in another order, and what is on its way is not lost. */
-static uint64_t certain_loss(
+/* What the receiver's own port dropped. */
+static uint64_t dropped(const struct pw_rate_report *r)
+{
+	return r->dropped_socket + r->dropped_ring + r->dropped_files;
+}
+
+/* The packets that were lost for certain before the receiver. What several lanes send comes in another order, and what
+ * is on its way is not lost. What the receiver dropped shows up as missing only when it has taken what waited. */
+static uint64_t lost_before(
 	const struct pw_ratectl *c, struct receiver *r, const struct pw_rate_report *report)
 {
 	const size_t n = c->n_lanes > 1 ? KEPT : 1;
@@ -140,36 +151,68 @@ static uint64_t certain_loss(
 	r->raw[r->n_raw++ % KEPT] = report->expected - pw_min_u64(report->expected, report->seen);
 	for (i = 0; i < n && i < r->n_raw; i++)
 		least = pw_min_u64(least, r->raw[(r->n_raw - 1 - i) % KEPT]);
-	return pw_max_u64(least, r->last.lost);
+	return pw_max_u64(least - pw_min_u64(least, dropped(report)), r->last.lost_before);
 }
 
-/* Whether b is what a may have become. A receiver that joins late counts all that was sent before with its first
+/* Whether the receiver's last report may have become this one. One that joins late counts all that was sent before with its first
  * symbol: that is no loss. */
-static bool follows(const struct sample *before, const struct sample *after)
+static bool follows(const struct receiver *r, const struct sample *s)
 {
-	const struct pw_rate_report *a = &before->r, *b = &after->r;
+	const struct pw_rate_report *a = &r->last.r, *b = &s->r;
 
 	return a->expected && b->time_ns >= a->time_ns && b->expected >= a->expected &&
 	       b->seen >= a->seen && b->dropped_socket >= a->dropped_socket &&
 	       b->dropped_ring >= a->dropped_ring && b->dropped_files >= a->dropped_files &&
-	       b->disk_waited_ns >= a->disk_waited_ns && after->heard_ns >= before->heard_ns &&
-	       b->expected - a->expected <= 2 * (after->sent - before->sent) + JUMP_PACKETS;
+	       b->disk_waited_ns >= a->disk_waited_ns && s->heard_ns >= r->last.heard_ns &&
+	       b->expected - r->first.r.expected <= 2 * (s->sent - r->first.sent) + JUMP_PACKETS;
+}
+
+static uint64_t lost(const struct sample *a, const struct sample *b)
+{
+	return b->lost_before - a->lost_before + dropped(&b->r) - dropped(&a->r);
+}
+
+/* The receiver mostly waits for its disk, and takes less than what is sent: what waits will be dropped. */
+static bool falls_behind(const struct sample *a, const struct sample *b)
+{
+	return b->r.disk_waited_ns - a->r.disk_waited_ns > (b->r.time_ns - a->r.time_ns) / 2 &&
+	       (double)(b->r.seen - a->r.seen) < BEHIND * (double)(b->sent - a->sent);
+}
+
+/* What the receiver took in its last interval, in bit/s of frames. Its clock is believed if it agrees with ours. */
+static double taken_bps(const struct pw_ratectl *c, const struct receiver *r)
+{
+	const double ours = (double)(r->last.heard_ns - r->prev.heard_ns),
+		     theirs = (double)(r->last.r.time_ns - r->prev.r.time_ns);
+	const double ns = theirs > ours / 4 && theirs < ours * 4 ? theirs : ours;
+	const double bits = (double)c->sent.bits / (double)pw_max_u64(c->sent.packets, 1);
+
+	return ns > 0 ? (double)(r->last.r.seen - r->prev.r.seen) * bits * 1e9 / ns : 0;
 }
 
 /* Looks at the interval and at the window. */
-static void judge(struct receiver *r)
+static void judge(const struct pw_ratectl *c, struct receiver *r)
 {
 	const uint64_t n = r->last.r.expected - r->from.r.expected,
-		       lost = r->last.lost - r->from.lost,
+		       n_lost = lost(&r->from, &r->last),
 		       n_now = r->last.r.expected - r->prev.r.expected,
-		       lost_now = r->last.lost - r->prev.lost;
+		       lost_now = lost(&r->prev, &r->last);
 	double allowed = PW_RATECTL_LOSS;
 
-	if (n >= BASE_PACKETS && share(n, lost) < r->base / 2)
-		r->base = share(n, lost);
+	if (n >= BASE_PACKETS && share(n, n_lost) < r->base / 2)
+		r->base = share(n, n_lost);
 	allowed += 1.5 * r->base;
-	r->is_bad = exceeds(n, lost, allowed) || exceeds(n_now, lost_now, allowed);
-	r->score = fmax(share(n, lost), share(n_now, lost_now));
+	r->is_bad = exceeds(n, n_lost, allowed) || exceeds(n_now, lost_now, allowed);
+	r->score = fmax(share(n, n_lost), share(n_now, lost_now));
+	if (falls_behind(&r->prev, &r->last)) {
+		r->is_bad = true;
+		r->score = fmax(r->score, 1 - (double)(r->last.r.seen - r->prev.r.seen) /
+							  (double)(r->last.sent - r->prev.sent));
+	}
+	if (r->is_bad)
+		r->taken_bps = taken_bps(c, r);
+	else if (c->bps > r->taken_bps)
+		r->taken_bps = 0;
 }
 
 static void begin_window(struct pw_ratectl *c, struct receiver *r)
@@ -185,18 +228,18 @@ void pw_ratectl_report(
 	struct pw_ratectl *c, size_t i, const struct pw_rate_report *report, uint64_t now_ns)
 {
 	struct receiver *r = at(c, i);
-	struct sample s = {*report, 0, now_ns, c->sent.packets};
+	struct sample s = {.r = *report, .heard_ns = now_ns, .sent = c->sent.packets};
 
 	if (!r)
 		return;
-	if (!r->is_known || !follows(&r->last, &s)) {
+	if (!r->is_known || !follows(r, &s)) {
 		*r = (struct receiver){.is_known = true, .base = r->base, .gap_ns = FIRST_GAP_NS};
-		s.lost = certain_loss(c, r, report);
+		s.lost_before = lost_before(c, r, report);
 		r->first = r->last = s;
 		begin_window(c, r);
 		return;
 	}
-	s.lost = certain_loss(c, r, report);
+	s.lost_before = lost_before(c, r, report);
 	r->gap_ns = r->gap_ns == FIRST_GAP_NS ? now_ns - r->last.heard_ns
 					      : (4 * r->gap_ns + now_ns - r->last.heard_ns) / 5;
 	r->prev = r->last;
@@ -205,7 +248,7 @@ void pw_ratectl_report(
 	if (!r->has_window || r->generation != c->generation)
 		begin_window(c, r);
 	else
-		judge(r);
+		judge(c, r);
 	if (r->has_window && now_ns - r->from.heard_ns > WINDOW_NS)
 		r->from = r->prev;
 }
@@ -237,7 +280,7 @@ static bool is_ready(const struct pw_ratectl *c, const struct receiver *r)
 
 static double loss_of(const struct receiver *r)
 {
-	return share(r->last.r.expected - r->first.r.expected, r->last.lost - r->first.lost);
+	return share(r->last.r.expected - r->first.r.expected, lost(&r->first, &r->last));
 }
 
 /* The worst of the n receivers in order[] when the `ignored` worst do not count. */
@@ -287,7 +330,7 @@ static void set_rate(struct pw_ratectl *c, double bps, uint64_t settle_ns)
 static enum pw_rate_bound cause_of(const struct receiver *r)
 {
 	const struct pw_rate_report *a = &r->prev.r, *b = &r->last.r;
-	const uint64_t half = (r->last.lost - r->prev.lost) / 2 + 1;
+	const uint64_t half = lost(&r->prev, &r->last) / 2 + 1;
 	const uint64_t time_ns = pw_max_u64(b->time_ns - a->time_ns, 1);
 
 	if ((double)(b->disk_waited_ns - a->disk_waited_ns) > DISK_SHARE * (double)time_ns ||
@@ -297,17 +340,6 @@ static enum pw_rate_bound cause_of(const struct receiver *r)
 		return PW_RATE_BOUND_RING;
 	return b->dropped_socket - a->dropped_socket >= half ? PW_RATE_BOUND_SOCKET
 							     : PW_RATE_BOUND_LINK;
-}
-
-/* What the receiver took in its last interval, in bit/s of frames. Its clock is believed if it agrees with ours. */
-static double taken_bps(const struct pw_ratectl *c, const struct receiver *r)
-{
-	const double ours = (double)(r->last.heard_ns - r->prev.heard_ns),
-		     theirs = (double)(r->last.r.time_ns - r->prev.r.time_ns);
-	const double ns = theirs > ours / 4 && theirs < ours * 4 ? theirs : ours;
-	const double bits = (double)c->sent.bits / (double)pw_max_u64(c->sent.packets, 1);
-
-	return ns > 0 ? (double)(r->last.r.seen - r->prev.r.seen) * bits * 1e9 / ns : 0;
 }
 
 /* The loss did not shrink though the rate did: it is not the rate's. The rate goes up again. */
@@ -411,6 +443,18 @@ static void step_up(struct pw_ratectl *c, uint64_t now_ns)
 		set_rate(c, next, now_ns + SETTLE_UP_NS);
 }
 
+/* In repair rounds, which are for receivers that did not count as well: what the slowest of all took. */
+static double repair_bps(const struct pw_ratectl *c)
+{
+	double bps = c->bps;
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (counts(&c->v[i]) && c->v[i].taken_bps > 0)
+			bps = fmin(bps, BELOW * c->v[i].taken_bps);
+	return fmax(bps, c->bps / REPAIR_FALL);
+}
+
 /* Looks at all receivers, and changes the rate if that is due. */
 static void decide(struct pw_ratectl *c, uint64_t now_ns)
 {
@@ -440,7 +484,7 @@ static void decide(struct pw_ratectl *c, uint64_t now_ns)
 	} else if (n && 2 * n_silent >= n) {
 		c->order[0] = c->bound_receiver;
 		answer_silence(c, now_ns);
-	} else if (n_ready && n_waits == 0 && !is_limited) {
+	} else if (n_ready && n_waits == 0 && !is_limited && c->actual_bps > 0) {
 		step_up(c, now_ns);
 	} else if (is_limited && !c->n_backs) {
 		c->bound = PW_RATE_BOUND_SENDER;
@@ -453,7 +497,7 @@ double pw_ratectl_tick(struct pw_ratectl *c, const struct pw_rate_sent *sent, ui
 	if (!c->is_started || sent->is_pass != c->is_pass) {
 		c->is_started = true;
 		c->is_pass = sent->is_pass;
-		set_rate(c, c->bps, now_ns + SETTLE_UP_NS);
+		set_rate(c, c->is_pass ? c->bps : repair_bps(c), now_ns + SETTLE_UP_NS);
 	}
 	if (c->is_pass && now_ns >= c->settle_ns)
 		decide(c, now_ns);

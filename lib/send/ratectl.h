@@ -12,6 +12,8 @@
  * A receiver counts what was sent by itself, up to the last symbol that came; so its loss is that of its own
  * interval, whatever the delay. A window starts when the rate has changed and what was sent before has arrived.
  *
+ * Repair rounds go at the rate of the last pass, or at what the slowest receiver of all took, if that is less.
+ *
  * Reports are hostile. Whatever one of them says, one step back is at most a half, the rate stays at
  * PW_RATECTL_LEAST_BPS or more, and loss that does not shrink with the rate is not answered with more steps.
  * No input and output, no clock, no lock: the caller has them.

@@ -304,6 +304,10 @@ static void the_slowest_does_not_count_when_it_is_ignored(void **state)
 	run(&s, 8000);
 	assert_between(run(&s, 6000), 0.85 * 200e6, 1.03 * 200e6);
 	assert_int_equal(state_of(&s).receiver, 2);
+	/* it is repaired at a rate that it takes */
+	s.sent.is_pass = false;
+	run(&s, 1000);
+	assert_between(run(&s, 1000), 0.8 * 50e6, 50e6);
 	stop(&s);
 	/* one at least counts */
 	start(&s, 400e6, 1, 5);

@@ -226,6 +226,19 @@ static int check_sign(struct pw_job_options *o, struct pw_err *err)
 	return 0;
 }
 
+/* A port that copies into a peer's memory waits for it; an interface of the kernel passes on what comes. */
+static void warn_rate(const struct pw_job *job, const struct send_options *o)
+{
+	if (job->opt->set.rate.unit == PW_RATE_NONE && pw_portspec_is_interface(&job->spec))
+		pw_warn(job->log,
+			"no --rate: packets leave as fast as %s takes them, and receivers on "
+			"kernel "
+			"sockets drop what they cannot take; %s",
+			job->opt->port.port,
+			o->repair.where ? "add --rate auto"
+					: "give a --rate, or --repair --rate auto");
+}
+
 /* Each window holds a descriptor; see pw_job_open(). */
 static void raise_nofile(void)
 {
@@ -235,6 +248,17 @@ static void raise_nofile(void)
 		return;
 	nofile.rlim_cur = nofile.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &nofile);
+}
+
+/* The job is planned. */
+static int start_job(struct pw_job *job, const struct send_options *o,
+	struct pw_send_repair_run *repair, const struct pw_context *ctx)
+{
+	warn_rate(job, o);
+	if (!o->dry_run)
+		return run_job(job, o, repair, ctx);
+	pw_send_report_plan(job);
+	return PW_EXIT_OK;
 }
 
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
@@ -259,10 +283,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		code = pw_cli_usage("send", &err);
 	else if (pw_job_plan(&job, ops->argv, ops->n, &usage, &err))
 		code = usage ? pw_cli_usage("send", &err) : pw_cli_fail(&err);
-	else if (o->dry_run)
-		pw_send_report_plan(&job);
 	else
-		code = run_job(&job, o, &repair, ctx);
+		code = start_job(&job, o, &repair, ctx);
 	pw_job_finish(&job);
 	pw_send_repair_finish(&repair);
 	return code;

@@ -149,3 +149,15 @@ def test_without_the_way_back_it_is_refused(t: Test) -> None:
           "hw", t.path("a.bin")).ends_with(2)
     t.run("send", "--port", "null", "--to", GROUP, "--rate", "1G", "--ignore-slowest", "1", "--repair",
           t.path("a.bin")).ends_with(2)
+
+
+def test_an_interface_without_a_rate_is_warned_of(t: Test) -> None:
+    t.veth()
+    original = t.file("a.bin", 1000)
+    for args, fix in (((), "--repair --rate auto"), (("--repair",), "; add --rate auto")):
+        tx = t.run("send", "--port", "af_packet:va", "--to", GROUP, "--dry-run", *args, original, ns="a")
+        equal(tx.err.count("warning: no --rate"), 1, "warnings")
+        check(fix in tx.err, tx.err)
+    for args in (("--port", "null"), ("--port", "af_packet:va", "--rate", "1G")):
+        tx = t.run("send", *args, "--to", GROUP, "--dry-run", original, ns="a")
+        check("no --rate" not in tx.err, tx.err)

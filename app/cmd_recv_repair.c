@@ -6,6 +6,7 @@
  *   tick() on lane 0's thread: what is due  -->  the client's thread: makes the message, and sends it
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@
 #define BACKOFF_NS  (PW_NS_PER_S / 10)   /* so that many receivers do not ask at the same moment */
 #define EACH_NS     (PW_NS_PER_S / 1000) /* of it, for each of them: what a sender takes easily */
 #define TRIES       8
-#define REPORT_NS   (2 * PW_NS_PER_S)
+#define PORT_NS     (PW_NS_PER_S / 50) /* between two looks at the port's counters */
 #define SILENCE_NS  (2 * PW_NS_PER_S)  /* no new symbol for so long: the table that asks was lost */
 #define COMPLETE_NS (60 * PW_NS_PER_S) /* the sender may be busy; the files are here */
 #define LEAVE_NS    (3 * PW_NS_PER_S)
@@ -29,15 +30,38 @@ struct pw_recv_repair {
 	bool is_complete;       /* and the sender was told, or is being told */
 	uint64_t n_asked;       /* rounds below this were asked for */
 	uint64_t seen, seen_ns; /* symbols, and when their number changed */
-	uint64_t next_report_ns;
+	uint64_t next_port_ns;
+	/* The port's counters. Lane 0's thread, which alone may ask the port, tells them to the client's. */
+	_Atomic uint64_t port_bytes, port_missed;
 };
+
+/* What tells the sender where packets were lost. */
+static void fill_flow(const struct pw_recv_run *run, const struct pw_recv_status *st,
+	struct pw_repair_report *report)
+{
+	struct pw_recv_counters c;
+	uint64_t missed;
+
+	pw_recv_counters(run->recv, &c);
+	missed = atomic_load_explicit(&run->repair->port_missed, memory_order_relaxed);
+	report->time_us = pw_clock_ns() / 1000;
+	report->packets = c.packets - c.strangers - c.malformed;
+	report->packet_bytes = atomic_load_explicit(&run->repair->port_bytes, memory_order_relaxed);
+	report->dropped_socket = run->opt->port.port ? 0 : missed;
+	report->dropped_ring = run->opt->port.port ? missed : 0;
+	report->dropped_files = c.wait_dropped + c.fdt_dropped;
+	report->disk_waited_us = st->disk.waited_ns / 1000;
+	report->disk_behind_bytes = st->disk.behind_bytes;
+}
 
 static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err *err)
 {
+	const struct pw_recv_run *run = ctx;
 	struct pw_recv_status st;
 
 	(void)err;
-	pw_recv_status(ctx, &st);
+	pw_recv_status(run->recv, &st);
+	fill_flow(run, &st, report);
 	report->files = st.n_files + st.n_never_named;
 	report->files_good = st.n_good;
 	report->bytes = st.bytes_total;
@@ -49,7 +73,9 @@ static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err
 
 static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
 {
-	return pw_recv_ask(ctx, PW_REPAIR_RANGES_MAX, gaps, err);
+	const struct pw_recv_run *run = ctx;
+
+	return pw_recv_ask(run->recv, PW_REPAIR_RANGES_MAX, gaps, err);
 }
 
 int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
@@ -59,7 +85,7 @@ int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
 		.n_tries = TRIES,
 		.report = fill_report,
 		.gaps = fill_gaps,
-		.ctx = run->recv,
+		.ctx = run,
 		.log = &run->ctx->log};
 	int r;
 
@@ -92,7 +118,6 @@ static void look_for_sender(
 		return;
 	}
 	rep->has_url = true;
-	rep->next_report_ns = now + REPORT_NS;
 	pw_repair_client_want(rep->client, PW_REPAIR_REPORT, 0);
 	pw_info(&run->ctx->log, "the sender repairs: %s", way->url);
 }
@@ -130,6 +155,19 @@ static void ask(struct pw_recv_repair *rep, const struct pw_recv_way_back *way, 
 			cst.round > way->round ? cst.round : way->round);
 }
 
+static void look_at_port(struct pw_recv_run *run, uint64_t now)
+{
+	struct pw_recv_repair *rep = run->repair;
+	const struct pw_rx_counters *c;
+
+	if (now < rep->next_port_ns)
+		return;
+	rep->next_port_ns = now + PORT_NS;
+	c = run->path.ops->counters(run->path.path);
+	atomic_store_explicit(&rep->port_bytes, c->bytes, memory_order_relaxed);
+	atomic_store_explicit(&rep->port_missed, c->missed, memory_order_relaxed);
+}
+
 void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *st, uint64_t now)
 {
 	struct pw_recv_repair *rep = run->repair;
@@ -141,6 +179,7 @@ void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *s
 	look_for_sender(run, &way, now);
 	if (!rep->has_url || rep->is_complete)
 		return;
+	look_at_port(run, now);
 	if (is_whole(run, st)) {
 		rep->is_complete = true;
 		pw_repair_client_want(rep->client, PW_REPAIR_COMPLETE, 0);
@@ -153,10 +192,6 @@ void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *s
 	}
 	if (misses_some(st))
 		ask(rep, &way, now);
-	if (now >= rep->next_report_ns) {
-		rep->next_report_ns = now + REPORT_NS;
-		pw_repair_client_want(rep->client, PW_REPAIR_REPORT, 0);
-	}
 }
 
 void pw_recv_repair_end(struct pw_recv_run *run)

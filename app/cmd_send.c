@@ -24,6 +24,7 @@ static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
 	{"stage", PW_PAGES_STAGE}, {"stream", PW_PAGES_STREAM}, {NULL, 0}};
 static const struct pw_opt_choice pacings[] = {
 	{"auto", PW_PACING_AUTO}, {"sw", PW_PACING_SW}, {"hw", PW_PACING_HW}, {NULL, 0}};
+static const struct pw_opt_choice rates[] = {{"auto", PW_RATE_AUTO}, {NULL, 0}};
 static const struct pw_opt_choice digests[] = {{"xxh3-128", PW_DIGEST_XXH3_128},
 	{"sha-256", PW_DIGEST_SHA256}, {"sha-256-tree", PW_DIGEST_SHA256_TREE},
 	{"none", PW_DIGEST_NONE}, {NULL, 0}};
@@ -91,8 +92,14 @@ static const struct pw_opt options[] = {
 	{ROW("interleave", SIZE, PACKETS, job.set.fec.interleave_bytes), .arg = "SIZE",
 		.help = "with --fec: send the blocks of so many bytes in turns; default: what a "
 			"loss of 1000 packets in a row needs"},
-	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE",
-		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps"},
+	{ROW("rate", RATE, SPEED, job.set.rate), .letter = 'r', .basic = true, .arg = "RATE|auto",
+		.help = "send at most this: 90G or 90Gbit/s of Ethernet frames, or 2Mpps; auto, "
+			"with --repair: what the slowest receiver takes",
+		.choices = rates},
+	{ROW("ignore-slowest", UINT, SPEED, repair.n_ignored), .arg = "N",
+		.help = "with --rate auto: the N slowest receivers do not hold the rate back; they "
+			"are repaired afterwards",
+		.max = 1000000},
 	{ROW("loop", UINT, SPEED, job.set.loops), .basic = true, .arg = "N",
 		.help = "passes over the files; 0 = until interrupted", .max = 1000000000},
 	{ROW("pacing", CHOICE, SPEED, job.pacing),
@@ -131,22 +138,31 @@ static const struct pw_opt_table shared[] = {
 static const struct send_options defaults = {.job = PW_JOB_OPTIONS_DEFAULT,
 	.repair = {.max_rounds = 100, .silence_ns = 10 * PW_NS_PER_S}};
 
+struct live {
+	struct pw_progress progress;
+	struct pw_send_repair_run *repair;
+};
+
 static void tick(void *ctx, const struct pw_send_status *st)
 {
-	struct pw_progress *progress = ctx;
+	struct live *live = ctx;
+	struct pw_progress *progress = &live->progress;
 	uint64_t now = pw_clock_ns();
+	char rate[PW_SEND_REPAIR_RATE_MAX];
 
 	pw_progress_phase(progress, now,
 		st->phase == PW_SEND_READING     ? "reading"
 		: st->phase == PW_SEND_LISTENING ? "repairing"
 						 : "sending",
 		st->bytes_done);
-	if (pw_progress_due(progress, now))
-		pw_progress_draw(progress, now, st->bytes_done, st->bytes_total, st->packets, -1.0);
+	if (!pw_progress_due(progress, now))
+		return;
+	progress->note = pw_send_repair_rate(live->repair, rate, sizeof(rate));
+	pw_progress_draw(progress, now, st->bytes_done, st->bytes_total, st->packets, -1.0);
 }
 
 static void report(struct pw_job *job, const struct send_options *o,
-	const struct pw_send_repair_run *repair, const struct pw_context *ctx, int code)
+	struct pw_send_repair_run *repair, const struct pw_context *ctx, int code)
 {
 	static const struct pw_tx_counters none;
 	const struct pw_tx_counters *c = job->result.data_ns ? pw_job_counters(job) : &none;
@@ -178,7 +194,7 @@ static int end_code(const struct pw_job *job, const struct send_options *o,
 static int run_job(struct pw_job *job, const struct send_options *o,
 	struct pw_send_repair_run *repair, const struct pw_context *ctx)
 {
-	struct pw_progress progress;
+	struct live live = {.repair = repair};
 	struct pw_err err = {0};
 	int code = PW_EXIT_OK;
 
@@ -187,12 +203,12 @@ static int run_job(struct pw_job *job, const struct send_options *o,
 		return pw_cli_fail_open(&err);
 	if (!o->output.json)
 		pw_send_report_plan(job);
-	pw_progress_init(&progress, ctx->is_tty, o->output.progress);
+	pw_progress_init(&live.progress, ctx->is_tty, o->output.progress);
 	job->tick = tick;
-	job->tick_ctx = &progress;
+	job->tick_ctx = &live;
 	if (pw_job_run(job, &err))
 		code = PW_EXIT_RUNTIME;
-	pw_progress_end(&progress);
+	pw_progress_end(&live.progress);
 	if (o->repair.where)
 		pw_send_repair_end(repair);
 	if (code)
@@ -221,6 +237,19 @@ static int check_sign(struct pw_job_options *o, struct pw_err *err)
 	return 0;
 }
 
+/* A port that copies into a peer's memory waits for it; an interface of the kernel passes on what comes. */
+static void warn_rate(const struct pw_job *job, const struct send_options *o)
+{
+	if (job->opt->set.rate.unit == PW_RATE_NONE && pw_portspec_is_interface(&job->spec))
+		pw_warn(job->log,
+			"no --rate: packets leave as fast as %s takes them, and receivers on "
+			"kernel "
+			"sockets drop what they cannot take; %s",
+			job->opt->port.port,
+			o->repair.where ? "add --rate auto"
+					: "give a --rate, or --repair --rate auto");
+}
+
 /* Each window holds a descriptor; see pw_job_open(). */
 static void raise_nofile(void)
 {
@@ -230,6 +259,17 @@ static void raise_nofile(void)
 		return;
 	nofile.rlim_cur = nofile.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &nofile);
+}
+
+/* The job is planned. */
+static int start_job(struct pw_job *job, const struct send_options *o,
+	struct pw_send_repair_run *repair, const struct pw_context *ctx)
+{
+	warn_rate(job, o);
+	if (!o->dry_run)
+		return run_job(job, o, repair, ctx);
+	pw_send_report_plan(job);
+	return PW_EXIT_OK;
 }
 
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
@@ -254,10 +294,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		code = pw_cli_usage("send", &err);
 	else if (pw_job_plan(&job, ops->argv, ops->n, &usage, &err))
 		code = usage ? pw_cli_usage("send", &err) : pw_cli_fail(&err);
-	else if (o->dry_run)
-		pw_send_report_plan(&job);
 	else
-		code = run_job(&job, o, &repair, ctx);
+		code = start_job(&job, o, &repair, ctx);
 	pw_job_finish(&job);
 	pw_send_repair_finish(&repair);
 	return code;

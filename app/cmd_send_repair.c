@@ -22,6 +22,14 @@ int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw
 	static const uint8_t any[16];
 	struct pw_addr addr;
 
+	if (job->set.rate.unit == PW_RATE_AUTO && !o->where)
+		return pw_err_set(err, EINVAL,
+			"cannot use --rate auto without --repair: receivers report what they lose "
+			"by its way back; add --repair here and at the receivers, or give a rate");
+	if (o->n_ignored && job->set.rate.unit != PW_RATE_AUTO)
+		return pw_err_set(err, EINVAL,
+			"cannot use --ignore-slowest: it is about the receivers that hold the rate "
+			"back; use --rate auto, or leave it out");
 	if (!o->where)
 		return 0;
 	if (job->gaps.n)
@@ -160,6 +168,58 @@ static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 	return now - r->listen_ns < LISTEN_NS ? PW_SEND_WAIT : PW_SEND_END;
 }
 
+static void heard(void *ctx, size_t index, const struct pw_repair_receiver *receiver)
+{
+	struct pw_send_repair_run *r = ctx;
+	const struct pw_repair_report *from = &receiver->report;
+	const struct pw_rate_report report = {
+		.time_ns = from->time_us * 1000,
+		.expected = from->symbols_expected,
+		.seen = from->symbols_seen,
+		.dropped_socket = from->dropped_socket,
+		.dropped_ring = from->dropped_ring,
+		.dropped_files = from->dropped_files,
+		.disk_waited_ns = from->disk_waited_us * 1000,
+		.has_ended = receiver->is_complete || receiver->has_left,
+	};
+
+	pthread_mutex_lock(&r->rate_lock);
+	pw_ratectl_report(r->rate, index, &report, pw_clock_ns());
+	pthread_mutex_unlock(&r->rate_lock);
+}
+
+static double rate(void *ctx, const struct pw_rate_sent *sent, uint64_t now_ns)
+{
+	struct pw_send_repair_run *r = ctx;
+	double bps;
+
+	pthread_mutex_lock(&r->rate_lock);
+	bps = pw_ratectl_tick(r->rate, sent, now_ns);
+	pthread_mutex_unlock(&r->rate_lock);
+	return bps;
+}
+
+void pw_send_repair_rate_state(struct pw_send_repair_run *r, struct pw_ratectl_state *st)
+{
+	pthread_mutex_lock(&r->rate_lock);
+	pw_ratectl_state(r->rate, st);
+	pthread_mutex_unlock(&r->rate_lock);
+}
+
+static int start_rate(
+	struct pw_send_repair_run *r, struct pw_repair_server_config *cfg, struct pw_err *err)
+{
+	if (r->job->opt->set.rate.unit != PW_RATE_AUTO)
+		return 0;
+	pthread_mutex_init(&r->rate_lock, NULL);
+	r->rate = pw_ratectl_create(pw_job_n_queues(r->job->opt), r->opt->n_ignored);
+	if (!r->rate)
+		return pw_err_set(err, ENOMEM, "cannot find the rate: out of memory");
+	cfg->heard = heard;
+	cfg->report_ms = PW_RATECTL_INTERVAL_MS;
+	return 0;
+}
+
 static int sort_names(struct pw_send_repair_run *r, struct pw_err *err)
 {
 	const struct pw_files *files = &r->job->files;
@@ -194,11 +254,16 @@ int pw_send_repair_start(struct pw_send_repair_run *r, const struct pw_send_repa
 			"interface; give another address of this host with --repair=ADDR:PORT");
 	result = sort_names(r, err);
 	if (result == 0)
+		result = start_rate(r, &cfg, err);
+	if (result == 0)
 		result = pw_repair_server_start(&r->server, &cfg, err);
 	if (result)
 		return result;
-	job->repair = (struct pw_send_repair){
-		.url = pw_repair_server_url(r->server), .ask = ask, .listen = listen_to, .ctx = r};
+	job->repair = (struct pw_send_repair){.url = pw_repair_server_url(r->server),
+		.ask = ask,
+		.listen = listen_to,
+		.rate = r->rate ? rate : NULL,
+		.ctx = r};
 	pw_info(job->log, "receivers report to %s", job->repair.url);
 	return 0;
 }
@@ -215,8 +280,13 @@ static int worst_first(const void *a, const void *b)
 void pw_send_repair_end(struct pw_send_repair_run *r)
 {
 	const size_t n = pw_repair_server_receivers(r->server, NULL, 0);
+	struct pw_ratectl_state st;
 	size_t i;
 
+	if (r->rate) {
+		pw_send_repair_rate_state(r, &st);
+		r->bound_from = pw_repair_server_from(r->server, st.receiver);
+	}
 	r->receivers = calloc(n + 1, sizeof(*r->receivers));
 	if (r->receivers)
 		r->n_receivers =
@@ -238,6 +308,9 @@ bool pw_send_repair_is_whole(const struct pw_send_repair_run *r)
 void pw_send_repair_finish(struct pw_send_repair_run *r)
 {
 	pw_repair_server_stop(r->server);
+	if (r->rate)
+		pthread_mutex_destroy(&r->rate_lock);
+	pw_ratectl_destroy(r->rate);
 	pw_gaps_finish(&r->gaps);
 	free(r->by_name);
 	free(r->receivers);

@@ -9,6 +9,7 @@
 #define PW_APP_CMD_SEND_REPAIR_H
 
 #include <jansson.h>
+#include <pthread.h>
 
 #include "api/job.h"
 #include "repair/server.h"
@@ -17,9 +18,11 @@ struct pw_send_repair_options {
 	const char *where;   /* NULL: no repair; "auto", or ADDR[:PORT] to listen at */
 	uint64_t max_rounds; /* more are not sent */
 	uint64_t silence_ns; /* a receiver that says nothing for so long is not waited for */
+	uint64_t n_ignored;  /* with --rate auto: so many of the slowest receivers do not count */
 };
 
-#define PW_SEND_REPAIR_AUTO "auto"
+#define PW_SEND_REPAIR_AUTO     "auto"
+#define PW_SEND_REPAIR_RATE_MAX 160 /* bytes of pw_send_repair_rate()'s text */
 
 struct pw_send_repair_run {
 	const struct pw_send_repair_options *opt;
@@ -34,6 +37,10 @@ struct pw_send_repair_run {
 	struct pw_repair_receiver *receivers; /* at the end: those that lack something first */
 	size_t n_receivers, n_whole;
 	uint64_t n_refused; /* messages */
+	/* With --rate auto: the server's thread reports, the session's asks for the rate. */
+	pthread_mutex_t rate_lock;
+	struct pw_ratectl *rate;       /* NULL: the rate is given */
+	struct pw_host_key bound_from; /* at the end: the receiver that bounds the rate */
 };
 
 /* Whether the options go together; before the job is planned. */
@@ -46,8 +53,12 @@ int pw_send_repair_start(struct pw_send_repair_run *r, const struct pw_send_repa
 void pw_send_repair_end(struct pw_send_repair_run *r);
 /* Whether every receiver that reported has every file, and at least one did. */
 bool pw_send_repair_is_whole(const struct pw_send_repair_run *r);
-void pw_send_repair_human(const struct pw_send_repair_run *r);
-json_t *pw_send_repair_json(const struct pw_send_repair_run *r);
+/* With --rate auto: what the controller has found so far. */
+void pw_send_repair_rate_state(struct pw_send_repair_run *r, struct pw_ratectl_state *st);
+/* "rate 190 Mbit/s, bound by the link to 10.0.0.2", while the session runs. NULL without --rate auto. */
+const char *pw_send_repair_rate(struct pw_send_repair_run *r, char *buf, size_t len);
+void pw_send_repair_human(struct pw_send_repair_run *r);
+json_t *pw_send_repair_json(struct pw_send_repair_run *r);
 void pw_send_repair_finish(struct pw_send_repair_run *r); /* accepts a zeroed one */
 
 #endif

@@ -25,6 +25,7 @@ struct pw_progress {
 	uint64_t last_ns;
 	uint64_t last_bytes;
 	uint64_t last_packets;
+	const char *note; /* of the caller, at the end of the line; NULL: none */
 	bool drawn;
 };
 

@@ -64,7 +64,7 @@ struct pw_opt {
 	const char *arg;     /* what the help calls the argument; NULL: flags and choices */
 	const char *help;    /* one sentence, no full stop */
 	uint64_t min, max;   /* UINT; max 0: no limit but the field's size */
-	const struct pw_opt_choice *choices; /* CHOICE */
+	const struct pw_opt_choice *choices; /* CHOICE; RATE: units that stand alone; may be NULL */
 	const char *
 		implied; /* STRING: the value of --NAME alone; another one is written --NAME=VALUE */
 };

@@ -109,6 +109,17 @@ static int set_string(const char *what, const char *value, const char **out, str
 	return 0;
 }
 
+static int set_rate(const struct pw_opt *o, const char *what, const char *value,
+	struct pw_rate *rate, struct pw_err *err)
+{
+	for (const struct pw_opt_choice *c = o->choices; c && c->name; c++)
+		if (!strcmp(c->name, value)) {
+			*rate = (struct pw_rate){.unit = (enum pw_rate_unit)c->value};
+			return 0;
+		}
+	return pw_units_parse_rate(what, value, rate, err);
+}
+
 int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool off, void *base,
 	struct pw_err *err)
 {
@@ -126,7 +137,7 @@ int pw_opt_set(const struct pw_opt *o, const char *what, const char *value, bool
 	case PW_OPT_DURATION:
 		return pw_units_parse_duration(what, value, at, err);
 	case PW_OPT_RATE:
-		return pw_units_parse_rate(what, value, at, err);
+		return set_rate(o, what, value, at, err);
 	case PW_OPT_CHOICE:
 		return set_choice(o, what, value, at, err);
 	case PW_OPT_LIST:

@@ -121,6 +121,8 @@ void pw_progress_draw(struct pw_progress *p, uint64_t now_ns, uint64_t bytes, ui
 	n = append_eta(line, n, p, now_ns, bytes, total_bytes);
 	if (loss >= 0.0)
 		n = append(line, n, ", loss %.2f %%", loss * 100.0);
+	if (p->note)
+		append(line, n, ", %s", p->note);
 	pw_progress_say(p, now_ns, line);
 	p->last_bytes = bytes;
 	p->last_packets = packets;

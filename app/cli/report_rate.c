@@ -44,13 +44,16 @@ static void print_port(const struct pw_job *job)
 void pw_send_rate_human(const struct pw_job *job, const struct pw_tx_counters *c)
 {
 	const struct pw_pace *p = &job->result.pace;
-	const bool bits = job->opt->set.rate.unit == PW_RATE_BPS;
+	const enum pw_rate_unit unit = job->opt->set.rate.unit;
 	const double late = p->late_ns / 1e9;
 	char asked[32], got[32];
 
-	if (job->opt->set.rate.unit == PW_RATE_NONE || job->result.data_ns == 0)
+	if (unit == PW_RATE_NONE || job->result.data_ns == 0)
 		return;
-	if (bits)
+	if (unit == PW_RATE_AUTO)
+		printf("rate: auto, achieved %s of Ethernet frames",
+			pw_units_bitrate(got, sizeof(got), per_second(job, held_bits(job, c))));
+	else if (unit == PW_RATE_BPS)
 		printf("rate: asked %s, achieved %s of Ethernet frames",
 			pw_units_bitrate(asked, sizeof(asked), job->opt->set.rate.value),
 			pw_units_bitrate(got, sizeof(got), per_second(job, held_bits(job, c))));
@@ -98,7 +101,7 @@ static json_t *gaps_json(const struct pw_pace *p)
 
 json_t *pw_send_rate_json(const struct pw_job *job, const struct pw_tx_counters *c)
 {
-	static const char *const units[] = {"none", "bps", "pps"};
+	static const char *const units[] = {"none", "bps", "pps", "auto"};
 	const struct pw_pace *p = &job->result.pace;
 	const struct pw_rate *rate = &job->opt->set.rate;
 	json_t *o = json_pack("{s:{s:s, s:f}, s:f, s:s}", "rate_asked", "unit", units[rate->unit],

@@ -33,7 +33,87 @@ static double seconds_of(const struct pw_send_repair_run *run, const struct pw_r
 	return (double)(end - pw_min_u64(end, run->start_ns)) / 1e9;
 }
 
-void pw_send_repair_human(const struct pw_send_repair_run *run)
+static const char *bound_name(enum pw_rate_bound bound)
+{
+	static const char *const names[] = {
+		[PW_RATE_BOUND_NONE] = "none",
+		[PW_RATE_BOUND_SENDER] = "sender",
+		[PW_RATE_BOUND_LINK] = "link",
+		[PW_RATE_BOUND_SOCKET] = "socket buffer",
+		[PW_RATE_BOUND_RING] = "ring",
+		[PW_RATE_BOUND_DISK] = "disk",
+	};
+
+	return names[bound];
+}
+
+/* The address of the receiver that bounds the rate. */
+static const char *bound_from(
+	const struct pw_send_repair_run *run, const struct pw_ratectl_state *st, char from[64])
+{
+	return pw_host_key_format(from, 64,
+		run->server ? pw_repair_server_from(run->server, st->receiver) : run->bound_from);
+}
+
+/* What bounds the rate, as a part of a sentence; "": nothing yet. */
+static const char *bound_text(const struct pw_send_repair_run *run,
+	const struct pw_ratectl_state *st, char *buf, size_t len)
+{
+	char from[64];
+
+	if (st->bound == PW_RATE_BOUND_NONE)
+		snprintf(buf, len, "%s", "");
+	else if (st->bound == PW_RATE_BOUND_SENDER)
+		snprintf(buf, len, ", bound by the sender");
+	else if (st->bound == PW_RATE_BOUND_LINK)
+		snprintf(buf, len, ", bound by the link to %s", bound_from(run, st, from));
+	else
+		snprintf(buf, len, ", bound by receiver %s's %s", bound_from(run, st, from),
+			bound_name(st->bound));
+	return buf;
+}
+
+const char *pw_send_repair_rate(struct pw_send_repair_run *run, char *buf, size_t len)
+{
+	struct pw_ratectl_state st;
+	char bound[128], bps[32];
+
+	if (!run->rate)
+		return NULL;
+	pw_send_repair_rate_state(run, &st);
+	snprintf(buf, len, "rate %s%s", pw_units_bitrate(bps, sizeof(bps), st.bps),
+		bound_text(run, &st, bound, sizeof(bound)));
+	return buf;
+}
+
+static void print_rate(struct pw_send_repair_run *run)
+{
+	char bound[128], bps[32], low[32], high[32];
+	struct pw_ratectl_state st;
+
+	pw_send_repair_rate_state(run, &st);
+	printf("rate: %s at the end", pw_units_bitrate(bps, sizeof(bps), st.bps));
+	if (st.lowest_bps > 0)
+		printf(", %s to %s when it was found",
+			pw_units_bitrate(low, sizeof(low), st.lowest_bps),
+			pw_units_bitrate(high, sizeof(high), st.highest_bps));
+	printf("%s; the slowest receiver lost %.3f %%\n",
+		bound_text(run, &st, bound, sizeof(bound)), 100 * st.loss);
+}
+
+static json_t *rate_json(struct pw_send_repair_run *run)
+{
+	struct pw_ratectl_state st;
+	char from[64];
+
+	pw_send_repair_rate_state(run, &st);
+	return json_pack("{s:f, s:f, s:f, s:f, s:I, s:s, s:s*}", "bps", st.bps, "lowest_bps",
+		st.lowest_bps, "highest_bps", st.highest_bps, "loss", st.loss, "steps_back",
+		(json_int_t)st.n_backs, "bound", bound_name(st.bound), "receiver",
+		st.bound > PW_RATE_BOUND_SENDER ? bound_from(run, &st, from) : NULL);
+}
+
+void pw_send_repair_human(struct pw_send_repair_run *run)
 {
 	char size[32], from[64];
 	size_t i;
@@ -42,6 +122,8 @@ void pw_send_repair_human(const struct pw_send_repair_run *run)
 	       " round%s, %s sent again\n",
 		run->n_whole, run->n_receivers, run->rounds, run->rounds == 1 ? "" : "s",
 		pw_units_size(size, sizeof(size), run->job->result.repair_bytes));
+	if (run->rate)
+		print_rate(run);
 	if (run->n_receivers == 0)
 		puts("no receiver has reported: start them first, with --repair, where they reach "
 		     "the address of --repair");
@@ -57,7 +139,7 @@ void pw_send_repair_human(const struct pw_send_repair_run *run)
 		printf("... and %zu more\n", run->n_receivers - MAX_LINES);
 }
 
-json_t *pw_send_repair_json(const struct pw_send_repair_run *run)
+json_t *pw_send_repair_json(struct pw_send_repair_run *run)
 {
 	const struct pw_send_result *res = &run->job->result;
 	json_t *list = json_array();
@@ -75,7 +157,8 @@ json_t *pw_send_repair_json(const struct pw_send_repair_run *run)
 				      (json_int_t)missing_of(r), "rounds", (json_int_t)r->rounds,
 				      "seconds", seconds_of(run, r)));
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "rounds", (json_int_t)run->rounds, "bytes",
-		(json_int_t)res->repair_bytes, "whole", (json_int_t)run->n_whole,
-		"refused_messages", (json_int_t)run->n_refused, "receivers", list);
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o*}", "rounds", (json_int_t)run->rounds,
+		"bytes", (json_int_t)res->repair_bytes, "whole", (json_int_t)run->n_whole,
+		"refused_messages", (json_int_t)run->n_refused, "receivers", list, "rate",
+		run->rate ? rate_json(run) : NULL);
 }

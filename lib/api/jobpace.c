@@ -18,6 +18,10 @@ int pw_job_pace_plan(const struct pw_job_options *o, struct pw_err *err)
 			"--rate");
 	if (o->pacing != PW_PACING_HW)
 		return 0;
+	if (o->set.rate.unit == PW_RATE_AUTO)
+		return pw_err_set(err, EINVAL,
+			"cannot use --pacing hw with --rate auto: a port's limit does not change "
+			"while it sends; use --pacing sw");
 	if (!rate)
 		return pw_err_set(err, EINVAL,
 			"cannot use --pacing hw: there is no rate to hold; give a --rate");
@@ -50,6 +54,8 @@ void pw_job_pace_config(
 {
 	const uint64_t n_descs = pw_dpdk_descs(o->port.queue_size);
 
+	if (o->set.rate.unit == PW_RATE_AUTO)
+		cfg->set.rate = (struct pw_rate){PW_RATE_BPS, PW_RATECTL_START_BPS};
 	cfg->drain_ns = 0;
 	if (queue_mbps == 0)
 		return;

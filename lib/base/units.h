@@ -16,11 +16,12 @@
 
 #include "base/err.h"
 
-enum pw_rate_unit { PW_RATE_NONE, PW_RATE_BPS, PW_RATE_PPS };
+enum pw_rate_unit { PW_RATE_NONE, PW_RATE_BPS, PW_RATE_PPS, PW_RATE_AUTO };
 
 struct pw_rate {
 	enum pw_rate_unit unit; /* PW_RATE_NONE: unlimited */
-	double value;           /* bit/s of Ethernet frames, or packets/s */
+	/* PW_RATE_AUTO: the highest that receivers take, see send/ratectl.h; without a value */
+	double value; /* bit/s of Ethernet frames, or packets/s */
 };
 
 int pw_units_parse_size(const char *what, const char *s, uint64_t *bytes, struct pw_err *err);

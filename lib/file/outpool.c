@@ -194,6 +194,7 @@ void pw_outpool_claim(struct pw_outdirect *d, uint64_t index)
 {
 	struct pw_outpool *pool = d->pool;
 	struct chunk *c = NULL;
+	uint64_t start;
 
 	while (!atomic_load(&d->table[index]) && !atomic_load(&d->failed)) {
 		c = pw_outpool_oldest(pool, FREE);
@@ -206,8 +207,10 @@ void pw_outpool_claim(struct pw_outdirect *d, uint64_t index)
 			return;
 		}
 		pw_outpool_wake(pool);
+		start = pw_clock_ns();
 		if (pw_outpool_wait(pool, d) < 0)
 			pw_outpool_fail(d, ETIMEDOUT);
+		pool->waited_ns += pw_clock_ns() - start;
 	}
 }
 

@@ -94,6 +94,7 @@ struct pw_outpool {
 	uint64_t clock;
 	uint64_t busy_since_ns; /* when the disk last answered */
 	uint64_t warn_ns;       /* warn when the disk has not answered for so long */
+	uint64_t waited_ns;     /* for memory, see pw_outpool_claim() */
 	bool stop;
 
 	/* the disk thread's */

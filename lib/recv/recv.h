@@ -114,6 +114,7 @@ struct pw_recv_status {
 	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice), and
 			      * of stripes every one, also those of which nothing came yet */
 	bool done; /* nothing more to wait for: expect reached, or all files of all sessions ended */
+	struct pw_outdisk_backlog disk;
 	bool fatal; /* an error ends the transfer: stop; pw_recv_finish() returns it */
 };
 

@@ -148,6 +148,8 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 		st->symbols_seen = r->held.seen;
 	}
 	st->fatal = r->fatal.code != 0;
+	if (r->out)
+		pw_outdir_backlog(r->out, &st->disk);
 	pthread_mutex_unlock(&r->lock);
 }
 

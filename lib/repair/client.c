@@ -25,6 +25,7 @@
 
 struct wanted {
 	bool is_pending;
+	bool repeats; /* a report that nobody waits for */
 	uint64_t due_ns, round, number;
 	unsigned int n_failed;
 };
@@ -42,6 +43,8 @@ struct pw_repair_client {
 	struct pw_repair_url url;
 	struct wanted wanted[PW_REPAIR_N_KINDS];
 	uint64_t n_wanted;
+	bool reports;       /* again and again */
+	uint64_t report_ns; /* between two of them */
 	struct pw_repair_client_status st;
 };
 
@@ -87,26 +90,26 @@ static int look(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t 
 	return atomic_load(&client->stop);
 }
 
-static uint64_t read_count(const json_t *root, const char *key)
-{
-	const json_int_t v = json_integer_value(json_object_get(root, key));
-
-	return v > 0 ? (uint64_t)v : 0;
-}
-
-/* What an answer tells of the session; zeros where it does not. */
-struct standing {
-	uint64_t round, n_receivers;
+/* What an answer tells; 0: it does not. */
+struct word {
+	uint64_t round, report_ms, n_receivers;
 };
 
-static struct standing read_standing(const struct answer *a)
+static uint64_t read_count(const json_t *root, const char *key)
+{
+	const json_int_t n = json_integer_value(json_object_get(root, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static struct word read_word(const struct answer *a)
 {
 	json_t *root = json_loadb(a->text, a->len, JSON_DISABLE_EOF_CHECK, NULL);
-	const struct standing at = {
-		.round = read_count(root, "round"), .n_receivers = read_count(root, "receivers")};
+	const struct word word = {read_count(root, "round"), read_count(root, "report_ms"),
+		read_count(root, "receivers")};
 
 	json_decref(root);
-	return at;
+	return word;
 }
 
 static void set_options(struct pw_repair_client *c, const char *url, const struct message *m,
@@ -133,7 +136,7 @@ static void set_options(struct pw_repair_client *c, const char *url, const struc
 
 /* The HTTP status; 0: the sender was not reached, why has the reason. */
 static long post(
-	struct pw_repair_client *c, const struct message *m, struct standing *at, const char **why)
+	struct pw_repair_client *c, const struct message *m, struct word *word, const char **why)
 {
 	const bool gaps = m->kind == PW_REPAIR_GAPS;
 	char base[PW_REPAIR_URL_MAX], url[PW_REPAIR_URL_MAX + 64], query[64] = "";
@@ -156,7 +159,7 @@ static long post(
 	else
 		*why = curl_easy_strerror(code);
 	curl_slist_free_all(headers);
-	*at = read_standing(&a);
+	*word = read_word(&a);
 	return status;
 }
 
@@ -199,6 +202,27 @@ static void give_up(struct pw_repair_client *c, struct wanted *w)
 	c->st.n_given_up++;
 }
 
+/* As the sender asks, within bounds: it may be anyone. */
+static uint64_t report_interval(uint64_t ms)
+{
+	if (ms == 0)
+		ms = PW_REPAIR_REPORT_MS;
+	return pw_min_u64(pw_max_u64(ms, PW_REPAIR_REPORT_MS_MIN), PW_REPAIR_REPORT_MS_MAX) *
+	       1000000;
+}
+
+/* The next report. A random part keeps the reports of many receivers apart. With the lock. */
+static void report_again(struct pw_repair_client *c)
+{
+	if (!c->reports || c->wanted[PW_REPAIR_REPORT].is_pending)
+		return;
+	c->wanted[PW_REPAIR_REPORT] = (struct wanted){.is_pending = true,
+		.repeats = true,
+		.number = ++c->n_wanted,
+		.due_ns = pw_clock_ns() + c->report_ns - c->report_ns / 8 +
+			  random_ns(c->report_ns / 4)};
+}
+
 /* What follows from the answer. With the lock. status 0: not reached. */
 static void conclude(
 	struct pw_repair_client *c, const struct message *m, long status, const char *why)
@@ -230,21 +254,24 @@ static void deliver(struct pw_repair_client *c, struct message *m)
 {
 	const char *why = "it refused it";
 	struct pw_err err = {0};
-	struct standing at = {0};
+	struct word word = {0};
 	long status = -1;
 	int r = m->kind == PW_REPAIR_GAPS ? make_gaps(c, m, &err) : make_report(c, m, &err);
 
 	if (r == 0)
-		status = post(c, m, &at, &why);
+		status = post(c, m, &word, &why);
 	else
 		why = err.msg;
 	free(m->body);
 	pthread_mutex_lock(&c->lock);
 	if (status == PW_REPAIR_TAKEN || status == PW_REPAIR_STALE) {
-		c->st.round = at.round;
-		c->st.n_receivers = at.n_receivers;
+		c->st.round = word.round;
+		c->st.n_receivers = word.n_receivers;
 	}
+	c->report_ns = report_interval(word.report_ms);
 	conclude(c, m, status, why);
+	if (m->kind == PW_REPAIR_REPORT)
+		report_again(c);
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 }
@@ -371,6 +398,8 @@ void pw_repair_client_want(struct pw_repair_client *c, enum pw_repair_kind kind,
 	pthread_mutex_lock(&c->lock);
 	if (kind == PW_REPAIR_COMPLETE || kind == PW_REPAIR_LEAVE)
 		memset(c->wanted, 0, sizeof(c->wanted));
+	if (kind != PW_REPAIR_GAPS)
+		c->reports = kind == PW_REPAIR_REPORT;
 	c->wanted[kind] = (struct wanted){.is_pending = true,
 		.round = round,
 		.number = ++c->n_wanted,
@@ -390,13 +419,24 @@ void pw_repair_client_status(struct pw_repair_client *c, struct pw_repair_client
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* With the lock. */
+static bool is_busy(const struct pw_repair_client *c)
+{
+	size_t i;
+
+	for (i = 0; i < PW_REPAIR_N_KINDS; i++)
+		if (c->wanted[i].is_pending && !c->wanted[i].repeats)
+			return c->st.has_url;
+	return false;
+}
+
 bool pw_repair_client_wait(struct pw_repair_client *c, uint64_t ns)
 {
 	const uint64_t end = pw_clock_ns() + ns;
 	bool none;
 
 	pthread_mutex_lock(&c->lock);
-	while (!(none = !first_due(c)) && pw_clock_ns() < end)
+	while (!(none = !is_busy(c)) && pw_clock_ns() < end)
 		wait_until(c, end);
 	pthread_mutex_unlock(&c->lock);
 	return none;

@@ -5,6 +5,9 @@
  *   want() --> due after a random back-off --> make the body --> POST --> again later, if the sender was not
  *                                                                         reached or had no room
  *
+ * A report is sent again and again, as often as the sender asks for it: from the first one that is wanted until
+ * COMPLETE or LEAVE is.
+ *
  * The threads that receive packets only call want() and status(), which never wait for the network.
  */
 #ifndef PW_REPAIR_CLIENT_H

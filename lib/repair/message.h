@@ -6,7 +6,8 @@
  *   POST /TOKEN/gaps?receiver=ID&round=N          a gap manifest (recv/gaps.h), packed by gzip
  *   POST /TOKEN/complete                          JSON, as report: every file is verified and durable
  *   POST /TOKEN/leave                             JSON, as report: the receiver ends without all files
- *   200 {"round": N, "receivers": M}              taken; the sender's round, and how many have reported to it
+ *   200 {"round": N, "receivers": M, "report_ms": T}  taken; the sender's round, how many have reported to it, and
+ *                                                     when to report again
  *   400 no message   404 no such path, or another token   409 not of this round, or session   413 too large
  *   429 the receiver's share is used up   503 no room now: send it again later
  *
@@ -31,6 +32,11 @@
 #define PW_REPAIR_PACKED_MAX (4u << 20)   /* bytes of a packed manifest */
 #define PW_REPAIR_TEXT_MAX   (16u << 20)  /* bytes of it unpacked */
 #define PW_REPAIR_RANGES_MAX (256u << 10) /* that a receiver lists: they fit both bounds */
+
+/* Between two reports of a receiver: without a word of the sender, and the bounds of what it says. */
+#define PW_REPAIR_REPORT_MS     2000u
+#define PW_REPAIR_REPORT_MS_MIN 20u
+#define PW_REPAIR_REPORT_MS_MAX 60000u
 
 enum pw_repair_kind {
 	PW_REPAIR_REPORT,
@@ -70,6 +76,15 @@ struct pw_repair_report {
 	uint64_t bytes, bytes_have;        /* of known files */
 	uint64_t symbols_expected; /* that the sender has sent, as far as the receiver can tell */
 	uint64_t symbols_seen;     /* of them */
+	uint64_t time_us;          /* of the counts, on the receiver's own clock; 0: not told */
+	uint64_t packets;          /* of the sessions that it takes */
+	uint64_t packet_bytes;     /* UDP payload of all packets that its port took */
+	/* Packets that came as far as the receiver and were dropped there, by what was full. */
+	uint64_t dropped_socket,
+		dropped_ring;       /* the kernel's socket; the port's ring, or its pool */
+	uint64_t dropped_files;     /* waited too long for a file to be opened */
+	uint64_t disk_waited_us;    /* its packets waited so long for the disk */
+	uint64_t disk_behind_bytes; /* wait for the disk now */
 };
 
 /* JSON in text[PW_REPAIR_JSON_MAX]; returns its length. */

@@ -33,6 +33,14 @@ struct pw_repair_server {
 	struct pw_repair_table table; /* with the lock */
 };
 
+/* What an answer tells. */
+struct word {
+	uint64_t round;
+	size_t n_receivers;
+	uint32_t report_ms;
+	bool closes; /* there are more receivers than connections: none may keep one */
+};
+
 /* A request while its body comes in. */
 struct request {
 	enum pw_repair_kind kind;
@@ -43,24 +51,23 @@ struct request {
 	struct pw_host_key from;
 };
 
-/* Where the session stands: what every answer has. */
-struct standing {
-	uint64_t round;
-	size_t n_receivers;
-};
-
 /* With the lock. */
-static struct standing standing_of(const struct pw_repair_server *s)
+static struct word word_of(const struct pw_repair_server *s)
 {
-	return (struct standing){.round = s->table.round, .n_receivers = s->table.n};
+	const uint64_t least = s->table.n * 1000 / PW_REPAIR_REPORTS;
+	const uint32_t usual = s->cfg.report_ms ? s->cfg.report_ms : PW_REPAIR_REPORT_MS;
+
+	return (struct word){s->table.round, s->table.n,
+		(uint32_t)pw_min_u64(pw_max_u64(usual, least), PW_REPAIR_REPORT_MS_MAX),
+		s->table.n > PW_REPAIR_CONNECTIONS / 2};
 }
 
-static enum MHD_Result answer(
-	struct MHD_Connection *c, unsigned int status, const struct standing *at)
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, struct word word)
 {
 	char text[96];
-	const int n = snprintf(text, sizeof(text), "{\"round\": %llu, \"receivers\": %zu}\n",
-		(unsigned long long)at->round, at->n_receivers);
+	const int n = snprintf(text, sizeof(text),
+		"{\"round\": %llu, \"receivers\": %zu, \"report_ms\": %u}\n",
+		(unsigned long long)word.round, word.n_receivers, word.report_ms);
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		(size_t)(status == PW_REPAIR_TAKEN || status == PW_REPAIR_STALE ? n : 0), text,
 		MHD_RESPMEM_MUST_COPY);
@@ -69,6 +76,8 @@ static enum MHD_Result answer(
 	if (!response)
 		return MHD_NO;
 	MHD_add_response_header(response, "Content-Type", "application/json");
+	if (word.closes)
+		MHD_add_response_header(response, "Connection", "close");
 	ok = MHD_queue_response(c, status, response);
 	MHD_destroy_response(response);
 	return ok;
@@ -77,13 +86,13 @@ static enum MHD_Result answer(
 static enum MHD_Result refuse(
 	struct pw_repair_server *s, struct MHD_Connection *c, unsigned int status)
 {
-	struct standing at;
+	struct word word;
 
 	pthread_mutex_lock(&s->lock);
 	s->table.n_refused++;
-	at = standing_of(s);
+	word = word_of(s);
 	pthread_mutex_unlock(&s->lock);
-	return answer(c, status, &at);
+	return answer(c, status, word);
 }
 
 static struct pw_host_key from_of(struct MHD_Connection *c)
@@ -197,11 +206,15 @@ static enum pw_repair_verdict take_report(struct pw_repair_server *s, const stru
 {
 	struct pw_repair_report report;
 	enum pw_repair_verdict verdict;
+	size_t index;
 
 	if (pw_repair_report_parse(q->body ? q->body : "", q->len, &report, NULL) < 0)
 		return PW_REPAIR_BAD;
 	pthread_mutex_lock(&s->lock);
-	verdict = pw_repair_table_report(&s->table, q->from, &report, q->kind, pw_clock_ns());
+	verdict =
+		pw_repair_table_report(&s->table, q->from, &report, q->kind, pw_clock_ns(), &index);
+	if (verdict == PW_REPAIR_TAKEN && s->cfg.heard)
+		s->cfg.heard(s->cfg.ctx, index, &s->table.v[index]);
 	pthread_mutex_unlock(&s->lock);
 	return verdict;
 }
@@ -239,7 +252,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *p
 	struct pw_repair_server *s = ctx;
 	struct request *q = *request;
 	enum pw_repair_verdict verdict;
-	struct standing at;
+	struct word word;
 
 	(void)version;
 	if (!q)
@@ -254,9 +267,9 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *c, const char *p
 	if (verdict != PW_REPAIR_TAKEN)
 		return refuse(s, c, verdict);
 	pthread_mutex_lock(&s->lock);
-	at = standing_of(s);
+	word = word_of(s);
 	pthread_mutex_unlock(&s->lock);
-	return answer(c, PW_REPAIR_TAKEN, &at);
+	return answer(c, PW_REPAIR_TAKEN, word);
 }
 
 static void end(
@@ -395,6 +408,17 @@ size_t pw_repair_server_receivers(
 		memcpy(list, s->table.v, pw_min_u64(n, n_all) * sizeof(*list));
 	pthread_mutex_unlock(&s->lock);
 	return n_all;
+}
+
+struct pw_host_key pw_repair_server_from(struct pw_repair_server *s, size_t index)
+{
+	struct pw_host_key from = {0};
+
+	pthread_mutex_lock(&s->lock);
+	if (index < s->table.n)
+		from = s->table.v[index].from;
+	pthread_mutex_unlock(&s->lock);
+	return from;
 }
 
 uint64_t pw_repair_server_refused(struct pw_repair_server *s)

@@ -18,6 +18,7 @@
 #define PW_REPAIR_CONNECTIONS 512u           /* at a time */
 #define PW_REPAIR_BODY_BYTES  (64u << 20)    /* of all requests at a time */
 #define PW_REPAIR_REQUEST_NS  30000000000ull /* a request takes at most */
+#define PW_REPAIR_REPORTS     1000u /* a second, of all receivers: more of them report less often */
 
 struct pw_repair_server_config {
 	struct pw_addr listen; /* port 0: any free one */
@@ -25,7 +26,12 @@ struct pw_repair_server_config {
 	/* Checks a manifest against the files that the sender has, drops what it does not have, and counts the
 	 * bytes that are asked for. On the server's thread. -EBADMSG: it is of another session. */
 	int (*check)(void *ctx, struct pw_gaps *gaps, uint64_t *bytes, struct pw_err *err);
+	/* Called with each report that the table has taken; index: of the receiver, in the order in which they
+	 * came. On the server's thread, with its lock: short, and no call of the server. May be NULL. */
+	void (*heard)(void *ctx, size_t index, const struct pw_repair_receiver *receiver);
 	void *ctx;
+	uint32_t
+		report_ms; /* what receivers are told; longer when many report. 0: PW_REPAIR_REPORT_MS */
 	const struct pw_log *log;
 };
 
@@ -57,6 +63,8 @@ void pw_repair_server_take(struct pw_repair_server *s, struct pw_gaps *gaps);
 /* Copies up to n receivers, in the order in which they came; returns how many there are. */
 size_t pw_repair_server_receivers(
 	struct pw_repair_server *s, struct pw_repair_receiver *list, size_t n);
+/* Where receiver `index` sent its last message from; zeroed: there is none. */
+struct pw_host_key pw_repair_server_from(struct pw_repair_server *s, size_t index);
 /* Messages that were refused so far. */
 uint64_t pw_repair_server_refused(struct pw_repair_server *s);
 /* Waits a moment until the answers to what was taken have left. Accepts NULL. */

@@ -54,12 +54,14 @@ static struct pw_repair_receiver *hear(
 }
 
 enum pw_repair_verdict pw_repair_table_report(struct pw_repair_table *t, struct pw_host_key from,
-	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns)
+	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns,
+	size_t *index)
 {
 	struct pw_repair_receiver *r = hear(t, from, report->id, now_ns);
 
 	if (!r)
 		return PW_REPAIR_FULL;
+	*index = (size_t)(r - t->v);
 	r->report = *report;
 	if (kind == PW_REPAIR_LEAVE)
 		r->has_left = true;

@@ -53,9 +53,10 @@ enum pw_repair_verdict {
 	PW_REPAIR_FULL = 503,
 };
 
-/* A report, a complete or a leave. */
+/* A report, a complete or a leave. *index, if it is taken: of the receiver in v. */
 enum pw_repair_verdict pw_repair_table_report(struct pw_repair_table *t, struct pw_host_key from,
-	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns);
+	const struct pw_repair_report *report, enum pw_repair_kind kind, uint64_t now_ns,
+	size_t *index);
 /* A manifest that asks for `bytes`; takes what is in gaps (also when it is refused). */
 enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw_host_key from,
 	uint64_t id, uint64_t round, struct pw_gaps *gaps, uint64_t bytes, uint64_t now_ns);

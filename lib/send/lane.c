@@ -75,10 +75,22 @@ static int wait_for_link(struct pw_send_lane *lane, struct pw_err *err)
 	return r;
 }
 
+/* With --rate auto the session's thread changes the rate. */
+static void follow_rate(struct pw_send_lane *lane)
+{
+	const uint64_t bps = atomic_load_explicit(&lane->shared->lane_bps, memory_order_relaxed);
+
+	if (bps == lane->bps)
+		return;
+	lane->bps = bps;
+	pw_pace_set_bps(&lane->pace, (double)bps);
+}
+
 static int look(struct pw_send_lane *lane, struct pw_err *err)
 {
 	int r = lane->look(lane, pw_clock_ns(), 0, err);
 
+	follow_rate(lane);
 	if (r == 0 && lane->ops->polls &&
 		atomic_load_explicit(&lane->shared->down_ns, memory_order_relaxed))
 		r = wait_for_link(lane, err);
@@ -202,7 +214,8 @@ static int send_run(struct pw_send_lane *lane, const struct pw_send_range *range
 {
 	const struct pw_blocks *blocks = &range->obj->blocks;
 	const uint32_t header = range->obj->tmpl.len, symbol = blocks->symbol_len;
-	const uint16_t max = pw_pace_burst(&lane->pace, header + symbol, PW_BURST);
+	uint16_t max = pw_pace_burst(&lane->pace, header + symbol, PW_BURST);
+	uint64_t bps = lane->bps;
 	struct pw_tx_burst b = {.obj = range->obj};
 
 	while (at < end) {
@@ -211,6 +224,10 @@ static int send_run(struct pw_send_lane *lane, const struct pw_send_range *range
 		uint16_t n;
 		int r;
 
+		if (bps != lane->bps) {
+			bps = lane->bps;
+			max = pw_pace_burst(&lane->pace, header + symbol, PW_BURST);
+		}
 		pw_blocks_locate(blocks, at, &sbn, &esi);
 		left = pw_min_u64(end - at, pw_blocks_block_len(blocks, sbn) - esi);
 		if (range->parity_of) /* their ESIs follow those of the source symbols */

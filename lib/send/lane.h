@@ -49,6 +49,8 @@ struct pw_lane_shared {
 	uint32_t n_lanes;         /* there may be more of them than CPUs */
 	atomic_bool stop;         /* give up the work */
 	_Atomic uint64_t down_ns; /* since when the link is down; 0: it is up */
+	_Atomic uint64_t
+		lane_bps; /* of each lane, where the rate changes while it is held; 0: it does not */
 };
 
 struct pw_send_lane {
@@ -67,6 +69,7 @@ struct pw_send_lane {
 	void *owner; /* of look() and between() */
 
 	struct pw_pace pace;
+	uint64_t bps;               /* that the pacer was told last; 0: nothing */
 	struct pw_quickclock clock; /* the pacer's */
 	uint64_t next_look_ns;      /* with a rate */
 	uint32_t n_bursts;          /* without one: since the last look */

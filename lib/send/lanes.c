@@ -203,6 +203,23 @@ uint64_t pw_send_lanes_packets(const struct pw_send_lanes *l)
 	return sum;
 }
 
+uint64_t pw_send_lanes_wire_bytes(const struct pw_send_lanes *l)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < l->n; i++)
+		sum += __atomic_load_n(
+			&l->v[i].ops->counters(l->v[i].path)->wire_bytes, __ATOMIC_RELAXED);
+	return sum;
+}
+
+void pw_send_lanes_set_bps(struct pw_send_lanes *l, double bps)
+{
+	atomic_store_explicit(
+		&l->shared.lane_bps, pw_max_u64((uint64_t)(bps / l->n), 1), memory_order_relaxed);
+}
+
 uint32_t pw_send_lanes_outstanding(const struct pw_send_lanes *l)
 {
 	uint32_t i, sum = 0;

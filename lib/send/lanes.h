@@ -52,7 +52,11 @@ int pw_send_lanes_failed(struct pw_send_lanes *l, struct pw_err *err);
 /* Sums over the lanes. May be called at any time. */
 uint64_t pw_send_lanes_bytes(const struct pw_send_lanes *l);
 uint64_t pw_send_lanes_packets(const struct pw_send_lanes *l);
+uint64_t pw_send_lanes_wire_bytes(const struct pw_send_lanes *l); /* of Ethernet frames */
 uint32_t pw_send_lanes_outstanding(const struct pw_send_lanes *l);
+
+/* Of all lanes together, from now on. Any time. */
+void pw_send_lanes_set_bps(struct pw_send_lanes *l, double bps);
 
 /* Call it while the lanes are parked. */
 void pw_send_lanes_pace_start(struct pw_send_lanes *l, uint64_t now_ns);

@@ -13,6 +13,7 @@
 #define ALIVE_NS     1000000000ull /* interval of packets to a receiver that waits while we read */
 #define LINK_LOOK_NS 250000000ull  /* between two checks of the link: some drivers ask firmware */
 #define LINK_GAP_NS  10000000ull   /* the same, while it is down or the path takes nothing */
+#define RATE_NS      10000000ull   /* between two questions to repair.rate() */
 #define REPEATS      2             /* of a table within its group */
 
 /* The session's file that has lost pages, or NULL. */
@@ -127,6 +128,21 @@ static void tick(struct pw_send *s, uint64_t now_ns)
 	s->next_tick_ns = now_ns + TICK_NS;
 }
 
+/* Asks for the rate, where the receivers' reports decide on it. */
+static void ask_for_rate(struct pw_send *s, uint64_t now_ns)
+{
+	const struct pw_send_repair *repair = &s->cfg.repair;
+	const struct pw_rate_sent sent = {
+		.packets = pw_send_lanes_packets(&s->lanes),
+		.bits = 8 * pw_send_lanes_wire_bytes(&s->lanes),
+		.is_pass =
+			s->streaming && !s->is_closing && !s->is_listening && s->tables.round == 0,
+	};
+
+	s->next_rate_ns = now_ns + RATE_NS;
+	pw_send_lanes_set_bps(&s->lanes, repair->rate(repair->ctx, &sent, now_ns));
+}
+
 int pw_session_look(
 	struct pw_send_lane *lane, uint64_t now_ns, uint64_t stalled_ns, struct pw_err *err)
 {
@@ -146,6 +162,8 @@ int pw_session_look(
 		r = pw_send_lanes_failed(&s->lanes, err);
 	if (r)
 		return r;
+	if (now_ns >= s->next_rate_ns && s->cfg.repair.rate)
+		ask_for_rate(s, now_ns);
 	if (now_ns >= s->next_tick_ns && s->cfg.tick)
 		tick(s, now_ns);
 	if (!s->streaming && now_ns >= s->next_alive_ns) {

@@ -17,6 +17,12 @@ void pw_pace_init(struct pw_pace *p, const struct pw_rate *rate, uint64_t burst_
 		p->ns_per_packet = 1e9 / rate->value;
 }
 
+void pw_pace_set_bps(struct pw_pace *p, double bps)
+{
+	p->ns_per_bit = 1e9 / bps;
+	p->ns_per_packet = 0;
+}
+
 uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues)
 {
 	const double mbps = rate->value / 1e6 / n_queues;

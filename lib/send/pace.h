@@ -37,6 +37,8 @@ struct pw_pace {
 
 /* burst_limit: packets that may leave back to back, 0: no more than 2 ms of the rate. */
 void pw_pace_init(struct pw_pace *p, const struct pw_rate *rate, uint64_t burst_limit);
+/* Another rate from now on, which may be called while it holds one: what was sent had its time of the old one. */
+void pw_pace_set_bps(struct pw_pace *p, double bps);
 /* For a port that holds the rate, in whole Mbit/s for each of n queues: rounded down. 0: it cannot, for
  * less than 1 Mbit/s, packets per second, or no rate. */
 uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues);

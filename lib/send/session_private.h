@@ -27,7 +27,7 @@ struct pw_send {
 	uint64_t group_from;    /* bytes sent before the group's first symbol */
 	unsigned int n_repeats; /* of the group's table so far */
 	bool late_digests;      /* some came after their group's first table: repeated at the end */
-	uint64_t next_table_ns, next_tick_ns;
+	uint64_t next_table_ns, next_tick_ns, next_rate_ns;
 	uint64_t n_tables, told_ns; /* tables sent so far; see struct pw_send_repair */
 	uint64_t next_alive_ns;     /* while reading: when the next empty packet is due */
 	uint64_t asked_ns;          /* when the path was last asked whether its link is up */

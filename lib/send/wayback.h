@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "send/ratectl.h"
+
 /* What the receivers want, as far as is known: see struct pw_send_repair. */
 enum pw_send_answer { PW_SEND_WAIT, PW_SEND_ROUND, PW_SEND_END };
 
@@ -22,6 +24,9 @@ struct pw_send_repair {
 	/* Called before the first table that asks, in each round: what receivers said before is about symbols
 	 * that were still to be sent. */
 	void (*listen)(void *ctx);
+	/* NULL: the rate stays. Called by the session's thread a few dozen times a second; returns the rate of
+	 * all lanes together, in bit/s. */
+	double (*rate)(void *ctx, const struct pw_rate_sent *sent, uint64_t now_ns);
 	void *ctx;
 };
 

@@ -41,17 +41,23 @@ static inline int check_gaps(void *ctx, struct pw_gaps *g, uint64_t *bytes, stru
 	return 0;
 }
 
-static inline struct pw_repair_server *start_server(void)
+static inline struct pw_repair_server *start_server_with(struct pw_repair_server_config cfg)
 {
-	struct pw_repair_server_config cfg = {.session_bytes = A_BYTES, .check = check_gaps};
 	struct pw_repair_server *s;
 	struct pw_err err = {0};
 
+	cfg.session_bytes = A_BYTES;
+	cfg.check = check_gaps;
 	assert_int_equal(pw_addr_parse("", "127.0.0.1", 0, &cfg.listen, NULL), 0);
 	if (pw_repair_server_start(&s, &cfg, &err))
 		fail_msg("%s", err.msg);
 	pw_repair_server_listen(s);
 	return s;
+}
+
+static inline struct pw_repair_server *start_server(void)
+{
+	return start_server_with((struct pw_repair_server_config){0});
 }
 
 static inline struct pw_repair_url url_of(const struct pw_repair_server *s)

@@ -293,10 +293,53 @@ static void a_thousand_receivers_ask_at_once(void **state)
 	pw_repair_server_stop(s);
 }
 
+struct heard {
+	atomic_uint n;
+	size_t index;
+};
+
+static void count_report(void *ctx, size_t index, const struct pw_repair_receiver *r)
+{
+	struct heard *h = ctx;
+
+	h->index = index;
+	assert_int_equal(r->report.bytes, A_BYTES);
+	atomic_fetch_add(&h->n, 1);
+}
+
+/* In half a second, while the usual time between two reports is two. */
+static void a_receiver_reports_as_often_as_the_sender_asks(void **state)
+{
+	struct heard heard = {0};
+	struct pw_repair_server *s = start_server_with((struct pw_repair_server_config){
+		.heard = count_report, .ctx = &heard, .report_ms = 30});
+	struct simulated sim = {.missing = {0, 10}};
+	struct pw_repair_client *c = start_client(&sim, pw_repair_server_url(s));
+	unsigned int n;
+	int i;
+
+	(void)state;
+	pw_repair_client_want(c, PW_REPAIR_REPORT, 0);
+	for (i = 0; i < 200 && atomic_load(&heard.n) < 5; i++)
+		usleep(10000);
+	assert_true(atomic_load(&heard.n) >= 5);
+	assert_int_equal(heard.index, 0);
+	/* a report that repeats is nothing that one waits for */
+	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
+	pw_repair_client_want(c, PW_REPAIR_COMPLETE, 0);
+	assert_true(pw_repair_client_wait(c, 10 * PW_NS_PER_S));
+	n = atomic_load(&heard.n);
+	usleep(200000);
+	assert_int_equal(atomic_load(&heard.n), n);
+	pw_repair_client_stop(c);
+	pw_repair_server_stop(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_reports_asks_and_is_complete),
+		cmocka_unit_test(a_receiver_reports_as_often_as_the_sender_asks),
 		cmocka_unit_test(a_manifest_of_an_earlier_round_is_refused_and_the_round_named),
 		cmocka_unit_test(the_back_off_is_as_long_as_the_known_receivers_need),
 		cmocka_unit_test(who_leaves_is_not_waited_for),

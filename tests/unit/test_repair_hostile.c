@@ -152,19 +152,21 @@ static void a_flood_of_names_from_one_host_leaves_room_for_others(void **state)
 	struct pw_repair_table t = {.session_bytes = A_BYTES};
 	struct pw_repair_report report = {0};
 	struct pw_host_key a = {{1, 1}}, b = {{2, 2}};
+	size_t index;
 	uint64_t i;
 
 	(void)state;
 	for (i = 0; i < PW_REPAIR_MAX_OF_HOST; i++) {
 		report.id = i;
-		assert_int_equal(pw_repair_table_report(&t, a, &report, PW_REPAIR_REPORT, i),
+		assert_int_equal(
+			pw_repair_table_report(&t, a, &report, PW_REPAIR_REPORT, i, &index),
 			PW_REPAIR_TAKEN);
 	}
 	report.id = i;
-	assert_int_equal(
-		pw_repair_table_report(&t, a, &report, PW_REPAIR_REPORT, i), PW_REPAIR_FULL);
-	assert_int_equal(
-		pw_repair_table_report(&t, b, &report, PW_REPAIR_REPORT, i), PW_REPAIR_TAKEN);
+	assert_int_equal(pw_repair_table_report(&t, a, &report, PW_REPAIR_REPORT, i, &index),
+		PW_REPAIR_FULL);
+	assert_int_equal(pw_repair_table_report(&t, b, &report, PW_REPAIR_REPORT, i, &index),
+		PW_REPAIR_TAKEN);
 	pw_repair_table_finish(&t);
 }
 

@@ -66,7 +66,10 @@ static void a_report_survives_its_message(void **state)
 					      .bytes = UINT64_MAX,
 					      .bytes_have = 5,
 					      .symbols_expected = 9,
-					      .symbols_seen = 8};
+					      .symbols_seen = 8,
+					      .time_us = 10,
+					      .dropped_ring = 11,
+					      .disk_behind_bytes = 12};
 	char text[PW_REPAIR_JSON_MAX];
 	const size_t len = pw_repair_report_format(text, &report);
 
@@ -78,6 +81,9 @@ static void a_report_survives_its_message(void **state)
 	assert_int_equal(back.files_good, 2);
 	assert_int_equal(back.bytes, INT64_MAX);
 	assert_int_equal(back.symbols_seen, 8);
+	assert_int_equal(back.time_us, 10);
+	assert_int_equal(back.dropped_ring, 11);
+	assert_int_equal(back.disk_behind_bytes, 12);
 }
 
 static void what_is_no_report_is_refused(void **state)

@@ -204,9 +204,28 @@ static void the_quick_clock_is_the_clock(void **state)
 	assert_true(q.ns_per_cycle > 0);
 }
 
+static void the_rate_changes_while_it_is_held(void **state)
+{
+	const struct pw_rate rate = {PW_RATE_BPS, 1e9};
+	struct pw_pace p;
+
+	(void)state;
+	pw_pace_init(&p, &rate, 0);
+	pw_pace_start(&p, 0);
+	pw_pace_sent(&p, 125000, 100); /* a millisecond */
+	pw_pace_set_bps(&p, 1e8);
+	assert_int_equal(pw_pace_wait(&p, 0), 1000001);
+	pw_pace_sent(&p, 125000, 100); /* now ten */
+	assert_int_equal(pw_pace_wait(&p, 0), 11000001);
+	assert_int_equal(pw_pace_burst(&p, 1250, 64), 1);
+	pw_pace_set_bps(&p, 1e9);
+	assert_int_equal(pw_pace_burst(&p, 1250, 64), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_rate_changes_while_it_is_held),
 		cmocka_unit_test(the_rate_is_held_to_a_thousandth),
 		cmocka_unit_test(nothing_drifts_in_hours),
 		cmocka_unit_test(a_long_stall_is_caught_up_by_the_bucket_alone),

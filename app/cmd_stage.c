@@ -19,6 +19,7 @@
 #include "base/units.h"
 #include "file/hugefile_copy.h"
 #include "file/window.h"
+#include "send/parity.h"
 
 #define COMMON_PAGE_BYTES (2u << 20) /* the default of EAL and most hosts */
 #define MAX_MOUNTS        64
@@ -29,7 +30,13 @@ struct stage_config {
 	bool drop;
 	bool force;
 	bool json;
+	const char *fec_text;
+	struct pw_send_fec fec;
+	uint32_t symbol_len;
 };
+
+static const struct pw_opt_choice codes[] = {
+	{"rfc", PW_RS_RFC}, {"rizzo", PW_RS_RIZZO}, {"ypo", PW_RS_YPO}, {NULL, 0}};
 
 static const struct pw_opt options[] = {
 	{PW_OPT_ROW("to", STRING, MAIN, struct stage_config, to), .arg = "DIR",
@@ -42,11 +49,21 @@ static const struct pw_opt options[] = {
 		.help = "remove the named files from hugetlbfs, which frees their pages"},
 	{PW_OPT_ROW("force", FLAG, MAIN, struct stage_config, force), .letter = 'f',
 		.help = "replace a file of the same name; until then both hold pages"},
+	{PW_OPT_ROW("fec", STRING, MAIN, struct stage_config, fec_text), .arg = "K+R",
+		.help = "compute the parity for send --fec as well, into FILE.pwfec beside the "
+			"copy"},
+	{PW_OPT_ROW("fec-code", CHOICE, MAIN, struct stage_config, fec.points),
+		.help = "with --fec: the code, as with send", .choices = codes},
+	{PW_OPT_ROW("symbol", UINT, MAIN, struct stage_config, symbol_len), .arg = "BYTES",
+		.help = "with --fec: file bytes in a packet, as send prints them: 1440 with MTU "
+			"1500 "
+			"and IPv4",
+		.min = 1, .max = 65507},
 	{PW_OPT_ROW("json", FLAG, MAIN, struct stage_config, json),
 		.help = "print the result as JSON"},
 };
 
-static const struct stage_config defaults = {0};
+static const struct stage_config defaults = {.symbol_len = 1440};
 
 /* One run of the command, and its result so far. */
 struct stage {
@@ -156,6 +173,37 @@ static bool tick(void *arg, uint64_t done, uint64_t total)
 	return !pw_stop_requested();
 }
 
+/* Parity of an older copy would be refused by send: it goes. */
+static int stage_parity(struct stage *s, const char *to, struct pw_err *err)
+{
+	char side[PATH_MAX], took[32];
+	const uint64_t start = pw_clock_ns();
+	struct pw_send_fec fec = s->config->fec;
+	struct stat st;
+	uint64_t n_pages;
+	int ret = pw_send_parity_path(side, to, err);
+
+	if (ret == 0)
+		unlink(side);
+	if (ret || !s->config->fec_text)
+		return ret;
+	pw_progress_init(&s->progress, s->ctx->is_tty, false);
+	pw_progress_phase(&s->progress, start, "parity", 0);
+	ret = pw_send_fec_parse(s->config->fec_text, &fec, err);
+	if (ret == 0)
+		ret = pw_send_parity_stage(to, &fec, s->config->symbol_len, tick, s, &n_pages, err);
+	pw_progress_end(&s->progress);
+	if (ret || n_pages == 0 || stat(side, &st))
+		return ret;
+	if (!s->config->json)
+		printf("staged %s: parity %s, %llu pages, %s\n", side, s->config->fec_text,
+			(unsigned long long)n_pages,
+			pw_units_duration(took, sizeof(took), pw_clock_ns() - start));
+	add_file(s, side, (uint64_t)st.st_size, n_pages, (uint64_t)st.st_blksize,
+		json_pack("{s:s}", "fec", s->config->fec_text));
+	return 0;
+}
+
 static int stage_one(struct stage *s, const char *from, const char *dir, struct pw_err *err)
 {
 	const char *name = basename(from);
@@ -189,7 +237,7 @@ static int stage_one(struct stage *s, const char *from, const char *dir, struct 
 		json_pack("{s:o, s:i, s:f}", "from", pw_json_text(from), "cpu_copies",
 			(int)copy.cpu_copies, "seconds",
 			(double)(pw_clock_ns() - start) / (double)PW_NS_PER_S));
-	return 0;
+	return stage_parity(s, to, err);
 }
 
 static uint64_t pages_wanted(const struct pw_operands *ops)
@@ -356,7 +404,13 @@ static int do_drop(struct stage *s, const struct pw_operands *ops, struct pw_err
 	int i, ret;
 
 	for (i = 0; i < ops->n; i++) {
+		char side[PATH_MAX];
+
 		ret = drop_one(s, ops->argv[i], err);
+		if (ret == 0)
+			ret = pw_send_parity_path(side, ops->argv[i], err);
+		if (ret == 0 && access(side, F_OK) == 0)
+			ret = drop_one(s, side, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -366,6 +420,8 @@ static int do_drop(struct stage *s, const struct pw_operands *ops, struct pw_err
 static int check_usage(
 	const struct stage_config *c, const struct pw_operands *ops, struct pw_err *err)
 {
+	struct pw_send_fec fec = {0};
+
 	if (c->list && c->drop)
 		return pw_err_set(
 			err, EINVAL, "cannot use --list and --drop together; use one of them");
@@ -378,6 +434,11 @@ static int check_usage(
 	if (!c->list && ops->n == 0)
 		return pw_err_set(
 			err, EINVAL, "cannot stage: no file is named; name a FILE, or use --list");
+	if (c->fec_text && (c->list || c->drop))
+		return pw_err_set(
+			err, EINVAL, "cannot use --fec with --list or --drop: leave --fec out");
+	if (c->fec_text && pw_send_fec_parse(c->fec_text, &fec, err))
+		return -EINVAL;
 	return c->drop || c->list ? 0 : check_names(ops, err);
 }
 

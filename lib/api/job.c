@@ -174,8 +174,8 @@ static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
 		else if (pages != PW_PAGES_STREAM)
 			job->n_in_place += f->len_bytes > 0;
 		if (r == 0 && job->fec.k && !f->gap)
-			r = pw_job_fec_add(
-				&job->fec, f->len_bytes, job->symbol_len, &s->staged_bytes, err);
+			r = pw_job_fec_add(&job->fec, f, pages == PW_PAGES_HUGEFILE,
+				job->symbol_len, &s->staged_bytes, err);
 		if (pages != PW_PAGES_STREAM)
 			continue;
 		s->streamed = s->streamed ? s->streamed : f->path;

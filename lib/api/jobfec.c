@@ -2,6 +2,7 @@
 #include "api/jobfec.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* Parity needs all of a block, and its symbols are sent in turns: a file that passes through a ring has
  * neither. */
@@ -26,12 +27,17 @@ int pw_job_fec_plan(const struct pw_job_options *o, struct pw_send_fec *fec, str
 	return pw_send_fec_parse(o->fec, fec, err);
 }
 
-int pw_job_fec_add(const struct pw_send_fec *fec, uint64_t len_bytes, uint32_t symbol_len,
-	uint64_t *staged_bytes, struct pw_err *err)
+int pw_job_fec_add(const struct pw_send_fec *fec, const struct pw_file *file, bool in_place,
+	uint32_t symbol_len, uint64_t *staged_bytes, struct pw_err *err)
 {
 	struct pw_blocks source;
-	int r = pw_send_fec_cut(&source, fec, len_bytes, symbol_len, err);
+	char side[PATH_MAX];
+	int r = pw_send_fec_cut(&source, fec, file->len_bytes, symbol_len, err);
 
+	if (r == 0)
+		r = pw_send_parity_path(side, file->path, err);
+	if (r == 0 && in_place && access(side, F_OK) == 0)
+		return 0; /* it is staged */
 	if (r == 0 && source.n_symbols)
 		*staged_bytes += pw_dpdk_stage_file_bytes(pw_send_fec_parity(&source).transfer_len);
 	return r;

@@ -7,8 +7,9 @@
 
 /* Fills *fec; k 0: no parity. -EINVAL: an option that does not go with --fec, or that needs it. */
 int pw_job_fec_plan(const struct pw_job_options *o, struct pw_send_fec *fec, struct pw_err *err);
-/* Adds the memory for the parity of a file of len_bytes. -EFBIG: it has too many blocks. */
-int pw_job_fec_add(const struct pw_send_fec *fec, uint64_t len_bytes, uint32_t symbol_len,
-	uint64_t *staged_bytes, struct pw_err *err);
+/* Adds the memory for the parity of a file. in_place: a file on hugetlbfs, whose parity may be staged and is sent in
+ * place then. -EFBIG: it has too many blocks. */
+int pw_job_fec_add(const struct pw_send_fec *fec, const struct pw_file *file, bool in_place,
+	uint32_t symbol_len, uint64_t *staged_bytes, struct pw_err *err);
 
 #endif

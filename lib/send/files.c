@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "send/parity.h"
 
 static int add(struct pw_files *f, const char *path, const char *name, const struct stat *st,
 	struct pw_err *err)
@@ -55,11 +56,23 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+static bool is_parity(const char *name)
+{
+	const size_t n = strlen(name), k = strlen(PW_SEND_PARITY_SUFFIX);
+
+	return n > k && !strcmp(name + n - k, PW_SEND_PARITY_SUFFIX);
+}
+
 /* Takes one entry that fts found. Names begin after `skip` bytes of the path. */
 static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct pw_err *err)
 {
 	switch (e->fts_info) {
 	case FTS_F:
+		if (e->fts_level > FTS_ROOTLEVEL && is_parity(e->fts_name)) {
+			pw_filenotes_add(
+				&f->notes, "%.400s is staged parity: not sent", e->fts_path);
+			return 0;
+		}
 		return add(f, e->fts_path, e->fts_path + skip, e->fts_statp, err);
 	case FTS_D:
 		return 0;

@@ -24,10 +24,11 @@ static const char *lost_file(const struct pw_send *s)
 	size_t i;
 
 	for (slot = s->retired; slot; slot = slot->next)
-		if (pw_guard_lost(slot->guard))
+		if (pw_guard_lost(slot->guard) || pw_guard_lost(slot->parity_guard))
 			path = slot->file->path;
 	for (i = 0; i < s->group.n; i++)
-		if (pw_guard_lost(s->group.slots[i]->guard))
+		if (pw_guard_lost(s->group.slots[i]->guard) ||
+			pw_guard_lost(s->group.slots[i]->parity_guard))
 			path = s->group.slots[i]->file->path;
 	return path;
 }

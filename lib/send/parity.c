@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "send/parity_private.h"
 
 static bool read_number(const char **text, uint32_t *n)
 {
@@ -70,31 +71,45 @@ struct pw_send_turns pw_send_fec_turns(
 	};
 }
 
+int pw_send_parity_new(struct pw_send_parity **out, const struct pw_send_fec *fec,
+	const struct pw_blocks *source, const char *path, struct pw_err *err)
+{
+	struct pw_send_parity *p = calloc(1, sizeof(*p));
+	int r = 0;
+
+	if (p)
+		p->scratch = malloc((size_t)source->a_large * source->symbol_len);
+	if (!p || !p->scratch) {
+		free(p);
+		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
+	}
+	p->source = *source;
+	p->blocks = pw_send_fec_parity(source);
+	r = pw_rs_create(&p->large, source->a_large, p->blocks.a_large, fec->points, err);
+	if (r == 0)
+		r = pw_rs_create(&p->small, source->a_small, p->blocks.a_small, fec->points, err);
+	if (r)
+		pw_send_parity_destroy(p);
+	else
+		*out = p;
+	return r;
+}
+
 int pw_send_parity_create(struct pw_send_parity **out, const struct pw_send_fec *fec,
 	const struct pw_blocks *source, const struct pw_stage_mem *mem, const char *path,
 	struct pw_err *err)
 {
-	struct pw_send_parity *p = calloc(1, sizeof(*p));
-	int r;
+	struct pw_send_parity *p;
+	int r = pw_send_parity_new(&p, fec, source, path, err);
 
-	if (!p)
-		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
-	p->source = *source;
-	p->blocks = pw_send_fec_parity(source);
-	p->scratch = malloc((size_t)source->a_large * source->symbol_len);
-	r = p->scratch ? pw_stage_alloc(&p->win, p->blocks.transfer_len, source->symbol_len, mem,
-				 path, err)
-		       : pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
-	if (r == 0)
-		r = pw_rs_create(&p->large, source->a_large, p->blocks.a_large, fec->points, err);
-	if (r == 0)
-		r = pw_rs_create(&p->small, source->a_small, p->blocks.a_small, fec->points, err);
-	if (r) {
-		pw_send_parity_destroy(p);
+	if (r)
 		return r;
-	}
-	*out = p;
-	return 0;
+	r = pw_stage_alloc(&p->win, p->blocks.transfer_len, source->symbol_len, mem, path, err);
+	if (r)
+		pw_send_parity_destroy(p);
+	else
+		*out = p;
+	return r;
 }
 
 static const struct pw_extent *find_extent(

@@ -14,14 +14,17 @@
 #ifndef PW_SEND_PARITY_H
 #define PW_SEND_PARITY_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
 #include "fec/rs.h"
 #include "file/window.h"
 #include "wire/blocks.h"
+#include "wire/fdt.h"
 
-#define PW_SEND_FEC_BURST 1000u /* packets lost in a row that the usual interleaving survives */
+#define PW_SEND_PARITY_SUFFIX ".pwfec" /* of the side file of a staged file */
+#define PW_SEND_FEC_BURST     1000u /* packets lost in a row that the usual interleaving survives */
 
 /* What the user asks for. */
 struct pw_send_fec {
@@ -63,12 +66,33 @@ struct pw_send_parity {
 	struct pw_rs *large, *small;     /* codes of the larger and the smaller blocks */
 	uint8_t *scratch;                /* symbols that are padded, or lie in two extents */
 	uint32_t n_done;                 /* blocks whose parity is computed */
+	struct pw_digest
+		made_of; /* staged: of the file that it was computed of; kind NONE: not staged */
 };
 
 /* For a file that is not empty. path: of the file, for messages. -ENOMEM. *p belongs to the caller. */
 int pw_send_parity_create(struct pw_send_parity **p, const struct pw_send_fec *fec,
 	const struct pw_blocks *source, const struct pw_stage_mem *mem, const char *path,
 	struct pw_err *err);
+/* The same for a file whose parity was staged: opens `win` on it, by open_window() of struct pw_send_config. 1: none
+ * was staged. -ESTALE: it does not fit the file or fec. */
+int pw_send_parity_open_staged(struct pw_send_parity **p, const struct pw_send_fec *fec,
+	const struct pw_blocks *source, const char *path, uint64_t mtime_ns,
+	int (*open_window)(void *ctx, struct pw_window *w, const char *path, struct pw_err *err),
+	void *ctx, struct pw_err *err);
+/* -ESTALE: the staged parity is of a file with another digest of the same kind. */
+int pw_send_parity_check(const struct pw_send_parity *p, const struct pw_digest *digest,
+	const char *path, struct pw_err *err);
+/* The name of the side file: path and PW_SEND_PARITY_SUFFIX. -ENAMETOOLONG. */
+int pw_send_parity_path(char side[PATH_MAX], const char *path, struct pw_err *err);
+
+/* Computes the parity of a file on hugetlbfs into a side file beside it, which holds huge pages as well. Replaces
+ * an older one. progress may be NULL; false cancels (-ECANCELED). *n_pages: what it takes, 0 for an empty file,
+ * which has none. */
+int pw_send_parity_stage(const char *path, const struct pw_send_fec *fec, uint32_t symbol_len,
+	bool (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
+	uint64_t *n_pages, struct pw_err *err);
+
 /* Computes the parity of all blocks before end_block, as far as it is not there. -ECANCELED: *stop was set.
  * One thread at a time; while it runs, only symbols of blocks before n_done may be sent. */
 int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t end_block,

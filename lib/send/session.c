@@ -227,12 +227,15 @@ static int send_last_table(struct pw_send *s, bool last, struct pw_err *err)
 			slot->file->leaves = slot->late_leaves;
 			slot->late_leaves = NULL;
 		}
+		if (slot->parity && r == 0)
+			r = pw_send_parity_check(
+				slot->parity, &slot->file->digest, slot->file->path, err);
 		if (slot->late_md5.kind != PW_DIGEST_NONE)
 			slot->file->md5 = slot->late_md5;
 		news = true;
 	}
 	s->late_digests |= news;
-	if (news)
+	if (news && r == 0)
 		r = pw_session_build_table(s, err);
 	for (n = 0; r == 0 && n < (news ? NEWS_COPIES : 1); n++) {
 		if (n)

@@ -122,10 +122,18 @@ static int add_parity(struct pw_send_slot *slot, const struct pw_send_config *cf
 	slot->parity_views = new_views(slot->n_views);
 	if (!slot->parity_views)
 		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", slot->file->path);
-	r = pw_send_parity_create(&slot->parity, &cfg->set.fec, &file->blocks, &cfg->stage_mem,
-		slot->file->path, err);
+	r = pw_send_parity_open_staged(&slot->parity, &cfg->set.fec, &file->blocks,
+		slot->file->path, slot->win.mtime_ns, cfg->open_window, cfg->ctx, err);
+	if (r == 1)
+		r = pw_send_parity_create(&slot->parity, &cfg->set.fec, &file->blocks,
+			&cfg->stage_mem, slot->file->path, err);
+	if (r == 0)
+		r = pw_send_parity_check(slot->parity, &slot->file->digest, slot->file->path, err);
 	if (r)
 		return r;
+	if (slot->parity->win.map)
+		slot->parity_guard = pw_guard_add(slot->parity->win.map,
+			slot->parity->win.map_bytes, slot->parity->win.page_bytes);
 	first = &slot->parity_views[0].obj;
 	first->win = &slot->parity->win;
 	first->toi = file->toi;
@@ -296,7 +304,7 @@ int pw_send_slot_open(struct pw_send_slot **out, const struct pw_send_config *cf
 	}
 	slot->n_views = lanes->n;
 	slot->file = file;
-	slot->guard = -1;
+	slot->guard = slot->parity_guard = -1;
 	r = cfg->open_window(cfg->ctx, &slot->win, file->path, err);
 	if (r) {
 		free(slot->views);
@@ -323,6 +331,7 @@ void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *
 		return; /* a leak is better than a device that reads unmapped memory */
 	}
 	pw_guard_remove(slot->guard);
+	pw_guard_remove(slot->parity_guard);
 	pw_digest_destroy(slot->digest);
 	pw_digest_destroy(slot->md5);
 	free(slot->late_leaves);

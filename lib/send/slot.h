@@ -41,6 +41,7 @@ struct pw_send_slot {
 	struct pw_send_parity *parity;     /* NULL: none */
 	struct pw_send_view *parity_views; /* one for each lane */
 	bool parity_attached;
+	int parity_guard; /* -1: none */
 	bool attached;
 	struct pw_send_slot *next; /* in the session's list of retired slots */
 };

@@ -12,7 +12,7 @@ from typing import Any
 
 import flute
 import parity
-from harness import Test, check, equal, poll_until
+from harness import Test, check, equal, exclusive, poll_until
 from session import Listener, capture
 
 CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
@@ -195,3 +195,54 @@ def test_what_does_not_go_with_parity_is_refused(t: Test) -> None:
         p = t.run("send", path, "--port", "null", "--to", "239.77.0.1", *args).ends_with(2)
         check(re.search(why, p.err), p.err)
     check(os.path.getsize(path) == 5000, "the file is as it was")
+
+
+def stage_parity(t: Test, path: str, *args: str) -> str:
+    staged = os.path.join(t.hugetlbfs(), os.path.basename(path))
+    t.staged += [staged, staged + ".pwfec"]
+    t.run("stage", "--to", t.hugetlbfs(), "--force", path, *args).ends_with(0)
+    return staged
+
+
+@exclusive
+def test_staged_parity_is_sent_in_place(t: Test) -> None:
+    path = t.file("a.bin", 100 * 20 * 200 + 7)
+    staged = stage_parity(t, path, "--fec", "20+4", "--fec-code", "ypo", "--symbol", "200")
+    payloads, report = capture(t, staged, "--fec", "20+4", "--fec-code", "ypo", "--symbol", "200")
+    with open(path, "rb") as f:
+        equal(symbols_of(payloads), wanted(1, f.read(), "ypo", 200, 20, 4), "symbols")
+    equal((report["pages"], report["cpu_copies_per_byte"]), ("hugefile", 0), "pages, copies")
+    deliver(t, payloads, lambda _, p: parts(p)[2] in (0, 7))
+    t.same(path, t.path("in", "a.bin"))
+    t.run("stage", "--drop", staged).ends_with(0)
+    check(not os.path.exists(staged + ".pwfec"), "the parity was dropped with its file")
+
+
+@exclusive
+def test_staged_parity_that_does_not_fit_is_refused(t: Test) -> None:
+    path = t.file("a.bin", 5 << 20)
+    staged = stage_parity(t, path, "--fec", "20+4")
+    to = ["--port", "null", "--to", "239.77.0.1", "--no-huge"]
+
+    def refuse(*args: str) -> str:
+        p = t.run("send", staged, *to, *args).ends_with(1)
+        check("cannot" in p.err and "remove it, or stage the file again" in p.err, p.err)
+        return p.err
+
+    t.run("send", staged, *to, "--fec", "20+4").ends_with(0)
+    check("are asked for" in refuse("--fec", "20+5"), "other parity")
+    check("ypo" in refuse("--fec", "20+4", "--fec-code", "ypo"), "another code")
+    check("of 1000" in refuse("--fec", "20+4", "--symbol", "1000"), "other symbols")
+    # another file of the same length and time, with the parity of the first
+    other = t.file("other/a.bin", 5 << 20)
+    os.utime(other, ns=(os.stat(path).st_atime_ns, os.stat(path).st_mtime_ns))
+    os.rename(staged + ".pwfec", staged + ".kept")
+    t.run("stage", "--to", t.hugetlbfs(), "--force", other).ends_with(0)
+    os.rename(staged + ".kept", staged + ".pwfec")
+    check("other content" in refuse("--fec", "20+4"), "other content")
+    os.utime(staged)
+    check("was changed" in refuse("--fec", "20+4"), "another time")
+    t.run("send", staged, *to).ends_with(0)
+    stage_parity(t, path)  # without --fec: the old parity goes
+    check(not os.path.exists(staged + ".pwfec"), "stale parity was removed")
+    t.run("stage", "--fec", "20", path).ends_with(2)

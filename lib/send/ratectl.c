@@ -362,8 +362,7 @@ static bool is_near(const struct pw_ratectl *c, double bps)
 
 static void step_back(struct pw_ratectl *c, double most, double taken, uint64_t now_ns)
 {
-	const double actual = c->actual_bps > 0 ? fmin(c->actual_bps, c->bps) : c->bps;
-	const double bps = fmin(fmax(BELOW * taken, actual / 2), most * actual);
+	const double bps = fmin(fmax(BELOW * taken, c->bps / 2), most * c->bps);
 
 	c->retry_wait_ns =
 		is_near(c, c->bps) ? pw_min_u64(2 * c->retry_wait_ns, RETRY_MAX_NS) : RETRY_NS;

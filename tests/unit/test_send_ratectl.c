@@ -363,6 +363,28 @@ static void receivers_that_vanish_are_not_waited_for(void **state)
 	stop(&s);
 }
 
+/* It is hardly scheduled for a while, and packets are lost: that says little about what the receiver takes. */
+static void a_sender_that_is_held_up_steps_back_once(void **state)
+{
+	struct sim s;
+	double bps;
+	int i;
+
+	(void)state;
+	start(&s, 200e6, 1, 0);
+	run(&s, 5000);
+	bps = s.bps;
+	for (i = 0; i < 400; i++) {
+		s.rx[0].noise = i < 220 ? 0 : 0.1;
+		s.bps = bps / 20;
+		step(&s);
+	}
+	s.rx[0].noise = 0;
+	run(&s, 100);
+	assert_between(state_of(&s).lowest_bps, 0.4 * bps, 0.6 * bps);
+	stop(&s);
+}
+
 /* All reports are missing: their connections may suffer from the same queue. */
 static void silence_of_all_lowers_the_rate_by_steps_that_end(void **state)
 {
@@ -406,6 +428,7 @@ int main(void)
 		cmocka_unit_test(a_receiver_that_lies_is_bounded),
 		cmocka_unit_test(reports_that_contradict_each_other_change_nothing),
 		cmocka_unit_test(receivers_that_vanish_are_not_waited_for),
+		cmocka_unit_test(a_sender_that_is_held_up_steps_back_once),
 		cmocka_unit_test(silence_of_all_lowers_the_rate_by_steps_that_end),
 		cmocka_unit_test(without_a_receiver_it_stays_at_the_start),
 	};

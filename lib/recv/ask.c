@@ -71,19 +71,16 @@ static bool misses_some(const struct pw_object *o)
 /* The smallest grain with which the ranges of all files are at most max. With the lock. */
 static uint64_t choose_grain(struct pw_recv *r, const struct pw_session *s, size_t max)
 {
-	uint64_t grain = 1;
-	size_t i, n;
+	struct pw_grains g = {0};
+	size_t i;
 
-	for (;; grain *= 2) {
-		for (i = 0, n = 0; i < r->objs.n; i++) {
-			const struct pw_object *o = pw_objtab_at(&r->objs, i);
+	for (i = 0; i < r->objs.n; i++) {
+		const struct pw_object *o = pw_objtab_at(&r->objs, i);
 
-			if (is_asked(r, s, o) && misses_some(o))
-				n += pw_recv_ranges(o, grain, NULL, 0);
-		}
-		if (n <= max || grain > PW_MAX_TRANSFER_LEN / 2)
-			return grain;
+		if (is_asked(r, s, o) && misses_some(o))
+			pw_recv_grains_add(&g, o);
 	}
+	return pw_recv_grains_choose(&g, max);
 }
 
 /* With the lock. What does not fit is left out: the next round has it. */

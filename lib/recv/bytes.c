@@ -11,15 +11,14 @@
 #include "recv/manifest.h"
 #include "recv/status_private.h"
 #include "wire/alc.h"
+#include "wire/fdt_cut.h"
 
-#define BATCH        64u
-#define TABLE_FILES  64u
-#define TABLE_SYMBOL 16384u
-#define TABLE_SBL    4096u
-#define FIRST_TOI    (1u << 31) /* of announced files: senders count from 1 */
-#define SYMBOL       1440u      /* of announced files, if their length allows it */
-#define SYMBOL_MAX   65535u
-#define LIFE_S       3600u
+#define BATCH       64u
+#define TABLE_FILES 64u
+#define FIRST_TOI   (1u << 31) /* of announced files: senders count from 1 */
+#define SYMBOL      1440u      /* of announced files, if their length allows it */
+#define SYMBOL_MAX  65535u
+#define LIFE_S      3600u
 
 struct pw_recv_bytes {
 	struct pw_recv *r;
@@ -59,34 +58,25 @@ static void flush(struct pw_recv_bytes *b)
 /* A table in packets, as a sender sends it. */
 static int push_table(struct pw_recv_bytes *b, const struct pw_fdt *fdt, struct pw_err *err)
 {
-	struct pw_alc_hdr hdr = {.tsi = b->hdr.tsi,
-		.has_fdt = true,
+	const struct pw_alc_hdr hdr = {.tsi = b->hdr.tsi,
 		.fdt_version = PW_FLUTE_VERSION,
-		.fdt_instance = b->instance++ & PW_FDT_INSTANCE_MAX,
-		.has_fti = true,
-		.symbol_len = TABLE_SYMBOL,
-		.max_sbl = TABLE_SBL};
-	uint8_t packet[PW_ALC_HDR_MAX + TABLE_SYMBOL];
-	struct pw_blocks cut;
-	uint32_t sbn, esi, len;
-	size_t head, xml_len;
-	uint64_t i;
+		.fdt_instance = b->instance++ & PW_FDT_INSTANCE_MAX};
+	uint8_t packet[PW_ALC_HDR_MAX + PW_FDT_SYMBOL_MAX];
+	struct pw_fdt_packet p;
+	struct pw_fdt_cut cut;
+	size_t xml_len;
 	char *xml;
 	int ret = pw_fdt_build(fdt, &xml, &xml_len, err);
 
 	if (ret < 0)
 		return ret;
-	hdr.transfer_len = xml_len;
-	ret = pw_blocks_init(&cut, xml_len, TABLE_SYMBOL, TABLE_SBL, err);
-	for (i = 0; ret == 0 && i < cut.n_symbols; i++) {
-		pw_blocks_locate(&cut, i, &sbn, &esi);
-		hdr.sbn = sbn;
-		hdr.esi = (uint16_t)esi;
-		len = pw_blocks_symbol_bytes(&cut, i);
-		head = pw_alc_build(packet, &hdr, true);
-		memcpy(packet + head, xml + i * TABLE_SYMBOL, len);
+	ret = pw_fdt_cut_init(&cut, &hdr, true, xml, xml_len, PW_FDT_SYMBOL_MAX, err);
+	while (ret == 0 && pw_fdt_cut_next(&cut, &p)) {
+		memcpy(packet, p.alc, p.alc_len);
+		memcpy(packet + p.alc_len, p.payload, p.len);
 		pw_recv_burst(b->r,
-			&(struct pw_rx_view){.data = packet, .len = (uint32_t)(head + len)}, 1);
+			&(struct pw_rx_view){.data = packet, .len = (uint32_t)(p.alc_len + p.len)},
+			1);
 	}
 	free(xml);
 	pw_recv_settle(b->r);

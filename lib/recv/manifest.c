@@ -164,22 +164,45 @@ size_t pw_recv_ranges(const struct pw_object *o, uint64_t grain, struct pw_range
 	return n;
 }
 
+void pw_recv_grains_add(struct pw_grains *g, const struct pw_object *o)
+{
+	const struct pw_part *p = o->part;
+	const uint64_t n = p ? p->blocks.n_symbols : 0;
+	uint64_t from, end;
+
+	if (!p || pw_object_have(o) == 0) {
+		g->n += o->len_bytes != 0;
+		return;
+	}
+	for (from = pw_part_next(p, 0, n, false); from < n;) {
+		g->n++;
+		end = pw_part_next(p, from, n, true);
+		from = pw_part_next(p, end, n, false);
+		if (from < n)
+			g->apart[64 - __builtin_clzll(from - end)]++;
+	}
+}
+
+uint64_t pw_recv_grains_choose(const struct pw_grains *g, uint64_t max)
+{
+	uint64_t n = g->n;
+	unsigned int k = 0;
+
+	while (n > max && k + 1 < PW_GRAINS)
+		n -= g->apart[++k];
+	return 1ull << k;
+}
+
 /* If one manifest cannot hold all ranges, neighbouring ranges are joined: then some symbols come twice. */
 static uint64_t choose_grain(struct pw_recv *r, size_t n_files)
 {
-	uint64_t grain;
-	size_t i, n_ranges;
+	struct pw_grains g = {0};
+	size_t i;
 
-	for (grain = 1; grain <= PW_MAX_TRANSFER_LEN; grain *= 2) {
-		n_ranges = 0;
-		for (i = 0; i < r->objs.n; i++)
-			if (pw_objtab_at(&r->objs, i)->is_listed)
-				n_ranges +=
-					pw_recv_ranges(pw_objtab_at(&r->objs, i), grain, NULL, 0);
-		if (n_ranges <= PW_RECV_MAX_RANGES + n_files)
-			break;
-	}
-	return grain;
+	for (i = 0; i < r->objs.n; i++)
+		if (pw_objtab_at(&r->objs, i)->is_listed)
+			pw_recv_grains_add(&g, pw_objtab_at(&r->objs, i));
+	return pw_recv_grains_choose(&g, PW_RECV_MAX_RANGES + n_files);
 }
 
 static int add_entry(struct pw_gaps *g, const struct pw_object *o, uint64_t grain)

@@ -8,11 +8,10 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "wire/fdt_cut.h"
 
 #define LIFE_S        3600 /* Expires: an hour from now; a carousel builds a new instance at half time */
 #define SIGNED_LIFE_S 60 /* so long a recorded table can be replayed */
-#define SYMBOL_MAX    16384u
-#define MAX_SBL       4096u
 
 static uint64_t microseconds(void)
 {
@@ -157,52 +156,37 @@ static struct pw_alc_hdr header(
 {
 	return (struct pw_alc_hdr){
 		.tsi = t->cfg->tsi,
-		.toi = PW_FDT_TOI,
 		.close_session = close_session,
-		.codepoint = PW_FEC_ID_NO_CODE,
-		.has_fdt = true,
 		.fdt_version = (uint8_t)t->cfg->set.flute_version,
 		.fdt_instance = table->instance,
-		.has_fti = true,
-		.transfer_len = table->len,
 	};
 }
 
 /* Cut by the MTU, because --symbol may be tiny. */
-static int cut(const struct pw_send_tables *t, const struct pw_send_table *table,
-	const struct pw_alc_hdr *hdr, struct pw_blocks *b, struct pw_err *err)
+static uint32_t symbol_len(const struct pw_send_tables *t)
 {
 	const struct pw_send_config *cfg = t->cfg;
-	size_t overhead = pw_frame_l3_overhead(&cfg->flow) + pw_alc_len(hdr, pw_send_is_wide(cfg));
-	uint32_t symbol = cfg->mtu > overhead ? (uint32_t)(cfg->mtu - overhead) : 0;
+	size_t overhead =
+		pw_frame_l3_overhead(&cfg->flow) + pw_fdt_cut_alc_len(pw_send_is_wide(cfg));
 
-	return pw_blocks_init(
-		b, table->len, (uint32_t)pw_min_u64(symbol & ~3u, SYMBOL_MAX), MAX_SBL, err);
+	return cfg->mtu > overhead ? (uint32_t)(cfg->mtu - overhead) & ~3u : 0;
 }
 
 static int send_packets(const struct pw_send_tables *t, const struct pw_send_table *table,
 	struct pw_send_lane *lane, bool close_session, uint64_t n_max, struct pw_err *err)
 {
 	const struct pw_flow flow = lane_flow(t->cfg, lane);
-	struct pw_alc_hdr hdr = header(t, table, close_session);
-	struct pw_blocks b;
-	uint8_t alc[PW_ALC_HDR_MAX];
-	uint64_t i;
-	int r = cut(t, table, &hdr, &b, err);
+	const struct pw_alc_hdr hdr = header(t, table, close_session);
+	struct pw_frame_tmpl tmpl;
+	struct pw_fdt_packet p;
+	struct pw_fdt_cut cut;
+	int r = pw_fdt_cut_init(
+		&cut, &hdr, pw_send_is_wide(t->cfg), table->text, table->len, symbol_len(t), err);
 
-	hdr.symbol_len = (uint16_t)b.symbol_len;
-	hdr.max_sbl = b.max_sbl;
-	for (i = 0; r == 0 && i < b.n_symbols && i < n_max; i++) {
-		uint32_t len = pw_blocks_symbol_bytes(&b, i), sbn, esi;
-		struct pw_frame_tmpl tmpl;
-		size_t alc_len;
-
-		pw_blocks_locate(&b, i, &sbn, &esi);
-		hdr.sbn = (uint16_t)sbn;
-		hdr.esi = (uint16_t)esi;
-		alc_len = pw_alc_build(alc, &hdr, pw_send_is_wide(t->cfg));
-		pw_frame_template(&tmpl, &flow, alc, alc_len, (uint16_t)len, t->cfg->csum_offload);
-		r = pw_lane_control(lane, &tmpl, table->text + i * b.symbol_len, len, err);
+	while (r == 0 && cut.next < n_max && pw_fdt_cut_next(&cut, &p)) {
+		pw_frame_template(
+			&tmpl, &flow, p.alc, p.alc_len, (uint16_t)p.len, t->cfg->csum_offload);
+		r = pw_lane_control(lane, &tmpl, p.payload, p.len, err);
 	}
 	return r;
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,7 +117,7 @@ def slow_disk(t: Test, disk: str, bytes_per_s: int) -> Iterator[str]:
     except OSError as e:
         raise Skip(f"writes cannot be slowed: {e}") from e
     finally:
-        poll_until(lambda: not open(f"{group}/cgroup.procs", encoding="ascii").read(), 20,
+        poll_until(lambda: not pathlib.Path(group, "cgroup.procs").read_text("ascii"), 20,
                    "the end of the group's processes")
         os.rmdir(group)
 

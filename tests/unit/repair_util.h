@@ -81,23 +81,34 @@ static inline int connect_to(const struct pw_repair_server *s)
 	return fd;
 }
 
+#define ANSWER_MAX 512
+
 /* Sends a request and returns the status of the answer; 0: the server closed the connection. */
-static inline int request(const struct pw_repair_server *s, const char *method, const char *path,
-	const void *body, size_t len)
+static inline int request_answer(const struct pw_repair_server *s, const char *method,
+	const char *path, const void *body, size_t len, char answer[ANSWER_MAX])
 {
-	char head[1024], answer[512] = "";
+	char head[1024];
 	int fd = connect_to(s), status = 0;
 	const int n = snprintf(head, sizeof(head),
 		"%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
 		method, path, len);
 
+	memset(answer, 0, ANSWER_MAX);
 	assert_int_equal(send(fd, head, (size_t)n, MSG_NOSIGNAL), n);
 	if (len && send(fd, body, len, MSG_NOSIGNAL) < 0)
 		assert_true(errno == EPIPE || errno == ECONNRESET);
-	if (recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) > 0)
+	if (recv(fd, answer, ANSWER_MAX - 1, MSG_WAITALL) > 0)
 		assert_int_equal(sscanf(answer, "HTTP/1.1 %d", &status), 1);
 	close(fd);
 	return status;
+}
+
+static inline int request(const struct pw_repair_server *s, const char *method, const char *path,
+	const void *body, size_t len)
+{
+	char answer[ANSWER_MAX];
+
+	return request_answer(s, method, path, body, len, answer);
 }
 
 /* Posts a manifest as text; returns the status. */

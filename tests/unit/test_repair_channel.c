@@ -335,11 +335,34 @@ static void a_receiver_reports_as_often_as_the_sender_asks(void **state)
 	pw_repair_server_stop(s);
 }
 
+/* 1,000 reports a second are enough, whoever sends them. */
+static void many_receivers_are_told_to_report_less_often(void **state)
+{
+	struct pw_repair_server *s =
+		start_server_with((struct pw_repair_server_config){.report_ms = 100});
+	const struct pw_repair_url url = url_of(s);
+	char path[128], body[128], answer[ANSWER_MAX];
+	unsigned int i;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/%s/report", url.token);
+	for (i = 0; i < 300; i++) {
+		const int n = snprintf(body, sizeof(body), "{\"receiver\": \"%016x\"}", i);
+
+		assert_int_equal(request_answer(s, "POST", path, body, (size_t)n, answer), 200);
+		if (i == 0)
+			assert_non_null(strstr(answer, "\"report_ms\": 100}"));
+	}
+	assert_non_null(strstr(answer, "\"report_ms\": 300}"));
+	pw_repair_server_stop(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_reports_asks_and_is_complete),
 		cmocka_unit_test(a_receiver_reports_as_often_as_the_sender_asks),
+		cmocka_unit_test(many_receivers_are_told_to_report_less_often),
 		cmocka_unit_test(a_manifest_of_an_earlier_round_is_refused_and_the_round_named),
 		cmocka_unit_test(the_back_off_is_as_long_as_the_known_receivers_need),
 		cmocka_unit_test(who_leaves_is_not_waited_for),

@@ -141,7 +141,7 @@ static int fill(struct pw_send_parity *p, const struct pw_window *file, uint8_t 
 {
 	const atomic_bool stop = false;
 	struct pw_digest digest;
-	struct pw_digest_state *st;
+	struct pw_digest_state *st = NULL;
 	uint64_t at = 0, end;
 	uint32_t sbn;
 	int r = pw_digest_create(&st, PW_DIGEST_XXH3_128, err);
@@ -158,8 +158,8 @@ static int fill(struct pw_send_parity *p, const struct pw_window *file, uint8_t 
 	if (r == 0) {
 		pw_digest_final(st, &digest);
 		memcpy(xxh3, digest.bytes, 16);
-		pw_digest_destroy(st);
 	}
+	pw_digest_destroy(st);
 	return r;
 }
 

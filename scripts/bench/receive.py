@@ -36,7 +36,6 @@ PRESET = plan.Preset("receive", ("loopback", "veth", "tap", "vhost"), (), (16 <<
 TRIALS = 7             # of a search, the one at full speed included
 LAG_NS = 5_000_000     # a later last byte was kept in a buffer: the receiver is slower than the sender
 BASELINE = "udp"       # recv's own
-DEADLINE_NS = 5 * S    # of a trial, beside its stretch
 DISK_BYTES = 64 << 20  # a file is received into a directory once: it has to fill the stretch
 GUESS_BYTES_S = 1e9    # before the warm-up has measured the sender
 LOSES = "it loses or lags at 1/64 of the sender's speed as well"
@@ -151,7 +150,7 @@ class Receive:
                   skipped=r.why or why or no_place, direction="receive")
         cell = Cell(o.pagewire, replace(sender, sink_port=r.port), wire, path, f.len_bytes, wire.mtu, batch=o.batch,
                     chunk_bytes=o.chunk_bytes, no_huge=o.no_huge or not p.store.huge, source_cpu=p.cpus[0],
-                    sink_cpu=p.cpus[1], deadline_ns=DEADLINE_NS + 4 * p.stretch_ns + f.len_bytes * 64,
+                    sink_cpu=p.cpus[1], deadline_ns=plan.CELL_GRACE_NS + 4 * p.stretch_ns + f.len_bytes * 64,
                     verbose=o.verbose, receiver=None if r.bypass else r.name,
                     into=None if into == "memory" else self.dir, direct=into == "direct")
         self.items.append(Item(row, cell, r))

@@ -85,7 +85,7 @@ def words(file, step):
     limit = []
     if "memlock" in step:
         limit = ["setpriv", "--bounding-set", "-ipc_lock", "prlimit", f"--memlock={step['memlock']}"]
-    return [*limit, "pagewire", "send", file, "--core", "1", *step["send"]]
+    return [*limit, "pagewire", "send", file, *step["send"]]
 
 
 def result(process, out, err):
@@ -106,7 +106,7 @@ def receive(file, step):
     """Runs a receiver, and a sender where the step has one; returns both results."""
     shutil.rmtree(step["out"], ignore_errors=True)
     os.makedirs(step["out"])
-    options = ["--out", step["out"], "--core", "0", "--json", *step["recv"]]
+    options = ["--out", step["out"], "--json", *step["recv"]]
     with open("/tmp/recv.err", "wb+") as said, subprocess.Popen(
             ["pagewire", "recv", *options], stdout=subprocess.PIPE, stderr=said) as p:
         end = time.monotonic() + STEP_SECONDS

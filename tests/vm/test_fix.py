@@ -6,6 +6,7 @@ import json
 from guest import Guest
 from harness import check, equal
 
+CONCURRENT = True  # the guests of these tests may run beside others (run.py of tests/net)
 SCRIPT = """
 state() {
     basename "$(readlink /sys/bus/pci/devices/0000:00:10.0/driver)"

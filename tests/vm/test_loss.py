@@ -64,7 +64,7 @@ class Rig:
         text = f"""
             pagewire stage {self.original} --to /dev/hugepages >&2 || exit 1
             stop() {{ until [ -e {self.words}/$1 ]; do sleep 0.05; done; }}
-            send() {{ pagewire send /dev/hugepages/a.bin --to {MULTICAST} --core 1 --json "$@"; echo $? >&3; }}
+            send() {{ pagewire send /dev/hugepages/a.bin --to {MULTICAST} --json "$@"; echo $? >&3; }}
             exec 3>&2
             {script}"""
         self.guest = Guest(self.t, "sh", "-c", text, limit=2 * LIMIT, options=(
@@ -130,7 +130,7 @@ def test_removed_nics_are_named_by_sender_and_receiver(t):
     rig.boot(f"""
         send --port 0000:01:00.0 --rate {RATE}
         mkdir /tmp/in
-        pagewire recv --port 0000:02:00.0 --core 1 --out /tmp/in --json & pid=$!
+        pagewire recv --port 0000:02:00.0 --out /tmp/in --json & pid=$!
         until [ -s /tmp/in/a.bin.part ] || ! kill -0 $pid; do sleep 0.1; done
         echo "it comes" >&2
         wait $pid; echo $? >&3

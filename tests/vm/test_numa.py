@@ -30,7 +30,7 @@ send 77 /dev/hugepages/0/*
 @long
 def test_near_memory_is_chosen_and_far_memory_is_warned_of(t):
     p = Guest(t, "sh", "-c", IN_GUEST, "sh", t.file("a.bin", 3 << 20), limit=LIMIT,
-              options=("--nodes", "2", "--hugepages", "160", "--net", "e1000:hub", "--driver",
+              options=("--cpus", "2", "--nodes", "2", "--hugepages", "160", "--net", "e1000:hub", "--driver",
                        "vfio-pci")).ends_with(0)
     _, near, far, memory, none = p.err.split("==\n")
     check("interconnect" not in near, near)

@@ -15,6 +15,7 @@ from guest import Guest
 from harness import check, equal, long
 from test_testpmd import Testpmd
 
+LIMIT = 600  # seconds; each run of the bypass takes and gives back the NIC
 WAYS = ["udp_sendmmsg", "udp_gso", "packet_tx_ring", "dpdk_pci/hugefile"]
 
 # Sets up the interface; each test appends its own commands.
@@ -63,8 +64,14 @@ def same_state(before, after):
 
 
 def run(t, sock, script):
-    p = Guest(t, "bash", "-c", SETUP + script, options=("--net", f"vhost-user:{sock}", "--hugepages", "300")).ends_with(0)
-    return documents(p.out), p
+    p = Guest(t, "bash", "-c", SETUP + script, limit=LIMIT, options=(
+        "--cpus", "2", "--net", f"vhost-user:{sock}", "--hugepages", "300")).result()
+    check(p.code in (0, 3), f"exit code {p.code}, wanted 0:\n{p.describe()}")
+    found = documents(p.out)
+    why = [f"{row['label']}, round {s['round']}: {s['void']}" for result in found if isinstance(result, dict)
+           for row in result.get("rows", []) for s in row["samples"] if s["void"]]
+    check(p.code == 0, f"exit code {p.code}, wanted 0: {'; '.join(why) or 'no sample is void'}\n{p.describe()}")
+    return found, p
 
 
 def left(result):
@@ -99,7 +106,6 @@ sleep 1
         check(row["skipped"] is None, f"{where}: {row['skipped']}")
         check([s for s in row["samples"] if s["round"] in (1, 2)], f"{where}: no samples")
         for sample in row["samples"]:
-            check(not sample["void"], f"{where}: {sample['void']}")
             equal(sample["proof"], "none" if row["bypass"] else "counted", f"{where}: proof")
             check(sample["packets_sent"] > 728, f"{where}: {sample['packets_sent']} packets")
         check(row["summary"]["goodput_bps"]["median"] > 0, f"{where}: no goodput")

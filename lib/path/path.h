@@ -34,9 +34,12 @@ struct pw_tx_object {
 	void *path_priv; /* of the path: set by attach, cleared by detach */
 };
 
-/* n symbols (1..PW_BURST) of block sbn from esi on; they start at byte `offset` of the object. */
+struct pw_tx_frame;
+
+/* n symbols (1..PW_BURST) of block sbn from esi on, from byte `offset` of the object; or n frames. */
 struct pw_tx_burst {
 	struct pw_tx_object *obj;
+	const struct pw_tx_frame *frames; /* path/frames.h, in obj's window; NULL: symbols */
 	uint64_t offset;
 	uint16_t sbn;
 	uint16_t esi;
@@ -117,9 +120,8 @@ struct pw_rx_counters {
 	uint64_t too_long;     /* of malformed: frames longer than the MTU allows, cut or refused */
 	uint32_t longest;      /* IP bytes of the longest of them, where it is known */
 	uint64_t bad_checksum; /* of malformed: UDP or IP checksum is wrong */
-	uint64_t
-		partial_checksum; /* taken although the UDP checksum is only the pseudo header's sum, which
-				    * a local sender leaves to its NIC to complete */
+	/* taken although the UDP checksum is only the pseudo header's sum: a local NIC completes it */
+	uint64_t partial_checksum;
 };
 
 struct pw_rx_ops {

@@ -17,6 +17,14 @@ void pw_pace_init(struct pw_pace *p, const struct pw_rate *rate, uint64_t burst_
 		p->ns_per_packet = 1e9 / rate->value;
 }
 
+void pw_pace_init_due(struct pw_pace *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->on = true;
+	p->credit_ns =
+		(double)UINT64_MAX; /* no delay is forgotten: due times do not depend on it */
+}
+
 uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues)
 {
 	const double mbps = rate->value / 1e6 / n_queues;

@@ -96,13 +96,13 @@ static int run_job(
 	struct pw_err err = {0};
 	int code = PW_EXIT_OK;
 
+	job->tick = tick;
+	job->tick_ctx = &live;
 	if (pw_replayjob_open(job, &err))
 		return pw_cli_fail_open(&err);
 	if (!o->output.json)
 		pw_replay_report_plan(job);
 	pw_progress_init(&live.progress, ctx->is_tty, o->output.progress);
-	job->tick = tick;
-	job->tick_ctx = &live;
 	if (pw_replayjob_run(job, &err))
 		code = PW_EXIT_RUNTIME;
 	pw_progress_end(&live.progress);

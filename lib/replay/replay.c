@@ -70,18 +70,36 @@ static void tick(struct pw_replay *rp, uint64_t now_ns)
 		rp->cfg.tick(rp->cfg.tick_ctx, &st);
 }
 
+static int check_pages(const struct pw_replay *rp, struct pw_err *err)
+{
+	if (!pw_guard_any_lost() || !pw_guard_lost(rp->guard))
+		return 0;
+	return pw_err_set(err, EIO,
+		"cannot replay %s: it was truncated while it was sent, and its pages are gone; the "
+		"last "
+		"frames may be wrong",
+		rp->cfg.file);
+}
+
+/* The scanner's frames; none of those that it found in pages that are gone. */
+static int next_range(
+	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
+{
+	struct pw_replay *rp = ctx;
+	const int r = pw_scan_next(&rp->scan, lane, range, err);
+	const int lost = check_pages(rp, err);
+
+	return lost ? lost : r;
+}
+
 static int look(struct pw_send_lane *lane, uint64_t now_ns, uint64_t stalled_ns, struct pw_err *err)
 {
 	struct pw_replay *rp = lane->owner;
 	int r = check_path(rp, now_ns, err);
 
 	(void)stalled_ns;
-	if (r == 0 && pw_guard_any_lost() && pw_guard_lost(rp->guard))
-		r = pw_err_set(err, EIO,
-			"cannot replay %s: it was truncated while it was sent, and its pages are "
-			"gone; "
-			"what was sent after that is wrong",
-			rp->cfg.file);
+	if (r == 0)
+		r = check_pages(rp, err);
 	if (r)
 		return r;
 	if (now_ns >= rp->next_tick_ns)
@@ -166,7 +184,7 @@ static int run(struct pw_replay *rp, struct pw_replay_result *result, struct pw_
 {
 	const struct pw_replay_config *cfg = &rp->cfg;
 	struct pw_send_lane *lane = &rp->lanes.v[0];
-	const struct pw_send_source source = {.next = pw_scan_next, .ctx = &rp->scan};
+	const struct pw_send_source source = {.next = next_range, .ctx = rp};
 	uint64_t start;
 	int r = pw_scan_open(&rp->scan, &rp->feed, cfg->file, &cfg->set, cfg->frame_max,
 		cfg->timing == PW_TIMING_CAPTURE ? cfg->speed : 1, err);

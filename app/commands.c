@@ -4,6 +4,7 @@
 const struct pw_command *const pw_commands[] = {
 	&pw_cmd_send,
 	&pw_cmd_recv,
+	&pw_cmd_replay,
 	&pw_cmd_bench,
 	&pw_cmd_stage,
 	&pw_cmd_doctor,

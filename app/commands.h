@@ -7,6 +7,7 @@
 
 extern const struct pw_command pw_cmd_send;
 extern const struct pw_command pw_cmd_recv;
+extern const struct pw_command pw_cmd_replay;
 extern const struct pw_command pw_cmd_bench;
 extern const struct pw_command pw_cmd_stage;
 extern const struct pw_command pw_cmd_doctor;

@@ -75,6 +75,10 @@ static void init_queue(struct pw_dpdk_tx *tx, uint16_t index)
 	m.port = RTE_MBUF_PORT_INVALID;
 	rte_mbuf_refcnt_set(&m, 1);
 	memcpy(&q->rearm_hdr, &m.rearm_data, sizeof(q->rearm_hdr));
+	m.data_off = 0;
+	m.nb_segs = 1;
+	memcpy(&q->rearm_frame, &m.rearm_data, sizeof(q->rearm_frame));
+	q->chains = tx->port.multi_segs;
 }
 
 static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, struct pw_err *err)

@@ -18,22 +18,6 @@
 #include "base/probe.h"
 #include "dpdk/txfill.h"
 
-/* Points m at bytes of the window. Only m is written, never the file; nothing in m is read, so the
- * state that its last use left does not matter. The caller counts n_out. */
-static inline void attach(struct rte_mbuf *m, uint64_t flags, uint32_t *n_out, const uint8_t *va,
-	rte_iova_t iova, uint16_t len)
-{
-	struct pw_payload_priv *priv = rte_mbuf_to_priv(m);
-
-	priv->n_out = n_out;
-	m->buf_addr = (void *)(uintptr_t)va;
-	rte_mbuf_iova_set(m, iova);
-	m->data_off = 0;
-	m->ol_flags = flags;
-	m->data_len = len;
-	m->buf_len = len;
-}
-
 /* A symbol that crosses extents: one more segment for each boundary. False when the pool is empty;
  * the caller then frees the header with the segments that are already chained. */
 static bool chain_split(struct pw_txq *q, struct rte_mbuf *first, struct pw_window *win,
@@ -151,12 +135,12 @@ bool pw_txq_flush(struct pw_txq *q)
 
 uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	uint16_t n;
 
 	if (!pw_txq_flush(q))
 		return 0;
-	n = q->fill(q, b);
+	n = b->frames ? pw_txq_fill_frames(q, b, &bytes) : q->fill(q, b);
 	if (n == 0) { /* every mbuf is with the driver */
 		q->c.full_polls++;
 		rte_eth_tx_burst(q->port_id, q->queue_id, NULL, 0); /* lets most drivers reap */
@@ -168,7 +152,9 @@ uint16_t pw_txq_send(struct pw_txq *q, const struct pw_tx_burst *b)
 	q->first_pending = 0;
 	q->n_pending = n;
 	q->pending_hdr_len = b->obj->tmpl.len;
-	bytes = (uint64_t)(n - 1) * b->obj->blocks.symbol_len + symbol_bytes(b, (uint16_t)(n - 1));
+	if (!b->frames)
+		bytes = (uint64_t)(n - 1) * b->obj->blocks.symbol_len +
+			symbol_bytes(b, (uint16_t)(n - 1));
 	q->c.packets += n;
 	q->c.payload_bytes += bytes;
 	q->c.wire_bytes += bytes + (uint64_t)n * b->obj->tmpl.len;

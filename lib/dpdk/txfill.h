@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How a packet is filled: the steps that chains (txburst.c) and linear packets (txcopy.c) share. */
+/* How a packet is filled: the steps that chains (txburst.c), linear packets (txcopy.c) and frames
+ * (txframes.c) share. */
 #ifndef PW_DPDK_TXFILL_H
 #define PW_DPDK_TXFILL_H
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dpdk/payload_pool.h"
 #include "path/path.h"
 
 static_assert(PW_FRAME_HDR_MAX == 2 * 64, "copy_header() copies two cache lines at most");
@@ -46,6 +48,22 @@ static inline void init_first(struct rte_mbuf *m, const struct pw_first *f)
 	m->ol_flags = f->ol_flags;
 	m->tx_offload = f->tx_offload;
 	m->pkt_len = f->pkt_len;
+}
+
+/* Points m at bytes of the window. Only m is written, never the file; nothing in m is read, so the
+ * state that its last use left does not matter. The caller counts n_out. */
+static inline void attach(struct rte_mbuf *m, uint64_t flags, uint32_t *n_out, const uint8_t *va,
+	rte_iova_t iova, uint16_t len)
+{
+	struct pw_payload_priv *priv = rte_mbuf_to_priv(m);
+
+	priv->n_out = n_out;
+	m->buf_addr = (void *)(uintptr_t)va;
+	rte_mbuf_iova_set(m, iova);
+	m->data_off = 0;
+	m->ol_flags = flags;
+	m->data_len = len;
+	m->buf_len = len;
 }
 
 static inline const struct pw_extent *find_extent(const struct pw_window *win, uint64_t offset)

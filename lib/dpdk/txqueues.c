@@ -41,9 +41,9 @@ void pw_txq_drop_pending(struct pw_txq *q)
 		q->c.packets--;
 		q->c.wire_bytes -= m->pkt_len;
 		q->c.payload_bytes -= payload;
-		q->c.cpu_copied_bytes -= q->fill == pw_txq_fill_linear ? payload : 0;
+		q->c.cpu_copied_bytes -= m->pool == q->copy_pool ? payload : 0;
 		q->c.cpu_read_bytes -= q->sw_csum ? payload : 0;
-		q->c.split_packets -= m->nb_segs > 2;
+		q->c.split_packets -= m->nb_segs > (q->pending_hdr_len ? 2 : 1);
 		rte_pktmbuf_free(m);
 		q->n_pending--;
 	}

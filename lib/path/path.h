@@ -34,9 +34,13 @@ struct pw_tx_object {
 	void *path_priv; /* of the path: set by attach, cleared by detach */
 };
 
-/* n symbols (1..PW_BURST) of one block with consecutive ESIs; they start at byte `offset` of the window. */
+struct pw_tx_frame;
+
+/* n symbols (1..PW_BURST) of one block with consecutive ESIs; they start at byte `offset` of the window. Or n
+ * frames. */
 struct pw_tx_burst {
 	struct pw_tx_object *obj;
+	const struct pw_tx_frame *frames; /* path/frames.h, in obj's window; NULL: symbols */
 	uint64_t offset;
 	uint32_t
 		payload_id; /* FEC Payload ID (SBN and ESI) of the first; + 1 for each further one */
@@ -117,9 +121,8 @@ struct pw_rx_counters {
 	uint64_t too_long;     /* of malformed: frames longer than the MTU allows, cut or refused */
 	uint32_t longest;      /* IP bytes of the longest of them, where it is known */
 	uint64_t bad_checksum; /* of malformed: UDP or IP checksum is wrong */
-	uint64_t
-		partial_checksum; /* taken although the UDP checksum is only the pseudo header's sum, which
-				    * a local sender leaves to its NIC to complete */
+	/* taken although the UDP checksum is only the pseudo header's sum: a local NIC completes it */
+	uint64_t partial_checksum;
 };
 
 struct pw_rx_ops {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The loop that sends through a path: bursts of symbols, the rate, and waiting while the path is full. */
+/* The loop that sends through a path: bursts of symbols or frames, the rate, and waiting while the path is full. */
 #include "send/lane.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "path/frames.h"
 
 #define LOOK_BURSTS    256            /* bursts between two calls of look(), without a rate */
 #define LOOK_NS        500000ull      /* the same with a rate, which needs the clock anyway */
@@ -270,16 +271,73 @@ static int send_range(
 	return r;
 }
 
+/* How many of the first n frames go together: with due times those that are due when the first one goes. */
+static uint16_t frames_to_go(
+	const struct pw_send_lane *lane, const struct pw_tx_frame *frames, uint16_t n)
+{
+	const uint64_t now = pw_pace_now(&lane->pace);
+	uint16_t i = 1;
+
+	if (!lane->late)
+		return n;
+	while (i < n && frames[i].due_ns <= now)
+		i++;
+	return i;
+}
+
+static void count_frames(struct pw_send_lane *lane, const struct pw_tx_frame *frames, uint16_t n)
+{
+	uint64_t bytes = 0, now;
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		bytes += frames[i].len + frames[i].pad;
+	add_bytes(lane, bytes);
+	if (lane->pace.on)
+		pw_pace_sent(&lane->pace, bytes, n);
+	if (!lane->late)
+		return;
+	now = pw_quick_ns(&lane->clock) - lane->pace.start_ns;
+	for (i = 0; i < n; i++)
+		pw_late_add(lane->late, now, frames[i].due_ns);
+}
+
+static int send_frames(
+	struct pw_send_lane *lane, const struct pw_send_range *range, struct pw_err *err)
+{
+	const uint16_t max = pw_pace_burst(&lane->pace, range->mean_len, PW_BURST);
+	struct pw_tx_burst b = {.obj = range->obj};
+	uint64_t at = range->from;
+
+	while (at < range->to) {
+		uint16_t n;
+		int r;
+
+		b.frames = range->frames + at;
+		if (lane->late)
+			pw_pace_due(&lane->pace, b.frames->due_ns);
+		r = before_burst(lane, err);
+		b.n = frames_to_go(lane, b.frames, (uint16_t)pw_min_u64(range->to - at, max));
+		if (r == 0)
+			r = hand_over(lane, &b, &n, err);
+		if (r)
+			return r;
+		count_frames(lane, b.frames, n);
+		at += n;
+	}
+	return 0;
+}
+
 int pw_lane_send(struct pw_send_lane *lane, const struct pw_send_source *source, struct pw_err *err)
 {
 	const uint64_t start = pw_cycles();
 	const uint64_t idle = lane->stall_cycles + lane->pace_cycles + lane->read_cycles;
-	struct pw_send_range range;
+	struct pw_send_range range = {0};
 	uint64_t spent;
 	int r;
 
 	while ((r = source->next(source->ctx, lane, &range, err)) > 0) {
-		r = send_range(lane, &range, err);
+		r = range.frames ? send_frames(lane, &range, err) : send_range(lane, &range, err);
 		if (r)
 			break;
 	}

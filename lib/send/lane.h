@@ -20,21 +20,24 @@
 #include "base/err.h"
 #include "base/quickclock.h"
 #include "path/path.h"
+#include "send/late.h"
 #include "send/pace.h"
 
-/* Symbols [from, to) of an object; they lie in its window. With a run: symbols [row, row + run) of each of the
- * blocks [first_block, end_block). */
+/* Symbols [from, to) of an object, or frames[from] to frames[to - 1]; they lie in its window. With a run: symbols
+ * [row, row + run) of each of the blocks [first_block, end_block). */
 struct pw_send_range {
 	struct pw_tx_object *obj;
 	uint64_t from, to;
 	uint32_t first_block, end_block, row, run;
 	const struct pw_blocks
 		*parity_of; /* obj is the parity of a file that is cut so; else NULL */
+	const struct pw_tx_frame *frames; /* NULL: symbols */
+	uint32_t mean_len;                /* of the frames */
 };
 
 struct pw_send_lane;
 
-/* Where a lane gets its symbols from. */
+/* Where a lane gets its symbols or frames from. */
 struct pw_send_source {
 	/* 1: *range is the lane's next range. 0: there is none left. -errno with err. The path has taken
 	 * the previous range. */
@@ -69,7 +72,8 @@ struct pw_send_lane {
 	void *owner; /* of look() and between() */
 
 	struct pw_pace pace;
-	uint64_t bps;               /* that the pacer was told last; 0: nothing */
+	uint64_t bps;         /* that the pacer was told last; 0: nothing */
+	struct pw_late *late; /* frames go when they are due, and this counts; NULL: by the rate */
 	struct pw_quickclock clock; /* the pacer's */
 	uint64_t next_look_ns;      /* with a rate */
 	uint32_t n_bursts;          /* without one: since the last look */

@@ -23,6 +23,14 @@ void pw_pace_set_bps(struct pw_pace *p, double bps)
 	p->ns_per_packet = 0;
 }
 
+void pw_pace_init_due(struct pw_pace *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->on = true;
+	p->credit_ns =
+		(double)UINT64_MAX; /* no delay is forgotten: due times do not depend on it */
+}
+
 uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues)
 {
 	const double mbps = rate->value / 1e6 / n_queues;

@@ -42,6 +42,8 @@ void pw_pace_set_bps(struct pw_pace *p, double bps);
 /* For a port that holds the rate, in whole Mbit/s for each of n queues: rounded down. 0: it cannot, for
  * less than 1 Mbit/s, packets per second, or no rate. */
 uint32_t pw_pace_queue_mbps(const struct pw_rate *rate, uint32_t n_queues);
+/* Each burst goes when pw_pace_due() tells, and what is late goes at once. */
+void pw_pace_init_due(struct pw_pace *p);
 /* Starts to hold the rate: resets the counts and the time that is due. */
 void pw_pace_start(struct pw_pace *p, uint64_t now_ns);
 /* How many packets of frame_bytes go into one burst, 1..max. */
@@ -52,5 +54,17 @@ uint64_t pw_pace_wait(const struct pw_pace *p, uint64_t now_ns);
 void pw_pace_go(struct pw_pace *p, uint64_t now_ns);
 /* Called after n_packets with frame_bytes in total were sent. */
 void pw_pace_sent(struct pw_pace *p, uint64_t frame_bytes, uint64_t n_packets);
+
+/* The next burst is due so long after the start. */
+static inline void pw_pace_due(struct pw_pace *p, uint64_t due_ns)
+{
+	p->due_ns = (double)due_ns;
+}
+
+/* When the last burst went, after the start. */
+static inline uint64_t pw_pace_now(const struct pw_pace *p)
+{
+	return p->last_ns > p->start_ns ? p->last_ns - p->start_ns : 0;
+}
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the seeds of fuzz_packet, fuzz_fdt and fuzz_repair: packets put together from the RFCs' layouts by
+"""Writes the seeds of fuzz_packet, fuzz_frames, fuzz_fdt and fuzz_repair: packets put together from the RFCs' layouts by
 other means than lib/wire's. Run it in tests/fuzz; the seeds are committed."""
 import base64
 import gzip
@@ -220,7 +220,35 @@ messages = {
     'address-bad': '\2http://u@10.0.0.1:80/0123456789abcdef0123456789abcdef?x',
 }
 
-for corpus, seeds in (('packet', packets), ('fdt', tables), ('repair', messages)):
+# Behind a byte that selects the edits.
+tcp = struct.pack('!HHIIHHHH', 40000, 443, 1, 2, 0x5010, 512, 0, 0) + b'GET /'
+options = bytes([60, 0, 1, 4, 0, 0, 0, 0])
+frames = {
+    'v4-tcp': eth(0x800, ipv4(tcp, 6)),
+    'v4-options': eth(0x800, ipv4(tcp, 6, options=bytes(40))),
+    'v4-fragment': eth(0x800, ipv4(tcp, 6, 0x2001)),
+    'v4-udp-zero': eth(0x800, ipv4(udp(narrow))),
+    'v4-length-0': eth(0x800, ipv4(tcp, 6)).replace(b'E\0\0-', b'E\0\0\0'),
+    'v4-cut': eth(0x800, ipv4(tcp, 6))[:45],
+    'v4-qinq': eth(0x88a8, struct.pack('!HHHH', 7, 0x9100, 8, 0x800) + ipv4(tcp, 6), 3),
+    'tags-many': eth(0x88a8, struct.pack('!HH', 7, 0x8100) * 5 + ipv4(tcp, 6), 3),
+    'tag-cut': eth(0x800, b'', 3)[:16],
+    'v6-tcp': eth(0x86dd, ipv6(tcp, 6)),
+    'v6-icmp': packets['ndp-solicit'],
+    'v6-options': eth(0x86dd, ipv6(options * 3 + bytes([17]) + options[1:] + udp(narrow), 0)),
+    'v6-options-many': eth(0x86dd, ipv6(options * 9, 60)),
+    'v6-routing': eth(0x86dd, ipv6(bytes([6, 0, 4, 1, 0, 0, 0, 0]) + tcp, 43)),
+    'v6-fragment': eth(0x86dd, ipv6(bytes([17, 0, 0, 9, 0, 0, 0, 7]) + udp(narrow), 44)),
+    'v6-authentication': eth(0x86dd, ipv6(bytes([6, 1]) + bytes(10) + tcp, 51)),
+    'v6-sctp': eth(0x86dd, ipv6(tcp, 132)),
+    'arp': packets['arp-request'],
+    'llc': eth(100, bytes(60)),
+}
+frames = {name: bytes([i]) + data for i, (name, data) in enumerate(frames.items())}
+cache = b'tcpprep\0' + b'04\0\0' + struct.pack('!QHH', 6, 4, 2) + b'hi\xe4\x0e'
+frames.update({'cache': cache, 'cache-cut': cache[:-1], 'cache-many': cache.replace(bytes(7), b'\xff' * 7)})
+
+for corpus, seeds in (('packet', packets), ('frames', frames), ('fdt', tables), ('repair', messages)):
     for name, data in seeds.items():
         path = pathlib.Path('corpus', corpus, name)
         path.write_bytes(data if isinstance(data, bytes) else data.encode())

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A replay job: the port, the capture's pages, and the replay on them.
+ *
+ *   plan   provider of the capture   (no DPDK yet: wrong input ends here)
+ *   open   EAL, port, link, pages
+ *   run    the replay (replay/replay.h)
+ */
+#ifndef PW_API_REPLAYJOB_H
+#define PW_API_REPLAYJOB_H
+
+#include "base/log.h"
+#include "dpdk/tx.h"
+#include "file/unpack.h"
+#include "replay/replay.h"
+
+struct pw_replayjob_options {
+	struct pw_port_config port;
+	struct pw_scan_settings scan;
+	const char *speed; /* "2x"; NULL: 1 */
+	struct pw_rate rate;
+	bool top_speed;
+	enum pw_pages pages;
+	uint64_t stream_bytes; /* of the ring, at most */
+	uint64_t link_grace_ns;
+};
+
+#define PW_REPLAYJOB_OPTIONS_DEFAULT                                              \
+	{                                                                         \
+		.port = PW_PORT_CONFIG_DEFAULT, .scan = PW_SCAN_SETTINGS_DEFAULT, \
+		.stream_bytes = 256ull << 20, .link_grace_ns = 500000000ull,      \
+	}
+
+struct pw_replayjob {
+	const struct pw_replayjob_options *opt;
+	const struct pw_log *log;
+	bool (*stopped)(void);
+	void (*tick)(void *ctx, const struct pw_replay_status *st);
+	void *tick_ctx;
+
+	const char *file;
+	double speed;
+	enum pw_replay_timing timing;
+	enum pw_pages pages; /* the choice */
+	enum pw_unpack_kind kind;
+	uint64_t len_bytes; /* 0: standard input */
+	struct pw_portspec spec;
+	const struct pw_driver_traits *traits;
+	bool readonly_maps;
+	struct pw_dpdk_tx *tx;
+	struct pw_dpdk_tx_info info;
+	struct pw_window win;
+	struct pw_replay *replay;
+	struct pw_replay_result result;
+	struct pw_tx_counters counters; /* after run */
+};
+
+/* *usage: the options are at fault. */
+int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, struct pw_err *err);
+int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err);
+/* Sends, and stops the port. result and counters are filled in any case. */
+int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err);
+void pw_replayjob_finish(struct pw_replayjob *job);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From frames of a capture to packets: one mbuf for each frame, and its buffer is the capture's page. No header
+ * mbuf, no copy, and no byte of the frame is read. Part of txburst.c's pw_txq_send(), with the same rules.
+ *
+ *   in one extent       payload mbuf -> the page
+ *   crosses extents     a chain, one segment for each extent; a port without chains gets a copy
+ *   padded              a copy: frame and zeros
+ */
+#include "dpdk/txburst.h"
+#include "dpdk/txfill.h"
+#include "path/frames.h"
+
+static inline void init_frame(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
+{
+	memcpy(&m->rearm_data, &rearm, sizeof(rearm));
+	m->pkt_len = len;
+	m->tx_offload = 0;
+	m->next = NULL;
+}
+
+/* A copy of frame and padding, counted. The frame's bytes may lie in several extents. */
+static bool fill_copy(struct pw_txq *q, const struct pw_tx_frame *f, const struct pw_extent *extent,
+	struct rte_mbuf **out)
+{
+	uint64_t offset = f->offset;
+	uint32_t left = f->len;
+	struct rte_mbuf *m;
+	uint8_t *to;
+
+	if (rte_mempool_get(q->copy_pool, (void **)&m))
+		return false;
+	rte_pktmbuf_reset(m);
+	to = rte_pktmbuf_mtod(m, uint8_t *);
+	while (left > 0) {
+		const uint64_t skip = offset - extent->offset;
+		const uint32_t part = (uint32_t)pw_min_u64(left, extent->len_bytes - skip);
+
+		memcpy(to, extent->va + skip, part);
+		to += part;
+		offset += part;
+		left -= part;
+		extent++;
+	}
+	memset(to, 0, f->pad);
+	m->data_len = (uint16_t)(f->len + f->pad);
+	m->pkt_len = m->data_len;
+	q->c.cpu_copied_bytes += m->data_len;
+	*out = m;
+	return true;
+}
+
+/* A chain, a segment for each extent that the frame touches. */
+static bool fill_split(struct pw_txq *q, struct pw_window *win, const struct pw_tx_frame *f,
+	const struct pw_extent *extent, struct rte_mbuf **out)
+{
+	struct rte_mbuf *first = NULL, *tail = NULL, *m;
+	uint64_t offset = f->offset;
+	uint32_t left = f->len;
+
+	while (left > 0) {
+		const uint64_t skip = offset - extent->offset;
+		const uint16_t part = (uint16_t)pw_min_u64(left, extent->len_bytes - skip);
+
+		if (rte_mempool_get(q->payload_pool, (void **)&m)) {
+			rte_pktmbuf_free(first);
+			return false;
+		}
+		init_frame(m, q->rearm_frame, f->len);
+		attach(m, q->pay_flags, &win->n_out, extent->va + skip, extent->iova + skip, part);
+		win->n_out++;
+		if (first) {
+			tail->next = m;
+			first->nb_segs++;
+		} else {
+			first = m;
+		}
+		tail = m;
+		offset += part;
+		left -= part;
+		extent++;
+	}
+	q->c.split_packets++;
+	*out = first;
+	return true;
+}
+
+/* How many of the first frames lie whole in this extent and are not padded. */
+static uint16_t n_in_extent(const struct pw_tx_burst *b, const struct pw_extent *extent)
+{
+	const uint64_t end = extent->offset + extent->len_bytes;
+	uint16_t n = 0;
+
+	while (n < b->n && b->frames[n].pad == 0 && b->frames[n].offset + b->frames[n].len <= end)
+		n++;
+	return n;
+}
+
+/* The loop that decides the speed of a replay. */
+static uint64_t fill_extent(struct pw_txq *q, const struct pw_tx_burst *b,
+	const struct pw_extent *extent, struct rte_mbuf **pkts, uint16_t n)
+{
+	const uint64_t rearm = q->rearm_frame, flags = q->pay_flags; /* stores might alias q */
+	const uint8_t *va = extent->va - extent->offset;
+	const rte_iova_t iova = extent->iova - extent->offset;
+	const struct pw_tx_frame *f = b->frames;
+	uint32_t *n_out = &b->obj->win->n_out;
+	uint64_t bytes = 0;
+	uint16_t i;
+
+	*n_out += n;
+	for (i = 0; i < n; i++, f++) {
+		init_frame(pkts[i], rearm, f->len);
+		attach(pkts[i], flags, n_out, va + f->offset, iova + f->offset, (uint16_t)f->len);
+		bytes += f->len;
+	}
+	return bytes;
+}
+
+uint16_t pw_txq_fill_frames(struct pw_txq *q, const struct pw_tx_burst *b, uint64_t *bytes)
+{
+	const struct pw_tx_frame *f = b->frames;
+	const struct pw_extent *extent = find_extent(b->obj->win, f->offset);
+	const uint16_t n = n_in_extent(b, extent);
+
+	if (n > 0) {
+		if (rte_mempool_get_bulk(q->payload_pool, (void **)q->pending, n))
+			return 0;
+		*bytes = fill_extent(q, b, extent, q->pending, n);
+		return n;
+	}
+	*bytes = f->len + f->pad;
+	if (f->pad == 0 && q->chains)
+		return fill_split(q, b->obj->win, f, extent, q->pending);
+	return fill_copy(q, f, extent, q->pending);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * When the frames of a capture are due. Each time is computed from one anchor, never from the frame before, so that
+ * no error adds up:
+ *
+ *   due = base + (time - origin) / speed         base: due time of the pass's first frame; origin: its time
+ *
+ * A frame that is earlier than one before it is due at once. After a gap of more than max_gap_ns, in either
+ * direction, the frame is due at once and becomes the anchor. One thread.
+ */
+#ifndef PW_REPLAY_DUE_H
+#define PW_REPLAY_DUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PW_DUE_LEAD_NS 1000000u /* from the start to the first frame */
+
+struct pw_due {
+	double speed;
+	uint64_t max_gap_ns;
+	bool anchored;    /* in this pass */
+	uint64_t base_ns; /* after the start, as all due times */
+	int64_t origin_ns, latest_ns;
+	uint64_t due_ns;   /* of the last frame */
+	uint64_t first_ns; /* of the pass's first frame */
+	uint64_t n;        /* frames of this pass */
+	uint64_t n_backwards, n_jumps, n_untimed;
+};
+
+void pw_due_init(struct pw_due *d, double speed, uint64_t max_gap_ns);
+/* The next pass begins: its first frame is due a mean gap after the last one. */
+void pw_due_begin(struct pw_due *d);
+/* time_ns: of the frame, with has_time. */
+uint64_t pw_due_next(struct pw_due *d, bool has_time, int64_t time_ns);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Replays a capture over a path: the scanner's frames through a lane of the sender, by due time or by rate.
+ *
+ *   capture -> feed -> scan -> pw_lane_send() -> path
+ *
+ *   scan.c   which frames, in which form      due.c      when
+ *   ring.c   bytes of any length              inplace.c  bytes in one window
+ */
+#ifndef PW_REPLAY_REPLAY_H
+#define PW_REPLAY_REPLAY_H
+
+#include "base/log.h"
+#include "base/units.h"
+#include "path/path.h"
+#include "replay/ring.h"
+#include "replay/scan.h"
+#include "send/late.h"
+#include "send/pace.h"
+
+enum pw_replay_timing { PW_TIMING_CAPTURE, PW_TIMING_RATE, PW_TIMING_TOP };
+
+struct pw_replay_status {
+	uint64_t frames, bytes; /* handed over */
+	uint64_t position;      /* byte of the capture in this pass */
+	uint64_t pass;          /* 1.. */
+	uint64_t late_ns;       /* p99 so far; with due times */
+};
+
+struct pw_replay_config {
+	const struct pw_tx_ops *ops;
+	void *tx;              /* its path */
+	const char *path_text; /* PORT, for messages */
+	const char *file;      /* for messages; read, where a ring is used */
+	struct pw_window *win; /* the whole capture, not yet attached; NULL: through a ring */
+	struct pw_replay_ring_config ring; /* file, ops, tx, loops and capture are filled in */
+	struct pw_scan_settings set;
+	enum pw_replay_timing timing;
+	double speed;        /* CAPTURE */
+	struct pw_rate rate; /* RATE */
+	uint32_t frame_max;
+	uint64_t link_grace_ns;
+	bool (*stopped)(void);
+	void (*tick)(void *ctx, const struct pw_replay_status *st); /* may be NULL */
+	void *tick_ctx;
+	const struct pw_log *log;
+};
+
+struct pw_replay_result {
+	struct pw_scan_counts scan;
+	struct pw_due due;   /* what timestamps were found */
+	struct pw_late late; /* CAPTURE */
+	struct pw_pace pace; /* how the rate was held */
+	struct pw_replay_ring_counts ring;
+	uint64_t data_ns; /* first frame to the last that the driver took */
+	uint64_t busy_cycles, stall_cycles, pace_cycles, read_cycles;
+	bool interrupted;
+};
+
+struct pw_replay; /* opaque; one thread */
+
+int pw_replay_create(struct pw_replay **r, const struct pw_replay_config *cfg, struct pw_err *err);
+/* 0, with result->interrupted when stopped() ended it; -errno: the frames before were sent. *result is filled
+ * in any case. */
+int pw_replay_run(struct pw_replay *r, struct pw_replay_result *result, struct pw_err *err);
+/* The path is stopped. Accepts NULL. */
+void pw_replay_destroy(struct pw_replay *r);
+
+#endif

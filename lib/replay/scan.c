@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "replay/scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/bytes.h"
+
+#define SMALLEST 60u /* an Ethernet frame on a wire, without its check sequence */
+
+static int open_pass(struct pw_scan *s, struct pw_err *err)
+{
+	const struct pw_capture_source source = {
+		.view = s->feed->view, .ctx = s->feed->ctx, .path = s->path};
+
+	s->seen = s->sent = 0;
+	s->open = true;
+	return pw_capture_open(&s->capture, &source, err);
+}
+
+int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const char *path,
+	const struct pw_scan_settings *set, uint32_t frame_max, double speed, struct pw_err *err)
+{
+	s->feed = feed;
+	s->path = path;
+	s->set = *set;
+	s->frame_max = (uint32_t)pw_min_u64(frame_max, PW_FRAME_LEN_MAX);
+	pw_due_init(&s->due, speed, set->max_gap_ns);
+	return open_pass(s, err);
+}
+
+void pw_scan_finish(struct pw_scan *s)
+{
+	if (s->open)
+		pw_capture_finish(&s->capture);
+	s->open = false;
+}
+
+static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f, struct pw_err *err)
+{
+	if (f->link == PW_LINK_ETHERNET)
+		return 0;
+	return pw_err_set(err, EPROTONOSUPPORT,
+		"cannot replay %s: the link type of frame %" PRIu64
+		" is %u (%s), and only Ethernet is "
+		"supported; rewrite it (tcprewrite --dlt=enet)",
+		s->path, s->seen, f->link, pw_link_name(f->link));
+}
+
+/* Applies the rules; false: the frame is not sent. */
+static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct pw_tx_frame *out)
+{
+	uint32_t len = f->len;
+
+	if (f->full_len > f->len) {
+		s->n.cut++;
+		s->n.cut_skipped += s->set.cut == PW_RULE_SKIP;
+		if (s->set.cut == PW_RULE_SKIP)
+			return false;
+		if (s->set.cut == PW_RULE_PAD)
+			len = f->full_len;
+	}
+	if (len > s->frame_max) {
+		s->n.long_skipped++;
+		return false;
+	}
+	if (len < SMALLEST) {
+		s->n.small++;
+		if (s->set.small == PW_RULE_SKIP || f->len < PW_FRAME_LEN_MIN) {
+			s->n.small_skipped++;
+			return false;
+		}
+		if (s->set.small == PW_RULE_PAD)
+			len = SMALLEST;
+	}
+	out->len = f->len;
+	out->pad = len - f->len;
+	s->n.padded += out->pad > 0;
+	return true;
+}
+
+/* 1: the next pass has begun. 0: this was the last. */
+static int next_pass(struct pw_scan *s, struct pw_err *err)
+{
+	int r;
+
+	s->n.file_is_cut |= s->capture.is_cut;
+	if (s->seen == 0)
+		return pw_err_set(err, ENODATA, "cannot replay %s: it has no frames", s->path);
+	s->n.passes++;
+	/* passes without a frame would never end */
+	if (s->n.passes == s->set.loops || s->sent == 0)
+		return 0;
+	r = s->feed->rewind(s->feed->ctx, err);
+	if (r)
+		return r;
+	pw_capture_finish(&s->capture);
+	pw_due_begin(&s->due);
+	r = open_pass(s, err);
+	return r ? r : 1;
+}
+
+/* 1: *out is the next frame to send. 0: there is none left. */
+static int next_frame(
+	struct pw_scan *s, struct pw_tx_frame *out, struct pw_tx_object **obj, struct pw_err *err)
+{
+	struct pw_capture_frame f;
+	int r;
+
+	for (;;) {
+		r = s->set.limit && s->sent == s->set.limit ? 0
+							    : pw_capture_next(&s->capture, &f, err);
+		if (r == 0) {
+			r = next_pass(s, err);
+			if (r <= 0)
+				return r;
+			continue;
+		}
+		if (r < 0)
+			return r;
+		s->seen++;
+		r = check_link(s, &f, err);
+		if (r)
+			return r;
+		if (s->seen > s->set.skip && choose(s, &f, out))
+			break;
+	}
+	s->sent++;
+	s->n.frames++;
+	s->n.bytes += out->len + out->pad;
+	out->due_ns = pw_due_next(&s->due, f.has_time, f.time_ns);
+	*obj = s->feed->object(s->feed->ctx, f.offset, &out->offset);
+	if (!*obj)
+		return pw_err_set(err, EBADMSG,
+			"cannot replay %s: the block of frame %" PRIu64
+			" is longer than the ring's slots take; use --pages pagecache",
+			s->path, s->seen);
+	return 1;
+}
+
+int pw_scan_next(
+	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
+{
+	struct pw_scan *s = ctx;
+	struct pw_tx_object *obj = s->kept_obj, *next = NULL;
+	uint64_t bytes = 0;
+	uint32_t n = 0;
+	int r = 1;
+
+	(void)lane;
+	if (s->failed.code) {
+		*err = s->failed;
+		return -err->code;
+	}
+	if (s->feed->taken)
+		s->feed->taken(s->feed->ctx);
+	if (obj)
+		s->frames[n++] = s->kept;
+	s->kept_obj = NULL;
+	while (n < PW_SCAN_FRAMES && !s->done &&
+		(r = next_frame(s, &s->frames[n], &next, err)) > 0) {
+		if (n && next != obj) {
+			s->kept = s->frames[n];
+			s->kept_obj = next;
+			break;
+		}
+		obj = next;
+		bytes += s->frames[n].len;
+		n++;
+	}
+	s->done |= r == 0;
+	if (r == -ECANCELED || (r < 0 && n == 0))
+		return r;
+	if (r < 0)
+		s->failed = *err;
+	*range = (struct pw_send_range){.obj = obj,
+		.to = n,
+		.frames = s->frames,
+		.mean_len = (uint32_t)(bytes / (n ? n : 1))};
+	return n > 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which frames of a capture are sent, in which form, and when: the source of a lane (send/lane.h).
+ *
+ *   feed --record headers--> capture --> skip, limit, rules --> due time --> frames[] --> lane
+ */
+#ifndef PW_REPLAY_SCAN_H
+#define PW_REPLAY_SCAN_H
+
+#include "path/frames.h"
+#include "replay/due.h"
+#include "replay/feed.h"
+#include "send/lane.h"
+
+#define PW_SCAN_FRAMES 256 /* frames of one range */
+
+enum pw_replay_rule { PW_RULE_SEND, PW_RULE_SKIP, PW_RULE_PAD };
+
+/* What the user asks. */
+struct pw_scan_settings {
+	uint64_t loops;            /* passes over the capture; 0 = until stopped */
+	uint64_t skip;             /* the first frames of each pass */
+	uint64_t limit;            /* frames of each pass after them; 0 = all */
+	enum pw_replay_rule cut;   /* frames that the snap length cut */
+	enum pw_replay_rule small; /* frames of less than 60 bytes */
+	uint64_t max_gap_ns;       /* a longer gap is not waited for */
+};
+
+#define PW_SCAN_SETTINGS_DEFAULT                            \
+	{                                                   \
+		.loops = 1, .max_gap_ns = 3600000000000ull, \
+	}
+
+/* Of all passes. */
+struct pw_scan_counts {
+	uint64_t frames, bytes;        /* chosen to be sent, with their padding */
+	uint64_t cut, cut_skipped;     /* by the snap length */
+	uint64_t small, small_skipped; /* 60 bytes are the least on a wire */
+	uint64_t long_skipped;         /* more than the MTU allows */
+	uint64_t padded;
+	uint64_t passes;  /* whole ones */
+	bool file_is_cut; /* it ends within a record */
+};
+
+struct pw_scan {
+	struct pw_capture capture;
+	const struct pw_replay_feed *feed;
+	const char *path;
+	struct pw_scan_settings set;
+	uint32_t frame_max;
+	struct pw_due due;
+	struct pw_scan_counts n;
+	uint64_t seen, sent; /* frames of this pass */
+	bool open, done;
+	struct pw_tx_frame frames[PW_SCAN_FRAMES];
+	struct pw_tx_frame kept; /* the first frame of the next range */
+	struct pw_tx_object *kept_obj;
+	struct pw_err failed; /* after the frames that were found */
+};
+
+/* frame_max: bytes of a frame that the port takes. The feed must outlive s. */
+int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const char *path,
+	const struct pw_scan_settings *set, uint32_t frame_max, double speed, struct pw_err *err);
+/* struct pw_send_source's next(), with ctx = s. */
+int pw_scan_next(
+	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err);
+void pw_scan_finish(struct pw_scan *s); /* accepts a zeroed one */
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "send/late.h"
+
+#include "base/bytes.h"
+
+/* The largest time of a class. */
+static uint64_t class_end(uint32_t c)
+{
+	const uint32_t bits = c / PW_LATE_SUB + 3;
+
+	if (c < PW_LATE_SUB)
+		return c;
+	return ((uint64_t)(PW_LATE_SUB + c % PW_LATE_SUB + 1) << (bits - 4)) - 1;
+}
+
+uint64_t pw_late_quantile(const struct pw_late *l, double share)
+{
+	const double wanted = share * (double)l->n_frames;
+	uint64_t sum = 0;
+	uint32_t c;
+
+	if (l->n_frames == 0)
+		return 0;
+	for (c = 0; c < PW_LATE_CLASSES - 1; c++) {
+		sum += l->n[c];
+		if (sum > 0 && (double)sum >= wanted)
+			break;
+	}
+	return pw_min_u64(class_end(c), l->max_ns);
+}

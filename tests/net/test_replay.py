@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`pagewire replay`: the frames of a capture arrive as they are, in order, when they are due.
+
+    capture --> pagewire replay --> pcap:FILE, or af_packet on veth --> dumpcap     frames compared byte by byte
+
+The captures are made here, and turned into other formats by Wireshark's tools.
+"""
+import os
+import random
+import signal
+import struct
+import subprocess
+
+from harness import check, concurrent, equal, poll_until
+
+MILLION = 1000000
+MAGIC = {"us": (0xa1b2c3d4, 1000), "ns": (0xa1b23c4d, 1)}
+
+
+def frame(length, seed=0):
+    """An Ethernet frame that no protocol stack answers (IEEE 802 local experimental EtherType)."""
+    return (bytes.fromhex("0200000000010200000000 0288b5") +
+            random.Random(seed).randbytes(length - 14) if length > 14 else bytes(length))
+
+
+def write_pcap(path, frames, gap_ns=1000, times=None, unit="ns", link=1, full=None):
+    """frames: of bytes; full: {index: length on the wire} for those that the snap length cut."""
+    magic, unit_ns = MAGIC[unit]
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", magic, 2, 4, 0, 0, 262144, link))
+        for i, data in enumerate(frames):
+            at = 1700000000 * 10**9 + (times[i] if times else i * gap_ns)
+            f.write(struct.pack("<IIII", at // 10**9, at % 10**9 // unit_ns, len(data),
+                                (full or {}).get(i, len(data))))
+            f.write(data)
+    return path
+
+
+def read_pcap(t, path):
+    """The frames of a capture of any format."""
+    flat = path + ".flat"
+    t.tool("editcap", "-F", "pcap", path, flat)
+    with open(flat, "rb") as f:
+        data = f.read()
+    at, found = 24, []
+    while at < len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        found.append(data[at + 16:at + 16 + length])
+        at += 16 + length
+    return found
+
+
+def mix(n, seed=1):
+    rng = random.Random(seed)
+    return [frame(rng.choice([60, 64, 98, 590, 1400, 1514]), i) for i in range(n)]
+
+
+def replay(t, path, *args, code=0):
+    """Replays into a capture; returns the result and the frames that came out."""
+    out = t.path("out.pcap")
+    p = t.run("replay", path, "--port", f"pcap:{out}", "--no-huge", "--json", *args)
+    p.ends_with(code)
+    return p.json, read_pcap(t, out)
+
+
+CONCURRENT = True
+
+
+def test_frames_leave_as_they_are_in_order_without_a_copy(t):
+    frames = mix(3000)
+    path = write_pcap(t.path("a.pcap"), frames)
+    for pages in ("pagecache", "stage", "stream"):
+        result, got = replay(t, path, "--top-speed", "--pages", pages)
+        check(got == frames, f"{pages}: frames differ")
+        equal((result["frames"], result["pages"]), (3000, pages), "frames and pages")
+        if pages != "stream":
+            equal(result["copied_bytes"], 0, f"{pages}: copied bytes")
+    check(0 < result["copied_bytes"] < 3000, f"stream: {result['copied_bytes']} copied bytes")
+
+
+def test_a_capture_in_other_formats_gives_the_same_frames(t):
+    frames = mix(200)
+    path = write_pcap(t.path("a.pcap"), frames)
+    for kind in ("pcapng", "nsecpcap", "modpcap", "pcap"):
+        other = t.path(f"other.{kind}")
+        t.tool("editcap", "-F", kind, path, other)
+        for pages in ("pagecache", "stream"):
+            check(replay(t, other, "--top-speed", "--pages", pages)[1] == frames,
+                  f"{kind}, {pages}: frames differ")
+    both = t.path("both.pcapng")
+    t.tool("mergecap", "-a", "-w", both, t.path("other.pcapng"), t.path("other.nsecpcap"))
+    check(replay(t, both, "--top-speed")[1] == frames * 2, "mergecap: frames differ")
+    text = t.path("a.txt")
+    with open(text, "w", encoding="utf-8") as f:
+        for data in frames[:3]:
+            f.write("000000 " + " ".join(f"{b:02x}" for b in data) + "\n")
+    t.tool("text2pcap", text, t.path("text.pcapng"))
+    check(replay(t, t.path("text.pcapng"), "--top-speed")[1] == frames[:3], "text2pcap: frames differ")
+
+
+def test_compressed_captures_and_standard_input(t):
+    frames = mix(2000)
+    path = write_pcap(t.path("a.pcap"), frames)
+    for tool, end in (("gzip", "gz"), ("zstd", "zst"), ("lz4", "lz4"), ("xz", "xz")):
+        t.need_tool(tool)
+        packed = t.path(f"packed.{end}")
+        with open(packed, "wb") as f:
+            subprocess.run([tool, "-c", path], stdout=f, stderr=subprocess.DEVNULL, check=True)
+        result, got = replay(t, packed, "--top-speed", "--loop", "2")
+        check(got == frames * 2, f"{tool}: frames differ")
+        equal(result["pages"], "stream", "pages")
+        bad = t.run("replay", packed, "--port", "null", "--no-huge", "--pages", "pagecache")
+        check("is compressed" in bad.ends_with(1).err, bad.err)
+    out = t.path("stdin.pcap")
+    p = t.spawn("sh", "-c", f"cat {path} | {t.binary} replay - --port pcap:{out} --no-huge --top-speed")
+    p.ends_with(0)
+    check(read_pcap(t, out) == frames, "standard input: frames differ")
+    p = t.run("replay", "-", "--port", "null", "--loop", "2").ends_with(2)
+    check("standard input cannot be read again" in p.err, p.err)
+
+
+def test_loop_skip_and_limit(t):
+    frames = mix(50)
+    path = write_pcap(t.path("a.pcap"), frames)
+    for pages in ("pagecache", "stream"):
+        result, got = replay(t, path, "--top-speed", "--loop", "3", "--skip", "10", "--limit", "5",
+                             "--pages", pages)
+        check(got == frames[10:15] * 3, f"{pages}: {len(got)} frames differ")
+        equal(result["passes"], 3, "passes")
+    result, got = replay(t, path, "--top-speed", "--loop", "0", "--skip", "50")
+    equal((len(got), result["passes"]), (0, 1), "frames and passes of a capture that is skipped")
+
+
+def test_passes_follow_by_the_mean_gap_and_speed_holds_for_all(t):
+    path = write_pcap(t.path("a.pcap"), mix(11), gap_ns=20 * MILLION)
+    result, _ = replay(t, path, "--loop", "3")
+    seconds = (33 - 1) * 0.020
+    check(seconds <= result["seconds"] < seconds + 0.3, f"took {result['seconds']} s, due: {seconds}")
+    result, _ = replay(t, path, "--loop", "3", "--speed", "2x")
+    check(seconds / 2 <= result["seconds"] < seconds / 2 + 0.3, f"at 2x it took {result['seconds']} s")
+    equal(result["late"]["longest_run_from"] >= 0, True, "late")
+
+
+def test_times_that_run_backwards_or_jump_do_not_hold_frames_up(t):
+    hour = 3600 * 10**9
+    times = [0, MILLION, 0, 2 * MILLION, 30 * hour, 30 * hour + MILLION, 5, 6]
+    frames = mix(8)
+    path = write_pcap(t.path("a.pcap"), frames, times=times)
+    result, got = replay(t, path)
+    check(got == frames, "frames differ")
+    equal((result["backwards"], result["jumps"]), (1, 2), "backwards, jumps")
+    check(result["seconds"] < 2, f"took {result['seconds']} s")
+
+
+def test_a_rate_holds(t):
+    path = write_pcap(t.path("a.pcap"), [frame(1000, i) for i in range(500)])
+    result, _ = replay(t, path, "--rate", "1kpps")
+    check(0.45 <= result["seconds"] < 0.8, f"500 frames at 1 kpps took {result['seconds']} s")
+    result, _ = replay(t, path, "--rate", "8Mbit/s")
+    check(0.45 <= result["seconds"] < 0.8, f"500,000 bytes at 8 Mbit/s took {result['seconds']} s")
+
+
+def test_rules_for_frames_that_are_cut_small_or_long(t):
+    frames = [frame(60), frame(40, 1), frame(100, 2), frame(1600, 3), frame(10, 4)]
+    path = write_pcap(t.path("a.pcap"), frames, full={2: 300})
+    result, got = replay(t, path, "--top-speed")
+    check(got == frames[:3], "by default: frames differ")
+    equal([result[k] for k in ("cut", "small", "small_skipped", "long_skipped", "padded")],
+          [1, 2, 1, 1, 0], "counts")
+    result, got = replay(t, path, "--top-speed", "--cut", "skip", "--small", "skip")
+    check(got == frames[:1], "skip: frames differ")
+    result, got = replay(t, path, "--top-speed", "--cut", "pad", "--small", "pad", "--mtu", "9000")
+    check(got == [frames[0], frames[1] + bytes(20), frames[2] + bytes(200), frames[3]],
+          "pad: frames differ")
+    equal((result["padded"], result["copied_bytes"]), (2, 60 + 300), "padded, copied")
+
+
+def test_bad_captures_are_refused_in_one_sentence(t):
+    good = write_pcap(t.path("good.pcap"), mix(3))
+    with open(good, "rb") as f:
+        data = f.read()
+    lies = struct.pack("<IIII", 0, 0, 0xffffffff, 60)
+    cases = {
+        "text": (b"root:x:0:0\n" * 9, "it is not a capture"),
+        "empty": (b"", "too short"),
+        "none": (data[:24], "it has no frames"),
+        "lies": (data + lies, "the file is damaged there"),
+        "sll": (data[:20] + struct.pack("<I", 113) + data[24:], "Linux cooked v1"),
+    }
+    for name, (content, words) in cases.items():
+        path = t.path(f"{name}.pcap")
+        with open(path, "wb") as f:
+            f.write(content)
+        for pages in ("pagecache", "stream"):
+            p = t.run("replay", path, "--port", "null", "--no-huge", "--top-speed", "--pages", pages)
+            p.ends_with(1)
+            check(words in p.err and p.err.count("\n") == 1, f"{name}, {pages}: {p.err}")
+    result, got = replay(t, t.path("lies.pcap"), "--top-speed", code=1)
+    equal((result["frames"], got == mix(3)), (3, True), "frames before the lie")
+    with open(t.path("cut.pcap"), "wb") as f:
+        f.write(data[:-1])
+    for pages in ("pagecache", "stream"):
+        result, got = replay(t, t.path("cut.pcap"), "--top-speed", "--pages", pages)
+        equal((got == mix(3)[:2], result["file_is_cut"]), (True, True), "frames of a file that is cut")
+    p = t.run("replay", good, "--port", "null", "--rate", "1Gbit/s", "--top-speed").ends_with(2)
+    check("contradict" in p.err, p.err)
+    for speed in ("0", "-1", "fast", "2y"):
+        p = t.run("replay", good, "--port", "null", f"--speed={speed}").ends_with(2)
+        check("--speed" in p.err, p.err)
+
+
+def test_a_truncated_capture_ends_the_replay(t):
+    path = write_pcap(t.path("a.pcap"), mix(2000), gap_ns=10 * MILLION)
+    p = t.start("replay", path, "--port", "null", "--no-huge", "--pages", "pagecache", "--progress")
+    poll_until(lambda: "replaying" in p.err, 20, "progress")
+    os.truncate(path, 4096)
+    p.ends_with(1)
+    check("truncated" in p.err, p.err)
+
+
+def test_an_interrupt_ends_an_endless_replay(t):
+    path = write_pcap(t.path("a.pcap"), mix(100))
+    for pages in ("pagecache", "stream"):
+        p = t.start("replay", path, "--port", "null", "--no-huge", "--loop", "0", "--rate", "1kpps",
+                    "--pages", pages, "--progress", "--json")
+        poll_until(lambda: "pass 2" in p.err, 20, "the second pass")
+        p.signal(signal.SIGINT)
+        p.ends_with(0)
+        check(p.json["interrupted"] and p.json["passes"] >= 1, str(p.json))
+
+
+def test_a_sparse_capture_larger_than_the_ring(t):
+    """A pcapng whose frames lie between long blocks of a kind that is skipped: 3 GiB through 64 MiB."""
+    def block(kind, body):
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    frames = mix(200)
+    hole = 15 << 20
+    path = t.path("sparse.pcapng")
+    with open(path, "wb") as f:
+        f.write(block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)))
+        f.write(block(1, struct.pack("<HHI", 1, 0, 0)))
+        for data in frames:
+            padded = data + bytes(-len(data) % 4)
+            f.write(block(6, struct.pack("<IIIII", 0, 0, 0, len(data), len(data)) + padded))
+            f.write(struct.pack("<II", 0x80000bad, hole + 12))
+            f.seek(hole, os.SEEK_CUR)
+            f.write(struct.pack("<I", hole + 12))
+    result, got = replay(t, path, "--top-speed", "--pages", "stream", "--stream-memory", "64MiB")
+    check(got == frames, f"{len(got)} frames differ")
+    check(result["copied_bytes"] < MILLION, f"copied {result['copied_bytes']} bytes")
+
+
+@concurrent
+def test_frames_arrive_over_veth(t):
+    t.veth()
+    frames = mix(1500)
+    path = write_pcap(t.path("a.pcap"), frames, gap_ns=200000)
+    wire = t.path("wire.pcapng")
+    catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", "ether proto 0x88b5", "-w", wire, "-c", "3000",
+                      "-B", "64", ns="b")
+    poll_until(lambda: "File:" in catcher.err, 20, "dumpcap")
+    p = t.start("replay", path, "--port", "af_packet:va0", "--no-huge", "--json", "--loop", "2", ns="a")
+    p.ends_with(0)
+    equal(p.json["frames"], 3000, "frames")
+    catcher.ends_with(0)
+    check(read_pcap(t, wire) == frames * 2, "frames differ")

@@ -34,51 +34,44 @@ static int checksum_offset(uint8_t family, uint8_t proto)
 	}
 }
 
-/* RFC 1624, equation 3. Lengths are even. */
-static uint16_t update(uint16_t checksum, const uint8_t *before, const uint8_t *after, size_t len)
+/* What to add to the inverse of a checksum over before[n_words], 32-bit words, when they become after[]. */
+static uint64_t difference(const uint8_t *before, const uint8_t *after, size_t n_words)
 {
-	uint64_t sum = (uint16_t)~checksum;
+	uint64_t sum = 0;
 	size_t i;
 
-	for (i = 0; i < len; i += 2)
-		sum += (uint64_t)(uint16_t)~pw_be16_load(before + i) + pw_be16_load(after + i);
-	return (uint16_t)~pw_ip_fold(sum);
+	for (i = 0; i < n_words; i++)
+		sum += (uint64_t)~pw_be32_load(before + 4 * i) + pw_be32_load(after + 4 * i);
+	return sum;
 }
 
-static void update_at(uint8_t *p, const uint8_t *before, const uint8_t *after, size_t len)
+/* RFC 1624, equation 3 */
+static void update(uint8_t *checksum, uint64_t add)
 {
-	pw_be16_store(p, update(pw_be16_load(p), before, after, len));
+	const uint16_t inverse = (uint16_t)~pw_be16_load(checksum);
+
+	pw_be16_store(checksum, (uint16_t)~pw_ip_fold(inverse + add));
 }
 
 /* Maps addr[4 or 16]. Returns whether it changed. */
 static bool map_addr(const struct pw_edit *e, uint8_t family, uint8_t *addr)
 {
-	const unsigned n = family == 4 ? 4 : 16;
-	uint8_t changed = 0;
-	unsigned m, i;
+	const struct pw_prefix_words before = pw_prefix_words(family, addr);
+	struct pw_prefix_words after;
+	unsigned m;
 
-	for (m = 0; m < e->n_maps && !pw_prefix_has(&e->maps[m].from, family, addr); m++)
+	for (m = 0; m < e->n_maps && !pw_prefix_has(&e->maps[m].from, family, before); m++)
 		;
 	if (m == e->n_maps)
 		return false;
-	for (i = 0; i < n; i++) {
-		const struct pw_prefix *to = &e->maps[m].to;
-		uint8_t byte = (uint8_t)((addr[i] & ~to->mask[i]) | to->bytes[i]);
-
-		changed |= byte ^ addr[i];
-		addr[i] = byte;
-	}
-	return changed;
+	after = pw_prefix_put(&e->maps[m].to, before);
+	memcpy(addr, after.w, family == 4 ? 4 : 16);
+	return after.w[0] != before.w[0] || after.w[1] != before.w[1];
 }
 
 static bool maps_family(const struct pw_edit *e, uint8_t family)
 {
-	unsigned m;
-
-	for (m = 0; m < e->n_maps; m++)
-		if (e->maps[m].from.family == family)
-			return true;
-	return false;
+	return family == 4 ? e->maps_ipv4 : e->maps_ipv6;
 }
 
 /* RFC 826: hardware and protocol types and lengths. */
@@ -196,14 +189,11 @@ static bool edit_ttl(const struct pw_edit *e, uint8_t family, uint8_t *ip)
 {
 	uint8_t *ttl = ip + (family == 4 ? 8 : 7);
 	const uint8_t old = *ttl;
-	uint8_t before[2];
-
-	memcpy(before, ip + 8, 2); /* IPv4: the word with the TTL */
 	*ttl = new_ttl(e, old);
 	if (*ttl == old)
 		return false;
-	if (family == 4)
-		update_at(ip + 10, before, ip + 8, 2);
+	if (family == 4) /* the high byte of a word */
+		update(ip + 10, (uint64_t)(uint16_t) ~(old << 8) + (uint16_t)(*ttl << 8));
 	return true;
 }
 
@@ -223,9 +213,9 @@ static bool edit_addrs(const struct pw_edit *e, const struct pw_headers *h, cons
 	if (!changed)
 		return false;
 	if (h->family == 4)
-		update_at(ip + 10, before, addrs, 2 * n);
+		update(ip + 10, difference(before, addrs, 2 * n / 4));
 	if (p->checksum && (h->proto != PW_IPPROTO_UDP || pw_be16_load(checksum))) {
-		update_at(checksum, before, addrs, h->is_routed ? n : 2 * n);
+		update(checksum, difference(before, addrs, (h->is_routed ? n : 2 * n) / 4));
 		if (h->proto == PW_IPPROTO_UDP && !pw_be16_load(checksum))
 			pw_be16_store(checksum, 0xffff); /* RFC 768: 0 is "no checksum" */
 	}
@@ -242,7 +232,10 @@ enum pw_edit_verdict pw_edit_apply(const struct pw_edit *e, const uint8_t *frame
 	int shift;
 	size_t n;
 
-	pw_headers_find(&h, frame, len);
+	if (e->ttl || e->n_maps)
+		pw_headers_find(&h, frame, len);
+	else
+		pw_headers_find_tags(&h, frame, len);
 	v = make_plan(e, &h, frame, &p);
 	if (v != PW_EDIT_DONE)
 		return v;

@@ -57,6 +57,7 @@ struct pw_edit {
 	uint16_t vlan_id;
 	enum pw_edit_ttl ttl;
 	uint8_t ttl_value;
+	bool maps_ipv4, maps_ipv6; /* whether there are any */
 	uint8_t n_maps;
 	struct pw_edit_map maps[PW_EDIT_MAPS_MAX];
 };

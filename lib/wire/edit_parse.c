@@ -90,6 +90,8 @@ static int parse_map(struct pw_edit *e, const char *text, struct pw_err *err)
 				"one kind",
 				pair);
 		e->n_maps++;
+		e->maps_ipv4 |= map->from.family == 4;
+		e->maps_ipv6 |= map->from.family == 6;
 		if (!*text)
 			return 0;
 		if (*text++ != ',')

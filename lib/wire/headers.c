@@ -112,7 +112,7 @@ static enum pw_headers_end find_ipv6(struct pw_headers *h, const uint8_t *frame,
 	return PW_HEADERS_WHOLE;
 }
 
-void pw_headers_find(struct pw_headers *h, const uint8_t *frame, size_t len)
+void pw_headers_find_tags(struct pw_headers *h, const uint8_t *frame, size_t len)
 {
 	size_t at = PW_ETH_LEN;
 
@@ -134,6 +134,14 @@ void pw_headers_find(struct pw_headers *h, const uint8_t *frame, size_t len)
 		at += PW_VLAN_LEN;
 	}
 	h->l3 = (uint16_t)at;
+	h->end = PW_HEADERS_WHOLE;
+}
+
+void pw_headers_find(struct pw_headers *h, const uint8_t *frame, size_t len)
+{
+	pw_headers_find_tags(h, frame, len);
+	if (!h->l3)
+		return;
 	if (h->type == PW_ETHERTYPE_IPV4)
 		h->end = find_ipv4(h, frame, len);
 	else if (h->type == PW_ETHERTYPE_IPV6)

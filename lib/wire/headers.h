@@ -41,4 +41,7 @@ struct pw_headers {
 /* frame[len]: as captured; the first min(len, PW_HEADERS_LOOK) bytes have to be readable. */
 void pw_headers_find(struct pw_headers *h, const uint8_t *frame, size_t len);
 
+/* Only the tags: n_tags, type, l3 and stop. `end` is PW_HEADERS_WHOLE if l3 is found. */
+void pw_headers_find_tags(struct pw_headers *h, const uint8_t *frame, size_t len);
+
 #endif

@@ -19,6 +19,7 @@ static int bad(const char *what, const char *text, size_t len, struct pw_err *er
 int pw_prefix_parse(const char *what, const char *text, size_t len, struct pw_prefix *prefix,
 	struct pw_err *err)
 {
+	uint8_t addr[16] = {0}, mask[16] = {0};
 	char copy[INET6_ADDRSTRLEN + 4], *slash;
 	uint64_t bits, max;
 	unsigned i;
@@ -31,9 +32,9 @@ int pw_prefix_parse(const char *what, const char *text, size_t len, struct pw_pr
 	slash = strchr(copy, '/');
 	if (slash)
 		*slash++ = '\0';
-	if (inet_pton(AF_INET, copy, prefix->bytes) == 1)
+	if (inet_pton(AF_INET, copy, addr) == 1)
 		prefix->family = 4;
-	else if (inet_pton(AF_INET6, copy, prefix->bytes) == 1)
+	else if (inet_pton(AF_INET6, copy, addr) == 1)
 		prefix->family = 6;
 	else
 		return bad(what, text, len, err);
@@ -42,21 +43,10 @@ int pw_prefix_parse(const char *what, const char *text, size_t len, struct pw_pr
 		return bad(what, text, len, err);
 	prefix->bits = (uint8_t)bits;
 	for (i = 0; i < bits; i++)
-		prefix->mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	for (i = 0; i < sizeof(prefix->bytes); i++)
-		prefix->bytes[i] &= prefix->mask[i];
+		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	for (i = 0; i < sizeof(addr); i++)
+		addr[i] &= mask[i];
+	prefix->bytes = pw_prefix_words(6, addr);
+	prefix->mask = pw_prefix_words(6, mask);
 	return 0;
-}
-
-bool pw_prefix_has(const struct pw_prefix *prefix, uint8_t family, const uint8_t *addr)
-{
-	const unsigned n = family == 4 ? 4 : 16;
-	uint8_t differs = 0;
-	unsigned i;
-
-	if (prefix->family != family)
-		return false;
-	for (i = 0; i < n; i++)
-		differs |= (uint8_t)((addr[i] ^ prefix->bytes[i]) & prefix->mask[i]);
-	return !differs;
 }

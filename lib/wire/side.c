@@ -143,7 +143,7 @@ int pw_side_nets_parse(
 
 enum pw_side pw_side_by_nets(const struct pw_side_nets *nets, const struct pw_flow_key *key)
 {
-	const uint8_t *from = key->addr[key->is_reversed];
+	const struct pw_prefix_words from = pw_prefix_words(6, key->addr[key->is_reversed]);
 	unsigned i;
 
 	if (!key->family)

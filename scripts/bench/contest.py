@@ -17,6 +17,7 @@ import random
 import shlex
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
@@ -50,6 +51,9 @@ class Contender:
     void: str | None = None     # of its last sample that is void
     values: list[float | None] = field(default_factory=list)  # a round each
     summary: Summary = field(default_factory=Summary)
+    # where the contest has a spread: how many values lie in a class, by its upper end; of all rounds together.
+    # measure() adds to it.
+    histogram: Counter[float] = field(default_factory=Counter)
 
 
 @dataclass
@@ -80,6 +84,7 @@ class Contest:
     unit: str
     note: str = ""          # what a reader must know beside the figures
     over: str | None = None  # what the contenders' `work` counts: the report draws a line over it
+    spread: str | None = None  # what the contenders' histograms are of: the report draws them
     contenders: list[Contender] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
@@ -116,9 +121,10 @@ class Lab:
         self._words = {self.pagewire: "pagewire"}  # for paths in them
         self._ends = ExitStack()
 
-    def contest(self, title: str, unit: str, note: str = "", over: str | None = None) -> Contest:
+    def contest(self, title: str, unit: str, note: str = "", over: str | None = None,
+                spread: str | None = None) -> Contest:
         """A new contest of this profile."""
-        self.contests.append(Contest(title, unit, note, over))
+        self.contests.append(Contest(title, unit, note, over, spread))
         return self.contests[-1]
 
     def start(self, argv: Sequence[object], cpu: int | None = None, limit: float = LIMIT_S,
@@ -309,8 +315,10 @@ def _contest_json(contest: Contest) -> dict[str, Any]:
         claims.append({"a": t.a.name, "b": t.b.name, **asked, "ratio": _summary_json(t.ratio), "reached": reached,
                        "sure": sure})
     return {"title": contest.title, "unit": contest.unit, "note": contest.note or None, "over": contest.over,
+            "spread": contest.spread,
             "contenders": [{"name": who.name, "how": who.how or None, "work": who.work, "skipped": who.skipped,
-                            "void": who.void, "values": who.values, "summary": _summary_json(who.summary)}
+                            "void": who.void, "values": who.values, "summary": _summary_json(who.summary),
+                            "histogram": [[end, n] for end, n in sorted(who.histogram.items())] or None}
                            for who in contest.contenders],
             "claims": claims}
 
@@ -345,6 +353,7 @@ def _take_turn(lab: Lab, who: Contender, round_: int) -> None:
     if round_:
         who.values.append(value)
     else:
+        who.histogram.clear()
         who.how = "; ".join([*lab.commands, *filter(None, [who.how])])
 
 

@@ -2,7 +2,8 @@
 """`--report DIR` of a profile: result.json, and a figure a contest, each as SVG and PDF; together in NAME.svg.
 
 A mark is the median, a line its 95 % interval, a small ring one sample. A contest over something (the number of
-files) is a line with logarithmic axes: a cost that grows with the work is not steeper than the dashed line.
+files) is a line with logarithmic axes: a cost that grows with the work is not steeper than the dashed line. A contest
+with a spread is a line a contender: which share of the values is greater.
 """
 from __future__ import annotations
 
@@ -73,9 +74,37 @@ def _draw_growth(axes: Axes, contest: Json) -> None:
     axes.legend(loc="upper left")
 
 
+def _spread(contest: Json) -> list[Json]:
+    return [who for who in contest["contenders"] if who["histogram"]] if contest["spread"] else []
+
+
+def _draw_spread(axes: Axes, contest: Json) -> None:
+    """The share of the values above each class's end, of all rounds."""
+    for who in _spread(contest):
+        total = sum(n for _, n in who["histogram"])
+        left, ends, shares = total, [], []
+        for end, n in who["histogram"]:
+            left -= n
+            ends.append(end)
+            shares.append(left / total)
+        axes.step(ends, shares, where="post", linewidth=1.6, label=f"{who['name']}, {total:,} values")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(top=1.3)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(contest["spread"])
+    axes.set_ylabel("share above")
+    axes.legend(loc="upper right")
+
+
 def _draw(axes: Axes, contest: Json) -> None:
     axes.set_title(contest["title"], loc="left", fontsize=10, color=INK)
-    if contest["over"] and _measured(contest):
+    if _spread(contest):
+        _draw_spread(axes, contest)
+    elif contest["over"] and _measured(contest):
         _draw_growth(axes, contest)
     else:
         _draw_lines(axes, contest)
@@ -88,7 +117,7 @@ def _sheet(contests: list[Json]) -> Figure:
         figure = Figure(figsize=(2 * PANEL[0], rows * PANEL[1]), layout="constrained")
         panels = figure.subplots(rows, 2, squeeze=False).flat
     else:
-        heights = [EDGE + LINE * len(c["contenders"]) for c in contests]
+        heights = [PANEL[1] if _spread(c) else EDGE + LINE * len(c["contenders"]) for c in contests]
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         panels = figure.subplots(len(contests), 1, squeeze=False, height_ratios=heights).flat
     for axes, contest in zip(panels, contests, strict=False):

@@ -328,9 +328,15 @@ def test_a_report_has_the_result_and_a_figure_a_contest(tmp_path):
             c.contender(f"{n} files", lambda n: n + 1.0, n, work=n)
         laps()[0].open(lab)
 
+        c = lab.contest("delay", "us", spread="delay, us")
+        who = c.contender("a", lambda: float(who.histogram.update({1.0: 90, 2.5: 9, 10.0: 1}) or 2))
+        c.contender("none", lambda: 1.0)
+
     doc = contest.measure(growth_of, options(), {}).to_json()
+    # of two rounds, without the warm-up
+    assert [w["histogram"] for w in doc["contests"][2]["contenders"]] == [[[1, 180], [2.5, 18], [10, 2]], None]
     contest_report.write(doc, tmp_path / "out")
-    stems = ["01-files-time-memory-seconds", "02-laps-seconds", "growth-of"]
+    stems = ["01-files-time-memory-seconds", "02-laps-seconds", "03-delay-us", "growth-of"]
     assert sorted(os.listdir(tmp_path / "out")) == sorted(
         ["result.json", *(f"{s}.{kind}" for s in stems for kind in ("svg", "pdf"))])
     assert json.loads((tmp_path / "out/result.json").read_text()) == doc
@@ -343,7 +349,7 @@ def test_a_report_has_the_result_and_a_figure_a_contest(tmp_path):
     with pytest.raises(BenchError, match="cannot write a report to /dev/null/x"):
         contest_report.write(doc, type(tmp_path)("/dev/null/x"))
     one = {**doc, "contests": doc["contests"][:1]}
-    mine = tmp_path / "out/03-mine.svg"
+    mine = tmp_path / "out/04-mine.svg"
     mine.write_text("the user's")
     contest_report.write(one, tmp_path / "out")
     assert {p.name for p in (tmp_path / "out").glob("*.svg")} == {f"{stems[0]}.svg", "growth-of.svg", mine.name}

@@ -23,6 +23,10 @@ CONTESTS = {  # of each profile: titles' beginnings, with contenders and targets
     "iperf3": [("a file over the virtual wire", 3, 2)],
     "pacing": [("a rate of ", 2, 2)] * 6 + [("a rate that is out of reach", 2, 1)],
     "queues": [("packets of 1440 bytes", 2, 1), ("vhost to virtio-user", 2, 1)],
+    "replay": [("frames of 64 to 128", 2, 1), ("frames of 64 to 128", 3, 2), ("an internet mix", 2, 1),
+               ("an internet mix", 3, 2), ("frames of 1518", 2, 1), ("frames of 1518", 3, 2),
+               ("25000 frames, one each 20 us, as captured over veth: 50 %", 2, 1),
+               ("25000 frames, one each 20 us, as captured over veth: 99 %", 2, 1)],
     "stream": [("1 GiB from a disk", 2, 1), ("1 GiB to a new file", 2, 1)],
     "tcpreplay": [("packets of 1448 bytes", 4, 2)] * 2 + [("packets of 1448 bytes", 3, 1)] * 2,
     "tx-cost": [("null port", 2, 1)],
@@ -58,6 +62,8 @@ def test_a_profile_adds_its_contests(name, monkeypatch):
     found = contest.find(name)
     if name == "growth":
         monkeypatch.setitem(found.open.__globals__, "make_hole", lambda path, length: path)
+    if name == "replay":
+        monkeypatch.setitem(found.open.__globals__, "fill", lambda lab, file, capture: None)
     found.open(lab)
     lab.close()
     assert len(lab.contests) == len(CONTESTS[name])

@@ -111,3 +111,8 @@ def test_iperf3_measures_iperf3_and_pagewire(t):
 @long
 def test_tcpreplay_measures_tcpreplay_and_pagewire(t):
     check_profile(t, "tcpreplay", 4, may_lack=["tcpreplay --xdp"])
+
+
+@long
+def test_replay_measures_tcpreplay_testpmd_and_pagewire(t):
+    check_profile(t, "replay", 8)

@@ -97,7 +97,7 @@ def _draw_spread(axes: Axes, contest: Json) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(contest["spread"])
     axes.set_ylabel("share above")
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower left")
 
 
 def _draw(axes: Axes, contest: Json) -> None:

@@ -223,7 +223,7 @@ def test_an_interrupt_ends_an_endless_replay(t):
     for pages in ("pagecache", "stream"):
         p = t.start("replay", path, "--port", "null", "--no-huge", "--loop", "0", "--rate", "1kpps",
                     "--pages", pages, "--progress", "--json")
-        poll_until(lambda: "pass 2" in p.err, 20, "the second pass")
+        poll_until(lambda p=p: "pass 2" in p.err, 20, "the second pass")
         p.signal(signal.SIGINT)
         p.ends_with(0)
         check(p.json["interrupted"] and p.json["passes"] >= 1, str(p.json))

@@ -36,8 +36,7 @@ struct pw_tx_object {
 
 struct pw_tx_frame;
 
-/* n symbols (1..PW_BURST) of one block with consecutive ESIs; they start at byte `offset` of the window. Or n
- * frames. */
+/* n symbols (1..PW_BURST) of one block, of consecutive ESIs, from byte `offset` of the window on; or n frames. */
 struct pw_tx_burst {
 	struct pw_tx_object *obj;
 	const struct pw_tx_frame *frames; /* path/frames.h, in obj's window; NULL: symbols */

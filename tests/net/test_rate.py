@@ -89,7 +89,7 @@ def test_a_receiver_that_joins_late_lowers_the_rate(t: Test) -> None:
     limit(t, keys[1], 60)
     original = t.file("a.bin", 60000001)
     first = receive(t, keys[0])
-    tx = transmit(t, "--progress", original, rate="auto")
+    tx = transmit(t, "--progress", "--loop", 0, original, rate="auto")  # until both have it
     poll_until(lambda: "Mbit/s, bound by the link to 10.77.0.2" in tx.err, 20, "the first rate")
     second = receive(t, keys[1])
     poll_until(lambda: "bound by the link to 10.77.0.3" in tx.err, 20, "the second rate")

@@ -47,10 +47,51 @@ static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 		s->path, s->seen, f->link, pw_link_name(f->link));
 }
 
-/* Applies the rules; false: the frame is not sent. */
-static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct pw_tx_frame *out)
+/* What becomes of a frame's headers; zero sizes where they stay. */
+struct edited {
+	enum pw_edit_verdict verdict;
+	struct pw_edit_result r;
+};
+
+static struct edited edit_frame(struct pw_scan *s, const struct pw_capture_frame *f)
 {
-	uint32_t len = f->len;
+	const size_t len = (size_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
+	struct edited e = {.verdict = PW_EDIT_SAME};
+	const uint8_t *bytes;
+
+	if (!s->set.edit)
+		return e;
+	bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
+	if (bytes) /* else the frame cannot be sent: next_frame() reports it */
+		e.verdict =
+			pw_edit_apply(s->set.edit, bytes, f->len, s->headers[s->next_header], &e.r);
+	if (e.verdict != PW_EDIT_DONE)
+		e.r = (struct pw_edit_result){0};
+	return e;
+}
+
+/* The frame is sent: its edited headers are kept. */
+static void keep_header(struct pw_scan *s, const struct edited *e, struct pw_tx_frame *out)
+{
+	out->header = s->headers[s->next_header];
+	out->header_len = e->r.header_len;
+	if (!s->set.edit)
+		return;
+	s->n.edit_cut += e->verdict == PW_EDIT_CUT;
+	s->n.edit_deep += e->verdict == PW_EDIT_DEEP;
+	if (e->verdict != PW_EDIT_DONE)
+		return;
+	s->n.edited++;
+	if (++s->next_header == PW_ARRAY_LEN(s->headers))
+		s->next_header = 0;
+}
+
+/* Applies the rules to the frame as it is edited; false: it is not sent. */
+static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, const struct edited *e,
+	struct pw_tx_frame *out)
+{
+	const uint32_t have = f->len - e->r.replaced + e->r.header_len;
+	uint64_t len = have;
 
 	if (f->full_len > f->len) {
 		s->n.cut++;
@@ -58,7 +99,7 @@ static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct p
 		if (s->set.cut == PW_RULE_SKIP)
 			return false;
 		if (s->set.cut == PW_RULE_PAD)
-			len = f->full_len;
+			len += f->full_len - f->len;
 	}
 	if (len > s->frame_max) {
 		s->n.long_skipped++;
@@ -66,16 +107,17 @@ static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct p
 	}
 	if (len < SMALLEST) {
 		s->n.small++;
-		if (s->set.small == PW_RULE_SKIP || f->len < PW_FRAME_LEN_MIN) {
+		if (s->set.small == PW_RULE_SKIP || have < PW_FRAME_LEN_MIN) {
 			s->n.small_skipped++;
 			return false;
 		}
 		if (s->set.small == PW_RULE_PAD)
 			len = SMALLEST;
 	}
-	out->len = f->len;
-	out->pad = len - f->len;
-	s->n.padded += out->pad > 0;
+	out->len = (uint16_t)(f->len - e->r.replaced);
+	out->wire_len = (uint32_t)len;
+	s->n.padded += len > have;
+	keep_header(s, e, out);
 	return true;
 }
 
@@ -105,6 +147,7 @@ static int next_frame(
 	struct pw_scan *s, struct pw_tx_frame *out, struct pw_tx_object **obj, struct pw_err *err)
 {
 	struct pw_capture_frame f;
+	struct edited e;
 	int r;
 
 	for (;;) {
@@ -122,12 +165,15 @@ static int next_frame(
 		r = check_link(s, &f, err);
 		if (r)
 			return r;
-		if (s->seen > s->set.skip && choose(s, &f, out))
+		if (s->seen <= s->set.skip)
+			continue;
+		e = edit_frame(s, &f);
+		if (choose(s, &f, &e, out))
 			break;
 	}
 	s->sent++;
 	s->n.frames++;
-	s->n.bytes += out->len + out->pad;
+	s->n.bytes += out->wire_len;
 	out->due_ns = pw_due_next(&s->due, f.has_time, f.time_ns);
 	*obj = s->feed->object(s->feed->ctx, f.offset, &out->offset);
 	if (!*obj)
@@ -135,6 +181,7 @@ static int next_frame(
 			"cannot replay %s: the block of frame %" PRIu64
 			" is longer than the ring's slots take; use --pages pagecache",
 			s->path, s->seen);
+	out->offset += e.r.replaced;
 	return 1;
 }
 
@@ -165,7 +212,7 @@ int pw_scan_next(
 			break;
 		}
 		obj = next;
-		bytes += s->frames[n].len;
+		bytes += s->frames[n].wire_len;
 		n++;
 	}
 	s->done |= r == 0;

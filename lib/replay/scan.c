@@ -47,50 +47,11 @@ static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 		s->path, s->seen, f->link, pw_link_name(f->link));
 }
 
-/* What becomes of a frame's headers; zero sizes where they stay. */
-struct edited {
-	enum pw_edit_verdict verdict;
-	struct pw_edit_result r;
-};
-
-static struct edited edit_frame(struct pw_scan *s, const struct pw_capture_frame *f)
-{
-	const size_t len = (size_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
-	struct edited e = {.verdict = PW_EDIT_SAME};
-	const uint8_t *bytes;
-
-	if (!s->set.edit)
-		return e;
-	bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
-	if (bytes) /* else the frame cannot be sent: next_frame() reports it */
-		e.verdict =
-			pw_edit_apply(s->set.edit, bytes, f->len, s->headers[s->next_header], &e.r);
-	if (e.verdict != PW_EDIT_DONE)
-		e.r = (struct pw_edit_result){0};
-	return e;
-}
-
-/* The frame is sent: its edited headers are kept. */
-static void keep_header(struct pw_scan *s, const struct edited *e, struct pw_tx_frame *out)
-{
-	out->header = s->headers[s->next_header];
-	out->header_len = e->r.header_len;
-	if (!s->set.edit)
-		return;
-	s->n.edit_cut += e->verdict == PW_EDIT_CUT;
-	s->n.edit_deep += e->verdict == PW_EDIT_DEEP;
-	if (e->verdict != PW_EDIT_DONE)
-		return;
-	s->n.edited++;
-	if (++s->next_header == PW_ARRAY_LEN(s->headers))
-		s->next_header = 0;
-}
-
-/* Applies the rules to the frame as it is edited; false: it is not sent. */
-static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, const struct edited *e,
+/* Applies the rules to the frame of header_len edited bytes and f; false: it is not sent. */
+static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, uint16_t header_len,
 	struct pw_tx_frame *out)
 {
-	const uint32_t have = f->len - e->r.replaced + e->r.header_len;
+	const uint32_t have = f->len + header_len;
 	uint64_t len = have;
 
 	if (f->full_len > f->len) {
@@ -114,10 +75,52 @@ static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, const st
 		if (s->set.small == PW_RULE_PAD)
 			len = SMALLEST;
 	}
-	out->len = (uint16_t)(f->len - e->r.replaced);
+	out->header_len = header_len;
+	out->len = (uint16_t)f->len;
 	out->wire_len = (uint32_t)len;
 	s->n.padded += len > have;
-	keep_header(s, e, out);
+	return true;
+}
+
+/* Edits the frame's headers: f becomes what is left of it behind them. */
+static enum pw_edit_verdict edit(
+	struct pw_scan *s, struct pw_capture_frame *f, uint16_t *header_len)
+{
+	const size_t len = (size_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
+	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
+	enum pw_edit_verdict verdict;
+	struct pw_edit_result r;
+
+	*header_len = 0;
+	if (!bytes)
+		return PW_EDIT_SAME; /* it cannot be sent: next_frame() reports it */
+	verdict = pw_edit_apply(s->set.edit, bytes, f->len, s->headers[s->next_header], &r);
+	if (verdict != PW_EDIT_DONE)
+		return verdict;
+	*header_len = r.header_len;
+	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - r.replaced;
+	f->len -= r.replaced;
+	f->offset += r.replaced;
+	return verdict;
+}
+
+/* choose() with edits. Not inlined, so that it costs frames without edits nothing. */
+static __attribute__((noinline)) bool choose_edited(
+	struct pw_scan *s, struct pw_capture_frame *f, struct pw_tx_frame *out)
+{
+	uint16_t header_len;
+	const enum pw_edit_verdict verdict = edit(s, f, &header_len);
+
+	if (!choose(s, f, header_len, out))
+		return false;
+	s->n.edit_cut += verdict == PW_EDIT_CUT;
+	s->n.edit_deep += verdict == PW_EDIT_DEEP;
+	if (verdict != PW_EDIT_DONE)
+		return true;
+	s->n.edited++;
+	out->header = s->headers[s->next_header];
+	if (++s->next_header == PW_ARRAY_LEN(s->headers))
+		s->next_header = 0;
 	return true;
 }
 
@@ -147,7 +150,6 @@ static int next_frame(
 	struct pw_scan *s, struct pw_tx_frame *out, struct pw_tx_object **obj, struct pw_err *err)
 {
 	struct pw_capture_frame f;
-	struct edited e;
 	int r;
 
 	for (;;) {
@@ -167,8 +169,7 @@ static int next_frame(
 			return r;
 		if (s->seen <= s->set.skip)
 			continue;
-		e = edit_frame(s, &f);
-		if (choose(s, &f, &e, out))
+		if (s->set.edit ? choose_edited(s, &f, out) : choose(s, &f, 0, out))
 			break;
 	}
 	s->sent++;
@@ -181,7 +182,6 @@ static int next_frame(
 			"cannot replay %s: the block of frame %" PRIu64
 			" is longer than the ring's slots take; use --pages pagecache",
 			s->path, s->seen);
-	out->offset += e.r.replaced;
 	return 1;
 }
 

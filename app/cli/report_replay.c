@@ -59,6 +59,9 @@ static void print_rules(const struct pw_scan_counts *n)
 	line(n->small_skipped, "below 60 bytes: skipped");
 	line(n->long_skipped, "longer than --mtu allows: skipped");
 	line(n->padded, "padded with zeros");
+	line(n->edited, "edited");
+	line(n->edit_cut + n->edit_deep,
+		"not edited, sent as captured: a header is cut or lies too deep");
 	if (n->file_is_cut)
 		printf("the capture ends within a record: its last frame was not sent\n");
 }
@@ -102,6 +105,9 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 	print_times(res);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0, c->full_polls);
+	if (c->header_bytes)
+		printf("edited headers: %s copied\n",
+			pw_units_size(size, sizeof(size), c->header_bytes));
 	printf("copies: %.3g CPU copies per byte on the sender%s%s\n", copies(job),
 		job->traits->copy_why[0] ? "; the port: " : "", job->traits->copy_why);
 }
@@ -150,6 +156,10 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 			   job->info.driver, "pages", pw_pages_name(job->pages),
 			   "cpu_copies_per_byte", copies(job), "busy_cycles_per_packet",
 			   c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0));
+	json_object_update_new(
+		o, json_pack("{s:I, s:I, s:I, s:I}", "edited", (json_int_t)n->edited, "edit_cut",
+			   (json_int_t)n->edit_cut, "edit_deep", (json_int_t)n->edit_deep,
+			   "header_bytes", (json_int_t)c->header_bytes));
 	json_object_set_new(o, "late", late_json(res));
 	pw_cli_print_json(o);
 }

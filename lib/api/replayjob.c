@@ -99,6 +99,8 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 	job->file = file;
 	*usage = true;
 	r = plan_timing(job, err);
+	if (r == 0)
+		r = pw_edit_parse(&job->edit, &o->edit, err);
 	if (r == 0 && !o->port.port)
 		r = bad_option(err, "--port PORT is missing");
 	if (r == 0 && o->port.n_queues > 1)
@@ -149,7 +151,7 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
 	const uint32_t frame_max = o->port.mtu + PW_FRAME_LEN_MIN + VLAN_LEN;
-	const struct pw_replay_config cfg = {
+	struct pw_replay_config cfg = {
 		.ops = &pw_dpdk_tx_ops,
 		.tx = pw_dpdk_tx_queue(job->tx, 0),
 		.path_text = o->port.port,
@@ -170,6 +172,7 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 		.log = job->log,
 	};
 
+	cfg.set.edit = pw_edit_any(&job->edit) ? &job->edit : NULL;
 	return pw_replay_create(&job->replay, &cfg, err);
 }
 

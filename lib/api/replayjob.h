@@ -17,6 +17,7 @@
 struct pw_replayjob_options {
 	struct pw_port_config port;
 	struct pw_scan_settings scan;
+	struct pw_edit_text edit;
 	const char *speed; /* "2x"; NULL: 1 */
 	struct pw_rate rate;
 	bool top_speed;
@@ -39,6 +40,7 @@ struct pw_replayjob {
 	void *tick_ctx;
 
 	const char *file;
+	struct pw_edit edit;
 	double speed;
 	enum pw_replay_timing timing;
 	enum pw_pages pages; /* the choice */

@@ -4,6 +4,8 @@
  * mbuf, no copy, and no byte of the frame is read. Part of txburst.c's pw_txq_send(), with the same rules.
  *
  *   in one extent       payload mbuf -> the page
+ *   edited              header mbuf <- edited headers;  payload mbuf -> the page behind them, if there is more;
+ *                       a port without chains gets a copy
  *   crosses extents     a chain, one segment for each extent; a port without chains gets a copy
  *   padded              a copy: frame and zeros
  */
@@ -19,6 +21,18 @@ static inline void init_frame(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
 	m->next = NULL;
 }
 
+/* Puts the edited headers in front of what follows in the page; NULL: nothing does. */
+static inline void fill_header(
+	struct rte_mbuf *m, uint64_t rearm, const struct pw_tx_frame *f, struct rte_mbuf *page)
+{
+	init_frame(m, rearm, f->wire_len);
+	m->nb_segs = page ? 2 : 1;
+	m->next = page;
+	m->ol_flags = 0;
+	m->data_len = f->header_len;
+	memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, f->header, f->header_len);
+}
+
 /* A copy of frame and padding, counted. The frame's bytes may lie in several extents. */
 static bool fill_copy(struct pw_txq *q, const struct pw_tx_frame *f, const struct pw_extent *extent,
 	struct rte_mbuf **out)
@@ -32,6 +46,9 @@ static bool fill_copy(struct pw_txq *q, const struct pw_tx_frame *f, const struc
 		return false;
 	rte_pktmbuf_reset(m);
 	to = rte_pktmbuf_mtod(m, uint8_t *);
+	if (f->header_len)
+		memcpy(to, f->header, f->header_len);
+	to += f->header_len;
 	while (left > 0) {
 		const uint64_t skip = offset - extent->offset;
 		const uint32_t part = (uint32_t)pw_min_u64(left, extent->len_bytes - skip);
@@ -42,15 +59,15 @@ static bool fill_copy(struct pw_txq *q, const struct pw_tx_frame *f, const struc
 		left -= part;
 		extent++;
 	}
-	memset(to, 0, f->pad);
-	m->data_len = (uint16_t)(f->len + f->pad);
+	memset(to, 0, f->wire_len - f->header_len - f->len);
+	m->data_len = (uint16_t)f->wire_len;
 	m->pkt_len = m->data_len;
 	q->c.cpu_copied_bytes += m->data_len;
 	*out = m;
 	return true;
 }
 
-/* A chain, a segment for each extent that the frame touches. */
+/* A chain, a segment for each extent that the frame touches, behind the edited headers. */
 static bool fill_split(struct pw_txq *q, struct pw_window *win, const struct pw_tx_frame *f,
 	const struct pw_extent *extent, struct rte_mbuf **out)
 {
@@ -58,6 +75,12 @@ static bool fill_split(struct pw_txq *q, struct pw_window *win, const struct pw_
 	uint64_t offset = f->offset;
 	uint32_t left = f->len;
 
+	if (f->header_len) {
+		if (rte_mempool_get(q->hdr_pool, (void **)&first))
+			return false;
+		fill_header(first, q->rearm_hdr, f, NULL);
+		tail = first;
+	}
 	while (left > 0) {
 		const uint64_t skip = offset - extent->offset;
 		const uint16_t part = (uint16_t)pw_min_u64(left, extent->len_bytes - skip);
@@ -66,7 +89,7 @@ static bool fill_split(struct pw_txq *q, struct pw_window *win, const struct pw_
 			rte_pktmbuf_free(first);
 			return false;
 		}
-		init_frame(m, q->rearm_frame, f->len);
+		init_frame(m, q->rearm_frame, f->wire_len);
 		attach(m, q->pay_flags, &win->n_out, extent->va + skip, extent->iova + skip, part);
 		win->n_out++;
 		if (first) {
@@ -81,17 +104,19 @@ static bool fill_split(struct pw_txq *q, struct pw_window *win, const struct pw_
 		extent++;
 	}
 	q->c.split_packets++;
+	q->c.header_bytes += f->header_len;
 	*out = first;
 	return true;
 }
 
-/* How many of the first frames lie whole in this extent and are not padded. */
+/* How many of the first frames lie whole in this extent, neither edited nor padded. */
 static uint16_t n_in_extent(const struct pw_tx_burst *b, const struct pw_extent *extent)
 {
 	const uint64_t end = extent->offset + extent->len_bytes;
 	uint16_t n = 0;
 
-	while (n < b->n && b->frames[n].pad == 0 && b->frames[n].offset + b->frames[n].len <= end)
+	while (n < b->n && b->frames[n].wire_len == b->frames[n].len &&
+		b->frames[n].offset + b->frames[n].len <= end)
 		n++;
 	return n;
 }
@@ -111,10 +136,69 @@ static uint64_t fill_extent(struct pw_txq *q, const struct pw_tx_burst *b,
 	*n_out += n;
 	for (i = 0; i < n; i++, f++) {
 		init_frame(pkts[i], rearm, f->len);
-		attach(pkts[i], flags, n_out, va + f->offset, iova + f->offset, (uint16_t)f->len);
+		attach(pkts[i], flags, n_out, va + f->offset, iova + f->offset, f->len);
 		bytes += f->len;
 	}
 	return bytes;
+}
+
+/* The first frames, edited or not, whose bytes behind the headers lie whole in one extent and are not padded. */
+struct mixed {
+	uint16_t n, n_headers, n_pages;
+};
+
+static struct mixed find_mixed(const struct pw_tx_burst *b, const struct pw_extent *extent)
+{
+	const uint64_t end = extent->offset + extent->len_bytes;
+	struct mixed r = {0};
+
+	for (; r.n < b->n; r.n++) {
+		const struct pw_tx_frame *f = &b->frames[r.n];
+
+		if (f->wire_len != (uint32_t)f->header_len + f->len || f->offset + f->len > end)
+			break;
+		r.n_headers = (uint16_t)(r.n_headers + (f->header_len > 0));
+		r.n_pages = (uint16_t)(r.n_pages + (f->len > 0));
+	}
+	return r;
+}
+
+/* Returns r.n, or 0: no mbuf is left. */
+static uint16_t fill_mixed(struct pw_txq *q, const struct pw_tx_burst *b,
+	const struct pw_extent *extent, struct mixed r, uint64_t *bytes)
+{
+	struct rte_mbuf *headers[PW_BURST], *pages[PW_BURST];
+	struct rte_mbuf **header = headers, **next_page = pages;
+	const struct pw_tx_frame *f = b->frames;
+	uint32_t *n_out = &b->obj->win->n_out;
+	uint16_t i;
+
+	if (rte_mempool_get_bulk(q->hdr_pool, (void **)headers, r.n_headers))
+		return 0;
+	if (r.n_pages && rte_mempool_get_bulk(q->payload_pool, (void **)pages, r.n_pages)) {
+		rte_mempool_put_bulk(q->hdr_pool, (void **)headers, r.n_headers);
+		return 0;
+	}
+	*n_out += r.n_pages;
+	for (i = 0; i < r.n; i++, f++) {
+		const uint64_t skip = f->offset - extent->offset;
+		struct rte_mbuf *page = NULL;
+
+		if (f->len) {
+			page = *next_page++;
+			init_frame(page, q->rearm_frame, f->wire_len);
+			attach(page, q->pay_flags, n_out, extent->va + skip, extent->iova + skip,
+				f->len);
+		}
+		q->pending[i] = page;
+		if (f->header_len) {
+			q->pending[i] = *header++;
+			fill_header(q->pending[i], q->rearm_hdr, f, page);
+			q->c.header_bytes += f->header_len;
+		}
+		*bytes += f->wire_len;
+	}
+	return r.n;
 }
 
 uint16_t pw_txq_fill_frames(struct pw_txq *q, const struct pw_tx_burst *b, uint64_t *bytes)
@@ -129,8 +213,14 @@ uint16_t pw_txq_fill_frames(struct pw_txq *q, const struct pw_tx_burst *b, uint6
 		*bytes = fill_extent(q, b, extent, q->pending, n);
 		return n;
 	}
-	*bytes = f->len + f->pad;
-	if (f->pad == 0 && q->chains)
+	if (q->chains) {
+		const struct mixed r = find_mixed(b, extent);
+
+		if (r.n > 0)
+			return fill_mixed(q, b, extent, r, bytes);
+	}
+	*bytes = f->wire_len;
+	if (q->chains && f->wire_len == (uint32_t)f->header_len + f->len)
 		return fill_split(q, b->obj->win, f, extent, q->pending);
 	return fill_copy(q, f, extent, q->pending);
 }

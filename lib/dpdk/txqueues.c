@@ -43,7 +43,9 @@ void pw_txq_drop_pending(struct pw_txq *q)
 		q->c.payload_bytes -= payload;
 		q->c.cpu_copied_bytes -= m->pool == q->copy_pool ? payload : 0;
 		q->c.cpu_read_bytes -= q->sw_csum ? payload : 0;
-		q->c.split_packets -= m->nb_segs > (q->pending_hdr_len ? 2 : 1);
+		q->c.split_packets -= m->nb_segs > (m->pool == q->hdr_pool ? 2 : 1);
+		if (q->pending_hdr_len == 0 && m->pool == q->hdr_pool) /* an edited frame */
+			q->c.header_bytes -= m->data_len;
 		rte_pktmbuf_free(m);
 		q->n_pending--;
 	}

@@ -8,12 +8,19 @@
 #define PW_FRAME_LEN_MIN 14u    /* an Ethernet header */
 #define PW_FRAME_LEN_MAX 65535u /* an mbuf's data_len */
 
-/* A whole Ethernet frame without its check sequence, in a window. The frames of one burst have rising offsets. */
+/*
+ * A whole Ethernet frame without its check sequence. The frames of one burst have rising offsets.
+ *
+ *   | header_len bytes of `header` | len bytes of the window | zeros |
+ *   |                    wire_len <= PW_FRAME_LEN_MAX                |
+ */
 struct pw_tx_frame {
-	uint64_t offset; /* in the window, as its extents count */
-	uint64_t due_ns; /* after the pacer's start; see send/lane.h */
-	uint32_t len;    /* bytes there */
-	uint32_t pad;    /* zero bytes behind them; len + pad <= PW_FRAME_LEN_MAX */
+	uint64_t offset;       /* in the window, as its extents count */
+	uint64_t due_ns;       /* after the pacer's start; see send/lane.h */
+	const uint8_t *header; /* edited headers; the path copies them. With header_len */
+	uint16_t header_len;   /* <= PW_FRAME_HDR_MAX (wire/frame.h) */
+	uint16_t len;          /* 0 only with a header */
+	uint32_t wire_len;
 };
 
 #endif

@@ -41,8 +41,7 @@ struct pw_tx_burst {
 	struct pw_tx_object *obj;
 	const struct pw_tx_frame *frames; /* path/frames.h, in obj's window; NULL: symbols */
 	uint64_t offset;
-	uint32_t
-		payload_id; /* FEC Payload ID (SBN and ESI) of the first; + 1 for each further one */
+	uint32_t payload_id; /* FEC Payload ID (SBN, ESI) of the first; + 1 for each more */
 	uint16_t n;
 };
 
@@ -53,6 +52,7 @@ struct pw_tx_counters {
 	uint64_t wire_bytes;       /* Ethernet frames, without FCS and preamble */
 	uint64_t cpu_copied_bytes; /* payload bytes that pagewire's own code copied */
 	uint64_t cpu_read_bytes;   /* payload bytes that pagewire's own code read (checksums) */
+	uint64_t header_bytes;     /* bytes of edited headers in mbufs of their own */
 	uint64_t full_polls;       /* send calls in which the driver took nothing */
 	uint64_t split_packets;    /* packets with one more segment (discontiguous pages) */
 	uint64_t zc_done;          /* kernel ways: zero-copy sends whose completion has come */

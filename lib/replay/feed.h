@@ -18,6 +18,9 @@ struct pw_replay_feed {
 	/* The object whose window has byte `offset` of the capture, which view() has shown; *at: where. NULL: it is
 	 * no longer there, because its record is too long. */
 	struct pw_tx_object *(*object)(void *ctx, uint64_t offset, uint64_t *at);
+	/* Bytes [offset, offset + len), which view() has shown, in one piece: where they are, or copied to
+	 * seam[len]. NULL: they are no longer there. */
+	const uint8_t *(*bytes)(void *ctx, uint64_t offset, size_t len, uint8_t *seam);
 	/* The path has taken all frames of the objects before the one that is shown. May be NULL. */
 	void (*taken)(void *ctx);
 	/* The next pass begins at byte 0. -errno: the capture has changed. */

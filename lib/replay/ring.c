@@ -185,6 +185,16 @@ static struct pw_tx_object *object(void *ctx, uint64_t offset, uint64_t *at)
 	return offset >= g->from ? &s->obj : NULL;
 }
 
+static const uint8_t *bytes(void *ctx, uint64_t offset, size_t len, uint8_t *seam)
+{
+	const struct pw_replay_ring *g = ctx;
+	const struct slot *s = slot_of(g, g->at - 1);
+
+	(void)len;
+	(void)seam;
+	return offset >= g->from ? s->mem + (offset + PW_RING_ROOM_BYTES - s->from) : NULL;
+}
+
 static void taken(void *ctx)
 {
 	struct pw_replay_ring *g = ctx;
@@ -213,8 +223,12 @@ static int rewind_pass(void *ctx, struct pw_err *err)
 struct pw_replay_feed pw_replay_ring_feed(struct pw_replay_ring *g, struct pw_send_lane *lane)
 {
 	g->lane = lane;
-	return (struct pw_replay_feed){
-		.view = view, .object = object, .taken = taken, .rewind = rewind_pass, .ctx = g};
+	return (struct pw_replay_feed){.view = view,
+		.object = object,
+		.bytes = bytes,
+		.taken = taken,
+		.rewind = rewind_pass,
+		.ctx = g};
 }
 
 void pw_replay_ring_counts(const struct pw_replay_ring *g, struct pw_replay_ring_counts *c)

@@ -47,10 +47,12 @@ static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 		s->path, s->seen, f->link, pw_link_name(f->link));
 }
 
-/* Applies the rules; false: the frame is not sent. */
-static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct pw_tx_frame *out)
+/* Applies the rules to the frame of header_len edited bytes and f; false: it is not sent. */
+static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, uint16_t header_len,
+	struct pw_tx_frame *out)
 {
-	uint32_t len = f->len;
+	const uint32_t have = f->len + header_len;
+	uint64_t len = have;
 
 	if (f->full_len > f->len) {
 		s->n.cut++;
@@ -58,7 +60,7 @@ static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct p
 		if (s->set.cut == PW_RULE_SKIP)
 			return false;
 		if (s->set.cut == PW_RULE_PAD)
-			len = f->full_len;
+			len += f->full_len - f->len;
 	}
 	if (len > s->frame_max) {
 		s->n.long_skipped++;
@@ -66,16 +68,59 @@ static bool choose(struct pw_scan *s, const struct pw_capture_frame *f, struct p
 	}
 	if (len < SMALLEST) {
 		s->n.small++;
-		if (s->set.small == PW_RULE_SKIP || f->len < PW_FRAME_LEN_MIN) {
+		if (s->set.small == PW_RULE_SKIP || have < PW_FRAME_LEN_MIN) {
 			s->n.small_skipped++;
 			return false;
 		}
 		if (s->set.small == PW_RULE_PAD)
 			len = SMALLEST;
 	}
-	out->len = f->len;
-	out->pad = len - f->len;
-	s->n.padded += out->pad > 0;
+	out->header_len = header_len;
+	out->len = (uint16_t)f->len;
+	out->wire_len = (uint32_t)len;
+	s->n.padded += len > have;
+	return true;
+}
+
+/* Edits the frame's headers: f becomes what is left of it behind them. */
+static enum pw_edit_verdict edit(
+	struct pw_scan *s, struct pw_capture_frame *f, uint16_t *header_len)
+{
+	const size_t len = (size_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
+	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
+	enum pw_edit_verdict verdict;
+	struct pw_edit_result r;
+
+	*header_len = 0;
+	if (!bytes)
+		return PW_EDIT_SAME; /* it cannot be sent: next_frame() reports it */
+	verdict = pw_edit_apply(s->set.edit, bytes, f->len, s->headers[s->next_header], &r);
+	if (verdict != PW_EDIT_DONE)
+		return verdict;
+	*header_len = r.header_len;
+	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - r.replaced;
+	f->len -= r.replaced;
+	f->offset += r.replaced;
+	return verdict;
+}
+
+/* choose() with edits. Not inlined, so that it costs frames without edits nothing. */
+static __attribute__((noinline)) bool choose_edited(
+	struct pw_scan *s, struct pw_capture_frame *f, struct pw_tx_frame *out)
+{
+	uint16_t header_len;
+	const enum pw_edit_verdict verdict = edit(s, f, &header_len);
+
+	if (!choose(s, f, header_len, out))
+		return false;
+	s->n.edit_cut += verdict == PW_EDIT_CUT;
+	s->n.edit_deep += verdict == PW_EDIT_DEEP;
+	if (verdict != PW_EDIT_DONE)
+		return true;
+	s->n.edited++;
+	out->header = s->headers[s->next_header];
+	if (++s->next_header == PW_ARRAY_LEN(s->headers))
+		s->next_header = 0;
 	return true;
 }
 
@@ -122,12 +167,14 @@ static int next_frame(
 		r = check_link(s, &f, err);
 		if (r)
 			return r;
-		if (s->seen > s->set.skip && choose(s, &f, out))
+		if (s->seen <= s->set.skip)
+			continue;
+		if (s->set.edit ? choose_edited(s, &f, out) : choose(s, &f, 0, out))
 			break;
 	}
 	s->sent++;
 	s->n.frames++;
-	s->n.bytes += out->len + out->pad;
+	s->n.bytes += out->wire_len;
 	out->due_ns = pw_due_next(&s->due, f.has_time, f.time_ns);
 	*obj = s->feed->object(s->feed->ctx, f.offset, &out->offset);
 	if (!*obj)
@@ -165,7 +212,7 @@ int pw_scan_next(
 			break;
 		}
 		obj = next;
-		bytes += s->frames[n].len;
+		bytes += s->frames[n].wire_len;
 		n++;
 	}
 	s->done |= r == 0;

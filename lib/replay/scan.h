@@ -2,7 +2,7 @@
 /*
  * Which frames of a capture are sent, in which form, and when: the source of a lane (send/lane.h).
  *
- *   feed --record headers--> capture --> skip, limit, rules --> due time --> frames[] --> lane
+ *   feed --record headers--> capture --> skip, limit, edits, rules --> due time --> frames[] --> lane
  */
 #ifndef PW_REPLAY_SCAN_H
 #define PW_REPLAY_SCAN_H
@@ -11,6 +11,7 @@
 #include "replay/due.h"
 #include "replay/feed.h"
 #include "send/lane.h"
+#include "wire/edit.h"
 
 #define PW_SCAN_FRAMES 256 /* frames of one range */
 
@@ -18,12 +19,13 @@ enum pw_replay_rule { PW_RULE_SEND, PW_RULE_SKIP, PW_RULE_PAD };
 
 /* What the user asks. */
 struct pw_scan_settings {
-	uint64_t loops;            /* passes over the capture; 0 = until stopped */
-	uint64_t skip;             /* the first frames of each pass */
-	uint64_t limit;            /* frames of each pass after them; 0 = all */
-	enum pw_replay_rule cut;   /* frames that the snap length cut */
-	enum pw_replay_rule small; /* frames of less than 60 bytes */
-	uint64_t max_gap_ns;       /* a longer gap is not waited for */
+	uint64_t loops;             /* passes over the capture; 0 = until stopped */
+	uint64_t skip;              /* the first frames of each pass */
+	uint64_t limit;             /* frames of each pass after them; 0 = all */
+	enum pw_replay_rule cut;    /* frames that the snap length cut */
+	enum pw_replay_rule small;  /* frames of less than 60 bytes */
+	uint64_t max_gap_ns;        /* a longer gap is not waited for */
+	const struct pw_edit *edit; /* of each frame's headers; NULL: frames are sent as they are */
 };
 
 #define PW_SCAN_SETTINGS_DEFAULT                            \
@@ -38,8 +40,11 @@ struct pw_scan_counts {
 	uint64_t small, small_skipped; /* 60 bytes are the least on a wire */
 	uint64_t long_skipped;         /* more than the MTU allows */
 	uint64_t padded;
-	uint64_t passes;  /* whole ones */
-	bool file_is_cut; /* it ends within a record */
+	uint64_t edited;    /* of those that are sent */
+	uint64_t edit_cut;  /* sent as they are: a header that an edit needs is cut */
+	uint64_t edit_deep; /* sent as they are: it lies too deep */
+	uint64_t passes;    /* whole ones */
+	bool file_is_cut;   /* it ends within a record */
 };
 
 struct pw_scan {
@@ -55,7 +60,11 @@ struct pw_scan {
 	struct pw_tx_frame frames[PW_SCAN_FRAMES];
 	struct pw_tx_frame kept; /* the first frame of the next range */
 	struct pw_tx_object *kept_obj;
-	struct pw_err failed; /* after the frames that were found */
+	/* Edited headers, one after the other in a circle: those of a range's frames, and of the kept one. */
+	uint8_t headers[PW_SCAN_FRAMES + 1][PW_EDIT_HEADER_MAX];
+	uint32_t next_header;
+	uint8_t seam[PW_EDIT_HEADER_MAX]; /* a frame's first bytes that cross extents */
+	struct pw_err failed;             /* after the frames that were found */
 };
 
 /* frame_max: bytes of a frame that the port takes. The feed must outlive s. */

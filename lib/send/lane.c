@@ -291,7 +291,7 @@ static void count_frames(struct pw_send_lane *lane, const struct pw_tx_frame *fr
 	uint16_t i;
 
 	for (i = 0; i < n; i++)
-		bytes += frames[i].len + frames[i].pad;
+		bytes += frames[i].wire_len;
 	add_bytes(lane, bytes);
 	if (lane->pace.on)
 		pw_pace_sent(&lane->pace, bytes, n);

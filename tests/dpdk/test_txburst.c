@@ -4,34 +4,9 @@
  *
  *   file on tmpfs -> window -> pw_txq_send() -> net_ring0 -> rte_eth_rx_burst() -> asserts
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <rte_ethdev.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "tx_util.h"
 
-#include <cmocka.h>
-
-#include "base/bytes.h"
-#include "dpdk/tx_private.h"
-#include "file/window.h"
-#include "path/frames.h"
 #include "wire/alc.h"
-
-#define FILE_BYTES 3000001u
-#define SYMBOL     1440u
-
-struct fixture {
-	struct pw_dpdk_tx *tx;
-	struct pw_window win;
-	struct pw_tx_object obj;
-	uint8_t *seen; /* by symbol */
-	char path[64];
-};
 
 static void fill_object(struct fixture *f, uint8_t family, bool wide, uint16_t vlan)
 {
@@ -456,119 +431,6 @@ static void a_port_that_reaches_only_eal_memory_refuses_mapped_files(void **stat
 	f->tx->port.traits = was;
 }
 
-/* Sends the frames and compares what the driver got; returns the segments. */
-static unsigned int send_frames(struct fixture *f, const struct pw_tx_frame *frames, uint16_t n)
-{
-	struct pw_tx_object obj = {.win = &f->win};
-	unsigned int segs = 0;
-	uint16_t at = 0;
-
-	while (at < n) {
-		const struct pw_tx_burst b = {.obj = &obj,
-			.frames = frames + at,
-			.n = (uint16_t)pw_min_u64(n - at, PW_BURST)};
-		const uint16_t sent = pw_txq_send(&f->tx->q, &b);
-		struct rte_mbuf *pkts[PW_BURST];
-		uint16_t i;
-
-		assert_in_range(sent, 1, n - at);
-		assert_int_equal(rte_eth_rx_burst(f->tx->port.id, 0, pkts, PW_BURST), sent);
-		for (i = 0; i < sent; i++, at++) {
-			const uint8_t *page = (const uint8_t *)f->win.map + frames[at].offset;
-			uint8_t flat[4096];
-
-			assert_int_equal(pkts[i]->pkt_len, frames[at].len + frames[at].pad);
-			assert_memory_equal(rte_pktmbuf_read(pkts[i], 0, pkts[i]->pkt_len, flat),
-				page, frames[at].len);
-			if (pkts[i]->pool == f->tx->q.payload_pool)
-				assert_ptr_equal(rte_pktmbuf_mtod(pkts[i], uint8_t *), page);
-			segs += pkts[i]->nb_segs;
-		}
-		rte_pktmbuf_free_bulk(pkts, sent);
-	}
-	assert_int_equal(f->win.n_out, 0);
-	return segs;
-}
-
-static void a_frame_is_one_mbuf_whose_buffer_is_the_page(void **state)
-{
-	enum { N = 100, LEN = 1000, CUT = 50 * LEN + 10 };
-	struct fixture *f = *state;
-	struct pw_txq *q = &f->tx->q;
-	const struct pw_tx_counters was = q->c;
-	struct pw_extent *whole = f->win.extents;
-	struct pw_extent cut[] = {whole[0], whole[0]};
-	struct pw_tx_frame frames[N];
-	uint16_t i;
-
-	for (i = 0; i < N; i++)
-		frames[i] = (struct pw_tx_frame){.offset = i * LEN, .len = 60 + i};
-	assert_int_equal(send_frames(f, frames, N), N);
-	assert_int_equal(q->c.cpu_copied_bytes, was.cpu_copied_bytes);
-	assert_int_equal(q->c.split_packets, was.split_packets);
-	assert_int_equal(q->c.packets - was.packets, N);
-	assert_int_equal(q->c.wire_bytes - was.wire_bytes, 60 * N + N * (N - 1) / 2);
-	cut[0].len_bytes = CUT;
-	cut[1].offset = CUT;
-	cut[1].va += CUT;
-	cut[1].iova += CUT;
-	cut[1].len_bytes -= CUT;
-	f->win.extents = cut;
-	f->win.n_extents = 2;
-	assert_int_equal(send_frames(f, frames, N), N + 1);
-	assert_int_equal(q->c.split_packets - was.split_packets, 1);
-	assert_int_equal(q->c.cpu_copied_bytes, was.cpu_copied_bytes);
-	frames[7].pad = 40;
-	q->chains = false; /* the frame that crosses extents is copied as well */
-	assert_int_equal(send_frames(f, frames, N), N);
-	q->chains = true;
-	assert_int_equal(q->c.cpu_copied_bytes - was.cpu_copied_bytes, 67 + 40 + 110);
-	f->win.extents = whole;
-	f->win.n_extents = 1;
-}
-
-static int setup(void **state)
-{
-	struct pw_dpdk_config cfg = {.set = {.port = "net_ring0", .mtu = 9000, .no_huge = true}};
-	struct fixture *f = aligned_alloc(64, pw_align_up(sizeof(*f), 64));
-	struct pw_err err = {0};
-	uint8_t *data = malloc(FILE_BYTES);
-	uint32_t i, x = 1;
-	int fd;
-
-	memset(f, 0, sizeof(*f));
-	strcpy(f->path, "/dev/shm/pw-txburst-XXXXXX");
-	fd = mkstemp(f->path);
-	for (i = 0; i < FILE_BYTES; i++) {
-		x = x * 1664525 + 1013904223;
-		data[i] = (uint8_t)(x >> 24);
-	}
-	if (fd < 0 || write(fd, data, FILE_BYTES) != FILE_BYTES)
-		return -1;
-	close(fd);
-	free(data);
-	f->seen = calloc(FILE_BYTES / SYMBOL + 2, 1);
-	if (pw_pagecache_open(&f->win, f->path, NULL, &err) ||
-		pw_dpdk_tx_open(&f->tx, &cfg, NULL, &err)) {
-		fprintf(stderr, "setup: %s\n", err.msg);
-		return -1;
-	}
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	pw_dpdk_tx_close(f->tx);
-	pw_window_close(&f->win);
-	unlink(f->path);
-	free(f->seen);
-	free(f);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -584,7 +446,6 @@ int main(void)
 		cmocka_unit_test(dropped_packets_are_not_counted),
 		cmocka_unit_test(a_dropped_table_takes_no_payload_from_the_counters),
 		cmocka_unit_test(the_plan_knows_the_size_of_the_payload_pool),
-		cmocka_unit_test(a_frame_is_one_mbuf_whose_buffer_is_the_page),
 		cmocka_unit_test(a_port_that_reaches_only_eal_memory_refuses_mapped_files),
 	};
 

@@ -175,6 +175,83 @@ def test_rules_for_frames_that_are_cut_small_or_long(t):
     equal((result["padded"], result["copied_bytes"]), (2, 60 + 300), "padded, copied")
 
 
+def packet(i, length, tag=False, udp=False):
+    """An IPv4 packet of TCP or UDP with right checksums; every third one goes back."""
+    def checksum(data):
+        total = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        return total ^ 0xffff
+    addrs = [bytes([10, 1, 2, 1 + i % 200]), bytes([172, 16, 3, 4])]
+    src, dst = addrs if i % 3 else addrs[::-1]
+    payload = random.Random(i).randbytes(length)
+    if udp:
+        at, l4 = 6, struct.pack(">HHHH", 1000 + i, 53, 8 + length, 0)
+    else:
+        at, l4 = 16, struct.pack(">HHIIHHHH", 1000 + i, 80, i, 0, 0x5010, 512, 0, 0)
+    l4 += payload
+    pseudo = src + dst + struct.pack(">HH", 17 if udp else 6, len(l4))
+    l4 = l4[:at] + struct.pack(">H", checksum(pseudo + l4)) + l4[at + 2:]
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(l4), i, 0x4000, 64, 17 if udp else 6, 0) + src + dst
+    ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+    macs = bytes.fromhex("020000000001020000000002")
+    return macs + (bytes.fromhex("81002005") if tag else b"") + bytes.fromhex("0800") + ip + l4
+
+
+EDITS = (
+    (["--dst-mac", "02:11:22:33:44:55", "--src-mac", "02:66:77:88:99:aa"],
+     ["--enet-dmac=02:11:22:33:44:55", "--enet-smac=02:66:77:88:99:aa"]),
+    (["--ttl", "7"], ["--ttl=7"]),
+    (["--ttl=-60"], ["--ttl=-60"]),
+    (["--map", "10.0.0.0/8:192.168.0.0/16,172.16.0.0/12:9.0.0.0/8"],
+     ["--pnat=10.0.0.0/8:192.168.0.0/16,172.16.0.0/12:9.0.0.0/8"]),
+    (["--vlan", "pop"], ["--enet-vlan=del"]),
+    (["--vlan", "push:77"],
+     ["--enet-vlan=add", "--enet-vlan-tag=77", "--enet-vlan-cfi=0", "--enet-vlan-pri=0"]),
+)
+
+
+def test_edited_frames_are_those_of_tcprewrite(t):
+    """Frames of which the headers are edited, whole in a slot, across slots, and of no more than the headers."""
+    t.need_tool("tcprewrite")
+    frames = [packet(i, [6, 20, 200, 1400][i % 4], tag=i % 5 == 0, udp=i % 2 == 0) for i in range(2500)]
+    path = write_pcap(t.path("a.pcap"), frames, unit="us")
+    for ours, theirs in EDITS:
+        wanted = t.path("wanted.pcap")
+        t.tool("tcprewrite", "-i", path, "-o", wanted, *theirs)
+        frames_wanted = read_pcap(t, wanted)
+        for pages in ("pagecache", "stream"):
+            result, got = replay(t, path, "--top-speed", "--pages", pages, *ours)
+            check(got == frames_wanted, f"{ours}, {pages}: frames differ")
+            check(0 < result["edited"] <= 2500, f"{ours}: {result['edited']} edited")
+            check(40 * result["edited"] < result["header_bytes"] <= 128 * result["edited"],
+                  f"{ours}: {result['header_bytes']} header bytes")
+            if pages != "stream":
+                equal(result["copied_bytes"], 0, f"{ours}: copied bytes")
+
+
+def test_edits_and_the_rules_for_frames(t):
+    tcp = packet(1, 100)
+    frames = [packet(1, 1460), tcp, tcp[:40], frame(60), tcp[:30]]
+    path = write_pcap(t.path("a.pcap"), frames, full={2: len(tcp), 4: 44})
+    result, got = replay(t, path, "--top-speed", "--map", "10.0.0.0/8:11.0.0.0/8")
+    equal((got[2:], len(got)), (frames[2:], 5), "frames that cannot be edited")
+    equal([result[k] for k in ("edited", "edit_cut", "edit_deep")], [2, 2, 0], "counts")
+    tag = bytes.fromhex("81000007")
+    tagged = [data[:12] + tag + data[12:] for data in frames]
+    result, got = replay(t, path, "--top-speed", "--vlan", "push:7", "--small", "pad", "--cut", "pad")
+    check(got == [tagged[0], tagged[1], tagged[2] + bytes(len(tcp) - 40), tagged[3], tagged[4] +
+                  bytes(60 - 34)], "padded: frames differ")
+    equal((result["padded"], result["small"]), (2, 1), "padded, small")
+    result, got = replay(t, path, "--top-speed", "--vlan", "push:7", "--mtu", "1499")
+    equal((result["long_skipped"], got), (1, tagged[1:]), "a frame that is too long with its tag")
+    p = t.run("replay", path, "--port", "null", "--no-huge", "--vlan", "push:7", "--top-speed").ends_with(0)
+    check("5 frames edited" in p.out and "edited headers: " in p.out, p.out)
+    for option in ("--dst-mac=x", "--src-mac=1:2", "--vlan=4095", "--ttl=256", "--map=10.0.0.0/8"):
+        p = t.run("replay", path, "--port", "null", option).ends_with(2)
+        check(option.split("=")[0] in p.err, p.err)
+
+
 def test_bad_captures_are_refused_in_one_sentence(t):
     good = write_pcap(t.path("good.pcap"), mix(3))
     with open(good, "rb") as f:

@@ -7,6 +7,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/opt_shared.h"
 #include "app/cli/report_replay.h"
+#include "app/cli/report_survey.h"
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 struct replay_options {
 	struct pw_replayjob_options job;
 	struct pw_output_config output;
+	bool dry_run;
 };
 
 static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
@@ -31,6 +33,9 @@ static const struct pw_opt options[] = {
 		.help = "leave out the first N frames of each pass"},
 	{ROW("limit", UINT, PACKETS, job.scan.limit), .basic = true, .arg = "N",
 		.help = "send N frames of each pass at most; 0 = all"},
+	{ROW("dry-run", FLAG, MAIN, dry_run), .basic = true,
+		.help = "send nothing, read the capture once and print its statistics; no --port "
+			"is needed"},
 	{ROW("cut", CHOICE, PACKETS, job.scan.cut), .choices = rules,
 		.help = "frames that the snap length cut: sent as captured, skipped, or padded "
 			"with "
@@ -117,6 +122,24 @@ static int run_job(
 	return code;
 }
 
+static int run_survey(const struct replay_options *o, const char *file)
+{
+	struct pw_survey v;
+	struct pw_err err = {0};
+	int code = PW_EXIT_OK;
+
+	if (pw_survey_run(&v, file, &o->job.scan, pw_stop_requested, &err))
+		code = pw_cli_fail(&err);
+	else if (v.interrupted)
+		code = PW_EXIT_INCOMPLETE;
+	if (o->output.json)
+		pw_survey_report_json(&v, code);
+	else if (code != PW_EXIT_RUNTIME || v.stats.n_frames)
+		pw_survey_report_human(&v);
+	pw_survey_finish(&v);
+	return code;
+}
+
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
 	const struct replay_options *o = config;
@@ -134,6 +157,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		pw_err_set(&err, EINVAL, "cannot replay: give one FILE, or - for standard input");
 		return pw_cli_usage("replay", &err);
 	}
+	if (o->dry_run)
+		return run_survey(o, ops->argv[0]);
 	if (pw_replayjob_plan(&job, ops->argv[0], &usage, &err))
 		code = usage ? pw_cli_usage("replay", &err) : pw_cli_fail(&err);
 	else
@@ -157,5 +182,6 @@ const struct pw_command pw_cmd_replay = {
 	.examples =
 		"  pagewire replay trace.pcapng --port 0000:3b:00.0\n"
 		"  pagewire replay trace.pcap --port vhost:/run/w.sock --speed 2x --loop 10\n"
+		"  pagewire replay trace.pcap.zst --dry-run\n"
 		"  pagewire replay trace.pcap.zst --port 0000:3b:00.0 --rate 40Gbit/s --loop 0\n",
 };

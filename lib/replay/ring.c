@@ -253,6 +253,13 @@ static int make_slot(struct pw_replay_ring *g, struct slot *s, struct pw_err *er
 	return g->cfg.ops->attach(g->cfg.tx, &s->obj, err);
 }
 
+static bool is_stopped(void *ctx)
+{
+	const struct pw_replay_ring *g = ctx;
+
+	return atomic_load_explicit(&g->stop, memory_order_relaxed);
+}
+
 static int check_room(const struct pw_replay_ring_config *cfg, struct pw_err *err)
 {
 	const uint64_t least =
@@ -285,7 +292,7 @@ int pw_replay_ring_create(
 	g->slots = calloc(g->n_slots, sizeof(*g->slots));
 	if (!g->slots)
 		return pw_err_set(err, ENOMEM, "cannot stream %s: out of memory", cfg->path);
-	r = pw_replay_input_open(&g->in, cfg->path, &g->stop, err);
+	r = pw_replay_input_open(&g->in, cfg->path, is_stopped, g, err);
 	for (i = 0; r == 0 && i < g->n_slots; i++)
 		r = make_slot(g, &g->slots[i], err);
 	if (r)

@@ -250,6 +250,75 @@ def test_a_sparse_capture_larger_than_the_ring(t):
     check(result["copied_bytes"] < MILLION, f"copied {result['copied_bytes']} bytes")
 
 
+def dry_run(t, path, *args, code=0):
+    p = t.run("replay", path, "--dry-run", "--json", *args)
+    p.ends_with(code)
+    return p.json
+
+
+def capinfos(t, path):
+    """What Wireshark says of a capture: frames, bytes, first and last time, seconds."""
+    names = ("Number of packets", "Data size (bytes)", "Earliest packet time", "Latest packet time",
+             "Capture duration (seconds)")
+    rows = t.tool("capinfos", "-T", "-m", "-r", "-c", "-d", "-u", "-a", "-e", "-S", path).strip().split(",")
+    found = dict(zip(("File name", names[0], names[1], names[4], names[2], names[3]), rows, strict=True))
+    return [float(found[n]) for n in names]
+
+
+def test_dry_run_gives_the_statistics_of_the_capture(t):
+    rng = random.Random(3)
+    at, times = 0, []
+    for _ in range(5000):
+        at += rng.randrange(3 * MILLION)
+        times.append(at - (2 * MILLION if rng.random() < 0.01 else 0))
+    times[0] = 0
+    frames = [frame(64, i % 7) if i % 3 else frame(1514, i) for i in range(5000)]
+    path = write_pcap(t.path("a.pcap"), frames, times=times, unit="ns", full={4: 200, 40: 1514})
+    backwards = sum(x < max(times[:i + 1]) for i, x in enumerate(times))
+    t.tool("editcap", "-F", "pcapng", path, t.path("a.pcapng"))
+    for tool in ("gzip", "zstd", "lz4", "xz"):
+        with open(t.path(f"a.{tool}"), "wb") as f:
+            subprocess.run([tool, "-c", path], stdout=f, stderr=subprocess.DEVNULL, check=True)
+    results = [dry_run(t, t.path(f"a.{end}")) for end in ("pcap", "pcapng", "gzip", "zstd", "lz4", "xz")]
+    p = t.spawn("sh", "-c", f"cat {path} | {t.binary} replay - --dry-run --json").ends_with(0)
+    results.append(p.json)
+    check(all(r == results[0] for r in results), "the formats' statistics differ")
+    r = results[0]
+    n, size, first, last, seconds = capinfos(t, path)
+    equal((r["frames"], r["bytes"]), (n, size), "capinfos' frames and bytes")
+    when = r["times"]
+    equal((when["first_ns"], when["last_ns"]),
+          (1700000000 * 10**9 + min(times), 1700000000 * 10**9 + max(times)), "times")
+    check(abs(when["duration_ns"] / 1e9 - seconds) < 1e-6, f"{when} s, capinfos: {seconds}")
+    check(abs(when["first_ns"] / 1e9 - first) < 1e-3 and abs(when["last_ns"] / 1e9 - last) < 1e-3,
+          f"{when}, capinfos: {first}, {last}")
+    equal((when["backwards"], r["cut"], r["file_bytes"]), (backwards, 2, sum(map(len, frames))),
+          "backwards, cut, bytes in the file")
+    equal((r["flows"], sum(r["sizes"].values()), r["length_max"]), (1, 5000, 1514), "flows, sizes, longest")
+    equal(dry_run(t, path, "--skip", "10", "--limit", "30")["frames"], 30, "frames of --limit")
+    equal(dry_run(t, path, "--skip", "4990")["frames"], 10, "frames after --skip")
+    check("frames: 5000," in t.run("replay", path, "--dry-run").ends_with(0).out, "text")
+
+
+def test_dry_run_of_bad_captures(t):
+    good = write_pcap(t.path("good.pcap"), mix(3))
+    with open(good, "rb") as f:
+        data = f.read()
+    cases = {"text": (b"root:x:0:0\n" * 9, 1, 0), "empty": (b"", 1, 0), "none": (data[:24], 0, 0),
+             "lies": (data + struct.pack("<IIII", 0, 0, 0xffffffff, 60), 1, 3), "cut": (data[:-1], 0, 2),
+             "sll": (data[:20] + struct.pack("<I", 113) + data[24:], 0, 3)}
+    for name, (content, code, n) in cases.items():
+        with open(t.path(name), "wb") as f:
+            f.write(content)
+        for path in (t.path(name), "-"):
+            p = t.spawn("sh", "-c", f"cat {t.path(name)} | {t.binary} replay {path} --dry-run --json")
+            p.ends_with(code)
+            equal((p.json["frames"], p.json["file_is_cut"]), (n, name == "cut"), f"{name}: frames, cut")
+            equal(p.err.count("\n"), code, f"{name}: lines of errors")
+    equal(dry_run(t, t.path("sll"))["not_ethernet"], 3, "frames that are not Ethernet")
+    t.run("replay", t.path("nothing-here"), "--dry-run").ends_with(1)
+
+
 @concurrent
 def test_frames_arrive_over_veth(t):
     t.veth()

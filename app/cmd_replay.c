@@ -16,6 +16,7 @@ struct replay_options {
 	struct pw_replayjob_options job;
 	struct pw_output_config output;
 	bool dry_run;
+	const char *filter;
 };
 
 static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
@@ -33,6 +34,9 @@ static const struct pw_opt options[] = {
 		.help = "leave out the first N frames of each pass"},
 	{ROW("limit", UINT, PACKETS, job.scan.limit), .basic = true, .arg = "N",
 		.help = "send N frames of each pass at most; 0 = all"},
+	{ROW("filter", STRING, PACKETS, filter), .basic = true, .arg = "EXPRESSION",
+		.help = "only frames that match, as tcpdump has it (pcap-filter(7)): 'udp port "
+			"53'"},
 	{ROW("dry-run", FLAG, MAIN, dry_run), .basic = true,
 		.help = "send nothing, read the capture once and print its statistics; no --port "
 			"is needed"},
@@ -122,13 +126,14 @@ static int run_job(
 	return code;
 }
 
-static int run_survey(const struct replay_options *o, const char *file)
+static int run_survey(
+	const struct replay_options *o, const char *file, const struct pw_scan_settings *set)
 {
 	struct pw_survey v;
 	struct pw_err err = {0};
 	int code = PW_EXIT_OK;
 
-	if (pw_survey_run(&v, file, &o->job.scan, pw_stop_requested, &err))
+	if (pw_survey_run(&v, file, set, pw_stop_requested, &err))
 		code = pw_cli_fail(&err);
 	else if (v.interrupted)
 		code = PW_EXIT_INCOMPLETE;
@@ -157,13 +162,16 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		pw_err_set(&err, EINVAL, "cannot replay: give one FILE, or - for standard input");
 		return pw_cli_usage("replay", &err);
 	}
-	if (o->dry_run)
-		return run_survey(o, ops->argv[0]);
-	if (pw_replayjob_plan(&job, ops->argv[0], &usage, &err))
+	if (o->filter && pw_filter_create(&job_options.scan.filter, o->filter, &err))
+		code = pw_cli_usage("replay", &err);
+	else if (o->dry_run)
+		code = run_survey(o, ops->argv[0], &job_options.scan);
+	else if (pw_replayjob_plan(&job, ops->argv[0], &usage, &err))
 		code = usage ? pw_cli_usage("replay", &err) : pw_cli_fail(&err);
 	else
 		code = run_job(&job, o, ctx);
 	pw_replayjob_finish(&job);
+	pw_filter_destroy(job_options.scan.filter);
 	return code;
 }
 

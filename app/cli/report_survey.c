@@ -76,6 +76,8 @@ void pw_survey_report_human(const struct pw_survey *v)
 	printf("flows: %s%" PRIu64 "\n", s->flows_more ? "more than " : "", s->n_flows);
 	if (s->n_cut)
 		printf("cut by the snap length: %" PRIu64 " frames\n", s->n_cut);
+	if (v->filtered)
+		printf("do not match --filter: %" PRIu64 " frames\n", v->filtered);
 	if (v->n_other)
 		printf("cannot be sent: %" PRIu64 " frames of a link type other than Ethernet, the "
 		       "first one's is %u (%s)\n",
@@ -114,6 +116,7 @@ void pw_survey_report_json(const struct pw_survey *v, int code)
 	json_object_update_new(
 		o, json_pack("{s:I, s:b, s:I}", "flows", (json_int_t)s->n_flows, "more_flows",
 			   s->flows_more, "not_ethernet", (json_int_t)v->n_other));
+	json_object_set_new(o, "filtered", json_integer((json_int_t)v->filtered));
 	json_object_set_new(o, "sizes", sizes);
 	json_object_set_new(o, "times", times_json(s));
 	pw_cli_print_json(o);

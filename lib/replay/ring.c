@@ -37,7 +37,9 @@ struct pw_replay_ring {
 	_Atomic uint64_t n_free; /* the lane's: given back */
 	uint64_t at;             /* the one that is shown, plus 1; 0: none yet */
 	uint64_t n_taken;        /* all frames of those before are with the path */
-	uint64_t from, to;       /* bytes of the capture that are shown */
+	uint64_t
+		held; /* the first that has frames which the path has not taken; UINT64_MAX: none */
+	uint64_t from, to; /* bytes of the capture that are shown */
 	uint64_t seam_bytes;
 	_Atomic uint64_t bytes;
 	atomic_bool stop, failed;
@@ -136,8 +138,12 @@ static int show_next(struct pw_replay_ring *g, uint64_t keep_from, struct pw_err
 	const struct slot *old = g->at ? slot_of(g, g->at - 1) : NULL;
 	uint64_t keep = old && keep_from < g->to ? g->to - pw_max_u64(keep_from, g->from) : 0;
 	struct slot *s;
-	int r = await_slot(g, err);
+	int r;
 
+	/* slots without a frame to send are free as soon as they were shown */
+	if (old)
+		g->n_taken = pw_min_u64(g->held, g->at - 1);
+	r = await_slot(g, err);
 	if (r)
 		return r;
 	s = slot_of(g, g->at);
@@ -178,18 +184,30 @@ static int view(
 
 static struct pw_tx_object *object(void *ctx, uint64_t offset, uint64_t *at)
 {
-	const struct pw_replay_ring *g = ctx;
+	struct pw_replay_ring *g = ctx;
 	struct slot *s = slot_of(g, g->at - 1);
 
+	g->held = pw_min_u64(g->held, g->at - 1);
 	*at = offset + PW_RING_ROOM_BYTES - s->from;
 	return offset >= g->from ? &s->obj : NULL;
 }
 
-static void taken(void *ctx)
+static const uint8_t *bytes(void *ctx, uint64_t offset, uint32_t len, uint8_t *room)
+{
+	const struct pw_replay_ring *g = ctx;
+	const struct slot *s = slot_of(g, g->at - 1);
+
+	(void)len;
+	(void)room;
+	return offset >= g->from ? s->mem + (offset + PW_RING_ROOM_BYTES - s->from) : NULL;
+}
+
+static void taken(void *ctx, bool kept)
 {
 	struct pw_replay_ring *g = ctx;
 
 	g->n_taken = g->at ? g->at - 1 : 0;
+	g->held = kept ? g->n_taken : UINT64_MAX;
 	reclaim(g);
 }
 
@@ -213,8 +231,12 @@ static int rewind_pass(void *ctx, struct pw_err *err)
 struct pw_replay_feed pw_replay_ring_feed(struct pw_replay_ring *g, struct pw_send_lane *lane)
 {
 	g->lane = lane;
-	return (struct pw_replay_feed){
-		.view = view, .object = object, .taken = taken, .rewind = rewind_pass, .ctx = g};
+	return (struct pw_replay_feed){.view = view,
+		.object = object,
+		.bytes = bytes,
+		.taken = taken,
+		.rewind = rewind_pass,
+		.ctx = g};
 }
 
 void pw_replay_ring_counts(const struct pw_replay_ring *g, struct pw_replay_ring_counts *c)
@@ -288,6 +310,7 @@ int pw_replay_ring_create(
 		return r;
 	g->cfg = *cfg;
 	g->in.fd = -1;
+	g->held = UINT64_MAX;
 	g->n_slots = (uint32_t)(cfg->bytes / SLOT_COST);
 	g->slots = calloc(g->n_slots, sizeof(*g->slots));
 	if (!g->slots)

@@ -78,7 +78,7 @@ static int view(
 }
 
 static int count(struct pw_survey *v, const struct reader *r, const struct pw_capture_frame *f,
-	struct pw_err *err)
+	struct pw_filter *filter, struct pw_err *err)
 {
 	struct pw_capture_seen seen = {.len = f->len,
 		.full_len = f->full_len > f->len ? f->full_len : f->len,
@@ -86,11 +86,17 @@ static int count(struct pw_survey *v, const struct reader *r, const struct pw_ca
 		.has_flow = f->link == PW_LINK_ETHERNET,
 		.time_ns = f->time_ns};
 	struct pw_flow_key key;
+	int e = 1;
 
 	if (f->offset < r->from)
 		return pw_err_set(err, EBADMSG,
 			"cannot read %s: the block of frame %" PRIu64 " is longer than 1 MiB",
 			r->in.path, r->capture.n_frames);
+	if (filter)
+		e = pw_filter_match(filter, f, at(r, f->offset), err);
+	v->filtered += e == 0;
+	if (e <= 0)
+		return e;
 	if (seen.has_flow) {
 		pw_flow_key_of(&key, at(r, f->offset), f->len);
 		seen.flow_hash = pw_flow_hash(&key);
@@ -115,7 +121,7 @@ static int read_frames(struct pw_survey *v, struct reader *r, const struct pw_sc
 		if (e <= 0)
 			break;
 		if (seen > set->skip)
-			e = count(v, r, &f, err);
+			e = count(v, r, &f, set->filter, err);
 		if (e < 0)
 			break;
 	}

@@ -319,6 +319,50 @@ def test_dry_run_of_bad_captures(t):
     t.run("replay", t.path("nothing-here"), "--dry-run").ends_with(1)
 
 
+def ip_frame(proto, port, size, seed=0):
+    """An Ethernet frame with IPv4 and UDP or TCP."""
+    body = struct.pack(">HH", 40000, port) + random.Random(seed).randbytes(size)
+    head = struct.pack(">BBHHHBBH8s", 0x45, 0, 20 + len(body), 0, 0, 64, proto, 0, bytes([10, 0, 0, 1, 10, 0, 0, 2]))
+    return bytes.fromhex("020000000001 020000000002 0800") + head + body
+
+
+def test_filter_sends_the_frames_that_wireshark_finds(t):
+    rng = random.Random(5)
+    frames = [ip_frame(rng.choice([6, 17]), rng.choice([53, 80]), rng.randrange(40, 1400), i) for i in range(3000)]
+    path = write_pcap(t.path("a.pcap"), frames + mix(50), full={9: 3000})
+    raw = write_pcap(t.path("raw.pcap"), [f[14:] for f in frames], link=101)
+    for text, display in (("udp port 53", "udp.port == 53"), ("greater 500 and tcp", "tcp && frame.len >= 500"),
+                          ("ether proto 0x88b5", "eth.type == 0x88b5"), ("port 5353", "udp.port == 5353")):
+        found = {at: [int(x) - 1 for x in t.tool("tshark", "-r", at, "-Y", display, "-T", "fields",
+                                                 "-e", "frame.number").split()] for at in (path, raw)}
+        want = [(frames + mix(50))[i] for i in found[path]]
+        for pages in ("pagecache", "stream"):
+            result, got = replay(t, path, "--top-speed", "--filter", text, "--pages", pages, "--loop", "2")
+            check(got == want * (2 if want else 1), f"{text}, {pages}: {len(got)} frames, {len(want)} expected")
+            equal(result["filtered"], (3050 - len(want)) * (2 if want else 1), "filtered")
+        equal(dry_run(t, path, "--filter", text)["frames"], len(want), "frames of --dry-run")
+        if "ether" not in text:
+            equal(dry_run(t, raw, "--filter", text)["frames"], len(found[raw]), f"{text}: raw IP")
+    equal(dry_run(t, path, "--filter", "udp", "--limit", "7")["frames"], 7, "frames of --limit")
+    for text in ("udp prot 53", "port 99999", "("):
+        for more in (["--dry-run"], ["--port", "null"]):
+            p = t.run("replay", path, f"--filter={text}", *more).ends_with(2)
+            check(text in p.err and "pcap-filter" in p.err, p.err)
+
+
+def test_frames_that_are_left_out_do_not_block_the_ring(t):
+    """150 MiB through 32 MiB: frames far from each other, then passes that end early."""
+    frames = [ip_frame(17, 80, 1400) for _ in range(110000)]
+    few = [ip_frame(17, 53, 100, i) for i in range(3)]
+    for at, data in zip((10, 60000, 109000), few, strict=True):
+        frames[at] = data
+    path = write_pcap(t.path("a.pcap"), frames)
+    ring = ("--top-speed", "--pages", "stream", "--stream-memory", "32MiB")
+    check(replay(t, path, *ring, "--filter", "port 53", "--loop", "2")[1] == few * 2, "--filter: frames differ")
+    check(replay(t, path, *ring, "--skip", "109990")[1] == frames[109990:], "--skip: frames differ")
+    check(replay(t, path, *ring, "--limit", "20", "--loop", "3")[1] == frames[:20] * 3, "--limit: frames differ")
+
+
 @concurrent
 def test_frames_arrive_over_veth(t):
     t.veth()

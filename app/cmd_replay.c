@@ -16,7 +16,7 @@ struct replay_options {
 	struct pw_replayjob_options job;
 	struct pw_output_config output;
 	bool dry_run;
-	const char *filter;
+	const char *filter, *from_time, *to_time;
 };
 
 static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
@@ -37,6 +37,11 @@ static const struct pw_opt options[] = {
 	{ROW("filter", STRING, PACKETS, filter), .basic = true, .arg = "EXPRESSION",
 		.help = "only frames that match, as tcpdump has it (pcap-filter(7)): 'udp port "
 			"53'"},
+	{ROW("from-time", STRING, PACKETS, from_time), .arg = "TIME",
+		.help = "only frames from this time on: 2026-11-28T08:30:00.25 (UTC), or seconds "
+			"after the first frame: 0.5"},
+	{ROW("to-time", STRING, PACKETS, to_time), .arg = "TIME",
+		.help = "only frames before this time"},
 	{ROW("dry-run", FLAG, MAIN, dry_run), .basic = true,
 		.help = "send nothing, read the capture once and print its statistics; no --port "
 			"is needed"},
@@ -145,6 +150,21 @@ static int run_survey(
 	return code;
 }
 
+/* What the frames that are chosen need: the filter is the caller's to destroy. */
+static int choose_frames(
+	const struct replay_options *o, struct pw_scan_settings *set, struct pw_err *err)
+{
+	int r = 0;
+
+	if (o->from_time)
+		r = pw_moment_parse("--from-time", o->from_time, &set->span.from, err);
+	if (r == 0 && o->to_time)
+		r = pw_moment_parse("--to-time", o->to_time, &set->span.to, err);
+	if (r == 0 && o->filter)
+		r = pw_filter_create(&set->filter, o->filter, err);
+	return r;
+}
+
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
 	const struct replay_options *o = config;
@@ -162,7 +182,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		pw_err_set(&err, EINVAL, "cannot replay: give one FILE, or - for standard input");
 		return pw_cli_usage("replay", &err);
 	}
-	if (o->filter && pw_filter_create(&job_options.scan.filter, o->filter, &err))
+	if (choose_frames(o, &job_options.scan, &err))
 		code = pw_cli_usage("replay", &err);
 	else if (o->dry_run)
 		code = run_survey(o, ops->argv[0], &job_options.scan);

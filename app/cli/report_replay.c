@@ -53,6 +53,7 @@ static void line(uint64_t n, const char *what)
 
 static void print_rules(const struct pw_scan_counts *n)
 {
+	line(n->other_time, "outside of --from-time and --to-time: not sent");
 	line(n->filtered, "do not match --filter: not sent");
 	line(n->cut - n->cut_skipped, "cut by the snap length: sent");
 	line(n->cut_skipped, "cut by the snap length: skipped");
@@ -151,6 +152,7 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 			   job->info.driver, "pages", pw_pages_name(job->pages),
 			   "cpu_copies_per_byte", copies(job), "busy_cycles_per_packet",
 			   c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0));
+	json_object_set_new(o, "other_time", json_integer((json_int_t)n->other_time));
 	json_object_set_new(o, "filtered", json_integer((json_int_t)n->filtered));
 	json_object_set_new(o, "late", late_json(res));
 	pw_cli_print_json(o);

@@ -76,6 +76,8 @@ void pw_survey_report_human(const struct pw_survey *v)
 	printf("flows: %s%" PRIu64 "\n", s->flows_more ? "more than " : "", s->n_flows);
 	if (s->n_cut)
 		printf("cut by the snap length: %" PRIu64 " frames\n", s->n_cut);
+	if (v->other_time)
+		printf("outside of --from-time and --to-time: %" PRIu64 " frames\n", v->other_time);
 	if (v->filtered)
 		printf("do not match --filter: %" PRIu64 " frames\n", v->filtered);
 	if (v->n_other)
@@ -116,6 +118,7 @@ void pw_survey_report_json(const struct pw_survey *v, int code)
 	json_object_update_new(
 		o, json_pack("{s:I, s:b, s:I}", "flows", (json_int_t)s->n_flows, "more_flows",
 			   s->flows_more, "not_ethernet", (json_int_t)v->n_other));
+	json_object_set_new(o, "other_time", json_integer((json_int_t)v->other_time));
 	json_object_set_new(o, "filtered", json_integer((json_int_t)v->filtered));
 	json_object_set_new(o, "sizes", sizes);
 	json_object_set_new(o, "times", times_json(s));

@@ -17,6 +17,7 @@ static int open_pass(struct pw_scan *s, struct pw_err *err)
 		.view = s->feed->view, .ctx = s->feed->ctx, .path = s->path};
 
 	s->seen = s->sent = 0;
+	s->first = (struct pw_span_first){0};
 	s->open = true;
 	return pw_capture_open(&s->capture, &source, err);
 }
@@ -94,10 +95,14 @@ static int too_long(const struct pw_scan *s, struct pw_err *err)
 static int is_wanted(struct pw_scan *s, const struct pw_capture_frame *f, struct pw_err *err)
 {
 	struct pw_filter *filter = s->set.filter;
+	const bool in_span = pw_span_has(&s->set.span, &s->first, f->has_time, f->time_ns);
 	const uint8_t *bytes;
 	int r;
 
 	if (s->seen <= s->set.skip)
+		return 0;
+	s->n.other_time += !in_span;
+	if (!in_span)
 		return 0;
 	if (!filter)
 		return 1;

@@ -111,7 +111,9 @@ static int read_frames(struct pw_survey *v, struct reader *r, const struct pw_sc
 	struct pw_err *err)
 {
 	struct pw_capture_frame f;
+	struct pw_span_first first = {0};
 	uint64_t seen = 0;
+	bool in_span;
 	int e = 1;
 
 	while (!set->limit || v->stats.n_frames < set->limit) {
@@ -120,7 +122,9 @@ static int read_frames(struct pw_survey *v, struct reader *r, const struct pw_sc
 			e = -ECANCELED;
 		if (e <= 0)
 			break;
-		if (seen > set->skip)
+		in_span = pw_span_has(&set->span, &first, f.has_time, f.time_ns);
+		v->other_time += !in_span && seen > set->skip;
+		if (in_span && seen > set->skip)
 			e = count(v, r, &f, set->filter, err);
 		if (e < 0)
 			break;

@@ -11,11 +11,12 @@ struct pw_survey {
 	uint64_t n_other;              /* of them: frames of a link type that cannot be sent */
 	uint16_t other_link;           /* the first one's */
 	uint64_t filtered;             /* frames that do not match the filter */
+	uint64_t other_time;           /* frames that are not in the span */
 	bool file_is_cut;              /* it ends within a record */
 	bool interrupted;
 };
 
-/* path: as struct pw_replay_input's. Of set: skip, limit and filter. Of -errno, what comes before the fault is counted;
+/* path: as struct pw_replay_input's. Of set: skip, limit, span and filter. Of -errno, what comes before the fault is counted;
  * stopped() may be NULL. */
 int pw_survey_run(struct pw_survey *v, const char *path, const struct pw_scan_settings *set,
 	bool (*stopped)(void), struct pw_err *err);

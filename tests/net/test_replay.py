@@ -350,6 +350,34 @@ def test_filter_sends_the_frames_that_wireshark_finds(t):
             check(text in p.err and "pcap-filter" in p.err, p.err)
 
 
+def test_from_time_and_to_time(t):
+    frames = mix(40)
+    times = [i * 250 * MILLION for i in range(40)]
+    times[20] = times[3]
+    path = write_pcap(t.path("a.pcap"), frames, times=times)
+    cases = {(1, 2.5): [i for i, at in enumerate(times) if 10**9 <= at < 2.5 * 10**9],
+             (None, 1): [0, 1, 2, 3, 20], (9.5, None): [38, 39], (50, None): []}
+    for (first, last), want in cases.items():
+        given = [("--from-time", "-A", first), ("--to-time", "-B", last)]
+        args = [f"{name}={at}" for name, _, at in given if at is not None]
+        for pages in ("pagecache", "stream"):
+            result, got = replay(t, path, "--top-speed", "--pages", pages, *args)
+            check(got == [frames[i] for i in want], f"{args}: {len(got)} frames, expected {want}")
+            equal(result["other_time"], 40 - len(want), "other_time")
+        equal(dry_run(t, path, *args)["frames"], len(want), "frames of --dry-run")
+        # 1700000000 is 2023-11-14T22:13:20Z
+        utc = [(name, letter, f"2023-11-14T22:13:{20 + at:09.6f}" + "Z")
+               for name, letter, at in given if at is not None and at < 39]
+        if len(utc) == len(args):
+            equal(dry_run(t, path, *[f"{name}={at}" for name, _, at in utc])["frames"], len(want), f"{utc}")
+            t.tool("editcap", *[x for _, letter, at in utc for x in (letter, at)], path, t.path("span.pcapng"))
+            check(read_pcap(t, t.path("span.pcapng")) == [frames[i] for i in want], f"editcap {utc} differs")
+    equal(dry_run(t, path, "--skip=6", "--from-time=1", "--to-time=2")["frames"], 2, "frames after --skip")
+    for bad in ("yesterday", "2023-02-30T00:00:00", "2023-11-14", "9999-01-01T00:00:00", "1.", "-1", "1s", ""):
+        p = t.run("replay", path, "--dry-run", f"--to-time={bad}").ends_with(2)
+        check("--to-time" in p.err, p.err)
+
+
 def test_frames_that_are_left_out_do_not_block_the_ring(t):
     """150 MiB through 32 MiB: frames far from each other, then passes that end early."""
     frames = [ip_frame(17, 80, 1400) for _ in range(110000)]

@@ -7,6 +7,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/opt_shared.h"
 #include "app/cli/report_replay.h"
+#include "app/cli/report_survey.h"
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -14,6 +15,8 @@
 struct replay_options {
 	struct pw_replayjob_options job;
 	struct pw_output_config output;
+	bool dry_run;
+	const char *filter, *from_time, *to_time;
 };
 
 static const struct pw_opt_choice pages[] = {{"auto", PW_PAGES_AUTO},
@@ -31,6 +34,17 @@ static const struct pw_opt options[] = {
 		.help = "leave out the first N frames of each pass"},
 	{ROW("limit", UINT, PACKETS, job.scan.limit), .basic = true, .arg = "N",
 		.help = "send N frames of each pass at most; 0 = all"},
+	{ROW("filter", STRING, PACKETS, filter), .basic = true, .arg = "EXPRESSION",
+		.help = "only frames that match, as tcpdump has it (pcap-filter(7)): 'udp port "
+			"53'"},
+	{ROW("from-time", STRING, PACKETS, from_time), .arg = "TIME",
+		.help = "only frames from this time on: 2026-11-28T08:30:00.25 (UTC), or seconds "
+			"after the first frame: 0.5"},
+	{ROW("to-time", STRING, PACKETS, to_time), .arg = "TIME",
+		.help = "only frames before this time"},
+	{ROW("dry-run", FLAG, MAIN, dry_run), .basic = true,
+		.help = "send nothing, read the capture once and print its statistics; no --port "
+			"is needed"},
 	{ROW("cut", CHOICE, PACKETS, job.scan.cut), .choices = rules,
 		.help = "frames that the snap length cut: sent as captured, skipped, or padded "
 			"with "
@@ -127,6 +141,40 @@ static int run_job(
 	return code;
 }
 
+static int run_survey(
+	const struct replay_options *o, const char *file, const struct pw_scan_settings *set)
+{
+	struct pw_survey v;
+	struct pw_err err = {0};
+	int code = PW_EXIT_OK;
+
+	if (pw_survey_run(&v, file, set, pw_stop_requested, &err))
+		code = pw_cli_fail(&err);
+	else if (v.interrupted)
+		code = PW_EXIT_INCOMPLETE;
+	if (o->output.json)
+		pw_survey_report_json(&v, code);
+	else if (code != PW_EXIT_RUNTIME || v.stats.n_frames)
+		pw_survey_report_human(&v);
+	pw_survey_finish(&v);
+	return code;
+}
+
+/* What the frames that are chosen need: the filter is the caller's to destroy. */
+static int choose_frames(
+	const struct replay_options *o, struct pw_scan_settings *set, struct pw_err *err)
+{
+	int r = 0;
+
+	if (o->from_time)
+		r = pw_moment_parse("--from-time", o->from_time, &set->span.from, err);
+	if (r == 0 && o->to_time)
+		r = pw_moment_parse("--to-time", o->to_time, &set->span.to, err);
+	if (r == 0 && o->filter)
+		r = pw_filter_create(&set->filter, o->filter, err);
+	return r;
+}
+
 static int run(const void *config, const struct pw_operands *ops, const struct pw_context *ctx)
 {
 	const struct replay_options *o = config;
@@ -144,11 +192,16 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		pw_err_set(&err, EINVAL, "cannot replay: give one FILE, or - for standard input");
 		return pw_cli_usage("replay", &err);
 	}
-	if (pw_replayjob_plan(&job, ops->argv[0], &usage, &err))
+	if (choose_frames(o, &job_options.scan, &err))
+		code = pw_cli_usage("replay", &err);
+	else if (o->dry_run)
+		code = run_survey(o, ops->argv[0], &job_options.scan);
+	else if (pw_replayjob_plan(&job, ops->argv[0], &usage, &err))
 		code = usage ? pw_cli_usage("replay", &err) : pw_cli_fail(&err);
 	else
 		code = run_job(&job, o, ctx);
 	pw_replayjob_finish(&job);
+	pw_filter_destroy(job_options.scan.filter);
 	return code;
 }
 
@@ -167,5 +220,6 @@ const struct pw_command pw_cmd_replay = {
 	.examples =
 		"  pagewire replay trace.pcapng --port 0000:3b:00.0\n"
 		"  pagewire replay trace.pcap --port vhost:/run/w.sock --speed 2x --loop 10\n"
+		"  pagewire replay trace.pcap.zst --dry-run\n"
 		"  pagewire replay trace.pcap.zst --port 0000:3b:00.0 --rate 40Gbit/s --loop 0\n",
 };

@@ -7,12 +7,12 @@ set -eu
 # build
 packages="gcc libc6-dev pkg-config meson ninja-build libdpdk-dev libnuma-dev liburing-dev
 libxml2-dev zlib1g-dev libzstd-dev liblz4-dev liblzma-dev libjansson-dev libxxhash-dev libssl-dev libcap-ng-dev libinih-dev
-libisal-dev libxdp-dev libbpf-dev bpftool systemtap-sdt-dev libmicrohttpd-dev libcurl4-openssl-dev"
+libisal-dev libxdp-dev libbpf-dev bpftool systemtap-sdt-dev libmicrohttpd-dev libcurl4-openssl-dev libpcap-dev"
 # run: drivers of DPDK, its tools (dpdk-hugepages.py, dpdk-devbind.py), the bench and its reports
 packages="$packages dpdk dpdk-dev iproute2 kmod python3 python3-numpy python3-matplotlib python3-jinja2
 python3-rich"
 # tests, fuzzing and the comparison
-packages="$packages libcmocka-dev libnorm-dev libpcap-dev libstdc++-12-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio tcpreplay
+packages="$packages libcmocka-dev libnorm-dev libstdc++-12-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio tcpreplay
 mandoc bpftrace zstd lz4 xz-utils python3-pytest python3-pandas python3-jsonschema qemu-system-x86 openssl binutils procps
 util-linux mount git valgrind strace e2fsprogs nftables openmpi-bin
 bash-completion zsh fish debhelper dpkg-dev lintian mmdebstrap"

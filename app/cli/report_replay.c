@@ -53,6 +53,8 @@ static void line(uint64_t n, const char *what)
 
 static void print_rules(const struct pw_scan_counts *n)
 {
+	line(n->other_time, "outside of --from-time and --to-time: not sent");
+	line(n->filtered, "do not match --filter: not sent");
 	line(n->cut - n->cut_skipped, "cut by the snap length: sent");
 	line(n->cut_skipped, "cut by the snap length: skipped");
 	line(n->small - n->small_skipped, "below 60 bytes: sent");
@@ -160,6 +162,8 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 		o, json_pack("{s:I, s:I, s:I, s:I}", "edited", (json_int_t)n->edited, "edit_cut",
 			   (json_int_t)n->edit_cut, "edit_deep", (json_int_t)n->edit_deep,
 			   "header_bytes", (json_int_t)c->header_bytes));
+	json_object_set_new(o, "other_time", json_integer((json_int_t)n->other_time));
+	json_object_set_new(o, "filtered", json_integer((json_int_t)n->filtered));
 	json_object_set_new(o, "late", late_json(res));
 	pw_cli_print_json(o);
 }

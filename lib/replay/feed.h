@@ -18,11 +18,12 @@ struct pw_replay_feed {
 	/* The object whose window has byte `offset` of the capture, which view() has shown; *at: where. NULL: it is
 	 * no longer there, because its record is too long. */
 	struct pw_tx_object *(*object)(void *ctx, uint64_t offset, uint64_t *at);
-	/* Bytes [offset, offset + len), which view() has shown, in one piece: where they are, or copied to
-	 * seam[len]. NULL: they are no longer there. */
-	const uint8_t *(*bytes)(void *ctx, uint64_t offset, size_t len, uint8_t *seam);
-	/* The path has taken all frames of the objects before the one that is shown. May be NULL. */
-	void (*taken)(void *ctx);
+	/* The frame's bytes [offset, offset + len), which view() has shown, until its next call; copied into room[len]
+	 * only if they are not in one piece. NULL: as object(). */
+	const uint8_t *(*bytes)(void *ctx, uint64_t offset, uint32_t len, uint8_t *room);
+	/* The path has taken all frames that object() was asked for, but for one of the object that is shown, with kept.
+	 * May be NULL. */
+	void (*taken)(void *ctx, bool kept);
 	/* The next pass begins at byte 0. -errno: the capture has changed. */
 	int (*rewind)(void *ctx, struct pw_err *err);
 	void *ctx;

@@ -18,7 +18,7 @@ static uint32_t find(const struct pw_replay_inplace *f, uint64_t offset)
 	return i;
 }
 
-static void copy_seam(const struct pw_replay_inplace *f, uint64_t offset, size_t len, uint8_t *seam)
+static void copy_seam(const struct pw_replay_inplace *f, uint8_t *to, uint64_t offset, size_t len)
 {
 	const struct pw_extent *e = &f->obj.win->extents[f->extent];
 	size_t done = 0;
@@ -27,7 +27,7 @@ static void copy_seam(const struct pw_replay_inplace *f, uint64_t offset, size_t
 		const uint64_t skip = offset + done - e->offset;
 		const size_t part = (size_t)pw_min_u64(len - done, e->len_bytes - skip);
 
-		memcpy(seam + done, e->va + skip, part);
+		memcpy(to + done, e->va + skip, part);
 		done += part;
 		e++;
 	}
@@ -49,7 +49,7 @@ static int view(
 		*v = (struct pw_capture_view){e->va, e->offset, e->offset + e->len_bytes};
 		return 1;
 	}
-	copy_seam(f, offset, len, f->seam);
+	copy_seam(f, f->seam, offset, len);
 	*v = (struct pw_capture_view){f->seam, offset, offset + len};
 	return 1;
 }
@@ -62,7 +62,7 @@ static struct pw_tx_object *object(void *ctx, uint64_t offset, uint64_t *at)
 	return &f->obj;
 }
 
-static const uint8_t *bytes(void *ctx, uint64_t offset, size_t len, uint8_t *seam)
+static const uint8_t *bytes(void *ctx, uint64_t offset, uint32_t len, uint8_t *room)
 {
 	struct pw_replay_inplace *f = ctx;
 	const struct pw_extent *e;
@@ -71,8 +71,8 @@ static const uint8_t *bytes(void *ctx, uint64_t offset, size_t len, uint8_t *sea
 	e = &f->obj.win->extents[f->extent];
 	if (offset + len <= e->offset + e->len_bytes)
 		return e->va + (offset - e->offset);
-	copy_seam(f, offset, len, seam);
-	return seam;
+	copy_seam(f, room, offset, len);
+	return room;
 }
 
 static int rewind_pass(void *ctx, struct pw_err *err)

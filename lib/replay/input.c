@@ -19,7 +19,7 @@ static ssize_t read_fd(void *ctx, void *buf, size_t len, struct pw_err *err)
 
 	do {
 		n = poll(&wait, 1, STOP_LOOK_MS);
-		if (atomic_load_explicit(in->stop, memory_order_relaxed))
+		if (in->stopped && in->stopped(in->stop_ctx))
 			return -ECANCELED;
 		if (n > 0)
 			n = read(in->fd, buf, len);
@@ -59,13 +59,14 @@ static int open_unpack(struct pw_replay_input *in, struct pw_err *err)
 	return pw_unpack_open(&in->unpack, &source, err);
 }
 
-int pw_replay_input_open(
-	struct pw_replay_input *in, const char *path, const atomic_bool *stop, struct pw_err *err)
+int pw_replay_input_open(struct pw_replay_input *in, const char *path, bool (*stopped)(void *ctx),
+	void *stop_ctx, struct pw_err *err)
 {
 	enum pw_unpack_kind kind = PW_UNPACK_PLAIN;
 	int r;
 
-	*in = (struct pw_replay_input){.path = path, .fd = -1, .stop = stop};
+	*in = (struct pw_replay_input){
+		.path = path, .fd = -1, .stopped = stopped, .stop_ctx = stop_ctx};
 	if (is_stdin(path)) {
 		in->fd = STDIN_FILENO;
 		return open_unpack(in, err);

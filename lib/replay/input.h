@@ -3,7 +3,6 @@
 #ifndef PW_REPLAY_INPUT_H
 #define PW_REPLAY_INPUT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,7 +15,8 @@ struct pw_replay_input {
 	const char *path; /* the caller's */
 	int fd;           /* of what is unpacked; -1: `file` is read */
 	struct pw_unpack *unpack;
-	const atomic_bool *stop; /* a read of standard input ends */
+	bool (*stopped)(void *ctx); /* a read of standard input ends; may be NULL */
+	void *stop_ctx;
 	struct pw_filereader file;
 	uint64_t at; /* of `file` */
 };
@@ -24,8 +24,9 @@ struct pw_replay_input {
 /* Whether the file is compressed, by its first bytes. -errno: it cannot be read. */
 int pw_replay_input_kind(const char *path, enum pw_unpack_kind *kind, struct pw_err *err);
 
-int pw_replay_input_open(
-	struct pw_replay_input *in, const char *path, const atomic_bool *stop, struct pw_err *err);
+/* Reads of standard input and of compressed files look at stopped(stop_ctx), and return -ECANCELED without a message. */
+int pw_replay_input_open(struct pw_replay_input *in, const char *path, bool (*stopped)(void *ctx),
+	void *stop_ctx, struct pw_err *err);
 /* Fills buf[len]: both multiples of PW_FILEREADER_ALIGN. Returns len, less at the end, 0 after it; -errno. */
 ssize_t pw_replay_input_read(struct pw_replay_input *in, void *buf, size_t len, struct pw_err *err);
 /* From byte 0 again; not for standard input. */

@@ -6,6 +6,7 @@
  *
  *   scan.c   which frames, in which form      due.c      when
  *   ring.c   bytes of any length              inplace.c  bytes in one window
+ *   survey.c counts the frames, and sends none
  */
 #ifndef PW_REPLAY_REPLAY_H
 #define PW_REPLAY_REPLAY_H

@@ -37,7 +37,9 @@ struct pw_replay_ring {
 	_Atomic uint64_t n_free; /* the lane's: given back */
 	uint64_t at;             /* the one that is shown, plus 1; 0: none yet */
 	uint64_t n_taken;        /* all frames of those before are with the path */
-	uint64_t from, to;       /* bytes of the capture that are shown */
+	uint64_t
+		held; /* the first that has frames which the path has not taken; UINT64_MAX: none */
+	uint64_t from, to; /* bytes of the capture that are shown */
 	uint64_t seam_bytes;
 	_Atomic uint64_t bytes;
 	atomic_bool stop, failed;
@@ -136,8 +138,12 @@ static int show_next(struct pw_replay_ring *g, uint64_t keep_from, struct pw_err
 	const struct slot *old = g->at ? slot_of(g, g->at - 1) : NULL;
 	uint64_t keep = old && keep_from < g->to ? g->to - pw_max_u64(keep_from, g->from) : 0;
 	struct slot *s;
-	int r = await_slot(g, err);
+	int r;
 
+	/* slots without a frame to send are free as soon as they were shown */
+	if (old)
+		g->n_taken = pw_min_u64(g->held, g->at - 1);
+	r = await_slot(g, err);
 	if (r)
 		return r;
 	s = slot_of(g, g->at);
@@ -178,28 +184,30 @@ static int view(
 
 static struct pw_tx_object *object(void *ctx, uint64_t offset, uint64_t *at)
 {
-	const struct pw_replay_ring *g = ctx;
+	struct pw_replay_ring *g = ctx;
 	struct slot *s = slot_of(g, g->at - 1);
 
+	g->held = pw_min_u64(g->held, g->at - 1);
 	*at = offset + PW_RING_ROOM_BYTES - s->from;
 	return offset >= g->from ? &s->obj : NULL;
 }
 
-static const uint8_t *bytes(void *ctx, uint64_t offset, size_t len, uint8_t *seam)
+static const uint8_t *bytes(void *ctx, uint64_t offset, uint32_t len, uint8_t *room)
 {
 	const struct pw_replay_ring *g = ctx;
 	const struct slot *s = slot_of(g, g->at - 1);
 
 	(void)len;
-	(void)seam;
+	(void)room;
 	return offset >= g->from ? s->mem + (offset + PW_RING_ROOM_BYTES - s->from) : NULL;
 }
 
-static void taken(void *ctx)
+static void taken(void *ctx, bool kept)
 {
 	struct pw_replay_ring *g = ctx;
 
 	g->n_taken = g->at ? g->at - 1 : 0;
+	g->held = kept ? g->n_taken : UINT64_MAX;
 	reclaim(g);
 }
 
@@ -267,6 +275,13 @@ static int make_slot(struct pw_replay_ring *g, struct slot *s, struct pw_err *er
 	return g->cfg.ops->attach(g->cfg.tx, &s->obj, err);
 }
 
+static bool is_stopped(void *ctx)
+{
+	const struct pw_replay_ring *g = ctx;
+
+	return atomic_load_explicit(&g->stop, memory_order_relaxed);
+}
+
 static int check_room(const struct pw_replay_ring_config *cfg, struct pw_err *err)
 {
 	const uint64_t least =
@@ -295,11 +310,12 @@ int pw_replay_ring_create(
 		return r;
 	g->cfg = *cfg;
 	g->in.fd = -1;
+	g->held = UINT64_MAX;
 	g->n_slots = (uint32_t)(cfg->bytes / SLOT_COST);
 	g->slots = calloc(g->n_slots, sizeof(*g->slots));
 	if (!g->slots)
 		return pw_err_set(err, ENOMEM, "cannot stream %s: out of memory", cfg->path);
-	r = pw_replay_input_open(&g->in, cfg->path, &g->stop, err);
+	r = pw_replay_input_open(&g->in, cfg->path, is_stopped, g, err);
 	for (i = 0; r == 0 && i < g->n_slots; i++)
 		r = make_slot(g, &g->slots[i], err);
 	if (r)

@@ -6,7 +6,10 @@
 
 #include "base/bytes.h"
 
-#define SMALLEST 60u /* an Ethernet frame on a wire, without its check sequence */
+#define PAUSE        2 /* of next_frame(): what was found is sent first, or a stop is looked for */
+#define PAUSE_FRAMES 4096u
+#define PAUSE_BYTES  (1u << 20)
+#define SMALLEST     60u /* an Ethernet frame on a wire, without its check sequence */
 
 static int open_pass(struct pw_scan *s, struct pw_err *err)
 {
@@ -14,6 +17,7 @@ static int open_pass(struct pw_scan *s, struct pw_err *err)
 		.view = s->feed->view, .ctx = s->feed->ctx, .path = s->path};
 
 	s->seen = s->sent = 0;
+	s->first = (struct pw_span_first){0};
 	s->open = true;
 	return pw_capture_open(&s->capture, &source, err);
 }
@@ -124,6 +128,37 @@ static __attribute__((noinline)) bool choose_edited(
 	return true;
 }
 
+static int too_long(const struct pw_scan *s, struct pw_err *err)
+{
+	return pw_err_set(err, EBADMSG,
+		"cannot replay %s: the block of frame %" PRIu64
+		" is longer than the ring's slots take; use --pages pagecache",
+		s->path, s->seen);
+}
+
+/* Which frames of the capture the user asks for: 1, 0, -errno. */
+static int is_wanted(struct pw_scan *s, const struct pw_capture_frame *f, struct pw_err *err)
+{
+	struct pw_filter *filter = s->set.filter;
+	const bool in_span = pw_span_has(&s->set.span, &s->first, f->has_time, f->time_ns);
+	const uint8_t *bytes;
+	int r;
+
+	if (s->seen <= s->set.skip)
+		return 0;
+	s->n.other_time += !in_span;
+	if (!in_span)
+		return 0;
+	if (!filter)
+		return 1;
+	bytes = s->feed->bytes(s->feed->ctx, f->offset, f->len, pw_filter_room(filter));
+	if (!bytes)
+		return too_long(s, err);
+	r = pw_filter_match(filter, f, bytes, err);
+	s->n.filtered += r == 0;
+	return r;
+}
+
 /* 1: the next pass has begun. 0: this was the last. */
 static int next_pass(struct pw_scan *s, struct pw_err *err)
 {
@@ -145,30 +180,45 @@ static int next_pass(struct pw_scan *s, struct pw_err *err)
 	return r ? r : 1;
 }
 
-/* 1: *out is the next frame to send. 0: there is none left. */
-static int next_frame(
-	struct pw_scan *s, struct pw_tx_frame *out, struct pw_tx_object **obj, struct pw_err *err)
+/* Many frames that are not sent do not hold up those that are, or the memory that they are in. */
+static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t from_seen)
 {
+	return s->capture.at - from > PAUSE_BYTES || s->seen - from_seen > PAUSE_FRAMES;
+}
+
+/* 1: *out is the next frame to send. 0: there is none left. PAUSE. pending: frames before it are not yet sent. */
+static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
+	struct pw_tx_object **obj, struct pw_err *err)
+{
+	uint64_t from = s->capture.at, from_seen = s->seen;
 	struct pw_capture_frame f;
 	int r;
 
 	for (;;) {
+		if (is_far(s, from, from_seen))
+			return PAUSE;
 		r = s->set.limit && s->sent == s->set.limit ? 0
 							    : pw_capture_next(&s->capture, &f, err);
+		if (r == 0 && pending && s->feed->taken)
+			return PAUSE;
 		if (r == 0) {
 			r = next_pass(s, err);
 			if (r <= 0)
 				return r;
+			from = s->capture.at;
+			from_seen = s->seen;
 			continue;
 		}
 		if (r < 0)
 			return r;
 		s->seen++;
-		r = check_link(s, &f, err);
+		r = is_wanted(s, &f, err);
+		if (r > 0)
+			r = check_link(s, &f, err);
+		else if (r == 0)
+			continue;
 		if (r)
 			return r;
-		if (s->seen <= s->set.skip)
-			continue;
 		if (s->set.edit ? choose_edited(s, &f, out) : choose(s, &f, 0, out))
 			break;
 	}
@@ -178,10 +228,7 @@ static int next_frame(
 	out->due_ns = pw_due_next(&s->due, f.has_time, f.time_ns);
 	*obj = s->feed->object(s->feed->ctx, f.offset, &out->offset);
 	if (!*obj)
-		return pw_err_set(err, EBADMSG,
-			"cannot replay %s: the block of frame %" PRIu64
-			" is longer than the ring's slots take; use --pages pagecache",
-			s->path, s->seen);
+		return too_long(s, err);
 	return 1;
 }
 
@@ -194,18 +241,25 @@ int pw_scan_next(
 	uint32_t n = 0;
 	int r = 1;
 
-	(void)lane;
 	if (s->failed.code) {
 		*err = s->failed;
 		return -err->code;
 	}
 	if (s->feed->taken)
-		s->feed->taken(s->feed->ctx);
+		s->feed->taken(s->feed->ctx, obj != NULL);
 	if (obj)
 		s->frames[n++] = s->kept;
 	s->kept_obj = NULL;
 	while (n < PW_SCAN_FRAMES && !s->done &&
-		(r = next_frame(s, &s->frames[n], &next, err)) > 0) {
+		(r = next_frame(s, n > 0, &s->frames[n], &next, err)) > 0) {
+		if (r == PAUSE && n)
+			break;
+		if (r == PAUSE) {
+			r = pw_lane_pause(lane, 1, err);
+			if (r)
+				break;
+			continue;
+		}
 		if (n && next != obj) {
 			s->kept = s->frames[n];
 			s->kept_obj = next;

@@ -10,6 +10,8 @@
 #include "path/frames.h"
 #include "replay/due.h"
 #include "replay/feed.h"
+#include "replay/filter.h"
+#include "replay/span.h"
 #include "send/lane.h"
 #include "wire/edit.h"
 
@@ -19,9 +21,11 @@ enum pw_replay_rule { PW_RULE_SEND, PW_RULE_SKIP, PW_RULE_PAD };
 
 /* What the user asks. */
 struct pw_scan_settings {
-	uint64_t loops;             /* passes over the capture; 0 = until stopped */
-	uint64_t skip;              /* the first frames of each pass */
-	uint64_t limit;             /* frames of each pass after them; 0 = all */
+	uint64_t loops; /* passes over the capture; 0 = until stopped */
+	uint64_t skip;  /* the first frames of each pass */
+	uint64_t limit; /* frames of each pass after them; 0 = all */
+	struct pw_span span;
+	struct pw_filter *filter;   /* NULL: all frames */
 	enum pw_replay_rule cut;    /* frames that the snap length cut */
 	enum pw_replay_rule small;  /* frames of less than 60 bytes */
 	uint64_t max_gap_ns;        /* a longer gap is not waited for */
@@ -36,6 +40,8 @@ struct pw_scan_settings {
 /* Of all passes. */
 struct pw_scan_counts {
 	uint64_t frames, bytes;        /* chosen to be sent, with their padding */
+	uint64_t other_time;           /* not in the span */
+	uint64_t filtered;             /* do not match the filter */
 	uint64_t cut, cut_skipped;     /* by the snap length */
 	uint64_t small, small_skipped; /* 60 bytes are the least on a wire */
 	uint64_t long_skipped;         /* more than the MTU allows */
@@ -56,6 +62,7 @@ struct pw_scan {
 	struct pw_due due;
 	struct pw_scan_counts n;
 	uint64_t seen, sent; /* frames of this pass */
+	struct pw_span_first first;
 	bool open, done;
 	struct pw_tx_frame frames[PW_SCAN_FRAMES];
 	struct pw_tx_frame kept; /* the first frame of the next range */

@@ -327,6 +327,147 @@ def test_a_sparse_capture_larger_than_the_ring(t):
     check(result["copied_bytes"] < MILLION, f"copied {result['copied_bytes']} bytes")
 
 
+def dry_run(t, path, *args, code=0):
+    p = t.run("replay", path, "--dry-run", "--json", *args)
+    p.ends_with(code)
+    return p.json
+
+
+def capinfos(t, path):
+    """What Wireshark says of a capture: frames, bytes, first and last time, seconds."""
+    names = ("Number of packets", "Data size (bytes)", "Earliest packet time", "Latest packet time",
+             "Capture duration (seconds)")
+    rows = t.tool("capinfos", "-T", "-m", "-r", "-c", "-d", "-u", "-a", "-e", "-S", path).strip().split(",")
+    found = dict(zip(("File name", names[0], names[1], names[4], names[2], names[3]), rows, strict=True))
+    return [float(found[n]) for n in names]
+
+
+def test_dry_run_gives_the_statistics_of_the_capture(t):
+    rng = random.Random(3)
+    at, times = 0, []
+    for _ in range(5000):
+        at += rng.randrange(3 * MILLION)
+        times.append(at - (2 * MILLION if rng.random() < 0.01 else 0))
+    times[0] = 0
+    frames = [frame(64, i % 7) if i % 3 else frame(1514, i) for i in range(5000)]
+    path = write_pcap(t.path("a.pcap"), frames, times=times, unit="ns", full={4: 200, 40: 1514})
+    backwards = sum(x < max(times[:i + 1]) for i, x in enumerate(times))
+    t.tool("editcap", "-F", "pcapng", path, t.path("a.pcapng"))
+    for tool in ("gzip", "zstd", "lz4", "xz"):
+        with open(t.path(f"a.{tool}"), "wb") as f:
+            subprocess.run([tool, "-c", path], stdout=f, stderr=subprocess.DEVNULL, check=True)
+    results = [dry_run(t, t.path(f"a.{end}")) for end in ("pcap", "pcapng", "gzip", "zstd", "lz4", "xz")]
+    p = t.spawn("sh", "-c", f"cat {path} | {t.binary} replay - --dry-run --json").ends_with(0)
+    results.append(p.json)
+    check(all(r == results[0] for r in results), "the formats' statistics differ")
+    r = results[0]
+    n, size, first, last, seconds = capinfos(t, path)
+    equal((r["frames"], r["bytes"]), (n, size), "capinfos' frames and bytes")
+    when = r["times"]
+    equal((when["first_ns"], when["last_ns"]),
+          (1700000000 * 10**9 + min(times), 1700000000 * 10**9 + max(times)), "times")
+    check(abs(when["duration_ns"] / 1e9 - seconds) < 1e-6, f"{when} s, capinfos: {seconds}")
+    check(abs(when["first_ns"] / 1e9 - first) < 1e-3 and abs(when["last_ns"] / 1e9 - last) < 1e-3,
+          f"{when}, capinfos: {first}, {last}")
+    equal((when["backwards"], r["cut"], r["file_bytes"]), (backwards, 2, sum(map(len, frames))),
+          "backwards, cut, bytes in the file")
+    equal((r["flows"], sum(r["sizes"].values()), r["length_max"]), (1, 5000, 1514), "flows, sizes, longest")
+    equal(dry_run(t, path, "--skip", "10", "--limit", "30")["frames"], 30, "frames of --limit")
+    equal(dry_run(t, path, "--skip", "4990")["frames"], 10, "frames after --skip")
+    check("frames: 5000," in t.run("replay", path, "--dry-run").ends_with(0).out, "text")
+
+
+def test_dry_run_of_bad_captures(t):
+    good = write_pcap(t.path("good.pcap"), mix(3))
+    with open(good, "rb") as f:
+        data = f.read()
+    cases = {"text": (b"root:x:0:0\n" * 9, 1, 0), "empty": (b"", 1, 0), "none": (data[:24], 0, 0),
+             "lies": (data + struct.pack("<IIII", 0, 0, 0xffffffff, 60), 1, 3), "cut": (data[:-1], 0, 2),
+             "sll": (data[:20] + struct.pack("<I", 113) + data[24:], 0, 3)}
+    for name, (content, code, n) in cases.items():
+        with open(t.path(name), "wb") as f:
+            f.write(content)
+        for path in (t.path(name), "-"):
+            p = t.spawn("sh", "-c", f"cat {t.path(name)} | {t.binary} replay {path} --dry-run --json")
+            p.ends_with(code)
+            equal((p.json["frames"], p.json["file_is_cut"]), (n, name == "cut"), f"{name}: frames, cut")
+            equal(p.err.count("\n"), code, f"{name}: lines of errors")
+    equal(dry_run(t, t.path("sll"))["not_ethernet"], 3, "frames that are not Ethernet")
+    t.run("replay", t.path("nothing-here"), "--dry-run").ends_with(1)
+
+
+def ip_frame(proto, port, size, seed=0):
+    """An Ethernet frame with IPv4 and UDP or TCP."""
+    body = struct.pack(">HH", 40000, port) + random.Random(seed).randbytes(size)
+    head = struct.pack(">BBHHHBBH8s", 0x45, 0, 20 + len(body), 0, 0, 64, proto, 0, bytes([10, 0, 0, 1, 10, 0, 0, 2]))
+    return bytes.fromhex("020000000001 020000000002 0800") + head + body
+
+
+def test_filter_sends_the_frames_that_wireshark_finds(t):
+    rng = random.Random(5)
+    frames = [ip_frame(rng.choice([6, 17]), rng.choice([53, 80]), rng.randrange(40, 1400), i) for i in range(3000)]
+    path = write_pcap(t.path("a.pcap"), frames + mix(50), full={9: 3000})
+    raw = write_pcap(t.path("raw.pcap"), [f[14:] for f in frames], link=101)
+    for text, display in (("udp port 53", "udp.port == 53"), ("greater 500 and tcp", "tcp && frame.len >= 500"),
+                          ("ether proto 0x88b5", "eth.type == 0x88b5"), ("port 5353", "udp.port == 5353")):
+        found = {at: [int(x) - 1 for x in t.tool("tshark", "-r", at, "-Y", display, "-T", "fields",
+                                                 "-e", "frame.number").split()] for at in (path, raw)}
+        want = [(frames + mix(50))[i] for i in found[path]]
+        for pages in ("pagecache", "stream"):
+            result, got = replay(t, path, "--top-speed", "--filter", text, "--pages", pages, "--loop", "2")
+            check(got == want * (2 if want else 1), f"{text}, {pages}: {len(got)} frames, {len(want)} expected")
+            equal(result["filtered"], (3050 - len(want)) * (2 if want else 1), "filtered")
+        equal(dry_run(t, path, "--filter", text)["frames"], len(want), "frames of --dry-run")
+        if "ether" not in text:
+            equal(dry_run(t, raw, "--filter", text)["frames"], len(found[raw]), f"{text}: raw IP")
+    equal(dry_run(t, path, "--filter", "udp", "--limit", "7")["frames"], 7, "frames of --limit")
+    for text in ("udp prot 53", "port 99999", "("):
+        for more in (["--dry-run"], ["--port", "null"]):
+            p = t.run("replay", path, f"--filter={text}", *more).ends_with(2)
+            check(text in p.err and "pcap-filter" in p.err, p.err)
+
+
+def test_from_time_and_to_time(t):
+    frames = mix(40)
+    times = [i * 250 * MILLION for i in range(40)]
+    times[20] = times[3]
+    path = write_pcap(t.path("a.pcap"), frames, times=times)
+    cases = {(1, 2.5): [i for i, at in enumerate(times) if 10**9 <= at < 2.5 * 10**9],
+             (None, 1): [0, 1, 2, 3, 20], (9.5, None): [38, 39], (50, None): []}
+    for (first, last), want in cases.items():
+        given = [("--from-time", "-A", first), ("--to-time", "-B", last)]
+        args = [f"{name}={at}" for name, _, at in given if at is not None]
+        for pages in ("pagecache", "stream"):
+            result, got = replay(t, path, "--top-speed", "--pages", pages, *args)
+            check(got == [frames[i] for i in want], f"{args}: {len(got)} frames, expected {want}")
+            equal(result["other_time"], 40 - len(want), "other_time")
+        equal(dry_run(t, path, *args)["frames"], len(want), "frames of --dry-run")
+        # 1700000000 is 2023-11-14T22:13:20Z
+        utc = [(name, letter, f"2023-11-14T22:13:{20 + at:09.6f}" + "Z")
+               for name, letter, at in given if at is not None and at < 39]
+        if len(utc) == len(args):
+            equal(dry_run(t, path, *[f"{name}={at}" for name, _, at in utc])["frames"], len(want), f"{utc}")
+            t.tool("editcap", *[x for _, letter, at in utc for x in (letter, at)], path, t.path("span.pcapng"))
+            check(read_pcap(t, t.path("span.pcapng")) == [frames[i] for i in want], f"editcap {utc} differs")
+    equal(dry_run(t, path, "--skip=6", "--from-time=1", "--to-time=2")["frames"], 2, "frames after --skip")
+    for bad in ("yesterday", "2023-02-30T00:00:00", "2023-11-14", "9999-01-01T00:00:00", "1.", "-1", "1s", ""):
+        p = t.run("replay", path, "--dry-run", f"--to-time={bad}").ends_with(2)
+        check("--to-time" in p.err, p.err)
+
+
+def test_frames_that_are_left_out_do_not_block_the_ring(t):
+    """150 MiB through 32 MiB: frames far from each other, then passes that end early."""
+    frames = [ip_frame(17, 80, 1400) for _ in range(110000)]
+    few = [ip_frame(17, 53, 100, i) for i in range(3)]
+    for at, data in zip((10, 60000, 109000), few, strict=True):
+        frames[at] = data
+    path = write_pcap(t.path("a.pcap"), frames)
+    ring = ("--top-speed", "--pages", "stream", "--stream-memory", "32MiB")
+    check(replay(t, path, *ring, "--filter", "port 53", "--loop", "2")[1] == few * 2, "--filter: frames differ")
+    check(replay(t, path, *ring, "--skip", "109990")[1] == frames[109990:], "--skip: frames differ")
+    check(replay(t, path, *ring, "--limit", "20", "--loop", "3")[1] == frames[:20] * 3, "--limit: frames differ")
+
+
 @concurrent
 def test_frames_arrive_over_veth(t):
     t.veth()

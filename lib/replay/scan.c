@@ -90,7 +90,7 @@ static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, u
 static enum pw_edit_verdict edit(
 	struct pw_scan *s, struct pw_capture_frame *f, uint16_t *header_len)
 {
-	const size_t len = (size_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
+	const uint32_t len = (uint32_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
 	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
 	enum pw_edit_verdict verdict;
 	struct pw_edit_result r;

@@ -65,7 +65,7 @@ static void print_rules(const struct pw_scan_counts *n)
 	line(n->edit_cut + n->edit_deep,
 		"not edited, sent as captured: a header is cut or lies too deep");
 	if (n->file_is_cut)
-		printf("the capture ends within a record: its last frame was not sent\n");
+		printf("the capture ends within a record, which was not sent\n");
 }
 
 static void print_times(const struct pw_replay_result *res)

@@ -15,7 +15,7 @@
 static const char *time_text(char *buf, size_t len, int64_t ns)
 {
 	const int64_t part = (ns % NS_PER_S + NS_PER_S) % NS_PER_S;
-	const time_t s = (time_t)((ns - part) / NS_PER_S);
+	const time_t s = (time_t)(ns / NS_PER_S - (ns % NS_PER_S < 0));
 	char day[32];
 	struct tm tm;
 

@@ -3,6 +3,7 @@
 #include "api/replayjob.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -205,7 +206,12 @@ int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err)
 	/* the port must not read pages that are unmapped */
 	pw_dpdk_tx_stop(job->tx);
 	pw_dpdk_tx_sum(job->tx, &job->counters);
-	return r;
+	if (r || job->result.interrupted || job->counters.packets >= job->result.scan.frames)
+		return r;
+	return pw_err_set(err, ETIMEDOUT,
+		"cannot finish on %s: it did not take the last %" PRIu64
+		" frames; see what the receiver waits for",
+		job->opt->port.port, job->result.scan.frames - job->counters.packets);
 }
 
 void pw_replayjob_finish(struct pw_replayjob *job)

@@ -321,10 +321,16 @@ static uint32_t ops_outstanding(void *path)
 {
 	struct pw_txq *q = path;
 	const struct pw_port *port = &q->dev->port;
+	uint32_t n;
 
 	if (q->n_pending == 0 && pw_port_tx_done(port))
 		return 0;
-	return rte_mempool_in_use_count(q->payload_pool) + (port->multi_segs ? 0 : q->n_pending);
+	n = rte_mempool_in_use_count(q->payload_pool);
+	if (!port->multi_segs)
+		return n + q->n_pending;
+	/* a frame of a capture may be a header mbuf alone */
+	return (uint32_t)pw_max_u64(
+		pw_max_u64(n, rte_mempool_in_use_count(q->hdr_pool)), q->n_pending);
 }
 
 static const struct pw_tx_counters *ops_counters(void *path)

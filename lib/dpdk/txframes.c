@@ -13,6 +13,9 @@
 #include "dpdk/txfill.h"
 #include "path/frames.h"
 
+/* A copy has a headroom in front. */
+static_assert(PW_FRAME_LEN_MAX + RTE_PKTMBUF_HEADROOM <= UINT16_MAX, "a copy's mbuf has room");
+
 static inline void init_frame(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
 {
 	memcpy(&m->rearm_data, &rearm, sizeof(rearm));
@@ -116,6 +119,7 @@ static uint16_t n_in_extent(const struct pw_tx_burst *b, const struct pw_extent 
 	uint16_t n = 0;
 
 	while (n < b->n && b->frames[n].wire_len == b->frames[n].len &&
+		b->frames[n].offset >= extent->offset &&
 		b->frames[n].offset + b->frames[n].len <= end)
 		n++;
 	return n;
@@ -155,7 +159,8 @@ static struct mixed find_mixed(const struct pw_tx_burst *b, const struct pw_exte
 	for (; r.n < b->n; r.n++) {
 		const struct pw_tx_frame *f = &b->frames[r.n];
 
-		if (f->wire_len != (uint32_t)f->header_len + f->len || f->offset + f->len > end)
+		if (f->wire_len != (uint32_t)f->header_len + f->len || f->offset < extent->offset ||
+			f->offset + f->len > end)
 			break;
 		r.n_headers = (uint16_t)(r.n_headers + (f->header_len > 0));
 		r.n_pages = (uint16_t)(r.n_pages + (f->len > 0));

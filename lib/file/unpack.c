@@ -73,16 +73,6 @@ const char *pw_unpack_kind_name(enum pw_unpack_kind kind)
 	return names[kind];
 }
 
-enum pw_unpack_kind pw_unpack_kind(const struct pw_unpack *u)
-{
-	return u->kind;
-}
-
-uint64_t pw_unpack_n_read(const struct pw_unpack *u)
-{
-	return u->n_read;
-}
-
 /* Gets more input, if all is used up. Returns 0 or -errno, which is in u->err. */
 static int refill(struct pw_unpack *u)
 {

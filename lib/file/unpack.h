@@ -46,10 +46,6 @@ struct pw_unpack;
 int pw_unpack_open(struct pw_unpack **u, const struct pw_unpack_source *source, struct pw_err *err);
 void pw_unpack_close(struct pw_unpack *u); /* accepts NULL */
 
-enum pw_unpack_kind pw_unpack_kind(const struct pw_unpack *u);
-/* Bytes that were taken from the source. */
-uint64_t pw_unpack_n_read(const struct pw_unpack *u);
-
 /*
  * Fills buf[len], len > 0. Returns len, less at the end, 0 after it. An error comes after all bytes that precede it:
  *   -EBADMSG  the data is damaged, ends within a member, or is followed by other data

@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 #define PW_FRAME_LEN_MIN 14u    /* an Ethernet header */
-#define PW_FRAME_LEN_MAX 65535u /* an mbuf's data_len */
+#define PW_FRAME_LEN_MAX 65407u /* of an mbuf's room of 65535 bytes, behind a headroom of 128 */
 
 /*
- * A whole Ethernet frame without its check sequence. The frames of one burst have rising offsets.
+ * A whole Ethernet frame without its check sequence. Offsets rise within a pass over a capture; a burst may hold the
+ * end of one pass and the beginning of the next.
  *
  *   | header_len bytes of `header` | len bytes of the window | zeros |
  *   |                    wire_len <= PW_FRAME_LEN_MAX                |

@@ -27,7 +27,7 @@ int pw_replay_input_kind(const char *path, enum pw_unpack_kind *kind, struct pw_
 /* Reads of standard input and of compressed files look at stopped(stop_ctx), and return -ECANCELED without a message. */
 int pw_replay_input_open(struct pw_replay_input *in, const char *path, bool (*stopped)(void *ctx),
 	void *stop_ctx, struct pw_err *err);
-/* Fills buf[len]: both multiples of PW_FILEREADER_ALIGN. Returns len, less at the end, 0 after it; -errno. */
+/* Fills buf[len]: both multiples of PW_FILEREADER_ALIGN. Returns len, or less before the end or an error, 0 at the end; -errno. */
 ssize_t pw_replay_input_read(struct pw_replay_input *in, void *buf, size_t len, struct pw_err *err);
 /* From byte 0 again; not for standard input. */
 int pw_replay_input_rewind(struct pw_replay_input *in, struct pw_err *err);

@@ -120,6 +120,7 @@ static int open_feed(struct pw_replay *rp, struct pw_err *err)
 		ring.tx = cfg->tx;
 		ring.loops = cfg->set.loops;
 		ring.capture = &rp->scan.capture;
+		ring.stopped = cfg->stopped;
 		r = pw_replay_ring_create(&rp->ring, &ring, err);
 		if (r == 0)
 			rp->feed = pw_replay_ring_feed(rp->ring, &rp->lanes.v[0]);

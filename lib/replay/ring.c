@@ -14,15 +14,16 @@
 
 #define WAIT_NS   20000ull
 #define SLOT_COST (PW_RING_ROOM_BYTES + PW_RING_SLOT_BYTES + 8192u)
-#define SLOTS_MIN 4u /* one that is read, one that is sent, two to go on */
+#define SLOTS_MIN \
+	18u /* one that is read, and a block of 16 MiB behind a frame that is not yet sent */
+#define KEPT_NS 30000000000ull
 
 struct slot {
 	struct pw_window win;
 	struct pw_tx_object obj;
 	uint8_t *mem;
 	uint64_t from, len; /* of the capture, behind the room */
-	uint64_t pass;
-	bool is_last; /* of its pass */
+	bool is_last;       /* of its pass: empty, behind the capture's last byte */
 };
 
 struct pw_replay_ring {
@@ -63,7 +64,7 @@ static bool await_free(struct pw_replay_ring *g, uint64_t i)
 }
 
 /* One pass over the capture; 0, or -errno. */
-static int read_pass(struct pw_replay_ring *g, uint64_t pass, struct pw_err *err)
+static int read_pass(struct pw_replay_ring *g, struct pw_err *err)
 {
 	uint64_t offset = 0, i = atomic_load(&g->n_read);
 	bool is_last = false;
@@ -75,10 +76,9 @@ static int read_pass(struct pw_replay_ring *g, uint64_t pass, struct pw_err *err
 
 		if (n < 0)
 			return (int)n;
-		is_last = n < (ssize_t)PW_RING_SLOT_BYTES;
+		is_last = n == 0; /* a short read may be one before an error */
 		s->from = offset;
 		s->len = (uint64_t)n;
-		s->pass = pass;
 		s->is_last = is_last;
 		offset += (uint64_t)n;
 		atomic_fetch_add_explicit(&g->bytes, (uint64_t)n, memory_order_relaxed);
@@ -97,7 +97,7 @@ static void *thread_main(void *arg)
 		if (pass > 1)
 			r = pw_replay_input_rewind(&g->in, &g->err);
 		if (r == 0)
-			r = read_pass(g, pass, &g->err);
+			r = read_pass(g, &g->err);
 	}
 	if (r && r != -ECANCELED)
 		atomic_store_explicit(&g->failed, true, memory_order_release);
@@ -113,10 +113,25 @@ static void reclaim(struct pw_replay_ring *g)
 	atomic_store_explicit(&g->n_free, n, memory_order_release);
 }
 
+/* Some drivers give packets back only when they get new ones: one packet that is kept holds up the whole ring. */
+static int check_kept(const struct pw_replay_ring *g, uint64_t since_ns, struct pw_err *err)
+{
+	const uint64_t n_free = atomic_load_explicit(&g->n_free, memory_order_relaxed);
+	const bool is_full =
+		atomic_load_explicit(&g->n_read, memory_order_relaxed) - n_free == g->n_slots;
+
+	if (!is_full || slot_of(g, n_free)->win.n_out == 0 || pw_clock_ns() - since_ns < KEPT_NS)
+		return 0;
+	return pw_err_set(err, ETIMEDOUT,
+		"cannot stream %s: the port keeps packets until it is handed more, for 30 s; use "
+		"--pages stage or pagecache, or raise --stream-memory",
+		g->cfg.path);
+}
+
 /* Waits for the slot behind the one that is shown. */
 static int await_slot(struct pw_replay_ring *g, struct pw_err *err)
 {
-	const uint64_t start = pw_cycles();
+	const uint64_t start = pw_cycles(), start_ns = pw_clock_ns();
 	int r = 0;
 
 	reclaim(g);
@@ -127,6 +142,8 @@ static int await_slot(struct pw_replay_ring *g, struct pw_err *err)
 		}
 		r = pw_lane_pause(g->lane, WAIT_NS, err);
 		reclaim(g);
+		if (r == 0)
+			r = check_kept(g, start_ns, err);
 	}
 	g->lane->read_cycles += pw_cycles() - start;
 	return r;
@@ -279,7 +296,8 @@ static bool is_stopped(void *ctx)
 {
 	const struct pw_replay_ring *g = ctx;
 
-	return atomic_load_explicit(&g->stop, memory_order_relaxed);
+	return atomic_load_explicit(&g->stop, memory_order_relaxed) ||
+	       (g->cfg.stopped && g->cfg.stopped());
 }
 
 static int check_room(const struct pw_replay_ring_config *cfg, struct pw_err *err)
@@ -316,6 +334,9 @@ int pw_replay_ring_create(
 	if (!g->slots)
 		return pw_err_set(err, ENOMEM, "cannot stream %s: out of memory", cfg->path);
 	r = pw_replay_input_open(&g->in, cfg->path, is_stopped, g, err);
+	if (r == -ECANCELED)
+		return pw_err_set(err, ECANCELED,
+			"cannot replay %s: interrupted before its first bytes came", cfg->path);
 	for (i = 0; r == 0 && i < g->n_slots; i++)
 		r = make_slot(g, &g->slots[i], err);
 	if (r)

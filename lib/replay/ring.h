@@ -27,6 +27,7 @@ struct pw_replay_ring_config {
 	const struct pw_tx_ops *ops;
 	void *tx;                         /* its path */
 	const struct pw_capture *capture; /* the scanner's */
+	bool (*stopped)(void);            /* asked by the reading thread as well; may be NULL */
 };
 
 struct pw_replay_ring_counts {

@@ -56,9 +56,10 @@ static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, u
 	struct pw_tx_frame *out)
 {
 	const uint32_t have = f->len + header_len;
+	const bool is_cut = f->full_len > f->len;
 	uint64_t len = have;
 
-	if (f->full_len > f->len) {
+	if (is_cut) {
 		s->n.cut++;
 		s->n.cut_skipped += s->set.cut == PW_RULE_SKIP;
 		if (s->set.cut == PW_RULE_SKIP)
@@ -68,12 +69,14 @@ static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, u
 	}
 	if (len > s->frame_max) {
 		s->n.long_skipped++;
+		s->n.cut_skipped += is_cut;
 		return false;
 	}
-	if (len < SMALLEST) {
+	if (len < SMALLEST || have < PW_FRAME_LEN_MIN) {
 		s->n.small++;
 		if (s->set.small == PW_RULE_SKIP || have < PW_FRAME_LEN_MIN) {
 			s->n.small_skipped++;
+			s->n.cut_skipped += is_cut;
 			return false;
 		}
 		if (s->set.small == PW_RULE_PAD)

@@ -50,8 +50,8 @@ static int read_next(struct reader *r, uint64_t keep_from, struct pw_err *err)
 	n = pw_replay_input_read(&r->in, r->mem + ROOM_BYTES, READ_BYTES, err);
 	if (n < 0)
 		return (int)n;
-	r->is_end = n < (ssize_t)READ_BYTES;
-	if (r->is_end) /* the data always ends where the memory does */
+	r->is_end = n == 0;          /* a short read may be one before an error */
+	if (n < (ssize_t)READ_BYTES) /* the data always ends where the memory does */
 		memmove(r->mem + ROOM_BYTES + READ_BYTES - n - keep, r->mem + ROOM_BYTES - keep,
 			keep + (size_t)n);
 	r->from = r->to - keep;

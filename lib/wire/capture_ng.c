@@ -143,7 +143,7 @@ static int start_section(struct pw_capture *c, const struct block *b, struct pw_
 		return pw_capture_bad(c, err,
 			"it is a pcapng of version %u.%u; convert it (editcap)",
 			pw_capture_u16(c, p + 12), pw_capture_u16(c, p + 14));
-	if (b->at < c->section_end)
+	if (b->at < c->section_end && b->at != c->section_at)
 		return pw_capture_bad(c, err,
 			"a section begins at byte %" PRIu64 ", inside the section that began at "
 			"byte %" PRIu64 "; the file is damaged there",

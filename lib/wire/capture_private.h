@@ -15,6 +15,8 @@ static inline int pw_capture_look(struct pw_capture *c, uint64_t offset, size_t 
 
 	if (offset < c->view.from || offset + len > c->view.to)
 		r = c->source.view(c->source.ctx, offset, len, &c->view, err);
+	if (r <= 0) /* what was in view may be there no more */
+		c->view = (struct pw_capture_view){0};
 	*bytes = r > 0 ? c->view.bytes + (offset - c->view.from) : NULL;
 	return r;
 }

@@ -74,7 +74,6 @@ enum pw_edit_verdict {
 	/* The frame stays as it is, for the caller to count: */
 	PW_EDIT_CUT, /* a header that an edit needs is cut, or contradicts itself */
 	PW_EDIT_DEEP, /* it lies beyond PW_EDIT_HEADER_MAX, or behind too many tags or extension headers */
-	PW_EDIT_N_VERDICTS
 };
 
 struct pw_edit_result {

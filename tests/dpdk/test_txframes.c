@@ -103,6 +103,57 @@ static void a_frame_is_one_mbuf_whose_buffer_is_the_page(void **state)
 	f->win.n_extents = 1;
 }
 
+/* The end of a pass and the beginning of the next, in extents that do not follow each other in memory. */
+static void a_burst_that_begins_again_finds_each_frames_extent(void **state)
+{
+	enum { CUT = 20000, SHIFT = 8192, LEN = 100 };
+	struct fixture *f = *state;
+	struct pw_extent *whole = f->win.extents;
+	struct pw_extent cut[] = {whole[0], whole[0]};
+	const uint8_t *map = f->win.map;
+	struct pw_tx_object obj = {.win = &f->win};
+	uint8_t header[60] = {1};
+	struct pw_tx_frame frames[] = {
+		{.offset = CUT + 500, .len = LEN, .wire_len = LEN},
+		{.offset = 300, .len = LEN, .wire_len = LEN},
+		{.offset = CUT,
+			.len = LEN,
+			.wire_len = LEN + 60,
+			.header = header,
+			.header_len = 60},
+		{.offset = 0, .len = LEN, .wire_len = LEN + 60, .header = header, .header_len = 60},
+	};
+	const uint8_t *pages[] = {map + CUT + SHIFT + 500, map + 300, map + CUT + SHIFT, map};
+	uint16_t at = 0;
+
+	cut[0].len_bytes = CUT;
+	cut[1].offset = CUT;
+	cut[1].va += CUT + SHIFT;
+	cut[1].iova += CUT + SHIFT;
+	cut[1].len_bytes -= CUT + SHIFT;
+	f->win.extents = cut;
+	f->win.n_extents = 2;
+	while (at < PW_ARRAY_LEN(frames)) {
+		const struct pw_tx_burst b = {.obj = &obj,
+			.frames = frames + at,
+			.n = (uint16_t)(PW_ARRAY_LEN(frames) - at)};
+		const uint16_t sent = pw_txq_send(&f->tx->q, &b);
+		struct rte_mbuf *pkts[PW_BURST];
+		uint16_t i;
+
+		assert_in_range(sent, 1, b.n);
+		assert_int_equal(rte_eth_rx_burst(f->tx->port.id, 0, pkts, PW_BURST), sent);
+		for (i = 0; i < sent; i++, at++)
+			assert_ptr_equal(
+				rte_pktmbuf_mtod(
+					pkts[i]->nb_segs > 1 ? pkts[i]->next : pkts[i], uint8_t *),
+				pages[at]);
+		rte_pktmbuf_free_bulk(pkts, sent);
+	}
+	f->win.extents = whole;
+	f->win.n_extents = 1;
+}
+
 /* Edited frames of every kind in one burst: header and page, header alone, none; cut by an extent; padded. */
 static void an_edited_frame_is_its_headers_and_the_page_behind_them(void **state)
 {
@@ -192,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frame_is_one_mbuf_whose_buffer_is_the_page),
+		cmocka_unit_test(a_burst_that_begins_again_finds_each_frames_extent),
 		cmocka_unit_test(an_edited_frame_is_its_headers_and_the_page_behind_them),
 		cmocka_unit_test(dropped_edited_frames_are_not_counted),
 	};

@@ -26,6 +26,10 @@ int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw
 		return pw_err_set(err, EINVAL,
 			"cannot use --rate auto without --repair: receivers report what they lose "
 			"by its way back; add --repair here and at the receivers, or give a rate");
+	if (job->set.rate.unit == PW_RATE_AUTO && job->fec)
+		return pw_err_set(err, EINVAL,
+			"cannot use --rate auto with --fec: a receiver cannot tell how much was "
+			"sent of a file whose blocks go in turns; give a rate");
 	if (o->n_ignored && job->set.rate.unit != PW_RATE_AUTO)
 		return pw_err_set(err, EINVAL,
 			"cannot use --ignore-slowest: it is about the receivers that hold the rate "
@@ -141,12 +145,12 @@ static bool knows_all(const struct pw_send_repair_run *r, const struct pw_repair
 static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 {
 	struct pw_send_repair_run *r = ctx;
-	const uint64_t now = pw_clock_ns();
 	struct pw_repair_status st;
-	uint64_t quiet_ns;
+	uint64_t quiet_ns, now;
 	bool all;
 
 	pw_repair_server_status(r->server, r->opt->silence_ns, &st);
+	now = pw_clock_ns(); /* not before the times in st */
 	if (is_carousel)
 		return st.n_complete && !st.n_open && now - st.heard_ns >= LAST_NS ? PW_SEND_END
 										   : PW_SEND_WAIT;
@@ -160,11 +164,12 @@ static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 		begin_round(r);
 		return PW_SEND_ROUND;
 	}
-	if (st.n_open == 0 && !all)
+	/* one that is merely silent is given the time to answer */
+	if (st.n_open == 0 && all && st.n_complete == st.n_receivers)
+		return PW_SEND_END;
+	if (st.n_open == 0)
 		return quiet_ns >= (st.n_receivers ? LAST_NS : FIRST_NS) ? PW_SEND_END
 									 : PW_SEND_WAIT;
-	if (st.n_open == 0)
-		return PW_SEND_END;
 	return now - r->listen_ns < LISTEN_NS ? PW_SEND_WAIT : PW_SEND_END;
 }
 

@@ -224,6 +224,11 @@ static void begin_window(struct pw_ratectl *c, struct receiver *r)
 	r->generation = c->generation;
 }
 
+static bool is_silent(const struct receiver *r, uint64_t now_ns)
+{
+	return now_ns - pw_min_u64(now_ns, r->last.heard_ns) > 3 * r->gap_ns + GONE_NS;
+}
+
 void pw_ratectl_report(
 	struct pw_ratectl *c, size_t i, const struct pw_rate_report *report, uint64_t now_ns)
 {
@@ -232,6 +237,8 @@ void pw_ratectl_report(
 
 	if (!r)
 		return;
+	if (r->is_known && is_silent(r, now_ns)) /* it is back */
+		c->n_blind = 0;
 	if (!r->is_known || !follows(r, &s)) {
 		*r = (struct receiver){.is_known = true, .base = r->base, .gap_ns = FIRST_GAP_NS};
 		s.lost_before = lost_before(c, r, report);
@@ -244,18 +251,12 @@ void pw_ratectl_report(
 					      : (4 * r->gap_ns + now_ns - r->last.heard_ns) / 5;
 	r->prev = r->last;
 	r->last = s;
-	c->n_blind = 0;
 	if (!r->has_window || r->generation != c->generation)
 		begin_window(c, r);
 	else
 		judge(c, r);
 	if (r->has_window && now_ns - r->from.heard_ns > WINDOW_NS)
 		r->from = r->prev;
-}
-
-static bool is_silent(const struct receiver *r, uint64_t now_ns)
-{
-	return now_ns - pw_min_u64(now_ns, r->last.heard_ns) > 3 * r->gap_ns + GONE_NS;
 }
 
 static bool counts(const struct receiver *r)
@@ -394,13 +395,13 @@ static void back_off(struct pw_ratectl *c, size_t i, uint64_t now_ns)
 }
 
 /* Half of the receivers or more fell silent at once: the packets of their reports' connections are lost as well. */
-static void answer_silence(struct pw_ratectl *c, uint64_t now_ns)
+static void answer_silence(struct pw_ratectl *c, size_t silent, uint64_t now_ns)
 {
-	if (c->n_blind >= MAX_BLIND_STEPS || now_ns < c->settle_ns + GONE_NS)
+	if (now_ns < c->settle_ns + GONE_NS)
 		return;
 	c->n_blind++;
 	c->bound = PW_RATE_BOUND_LINK;
-	c->bound_receiver = c->order[0];
+	c->bound_receiver = silent;
 	step_back(c, 0.5, 0, now_ns);
 }
 
@@ -459,6 +460,7 @@ static void decide(struct pw_ratectl *c, uint64_t now_ns)
 {
 	const bool is_limited = measure_sender(c, now_ns);
 	size_t i, n_bad = 0, n = 0, n_silent = 0, n_waits = 0, n_ready = 0;
+	size_t silent = 0;
 	uint64_t ignored;
 
 	for (i = 0; i < c->n; i++) {
@@ -467,9 +469,10 @@ static void decide(struct pw_ratectl *c, uint64_t now_ns)
 		if (!counts(r))
 			continue;
 		n++;
-		n_silent += is_silent(r, now_ns);
-		if (is_silent(r, now_ns))
+		if (is_silent(r, now_ns)) {
+			silent = n_silent++ ? silent : i;
 			continue;
+		}
 		if (r->is_bad && r->generation == c->generation)
 			c->order[n_bad++] = i;
 		else if (is_ready(c, r))
@@ -480,9 +483,8 @@ static void decide(struct pw_ratectl *c, uint64_t now_ns)
 	ignored = ignored_of(c, n - n_silent);
 	if (n_bad > ignored) {
 		back_off(c, worst(c, n_bad, ignored, score_of), now_ns);
-	} else if (n && 2 * n_silent >= n) {
-		c->order[0] = c->bound_receiver;
-		answer_silence(c, now_ns);
+	} else if (n && 2 * n_silent >= n && c->n_blind < MAX_BLIND_STEPS) {
+		answer_silence(c, silent, now_ns);
 	} else if (n_ready && n_waits == 0 && !is_limited && c->actual_bps > 0) {
 		step_up(c, now_ns);
 	} else if (is_limited && !c->n_backs) {

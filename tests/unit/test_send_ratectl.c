@@ -401,6 +401,20 @@ static void silence_of_all_lowers_the_rate_by_steps_that_end(void **state)
 	stop(&s);
 }
 
+/* The one that died counts as half of them for good. */
+static void one_of_two_that_dies_does_not_hold_the_rate_down(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start(&s, 200e6, 2, 0);
+	run(&s, 5000);
+	s.rx[1].leaves_ms = 5000;
+	run(&s, 11000);
+	assert_between(run(&s, 4000), 0.75 * 200e6, 1.02 * 200e6);
+	stop(&s);
+}
+
 static void without_a_receiver_it_stays_at_the_start(void **state)
 {
 	struct sim s;
@@ -430,6 +444,7 @@ int main(void)
 		cmocka_unit_test(receivers_that_vanish_are_not_waited_for),
 		cmocka_unit_test(a_sender_that_is_held_up_steps_back_once),
 		cmocka_unit_test(silence_of_all_lowers_the_rate_by_steps_that_end),
+		cmocka_unit_test(one_of_two_that_dies_does_not_hold_the_rate_down),
 		cmocka_unit_test(without_a_receiver_it_stays_at_the_start),
 	};
 

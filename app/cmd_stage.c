@@ -399,6 +399,20 @@ static int drop_one(struct stage *s, const char *path, struct pw_err *err)
 	return 0;
 }
 
+/* `stage --drop DIR/` and a star names the parity behind its file, with which it was dropped. */
+static bool went_with_its_file(const struct pw_operands *ops, int i)
+{
+	char side[PATH_MAX];
+	struct pw_err err;
+	int k;
+
+	for (k = 0; k < i; k++)
+		if (pw_send_parity_path(side, ops->argv[k], &err) == 0 &&
+			!strcmp(side, ops->argv[i]))
+			return access(side, F_OK) != 0;
+	return false;
+}
+
 static int do_drop(struct stage *s, const struct pw_operands *ops, struct pw_err *err)
 {
 	int i, ret;
@@ -406,6 +420,8 @@ static int do_drop(struct stage *s, const struct pw_operands *ops, struct pw_err
 	for (i = 0; i < ops->n; i++) {
 		char side[PATH_MAX];
 
+		if (went_with_its_file(ops, i))
+			continue;
 		ret = drop_one(s, ops->argv[i], err);
 		if (ret == 0)
 			ret = pw_send_parity_path(side, ops->argv[i], err);

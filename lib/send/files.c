@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "send/parity.h"
@@ -56,11 +57,17 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-static bool is_parity(const char *name)
+/* NAME.pwfec beside NAME. */
+static bool is_parity(const char *path)
 {
-	const size_t n = strlen(name), k = strlen(PW_SEND_PARITY_SUFFIX);
+	const size_t n = strlen(path), k = strlen(PW_SEND_PARITY_SUFFIX);
+	char file[PATH_MAX];
 
-	return n > k && !strcmp(name + n - k, PW_SEND_PARITY_SUFFIX);
+	if (n <= k || strcmp(path + n - k, PW_SEND_PARITY_SUFFIX) || n - k >= sizeof(file))
+		return false;
+	memcpy(file, path, n - k);
+	file[n - k] = '\0';
+	return access(file, F_OK) == 0;
 }
 
 /* Takes one entry that fts found. Names begin after `skip` bytes of the path. */
@@ -68,7 +75,7 @@ static int take_entry(struct pw_files *f, const FTSENT *e, size_t skip, struct p
 {
 	switch (e->fts_info) {
 	case FTS_F:
-		if (e->fts_level > FTS_ROOTLEVEL && is_parity(e->fts_name)) {
+		if (e->fts_level > FTS_ROOTLEVEL && is_parity(e->fts_accpath)) {
 			pw_filenotes_add(
 				&f->notes, "%.400s is staged parity: not sent", e->fts_path);
 			return 0;

@@ -19,7 +19,7 @@ uint32_t pw_send_slot_n_out(const struct pw_send_slot *slot)
 	for (i = 1; i < slot->n_views; i++)
 		sum += slot->views[i].win.n_out;
 	for (i = 0; slot->parity && i < slot->n_views; i++)
-		sum += slot->parity_views[i].obj.win->n_out;
+		sum += i ? slot->parity_views[i].win.n_out : slot->parity->win.n_out;
 	return sum;
 }
 
@@ -122,8 +122,11 @@ static int add_parity(struct pw_send_slot *slot, const struct pw_send_config *cf
 	slot->parity_views = new_views(slot->n_views);
 	if (!slot->parity_views)
 		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", slot->file->path);
-	r = pw_send_parity_open_staged(&slot->parity, &cfg->set.fec, &file->blocks,
-		slot->file->path, slot->win.mtime_ns, cfg->open_window, cfg->ctx, err);
+	r = slot->win.pages != PW_PAGES_HUGEFILE
+		    ? 1
+		    : pw_send_parity_open_staged(&slot->parity, &cfg->set.fec, &file->blocks,
+			      slot->file->path, slot->win.mtime_ns, cfg->open_window, cfg->ctx,
+			      err);
 	if (r == 1)
 		r = pw_send_parity_create(&slot->parity, &cfg->set.fec, &file->blocks,
 			&cfg->stage_mem, slot->file->path, err);

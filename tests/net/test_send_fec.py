@@ -191,7 +191,8 @@ def test_what_does_not_go_with_parity_is_refused(t: Test) -> None:
                       (["--fec", "20+4x"], "give K[+]R"),
                       (["--fec", "20+4", "--stripe", "0/2", "--tsi", "1"], "--fec with --stripe"),
                       (["--fec", "20+4", "--pages", "stream"], "--fec with --pages stream"),
-                      (["--interleave", "1MiB"], "--interleave without --fec")):
+                      (["--interleave", "1MiB"], "--interleave without --fec"),
+                      (["--fec", "20+4", "--rate", "auto", "--repair=127.0.0.1"], "--rate auto with --fec")):
         p = t.run("send", path, "--port", "null", "--to", "239.77.0.1", *args).ends_with(2)
         check(re.search(why, p.err), p.err)
     check(os.path.getsize(path) == 5000, "the file is as it was")
@@ -214,8 +215,20 @@ def test_staged_parity_is_sent_in_place(t: Test) -> None:
     equal((report["pages"], report["cpu_copies_per_byte"]), ("hugefile", 0), "pages, copies")
     deliver(t, payloads, lambda _, p: parts(p)[2] in (0, 7))
     t.same(path, t.path("in", "a.bin"))
-    t.run("stage", "--drop", staged).ends_with(0)
+    t.run("stage", "--drop", staged, staged + ".pwfec").ends_with(0)  # as by /mnt/huge/*
     check(not os.path.exists(staged + ".pwfec"), "the parity was dropped with its file")
+
+
+@exclusive
+def test_parity_of_other_content_is_refused_where_the_digest_is_known_first(t: Test) -> None:
+    path, other = t.file("a.bin", 1 << 20), t.file("other/a.bin", 1 << 20)
+    os.utime(other, ns=(os.stat(path).st_atime_ns, os.stat(path).st_mtime_ns))
+    staged = stage_parity(t, path, "--fec", "20+4")
+    os.rename(staged + ".pwfec", staged + ".kept")
+    t.run("stage", "--to", t.hugetlbfs(), "--force", other).ends_with(0)
+    os.rename(staged + ".kept", staged + ".pwfec")
+    p = t.run("send", staged, "--port", "null", "--to", "239.77.0.1", "--no-huge", "--fec", "20+4").ends_with(1)
+    check("other content" in p.err, p.err)
 
 
 @exclusive

@@ -325,6 +325,7 @@ static void reopen(struct pw_recv *r, struct job *j)
 		return;
 	if (j->bad.n && o->part) {
 		pw_parity_drop(&r->parity, o->part);
+		o->n_mismatches++;
 		pw_recv_reopen_leaves(r, o, &j->bad);
 		if (o->part->file)
 			open_again(r, o->part);

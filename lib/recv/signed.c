@@ -192,7 +192,6 @@ void pw_recv_reopen_leaves(struct pw_recv *r, struct pw_object *o, const struct 
 	uint32_t i;
 
 	pw_recv_name_leaves(o, bad, &why);
-	o->n_mismatches++;
 	pw_recv_warn(r, "%s: %s", o->name, why.msg);
 	pw_object_reason(o, why.msg, true);
 	pw_recv_set_state(r, o, PW_RECV_MISMATCH);

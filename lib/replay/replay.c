@@ -220,11 +220,7 @@ int pw_replay_run(struct pw_replay *rp, struct pw_replay_result *result, struct 
 	result->scan = rp->scan.n;
 	result->due = rp->scan.due;
 	result->late = rp->late;
-	result->pace = lane->pace;
 	result->busy_cycles = lane->busy_cycles;
-	result->stall_cycles = lane->stall_cycles;
-	result->pace_cycles = lane->pace_cycles;
-	result->read_cycles = lane->read_cycles;
 	if (rp->ring)
 		pw_replay_ring_counts(rp->ring, &result->ring);
 	return r;

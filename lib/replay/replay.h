@@ -51,10 +51,10 @@ struct pw_replay_result {
 	struct pw_scan_counts scan;
 	struct pw_due due;   /* what timestamps were found */
 	struct pw_late late; /* CAPTURE */
-	struct pw_pace pace; /* how the rate was held */
 	struct pw_replay_ring_counts ring;
-	uint64_t data_ns; /* first frame to the last that the driver took */
-	uint64_t busy_cycles, stall_cycles, pace_cycles, read_cycles;
+	uint64_t
+		data_ns; /* from the start, with the wait for the first frame, to the last frame that was handed over */
+	uint64_t busy_cycles;
 	bool interrupted;
 };
 

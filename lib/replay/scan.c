@@ -227,7 +227,6 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 	}
 	s->sent++;
 	s->n.frames++;
-	s->n.bytes += out->wire_len;
 	out->due_ns = pw_due_next(&s->due, f.has_time, f.time_ns);
 	*obj = s->feed->object(s->feed->ctx, f.offset, &out->offset);
 	if (!*obj)

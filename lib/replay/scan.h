@@ -39,7 +39,7 @@ struct pw_scan_settings {
 
 /* Of all passes. */
 struct pw_scan_counts {
-	uint64_t frames, bytes;        /* chosen to be sent, with their padding */
+	uint64_t frames;               /* chosen to be sent */
 	uint64_t other_time;           /* not in the span */
 	uint64_t filtered;             /* do not match the filter */
 	uint64_t cut, cut_skipped;     /* by the snap length */

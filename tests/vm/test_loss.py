@@ -18,6 +18,7 @@ from test_testpmd import Testpmd
 
 SIZE = (24 << 20) + 1
 RATE = "20Mbit/s"  # it would take ten seconds
+RING = 256  # descriptors of a queue of virtio
 SOON = 5  # seconds; a loss must be noticed within this time
 MULTICAST = "239.77.0.1"
 
@@ -147,7 +148,9 @@ def test_removed_nics_are_named_by_sender_and_receiver(t):
     check_errors(p.err, f"send on 0000:01:00.0: {REMOVED}", f"receive on 0000:02:00.0: {REMOVED}")
     equal(codes(p.err), [1, 1], "exit codes")
     sent, received = documents(p.out)
-    equal(rx.json["port_counters"]["packets"], sent["packets"], "packets received and sent")
+    # packets that lay in the NIC's ring when it was removed are counted as sent
+    lost = sent["packets"] - rx.json["port_counters"]["packets"]
+    check(0 <= lost <= RING, f"{sent['packets']} packets sent, {lost} of them not received")
     gaps = json.loads(p.err[p.err.index("{"):])["files"][0]["missing"]
     equal(sum(to - start for start, to in gaps) + received["files"][0]["have"], SIZE, "bytes missing and here")
     tx.ends_with(1)

@@ -2,6 +2,7 @@
 #include "send/lanes.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,26 +193,29 @@ uint64_t pw_send_lanes_bytes(const struct pw_send_lanes *l)
 	return sum;
 }
 
-uint64_t pw_send_lanes_packets(const struct pw_send_lanes *l)
+/* Sums the counter that is at `offset` of struct pw_tx_counters. */
+static uint64_t sum_counter(const struct pw_send_lanes *l, size_t offset)
 {
 	uint64_t sum = 0;
 	uint32_t i;
 
-	for (i = 0; i < l->n; i++)
+	for (i = 0; i < l->n; i++) {
+		const char *c = (const char *)l->v[i].ops->counters(l->v[i].path);
+
 		sum += __atomic_load_n(
-			&l->v[i].ops->counters(l->v[i].path)->packets, __ATOMIC_RELAXED);
+			(const uint64_t *)(const void *)(c + offset), __ATOMIC_RELAXED);
+	}
 	return sum;
+}
+
+uint64_t pw_send_lanes_packets(const struct pw_send_lanes *l)
+{
+	return sum_counter(l, offsetof(struct pw_tx_counters, packets));
 }
 
 uint64_t pw_send_lanes_wire_bytes(const struct pw_send_lanes *l)
 {
-	uint64_t sum = 0;
-	uint32_t i;
-
-	for (i = 0; i < l->n; i++)
-		sum += __atomic_load_n(
-			&l->v[i].ops->counters(l->v[i].path)->wire_bytes, __ATOMIC_RELAXED);
-	return sum;
+	return sum_counter(l, offsetof(struct pw_tx_counters, wire_bytes));
 }
 
 void pw_send_lanes_set_bps(struct pw_send_lanes *l, double bps)

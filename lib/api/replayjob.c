@@ -43,15 +43,10 @@ static int plan_timing(struct pw_replayjob *job, struct pw_err *err)
 	return 0;
 }
 
-static bool is_stdin(const struct pw_replayjob *job)
-{
-	return !strcmp(job->file, "-");
-}
-
 static int plan_pages(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
-	bool huge = false, must_stream = is_stdin(job);
+	bool huge = false, must_stream = pw_replay_input_is_stdin(job->file);
 	uint64_t page_bytes;
 	struct stat st = {0};
 	int r = 0;
@@ -71,7 +66,8 @@ static int plan_pages(struct pw_replayjob *job, struct pw_err *err)
 			"--pages "
 			"stream",
 			pw_pages_name(o->pages), job->file,
-			is_stdin(job) ? "is standard input" : "is compressed");
+			pw_replay_input_is_stdin(job->file) ? "is standard input"
+							    : "is compressed");
 	job->pages = PW_PAGES_STREAM;
 	if (must_stream || o->pages == PW_PAGES_STREAM)
 		return 0;
@@ -106,7 +102,7 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 		r = bad_option(err, "--port PORT is missing");
 	if (r == 0 && o->port.n_queues > 1)
 		r = bad_option(err, "--queues above 1 is not supported; leave it out");
-	if (r == 0 && is_stdin(job) && o->scan.loops != 1)
+	if (r == 0 && pw_replay_input_is_stdin(job->file) && o->scan.loops != 1)
 		r = bad_option(err, "standard input cannot be read again; leave out --loop");
 	if (r == 0)
 		r = pw_portspec_parse(o->port.port, &job->spec, err);

@@ -29,7 +29,7 @@ static ssize_t read_fd(void *ctx, void *buf, size_t len, struct pw_err *err)
 	return n < 0 ? pw_err_sys(err, errno, "cannot read %s", in->path) : n;
 }
 
-static bool is_stdin(const char *path)
+bool pw_replay_input_is_stdin(const char *path)
 {
 	return !strcmp(path, "-");
 }
@@ -67,7 +67,7 @@ int pw_replay_input_open(struct pw_replay_input *in, const char *path, bool (*st
 
 	*in = (struct pw_replay_input){
 		.path = path, .fd = -1, .stopped = stopped, .stop_ctx = stop_ctx};
-	if (is_stdin(path)) {
+	if (pw_replay_input_is_stdin(path)) {
 		in->fd = STDIN_FILENO;
 		return open_unpack(in, err);
 	}

@@ -21,6 +21,8 @@ struct pw_replay_input {
 	uint64_t at; /* of `file` */
 };
 
+/* Whether the name stands for standard input. */
+bool pw_replay_input_is_stdin(const char *path);
 /* Whether the file is compressed, by its first bytes. -errno: it cannot be read. */
 int pw_replay_input_kind(const char *path, enum pw_unpack_kind *kind, struct pw_err *err);
 

@@ -148,23 +148,35 @@ static int set_own_process(struct pw_copies *c, char *why)
 	return 0;
 }
 
-static int find_address(const struct probe *p, uint64_t *address)
+static void note_address(
+	const struct pw_copies *c, const char *name, uint64_t at, uint64_t addresses[PW_N_SLOTS])
+{
+	size_t i;
+
+	for (i = 0; i < PW_N_SLOTS; i++)
+		if (c->has[i] && probes[i].how == HOW_BREAKPOINT && !addresses[i] &&
+			strcmp(name, probes[i].function) == 0)
+			addresses[i] = at;
+}
+
+/* Of the breakpoints' functions. The file is long: one pass finds all. Without privilege, addresses read as
+ * zeros. */
+static int find_addresses(const struct pw_copies *c, uint64_t addresses[PW_N_SLOTS])
 {
 	char line[256], name[64];
 	unsigned long long at;
 	FILE *f = fopen("/proc/kallsyms", "re");
 
-	*address = 0;
 	if (!f)
 		return -errno;
-	while (*address == 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llx %*c %63s", &at, name) == 2 && strcmp(name, p->function) == 0)
-			*address = at;
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, "copy_") && sscanf(line, "%llx %*c %63s", &at, name) == 2)
+			note_address(c, name, at, addresses);
 	fclose(f);
-	return *address ? 0 : -EPERM; /* without privilege, addresses read as zeros */
+	return 0;
 }
 
-static struct bpf_link *attach_breakpoint(const struct probe *p, const struct bpf_program *program)
+static struct bpf_link *attach_breakpoint(uint64_t address, const struct bpf_program *program)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_BREAKPOINT,
@@ -176,11 +188,10 @@ static struct bpf_link *attach_breakpoint(const struct probe *p, const struct bp
 		.inherit_thread = 1,
 	};
 	struct bpf_link *link;
-	uint64_t address;
-	int fd, r = find_address(p, &address);
+	int fd, r;
 
-	if (r) {
-		errno = -r;
+	if (!address) {
+		errno = EPERM;
 		return NULL;
 	}
 	attr.bp_addr = address;
@@ -196,22 +207,23 @@ static struct bpf_link *attach_breakpoint(const struct probe *p, const struct bp
 	return link; /* owns fd */
 }
 
-static struct bpf_link *attach_one(const struct probe *p, const struct bpf_program *program)
-{
-	if (p->how == HOW_BREAKPOINT)
-		return attach_breakpoint(p, program);
-	return bpf_program__attach(program);
-}
-
 static int attach(struct pw_copies *c, char *why)
 {
+	uint64_t addresses[PW_N_SLOTS] = {0};
 	char step[64];
 	size_t i;
+	int r = find_addresses(c, addresses);
 
+	if (r) {
+		set_why(why, "/proc/kallsyms", -r);
+		return r;
+	}
 	for (i = 0; i < PW_N_SLOTS; i++) {
 		if (!c->has[i] || !probes[i].program)
 			continue;
-		c->links[i] = attach_one(&probes[i], find_program(c, &probes[i]));
+		c->links[i] = probes[i].how == HOW_BREAKPOINT
+				      ? attach_breakpoint(addresses[i], find_program(c, &probes[i]))
+				      : bpf_program__attach(find_program(c, &probes[i]));
 		if (!c->links[i]) {
 			int code = errno;
 

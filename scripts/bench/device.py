@@ -152,6 +152,17 @@ def _link_state(name: str) -> str:
     return "" if checked else str(link["operstate"])
 
 
+def _settled_state(name: str) -> str:
+    """UP, DOWN or UNKNOWN, once no address is checked for duplicates."""
+    until = time.monotonic() + LINK_S
+    while not (state := _link_state(name)):
+        if time.monotonic() > until:
+            raise Lacking(f"cannot take {name} from the kernel: it has checked an address for duplicates for "
+                          f"{LINK_S:.0f} s; remove that address")
+        time.sleep(POLL_S)
+    return state
+
+
 def _give_back(name: str, state: str) -> None:
     lost, until = _host_setup("--give-back", name), time.monotonic() + LINK_S
     if lost:
@@ -169,7 +180,7 @@ def taken(wire: wires.Wire) -> Iterator[None]:
     cannot be taken; BenchError: the interface is not again what it was."""
     name = wire.source_if
     _drain(wire)
-    state = _link_state(name)
+    state = _settled_state(name)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         why = _host_setup("--take", name)

@@ -259,8 +259,12 @@ def test_the_bypass_gets_no_device_that_is_none() -> None:
 def test_an_interface_that_cannot_be_taken_is_as_before_and_signals_come_again() -> None:
     make("pwi0")
     shell("ip addr add 10.9.0.1/24 dev pwi0; ip link set pwi0 up")
-    wire, before = device.open_nic("nic:pwi0", "10.9.0.2"), look()
+    wire = device.open_nic("nic:pwi0", "10.9.0.2")
+    assert "tentative" in shell("ip addr show dev pwi0")  # its address is still checked for duplicates
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(Lacking, match="pwi0 is no PCI device"), device.taken(wire):
+        pytest.fail("it was taken")
+    before = look()
     with pytest.raises(Lacking, match="pwi0 is no PCI device"), device.taken(wire):
         pytest.fail("it was taken")
     assert look() == before

@@ -13,7 +13,7 @@ packages="$packages dpdk dpdk-dev iproute2 kmod python3 python3-numpy python3-ma
 python3-rich"
 # tests, fuzzing and the comparison
 packages="$packages libcmocka-dev libnorm-dev libstdc++-12-dev clang libclang-rt-14-dev clang-format tshark iperf3 fio tcpreplay
-mandoc bpftrace zstd lz4 xz-utils python3-pytest python3-pandas python3-jsonschema qemu-system-x86 openssl binutils procps
+mandoc bpftrace zstd lz4 xz-utils python3-pytest python3-pytest-xdist python3-pandas python3-jsonschema qemu-system-x86 openssl binutils procps
 util-linux mount git valgrind strace e2fsprogs nftables openmpi-bin
 bash-completion zsh fish debhelper dpkg-dev lintian mmdebstrap"
 

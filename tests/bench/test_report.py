@@ -206,7 +206,8 @@ def test_prepare_makes_the_directory_and_leaves_nothing_in_it(tmp_path: Path) ->
 
 
 def test_figures_of_an_earlier_report_do_not_stay_but_files_of_the_user_do(tmp_path: Path) -> None:
-    results = [samples_of.stored("cold-c"), samples_of.stored("cold-c")]
+    row = samples_of.row(samples=samples_of.rounds("goodput_bps", [1e9, 1e9, 2e9]))
+    results = [samples_of.result(row), samples_of.result(row)]
     report.write_report(results, str(tmp_path))
     (tmp_path / "cpu-mine.svg").write_text("the user's")
     assert (tmp_path / "1-overview.pdf").exists()

@@ -58,7 +58,7 @@ class Failed(Exception):
 
 
 def once(function: Function) -> Function:
-    """Marks a slow test that runs in the plain build alone: other tests run its code under the sanitizer."""
+    """Marks a test that runs in the plain build: it is slow, and other tests run its code under the sanitizers."""
     setattr(function, "once", True)
     return function
 
@@ -69,8 +69,14 @@ def long(function: Function) -> Function:
     return function
 
 
+def alone(function: Function) -> Function:
+    """Marks a test that measures: nothing runs beside it."""
+    setattr(function, "alone", True)
+    return function
+
+
 def exclusive(function: Function) -> Function:
-    """Marks a test of a CONCURRENT module that must not run beside another test."""
+    """Marks a test of a CONCURRENT module that needs the huge pages, or CPU time."""
     setattr(function, "concurrent", False)
     return function
 
@@ -426,7 +432,7 @@ class Session:
     """The state that the tests of one worker share: the program, the CPUs, the huge pages."""
 
     def __init__(self, binary: str, worker: int = 0) -> None:
-        """worker: 0 runs exclusive tests; concurrent workers have numbers from 1 on."""
+        """worker: 0 runs exclusive tests, and has the huge pages; the others have numbers from 1 on."""
         self.binary = os.path.abspath(binary)
         self.worker = worker
         self.count = 0

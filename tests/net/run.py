@@ -28,10 +28,12 @@ from harness import (  # noqa: E402  pylint: disable=wrong-import-position
 
 @dataclass(frozen=True)
 class Case:
-    """One test. An exclusive one has the machine's CPUs and huge pages to itself."""
+    """One test. Of exclusive ones, only one runs at a time, in worker 0, which has the huge pages; others run
+    beside it. Nothing runs beside one that is alone."""
     name: str
     function: Callable[[Test], None]
     exclusive: bool
+    alone: bool
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ class Outcome:
 
 
 def is_wanted(function: Any, args: argparse.Namespace) -> bool:
-    if args.sanitizer and getattr(function, "once", False):
+    long = getattr(function, "long", False)
+    once = long or getattr(function, "once", False)
+    if args.sanitizer and once or args.once and not once:
         return False
-    return bool(args.long or args.k or not getattr(function, "long", False))
+    return bool(args.long or args.k or not long)
 
 
 def collect(args: argparse.Namespace) -> list[Case]:
@@ -55,11 +59,13 @@ def collect(args: argparse.Namespace) -> list[Case]:
         module = importlib.import_module(os.path.basename(path)[:-3])
         stem = module.__name__[len("test_"):]
         by_default = getattr(module, "CONCURRENT", False)
+        alone = getattr(module, "ALONE", False)
         for name, value in vars(module).items():
             if name.startswith("test_") and callable(value) and value.__module__ == module.__name__ \
                     and is_wanted(value, args):
                 found.append(Case(f"{stem}.{name[len('test_'):]}", value,
-                                  not getattr(value, "concurrent", by_default)))
+                                  not getattr(value, "concurrent", by_default),
+                                  getattr(value, "alone", alone)))
     if args.k:
         pattern = args.k if any(c in args.k for c in "*?[") else f"*{args.k}*"
         found = [case for case in found if fnmatch.fnmatchcase(case.name, pattern)]
@@ -89,22 +95,29 @@ def run_one(session: Session, case: Case) -> Outcome:
     return Outcome(case.name, result, detail, time.monotonic() - start)
 
 
-def run_share(binary: str, worker: int, cases: list[Case], todo: Any, done: Any) -> None:
-    """A worker process: takes the number of a case from `todo` until it gets None."""
+def run_share(binary: str, worker: int, cases: list[Case], queues: list[Any], done: Any) -> None:
+    """A worker process: takes numbers of cases from each of the queues, until it gets None from it."""
     die_with_parent()
     session = Session(binary, worker)
-    while (number := todo.get()) is not None:
-        done.put(run_one(session, cases[number]))
+    try:
+        for queue in queues:
+            while (number := queue.get()) is not None:
+                done.put(run_one(session, cases[number]))
+    finally:
+        session.finish()
 
 
 def run_concurrently(binary: str, cases: list[Case], jobs: int) -> Generator[Outcome, None, None]:
     """Outcomes in the order in which the tests end."""
     context = multiprocessing.get_context("fork")
-    todo, done = context.Queue(), context.Queue()
-    for number in [*range(len(cases)), *[None] * jobs]:
-        todo.put(number)
-    workers = [context.Process(target=run_share, args=(binary, n + 1, cases, todo, done))
-               for n in range(jobs)]
+    exclusive, todo, done = context.Queue(), context.Queue(), context.Queue()
+    for number, case in enumerate(cases):
+        (exclusive if case.exclusive else todo).put(number)
+    exclusive.put(None)
+    for _ in range(jobs):
+        todo.put(None)
+    workers = [context.Process(target=run_share, args=(
+        binary, n, cases, [todo] if n else [exclusive, todo], done)) for n in range(jobs)]
     for worker in workers:
         worker.start()
     try:
@@ -141,7 +154,7 @@ def report(tap: bool, number: int, outcome: Outcome) -> None:
 
 def run_all(args: argparse.Namespace, cases: list[Case]) -> int:
     outcomes: list[Outcome] = []
-    concurrent = [case for case in cases if not case.exclusive] if args.jobs > 1 else []
+    concurrent = [case for case in cases if not case.alone] if args.jobs > 1 else []
     rest = [case for case in cases if case not in concurrent]
     session = Session(args.binary)
     if args.tap:
@@ -169,12 +182,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default="build/app/pagewire", help="the program under test")
     parser.add_argument("-k", metavar="PATTERN", help="run only tests whose name contains PATTERN")
-    parser.add_argument("--sanitizer", action="store_true", help="leave out the tests marked `once`")
+    parser.add_argument("--sanitizer", action="store_true", help="leave out the tests marked `once` or `long`")
+    parser.add_argument("--once", action="store_true", help="run only the tests marked `once` or `long`")
     parser.add_argument("--long", action="store_true", help="also run the tests marked `long`")
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--tap", action="store_true", help="print TAP version 13")
     parser.add_argument("--jobs", type=int, default=1, metavar="N",
-                        help="run N tests at a time, where they are not exclusive (1)")
+                        help="run N tests at a time, where they do not measure (1)")
     parser.add_argument("--durations", type=int, nargs="?", const=10, default=0, metavar="N",
                         help="print the N slowest tests at the end (10)")
     args = parser.parse_args()

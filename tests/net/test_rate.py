@@ -15,6 +15,8 @@ from disks import Disk
 from harness import Process, Skip, Test, check, equal, poll_until
 from test_way_back import GROUP, check_all_whole, receive, star, table, transmit
 
+ALONE = True  # these tests measure rates
+
 BLKIO = "/sys/fs/cgroup/blkio"  # version 1, or
 IO = "/sys/fs/cgroup"           # version 2
 

@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 
-from harness import check, equal, exclusive, poll_until
+from harness import alone, check, equal, exclusive, poll_until
 from session import capture, toi_sbn_esi
 
 CONCURRENT = True  # these tests need no CPU of their own and no huge pages (run.py)
@@ -255,7 +255,7 @@ def test_truncating_a_file_during_the_transfer_is_a_clear_error(t):
     check(not os.path.exists(t.path("in", "a.bin")), "a.bin was renamed")
 
 
-@exclusive
+@alone
 def test_the_rate_is_kept(t):
     """With real-time priority, so that the load of the machine does not count. At these rates the sender
     sleeps between packets, so it blocks no other process."""

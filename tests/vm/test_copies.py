@@ -11,6 +11,7 @@ from guest import Guest
 from harness import Failed, Skip, check, equal, long
 from test_same_nic import documents
 
+CONCURRENT = True  # the guests of these tests may run beside others (run.py of tests/net)
 LIMIT = 600  # seconds: counting loads BPF programs, which takes long on a busy host
 SLACK = 0.15  # copies per payload byte: headers, and the page that a short frame linearizes
 

@@ -92,7 +92,7 @@ def test_kernel_and_bypass_send_by_the_same_nic_and_the_sink_counts_both(t):
         peer.start()
         (before, result, after), p = run(t, sock, f"""
 state
-bench --rebind --ways {','.join(WAYS)} --rounds 2 || exit
+bench --rebind --ways {','.join(WAYS)} --rounds 1 || exit
 state
 sleep 1
 echo -n x >/dev/udp/10.9.0.2/9
@@ -104,7 +104,7 @@ sleep 1
     for row in result["rows"]:
         where = row["label"]
         check(row["skipped"] is None, f"{where}: {row['skipped']}")
-        check([s for s in row["samples"] if s["round"] in (1, 2)], f"{where}: no samples")
+        check([s for s in row["samples"] if s["round"] == 1], f"{where}: no samples")
         for sample in row["samples"]:
             equal(sample["proof"], "none" if row["bypass"] else "counted", f"{where}: proof")
             check(sample["packets_sent"] > 728, f"{where}: {sample['packets_sent']} packets")

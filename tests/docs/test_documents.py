@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the documents print, runs. Each section of a document is a test: its blocks run in order, as they stand, by
-`bash -eu` in one scratch directory, on this host or in a guest. A block without a mark fails; docs/testing.md explains
-the marks."""
+"""What the documents print, runs. Each section of a document, and each walk as a whole, is a test: its blocks run in
+order, as they stand, by `bash -eu` in one scratch directory, on this host or in a guest. A block without a mark fails;
+docs/testing.md explains the marks."""
 from __future__ import annotations
 
 import os
@@ -25,7 +25,7 @@ IN_GUEST = " in a guest"
 # What a block started has to end by itself, and with 0: also what it started in the background.
 PROLOGUE = "exec 2>&1; true & trap 'pids[$!]=1' DEBUG\n"
 EPILOGUE = "trap - DEBUG; pids[$!]=1; for pid in \"${!pids[@]}\"; do wait \"$pid\"; done\n"
-NUMBER = re.compile(r"0x[0-9A-Fa-f]+|\d[\d.,]*")
+NUMBER = re.compile(r"0x[0-9A-Fa-f]+|[0-9a-f]{32}|\d[\d.,]*")
 UNIT = re.compile(r"# ([KMGT]i?)?(B|bit|pps|s|ms|us)\b")
 LINK = re.compile(r"\[[^]]*\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
@@ -122,7 +122,8 @@ def skipped_test(block: Block) -> Callable[[Test], None]:
 
 def tests_of(path: Path) -> Iterator[tuple[str, Callable[[Test], None]]]:
     stem = path.stem.lower()
-    for title, group in groupby(blocks.read(path), lambda b: b.section):
+    is_walk = stem.startswith("walk-")
+    for title, group in groupby(blocks.read(path), lambda b: "as a whole" if is_walk else b.section):
         section = list(group)
         if any(b.kind.startswith("run") for b in section):
             slug = re.sub(r"\W+", "_", title.lower()).strip("_")

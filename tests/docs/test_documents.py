@@ -27,7 +27,7 @@ PROLOGUE = "exec 2>&1; true & trap 'pids[$!]=1' DEBUG\n"
 EPILOGUE = "trap - DEBUG; pids[$!]=1; for pid in \"${!pids[@]}\"; do wait \"$pid\"; done\n"
 NUMBER = re.compile(r"0x[0-9A-Fa-f]+|[0-9a-f]{32}|\d[\d.,]*")
 UNIT = re.compile(r"# ([KMGT]i?)?(B|bit|pps|s|ms|us)\b")
-LINK = re.compile(r"\[[^]]*\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+LINK = re.compile(r"\[[^]]*\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
 def name_of(path: Path) -> str:
@@ -138,12 +138,23 @@ def test_every_block_is_marked(_: Test) -> None:
     check(not found, "blocks without a mark (docs/testing.md):\n" + "\n".join(found))
 
 
-def test_every_link_leads_to_a_file(_: Test) -> None:
-    missing = []
-    for path in DOCUMENTS:
-        for target in LINK.findall(path.read_text(encoding="utf-8")):
-            if not urllib.parse.urlparse(target).scheme and not (path.parent / target).exists():
-                missing.append(f"{name_of(path)}: {target}")
+def anchors(path: Path) -> set[str]:
+    """The names that GitHub gives to the headings."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def is_there(path: Path, target: str, anchor: str) -> bool:
+    if urllib.parse.urlparse(target).scheme:
+        return True  # of the Web, which no test asks
+    file = path.parent / target if target else path
+    return file.exists() and (not anchor or anchor in anchors(file))
+
+
+def test_every_link_leads_to_a_file_and_a_heading(_: Test) -> None:
+    links = [(path, *link) for path in DOCUMENTS for link in LINK.findall(path.read_text(encoding="utf-8"))]
+    missing = [f"{name_of(path)}: {target}#{anchor}" for path, target, anchor in links
+               if not is_there(path, target, anchor)]
     check(not missing, "links to what is not there:\n" + "\n".join(missing))
 
 

@@ -110,7 +110,7 @@ def rx_packets(peer: Program) -> int:
 
 
 def transfer(config: argparse.Namespace, guest: Machine, environment: dict[str, str], work: str) -> None:
-    pagewire = os.path.join(environment["PATH"].partition(":")[0], "pagewire")
+    pagewire = program_of(environment)
     source, out = os.path.join(work, "movie.bin"), os.path.join(work, "in")
     os.mkdir(out)
     with open(source, "wb") as f:
@@ -133,6 +133,13 @@ def transfer(config: argparse.Namespace, guest: Machine, environment: dict[str, 
                 raise Broken("the received file differs")
         print(f"testpmd received {rx_packets(peer)} packets from the guest\n"
               "the received file is identical, byte for byte", flush=True)
+
+
+def program_of(environment: dict[str, str]) -> str:
+    path = os.path.join(environment["PATH"].partition(":")[0], "pagewire")
+    if not os.access(path, os.X_OK):
+        raise Missing(f"there is no {path}; run ./quickstart, or give --pagewire FILE")
+    return path
 
 
 def configure(config: argparse.Namespace, work: str) -> None:

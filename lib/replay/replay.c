@@ -143,6 +143,7 @@ int pw_replay_create(struct pw_replay **out, const struct pw_replay_config *cfg,
 		.paths = &cfg->tx,
 		.n_paths = 1,
 		.path_text = cfg->path_text,
+		.log = cfg->log,
 		.set.rate = cfg->timing == PW_TIMING_RATE ? cfg->rate : (struct pw_rate){0},
 	};
 	struct pw_replay *rp;

@@ -8,11 +8,13 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "path/frames.h"
 
 #define LOOK_BURSTS    256            /* bursts between two calls of look(), without a rate */
 #define LOOK_NS        500000ull      /* the same with a rate, which needs the clock anyway */
 #define STALL_POLLS    512            /* the same while the path takes nothing: calls of send() */
+#define STALL_SAY_NS   2000000000ull  /* a path that takes nothing for so long is told once */
 #define STALL_LIMIT_NS 30000000000ull /* a connected peer that takes nothing for so long is stuck */
 #define LINK_GAP_NS    10000000ull    /* between two calls of look() while the link is down */
 #define SLEEP_OVER_NS  200000ull      /* shorter waits spin: a sleep takes 50 us and more */
@@ -123,7 +125,18 @@ static inline int before_burst(struct pw_send_lane *lane, struct pw_err *err)
 struct stall {
 	uint64_t polls;
 	uint64_t since_ns;
+	bool is_told;
 };
+
+static void tell_stalled(const struct pw_send_lane *lane, struct stall *st)
+{
+	st->is_told = true;
+	pw_warn(lane->shared->log,
+		"%s took no packet for %d s: its ring is full and the peer takes nothing out of "
+		"it; see whether "
+		"the receiver runs (testpmd: start)",
+		lane->shared->path_text, (int)(STALL_SAY_NS / PW_NS_PER_S));
+}
 
 static int stuck(const struct pw_send_lane *lane, struct pw_err *err)
 {
@@ -155,6 +168,8 @@ static int stalled(struct pw_send_lane *lane, struct stall *st, struct pw_err *e
 		return r;
 	if (atomic_load_explicit(&lane->shared->down_ns, memory_order_relaxed))
 		st->since_ns = now;
+	if (!st->is_told && now - st->since_ns > STALL_SAY_NS)
+		tell_stalled(lane, st);
 	return now - st->since_ns > STALL_LIMIT_NS ? stuck(lane, err) : 0;
 }
 

@@ -48,7 +48,8 @@ struct pw_send_source {
 
 /* What the session's thread shares with all lanes. */
 struct pw_lane_shared {
-	const char *path_text;    /* PORT, for messages */
+	const char *path_text; /* PORT, for messages */
+	const struct pw_log *log;
 	uint32_t n_lanes;         /* there may be more of them than CPUs */
 	atomic_bool stop;         /* give up the work */
 	_Atomic uint64_t down_ns; /* since when the link is down; 0: it is up */

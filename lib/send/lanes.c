@@ -135,6 +135,7 @@ int pw_send_lanes_create(struct pw_send_lanes *l, const struct pw_send_config *c
 		return pw_err_set(err, ENOMEM, "cannot make %u lanes: out of memory", l->n);
 	memset(l->v, 0, l->n * sizeof(*l->v));
 	l->shared.path_text = cfg->path_text;
+	l->shared.log = cfg->log;
 	l->shared.n_lanes = l->n;
 	for (i = 0; i < l->n; i++)
 		init_lane(l, i, cfg);

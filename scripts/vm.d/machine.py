@@ -21,6 +21,7 @@ from image import HERE, Missing
 
 QEMU = "qemu-system-x86_64"
 STREAMS = ("out", "err", "status")
+PEER_SECONDS = 10
 CONSOLE_KEPT = 64 * 1024
 NIC_MODELS = {"virtio": "virtio-net-pci,disable-legacy=on,iommu_platform=on,ats=on",
               "e1000": "e1000", "e1000e": "e1000e", "vmxnet3": "vmxnet3"}
@@ -74,6 +75,17 @@ def nic(number, text, iommu=True, hotplug=False, reconnect=False):
         options += ["-device", f"pcie-root-port,id=port{number},chassis={number + 1},{slot}"]
         slot = f"bus=port{number}"
     return [*options, "-netdev", f"{netdev},id=net{number}", "-device", f"{device},id=nic{number},{slot}"]
+
+
+def await_peers(nets, deadline):
+    """Waits until the sockets to which QEMU connects are there: their processes may start in this moment."""
+    paths = [text.rpartition(":")[2] for text in nets if text.startswith("vhost-user:") or ":connect:" in text]
+    end = min(deadline, time.monotonic() + PEER_SECONDS)
+    for path in paths:
+        while not os.path.exists(path) and time.monotonic() < end:
+            time.sleep(0.1)
+            if os.path.exists(path):
+                time.sleep(0.1)  # between bind() and listen()
 
 
 def memory(size, cpus, nodes):
@@ -252,6 +264,7 @@ class Machine:
         sources = {}
         try:
             self.write_job(command, environment)
+            await_peers(self.config.net, deadline)
             sources = self.start()
             self.follow(sources, deadline)
             if not self.status.strip().isdigit():

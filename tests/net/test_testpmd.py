@@ -82,6 +82,19 @@ def test_testpmd_on_vhost_counts_what_virtio_user_sent(t):
         equal(peer.rx_packets(), tx.json["packets"], "testpmd's RX-packets")
 
 
+def test_a_peer_that_takes_nothing_is_told_after_2_s(t):
+    """testpmd's ports are up before `start`, so the ring fills: the sender says so, and goes on when it can."""
+    original, sock = t.file("a.bin", 3000001), t.path("w.sock")
+    with Testpmd(t, f"net_vhost0,iface={sock}", "rxonly") as peer:
+        tx = t.send("--port", f"virtio-user:{sock}", "--to", "239.77.0.1", original)
+        poll_until(lambda: "took no packet for 2 s" in tx.err or not tx.running, 20, "the warning")
+        check(tx.running, f"the sender has ended:\n{tx.describe()}")
+        peer.start()
+        tx.ends_with(0)
+        equal(tx.err.count("took no packet"), 1, "warnings")
+        equal(peer.rx_packets(), tx.json["packets"], "testpmd's RX-packets")
+
+
 def test_garbage_of_testpmd_is_foreign_and_does_no_harm(t):
     """Its txonly mode sends UDP packets to other addresses and ports, at full speed."""
     sock, out = t.path("w.sock"), t.mkdir("in")

@@ -112,7 +112,7 @@ codes=$(sed -nE 's/^#define PW_EXIT_[A-Z]+ +([0-9]+).*/\1/p' "$root/app/cli/exit
 [ "$codes" = "0 1 2 3 77 " ] || { echo "exit.h has other codes: $codes"; failed=1; }
 for code in $codes; do
 	grep -q "^\.It $code\$" "$root/docs/man/exit.inc" || { echo "no $code in exit.inc"; failed=1; }
-	grep -q "^| $code | " "$root/README.md" || { echo "no $code in README.md"; failed=1; }
+	grep -q "^| $code | " "$root/docs/using.md" || { echo "no $code in docs/using.md"; failed=1; }
 done
 grep -q 'ENODEV , ENOSPC , ENOMEM , EPERM , EACCES , ENOTSUP' "$root/docs/man/exit.inc" ||
 	{ echo "exit.inc does not list the errors of exit.c"; failed=1; }

@@ -10,6 +10,7 @@
 #include "app/commands.h"
 #include "app/doctor/doctor.h"
 #include "app/doctor/fix.h"
+#include "app/doctor/pci.h"
 #include "base/bytes.h"
 
 static const struct pw_opt options[] = {
@@ -76,16 +77,21 @@ struct examination {
 	struct pw_doctor_report report;
 };
 
-static void look(struct examination *e)
+/* A device that is not there has no properties to examine. */
+static int look(struct examination *e, struct pw_err *err)
 {
 	pw_doctor_read_host(NULL, &e->host);
 	pw_doctor_read_job(&e->host, e->opt, e->file, &e->job);
+	return pw_doctor_no_device(&e->host, &e->job, err);
 }
 
 /* steps: of --fix, NULL without; code: the result of --fix. A failed check matters only if --fix did not fail. */
 static int examine(struct examination *e, json_t *steps, int code)
 {
-	look(e);
+	struct pw_err err;
+
+	if (look(e, &err))
+		return pw_cli_fail(&err);
 	pw_doctor_check(&e->host, &e->job, &e->report);
 	if (code == PW_EXIT_OK && pw_doctor_count(&e->report, PW_DOCTOR_FAIL))
 		code = PW_EXIT_NOENV;
@@ -107,7 +113,8 @@ static int fix(struct examination *e)
 	json_t *steps;
 	int code;
 
-	look(e);
+	if (look(e, &err))
+		return pw_cli_fail(&err);
 	code = pw_doctor_fix(&e->host, &e->job, &steps, &err);
 	if (code < 0)
 		return fail_fix(code, &err);

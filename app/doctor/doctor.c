@@ -26,6 +26,7 @@ void pw_doctor_read_host(const struct pw_sysroot *root, struct pw_doctor_host *h
 	memset(host, 0, sizeof(*host));
 	host->root = root;
 	pw_hugepages_read(root, &host->huge, NULL);
+	pw_boot_read(root, &host->boot);
 	pw_iommu_read(root, &host->iommu);
 	pw_limits_read(&host->limits);
 	host->lockdown = pw_lockdown_read(root);

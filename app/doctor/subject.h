@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "dpdk/portspec.h"
 #include "file/window.h"
+#include "host/boot.h"
 #include "host/hugepages.h"
 #include "host/iommu.h"
 #include "host/limits.h"
@@ -31,6 +32,7 @@ struct pw_doctor_options {
 struct pw_doctor_host {
 	const struct pw_sysroot *root;
 	struct pw_hugepages huge; /* n_sizes 0: a kernel without */
+	struct pw_boot boot;
 	struct pw_iommu iommu;
 	struct pw_limits limits;
 	enum pw_lockdown lockdown;

@@ -11,6 +11,7 @@
 #include "app/doctor/cpu.h"
 #include "app/doctor/dpdk.h"
 #include "app/doctor/file.h"
+#include "app/doctor/listen.h"
 #include "app/doctor/memory.h"
 #include "app/doctor/net.h"
 #include "app/doctor/pci.h"
@@ -157,6 +158,7 @@ void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_j
 {
 	static void (*const checks[])(const struct pw_doctor_host *, const struct pw_doctor_job *,
 		struct pw_doctor_report *) = {
+		pw_doctor_check_listen,
 		pw_doctor_check_dpdk,
 		pw_doctor_check_port,
 		pw_doctor_check_net,
@@ -169,6 +171,7 @@ void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_j
 	size_t i;
 
 	report->n = 0;
-	for (i = 0; i < PW_ARRAY_LEN(checks); i++)
+	/* a socket of the kernel needs neither DPDK nor its memory, a NIC or a CPU of its own */
+	for (i = 0; i < (job->socket.addr.family ? 1 : PW_ARRAY_LEN(checks)); i++)
 		checks[i](host, job, report);
 }

@@ -14,17 +14,20 @@
 #include "dpdk/portspec.h"
 #include "file/window.h"
 #include "host/boot.h"
+#include "host/firewall.h"
 #include "host/hugepages.h"
 #include "host/iommu.h"
 #include "host/limits.h"
 #include "host/netif.h"
 #include "host/pci.h"
 #include "host/sysfs.h"
+#include "host/udploss.h"
+#include "wire/addr.h"
 
 #define PW_DOCTOR_NICS_MAX 32
 
 struct pw_doctor_options {
-	const char *port, *core, *even_in_use;
+	const char *port, *core, *even_in_use, *listen, *interface;
 	uint64_t mtu;
 	bool no_huge, json, fix, undo, dry_run, unsafe_no_iommu;
 };
@@ -45,8 +48,24 @@ struct pw_doctor_host {
 	bool (*has_driver)(const char *driver);
 };
 
+/* The socket of `recv --listen`, which was open for a moment. */
+struct pw_doctor_socket {
+	struct pw_addr addr; /* family 0: the job has none */
+	char text[64];
+	struct pw_err err;     /* why it cannot be opened */
+	uint64_t buffer_bytes; /* granted */
+	bool everywhere;       /* it receives from all interfaces */
+	bool has_netif;
+	struct pw_netif netif;
+	bool strict; /* the interface takes packets only from where it would send the answer */
+	struct pw_udploss loss;
+	int firewall_error; /* 0 or -errno, of pw_firewall_read() */
+	struct pw_firewall firewall;
+};
+
 struct pw_doctor_job {
 	const struct pw_doctor_options *opt;
+	struct pw_doctor_socket socket;
 
 	bool has_port; /* --port was given, and spec, driver and traits are valid */
 	struct pw_err port_err;

@@ -9,8 +9,10 @@
 #include "app/cli/opt.h"
 #include "app/commands.h"
 #include "app/doctor/doctor.h"
+#include "app/doctor/dpdk.h"
 #include "app/doctor/fix.h"
 #include "app/doctor/listen.h"
+#include "app/doctor/nic.h"
 #include "app/doctor/pci.h"
 #include "base/bytes.h"
 #include "kernel/hostname.h"
@@ -111,6 +113,10 @@ static int examine(struct examination *e, json_t *steps, int code)
 	if (look(e, &err))
 		return pw_cli_fail(&err);
 	pw_doctor_check(&e->host, &e->job, &e->report);
+	if (pw_doctor_may_ask(&e->job) && !pw_doctor_count(&e->report, PW_DOCTOR_FAIL)) {
+		pw_doctor_dpdk_abilities(&e->job, &e->ctx->log);
+		pw_doctor_check(&e->host, &e->job, &e->report);
+	}
 	if (code == PW_EXIT_OK && pw_doctor_count(&e->report, PW_DOCTOR_FAIL))
 		code = PW_EXIT_NOENV;
 	if (e->opt->json)

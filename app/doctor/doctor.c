@@ -14,6 +14,7 @@
 #include "app/doctor/listen.h"
 #include "app/doctor/memory.h"
 #include "app/doctor/net.h"
+#include "app/doctor/nic.h"
 #include "app/doctor/pci.h"
 #include "app/doctor/port.h"
 #include "base/bytes.h"
@@ -166,6 +167,7 @@ void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_j
 		pw_doctor_check_file,
 		pw_doctor_check_memory,
 		pw_doctor_check_pci,
+		pw_doctor_check_nic,
 		pw_doctor_check_cpu,
 	};
 	size_t i;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "dpdk/abilities.h"
 #include "dpdk/portspec.h"
 #include "file/window.h"
 #include "host/boot.h"
@@ -85,6 +86,9 @@ struct pw_doctor_job {
 	bool file_is_dir, on_hugetlbfs, file_has_holes;
 	uint64_t file_bytes, file_page_bytes;
 	enum pw_pages pages; /* what AUTO chooses, with a port; else PW_PAGES_AUTO */
+
+	struct pw_port_abilities abilities; /* driver "": it was not asked, or abilities_err */
+	struct pw_err abilities_err;
 
 	uint64_t eal_bytes;   /* EAL memory without the staged file */
 	uint64_t stage_bytes; /* for the staged file */

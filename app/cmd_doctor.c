@@ -234,6 +234,7 @@ const struct pw_command pw_cmd_doctor = {
 		    "pagewire doctor disk.img --port vhost:/run/pagewire.sock\n"
 		    "pagewire doctor /mnt/huge/disk.img --port 0000:3b:00.0 --mtu 9000 --json\n"
 		    "pagewire doctor disk.img --port 0000:3b:00.0 --fix --dry-run\n"
+		    "pagewire doctor trace.pcap.zst --port 0000:3b:00.0 --mtu 9000\n"
 		    "pagewire doctor --listen 239.77.0.1 --interface eth1\n"
 		    "pagewire doctor --undo\n",
 };

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/doctor/capture.h"
 #include "app/doctor/cpu.h"
 #include "app/doctor/dpdk.h"
 #include "app/doctor/file.h"
@@ -17,6 +18,7 @@
 #include "app/doctor/nic.h"
 #include "app/doctor/pci.h"
 #include "app/doctor/port.h"
+#include "app/doctor/replay.h"
 #include "base/bytes.h"
 #include "host/cpu.h"
 #include "host/numa.h"
@@ -152,6 +154,7 @@ void pw_doctor_read_job(const struct pw_doctor_host *host, const struct pw_docto
 	if (file)
 		read_file(job);
 	pw_doctor_dpdk_memory(job);
+	pw_doctor_read_capture(job);
 }
 
 void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
@@ -165,6 +168,7 @@ void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_j
 		pw_doctor_check_net,
 		pw_doctor_check_rights,
 		pw_doctor_check_file,
+		pw_doctor_check_capture,
 		pw_doctor_check_memory,
 		pw_doctor_check_pci,
 		pw_doctor_check_nic,

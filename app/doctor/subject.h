@@ -64,8 +64,26 @@ struct pw_doctor_socket {
 	struct pw_firewall firewall;
 };
 
+/* FILE as replay sees it. */
+struct pw_doctor_capture {
+	char format[64];    /* "pcapng"; "": FILE is no capture */
+	const char *packed; /* "zstd"; NULL: not compressed */
+	struct pw_err err;  /* where it contradicts itself; what is before that counts */
+	bool partly;        /* so many frames that the rest was not examined */
+	bool file_is_cut;
+	uint64_t n_frames, n_bytes;
+	uint64_t n_cut;              /* by the snap length */
+	uint64_t n_other;            /* of a link type that cannot be sent: */
+	uint16_t other_link;         /* the first one's, */
+	const char *other_name;      /* and its name */
+	uint32_t len_max, frame_max; /* the longest; the longest that the job's MTU takes */
+	uint64_t n_long;             /* longer than frame_max, at least, if len_max is */
+	struct pw_err plan_err;      /* why this port cannot take it */
+};
+
 struct pw_doctor_job {
 	const struct pw_doctor_options *opt;
+	struct pw_doctor_capture capture;
 	struct pw_doctor_socket socket;
 
 	bool has_port; /* --port was given, and spec, driver and traits are valid */

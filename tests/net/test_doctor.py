@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What doctor says of jobs on real interfaces, sockets, ports and captures."""
+import gzip
 import socket
+import struct
 
-from harness import check, poll_until
+from harness import check, equal, poll_until
 
 CONCURRENT = True
 
@@ -92,3 +94,64 @@ def test_a_port_that_is_taken_is_told_before_recv_fails(t):
     check("--listen '300.0.0.1'" in p.err, p.err)
     p = t.run("doctor", "--listen", "127.0.0.1", "--port", "null").ends_with(USAGE)
     check("neither FILE nor --port" in p.err, p.err)
+
+
+def capture(lengths, link=1, snap=262144, magic=0xa1b2c3d4):
+    """A pcap of frames of zeros, one microsecond after the other."""
+    records = [struct.pack("<IIII", 1700000000, n, min(length, snap), length) + bytes(min(length, snap))
+               for n, length in enumerate(lengths)]
+    return struct.pack("<IHHiIII", magic, 2, 4, 0, 0, snap, link) + b"".join(records)
+
+
+def capture_file(t, name, data):
+    with open(t.path(name), "wb") as f:
+        f.write(data)
+    return t.path(name)
+
+
+def test_a_capture_in_order_leaves_in_place(t):
+    path = capture_file(t, "a.pcap", capture([60, 1514, 1518]))
+    found = doctor(t, OK, path, "--port", "null", "--no-huge")
+    expect(found, "capture.format", "ok", "pcap: 3 frames, 3.02 KiB")
+    expect(found, "capture.frames", "ok", "Ethernet, up to 1518 bytes; --mtu 1500 takes 1518")
+    expect(found, "capture.pages", "ok", "pagecache: frames leave in place")
+    p = t.run("replay", path, "--port", "null", "--no-huge", "--json", "--top-speed").ends_with(OK)
+    equal((p.json["pages"], p.json["frames"]), ("pagecache", 3), "what replay does with it")
+    # a port that reaches EAL's memory alone
+    found = doctor(t, OK, path, "--port", f"virtio-user:{t.path('s')}", "--no-huge")
+    expect(found, "capture.pages", "ok", "stage: read into EAL memory first")
+    found = doctor(t, OK, path, "--no-huge")
+    expect(found, "capture.pages", "skip", "depends on the port")
+    found = doctor(t, OK, t.file("b.bin", 5000), "--port", "null", "--no-huge")
+    expect(found, "capture.format", "skip", "FILE is no capture")
+
+
+def test_formats_and_compression_are_named(t):
+    data = capture([60] * 1000, magic=0xa1b23c4d)
+    found = doctor(t, OK, capture_file(t, "b.gz", gzip.compress(data)), "--port", "null", "--no-huge")
+    expect(found, "capture.format", "ok", "pcap with nanoseconds, compressed by gzip: 1000 frames")
+    expect(found, "capture.pages", "ok", "decompressed into a ring")
+    ng = struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28) + struct.pack(
+        "<IIHHII", 1, 20, 1, 0, 0, 20) + struct.pack("<IIIIIII", 6, 32 + 60, 0, 0, 0, 60, 60) + bytes(60) + struct.pack(
+        "<I", 32 + 60)
+    found = doctor(t, OK, capture_file(t, "c.pcapng", ng), "--port", "null", "--no-huge")
+    expect(found, "capture.format", "ok", "pcapng: 1 frames")
+
+
+def test_frames_that_would_not_leave_are_counted(t):
+    found = doctor(t, OK, capture_file(t, "a.pcap", capture([60, 1519, 9014])), "--port", "null", "--no-huge")
+    expect(found, "capture.frames", "warn", "2 frames are longer than the 1518 bytes of --mtu 1500", "--mtu 8996 ")
+    p = t.run("replay", t.path("a.pcap"), "--port", "null", "--no-huge", "--json", "--top-speed").ends_with(OK)
+    equal(p.json["long_skipped"], 2, "frames that replay skips")
+    found = doctor(t, OK, t.path("a.pcap"), "--port", "null", "--no-huge", "--mtu", "8996")
+    expect(found, "capture.frames", "ok", "--mtu 8996 takes 9014")
+
+    cooked = capture_file(t, "cooked.pcap", capture([60] * 3, link=113))
+    found = doctor(t, NO_ENVIRONMENT, cooked, "--port", "null", "--no-huge")
+    expect(found, "capture.frames", "fail", "3 of 3 frames are no Ethernet frames: the first one is of link type 113")
+    snapped = capture_file(t, "snap.pcap", capture([60, 600], snap=64)[:-5])
+    found = doctor(t, OK, snapped, "--port", "null", "--no-huge")
+    expect(found, "capture.format", "warn", "it ends within a record", "being written still")
+    lying = capture([60, 60])[:-60 - 16] + struct.pack("<IIII", 0, 0, 1 << 30, 60) + bytes(600)
+    found = doctor(t, NO_ENVIRONMENT, capture_file(t, "lie.pcap", lying), "--port", "null", "--no-huge")
+    expect(found, "capture.format", "fail", "pcap: 1 frames, 60 B; ", "replay --limit 1 ")

@@ -22,6 +22,10 @@ static void check_format(const struct pw_doctor_job *job, struct pw_doctor_repor
 		pw_doctor_set_fix(report,
 			"pagewire replay --limit %" PRIu64 " %.150s ...   # the frames before it",
 			c->n_frames, job->file);
+	} else if (c->n_frames == 0) {
+		pw_doctor_add(report, PW_DOCTOR_FAIL, "capture.format",
+			"%s; there is nothing to replay", what);
+		pw_doctor_set_fix(report, "ls -l %.150s   # has the capture begun?", job->file);
 	} else if (c->file_is_cut) {
 		pw_doctor_add(report, PW_DOCTOR_WARN, "capture.format",
 			"%s; it ends within a record, which is left out", what);
@@ -39,7 +43,9 @@ static void check_frames(const struct pw_doctor_job *job, struct pw_doctor_repor
 	if (c->n_cut)
 		snprintf(cut, sizeof(cut),
 			"; %" PRIu64 " were cut by the snap length and go as they are", c->n_cut);
-	if (c->n_other) {
+	if (c->n_frames == 0) {
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "capture.frames", "there are none");
+	} else if (c->n_other) {
 		pw_doctor_add(report, PW_DOCTOR_FAIL, "capture.frames",
 			"%" PRIu64 " of %" PRIu64
 			" frames are no Ethernet frames: the first one is "

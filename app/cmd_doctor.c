@@ -9,8 +9,14 @@
 #include "app/cli/opt.h"
 #include "app/commands.h"
 #include "app/doctor/doctor.h"
+#include "app/doctor/dpdk.h"
 #include "app/doctor/fix.h"
+#include "app/doctor/listen.h"
+#include "app/doctor/nic.h"
+#include "app/doctor/pci.h"
 #include "base/bytes.h"
+#include "kernel/hostname.h"
+#include "wire/alc.h"
 
 static const struct pw_opt options[] = {
 	{.name = "port",
@@ -19,6 +25,18 @@ static const struct pw_opt options[] = {
 		.offset = offsetof(struct pw_doctor_options, port),
 		.arg = "PORT",
 		.help = "port of the job, as for send and recv"},
+	{.name = "listen",
+		.letter = 'l',
+		.type = PW_OPT_STRING,
+		.offset = offsetof(struct pw_doctor_options, listen),
+		.arg = "ADDR[:PORT]",
+		.help = "instead of --port: the address of recv --listen"},
+	{.name = "interface",
+		.letter = 'i',
+		.type = PW_OPT_STRING,
+		.offset = offsetof(struct pw_doctor_options, interface),
+		.arg = "IF",
+		.help = "with --listen: the interface, as for recv"},
 	{.name = "mtu",
 		.type = PW_OPT_UINT,
 		.offset = offsetof(struct pw_doctor_options, mtu),
@@ -71,22 +89,34 @@ struct examination {
 	const struct pw_doctor_options *opt;
 	const struct pw_context *ctx;
 	const char *file;
+	struct pw_addr listen; /* family 0: none */
 	struct pw_doctor_host host;
 	struct pw_doctor_job job;
 	struct pw_doctor_report report;
 };
 
-static void look(struct examination *e)
+/* A device that is not there has no properties to examine. */
+static int look(struct examination *e, struct pw_err *err)
 {
 	pw_doctor_read_host(NULL, &e->host);
 	pw_doctor_read_job(&e->host, e->opt, e->file, &e->job);
+	if (e->listen.family)
+		pw_doctor_read_socket(&e->host, &e->listen, &e->job);
+	return pw_doctor_no_device(&e->host, &e->job, err);
 }
 
 /* steps: of --fix, NULL without; code: the result of --fix. A failed check matters only if --fix did not fail. */
 static int examine(struct examination *e, json_t *steps, int code)
 {
-	look(e);
+	struct pw_err err;
+
+	if (look(e, &err))
+		return pw_cli_fail(&err);
 	pw_doctor_check(&e->host, &e->job, &e->report);
+	if (pw_doctor_may_ask(&e->job) && !pw_doctor_count(&e->report, PW_DOCTOR_FAIL)) {
+		pw_doctor_dpdk_abilities(&e->job, &e->ctx->log);
+		pw_doctor_check(&e->host, &e->job, &e->report);
+	}
 	if (code == PW_EXIT_OK && pw_doctor_count(&e->report, PW_DOCTOR_FAIL))
 		code = PW_EXIT_NOENV;
 	if (e->opt->json)
@@ -107,7 +137,8 @@ static int fix(struct examination *e)
 	json_t *steps;
 	int code;
 
-	look(e);
+	if (look(e, &err))
+		return pw_cli_fail(&err);
 	code = pw_doctor_fix(&e->host, &e->job, &steps, &err);
 	if (code < 0)
 		return fail_fix(code, &err);
@@ -147,6 +178,16 @@ static int check_usage(
 		return pw_err_set(err, EINVAL, "--dry-run needs --fix or --undo");
 	if ((opt->even_in_use || opt->unsafe_no_iommu) && !opt->fix)
 		return pw_err_set(err, EINVAL, "--even-in-use and --unsafe-no-iommu need --fix");
+	if (opt->listen && (opt->port || ops->n))
+		return pw_err_set(err, EINVAL,
+			"--listen is a job of recv with a kernel socket: it takes neither FILE nor "
+			"--port");
+	if (opt->listen && (opt->fix || opt->undo))
+		return pw_err_set(err, EINVAL,
+			"--fix and --undo change nothing for --listen; run the fixes that doctor "
+			"prints");
+	if (opt->interface && !opt->listen)
+		return pw_err_set(err, EINVAL, "--interface needs --listen");
 	return 0;
 }
 
@@ -167,7 +208,10 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	e->opt = opt;
 	e->ctx = ctx;
 	e->file = ops->n ? ops->argv[0] : NULL;
-	if (opt->undo)
+	if (opt->listen &&
+		pw_addr_resolve("--listen", opt->listen, PW_ALC_PORT, 0, &e->listen, &err))
+		code = pw_cli_usage("doctor", &err);
+	else if (opt->undo)
 		code = undo(opt);
 	else if (opt->fix)
 		code = fix(e);
@@ -190,5 +234,7 @@ const struct pw_command pw_cmd_doctor = {
 		    "pagewire doctor disk.img --port vhost:/run/pagewire.sock\n"
 		    "pagewire doctor /mnt/huge/disk.img --port 0000:3b:00.0 --mtu 9000 --json\n"
 		    "pagewire doctor disk.img --port 0000:3b:00.0 --fix --dry-run\n"
+		    "pagewire doctor trace.pcap.zst --port 0000:3b:00.0 --mtu 9000\n"
+		    "pagewire doctor --listen 239.77.0.1 --interface eth1\n"
 		    "pagewire doctor --undo\n",
 };

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "app/doctor/kernel.h"
 #include "base/bytes.h"
 #include "base/units.h"
 #include "host/cpu.h"
@@ -98,7 +99,7 @@ static void check_numa(const struct pw_doctor_host *host, const struct pw_doctor
 static void check_isolation(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report)
 {
-	char list[64];
+	char list[64], options[96], then[32];
 	cpu_set_t quiet;
 	int cpu;
 
@@ -125,10 +126,10 @@ static void check_isolation(const struct pw_doctor_host *host, const struct pw_d
 	cpu = last_cpu(&job->cpus);
 	pw_doctor_add(report, PW_DOCTOR_WARN, "cpu.isolation",
 		"no CPU is isolated: other work on the polling thread's CPU makes it miss packets");
-	pw_doctor_set_fix(report,
-		"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&isolcpus=managed_irq,domain,%d nohz_full=%d "
-		"rcu_nocbs=%d /' /etc/default/grub && update-grub && reboot   # then --core %d",
-		cpu, cpu, cpu, cpu);
+	snprintf(options, sizeof(options),
+		"isolcpus=managed_irq,domain,%d nohz_full=%d rcu_nocbs=%d", cpu, cpu, cpu);
+	snprintf(then, sizeof(then), "then --core %d", cpu);
+	pw_doctor_fix_options(host, report, options, then);
 }
 
 static void check_governor(const struct pw_doctor_host *host, const struct pw_doctor_job *job,

@@ -8,13 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/doctor/capture.h"
 #include "app/doctor/cpu.h"
 #include "app/doctor/dpdk.h"
 #include "app/doctor/file.h"
+#include "app/doctor/listen.h"
 #include "app/doctor/memory.h"
 #include "app/doctor/net.h"
+#include "app/doctor/nic.h"
 #include "app/doctor/pci.h"
 #include "app/doctor/port.h"
+#include "app/doctor/replay.h"
 #include "base/bytes.h"
 #include "host/cpu.h"
 #include "host/numa.h"
@@ -26,6 +30,7 @@ void pw_doctor_read_host(const struct pw_sysroot *root, struct pw_doctor_host *h
 	memset(host, 0, sizeof(*host));
 	host->root = root;
 	pw_hugepages_read(root, &host->huge, NULL);
+	pw_boot_read(root, &host->boot);
 	pw_iommu_read(root, &host->iommu);
 	pw_limits_read(&host->limits);
 	host->lockdown = pw_lockdown_read(root);
@@ -149,6 +154,7 @@ void pw_doctor_read_job(const struct pw_doctor_host *host, const struct pw_docto
 	if (file)
 		read_file(job);
 	pw_doctor_dpdk_memory(job);
+	pw_doctor_read_capture(job);
 }
 
 void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
@@ -156,18 +162,22 @@ void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_j
 {
 	static void (*const checks[])(const struct pw_doctor_host *, const struct pw_doctor_job *,
 		struct pw_doctor_report *) = {
+		pw_doctor_check_listen,
 		pw_doctor_check_dpdk,
 		pw_doctor_check_port,
 		pw_doctor_check_net,
 		pw_doctor_check_rights,
 		pw_doctor_check_file,
+		pw_doctor_check_capture,
 		pw_doctor_check_memory,
 		pw_doctor_check_pci,
+		pw_doctor_check_nic,
 		pw_doctor_check_cpu,
 	};
 	size_t i;
 
 	report->n = 0;
-	for (i = 0; i < PW_ARRAY_LEN(checks); i++)
+	/* a socket of the kernel needs neither DPDK nor its memory, a NIC or a CPU of its own */
+	for (i = 0; i < (job->socket.addr.family ? 1 : PW_ARRAY_LEN(checks)); i++)
 		checks[i](host, job, report);
 }

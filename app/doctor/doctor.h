@@ -20,7 +20,7 @@ void pw_doctor_read_host(const struct pw_sysroot *root, struct pw_doctor_host *h
 /* Reads what the options and file name. It does not fail: the checks report what is wrong. */
 void pw_doctor_read_job(const struct pw_doctor_host *host, const struct pw_doctor_options *opt,
 	const char *file, struct pw_doctor_job *job);
-/* Makes all checks. */
+/* Makes all checks, or those of the socket if the job has one; not of a job whose device is missing, see pw_doctor_no_device(). */
 void pw_doctor_check(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
 	struct pw_doctor_report *report);
 

@@ -39,3 +39,15 @@ void pw_doctor_dpdk_memory(struct pw_doctor_job *job)
 	if (job->pages == PW_PAGES_STAGE && job->file_bytes)
 		job->stage_bytes = pw_dpdk_stage_bytes(pw_dpdk_stage_file_bytes(job->file_bytes));
 }
+
+void pw_doctor_dpdk_abilities(struct pw_doctor_job *job, const struct pw_log *log)
+{
+	struct pw_dpdk_config cfg = {.set = PW_PORT_CONFIG_DEFAULT};
+
+	cfg.set.port = job->opt->port;
+	cfg.set.cores = job->opt->core;
+	cfg.set.mtu = (uint32_t)job->opt->mtu;
+	cfg.set.no_huge = job->opt->no_huge;
+	if (pw_port_abilities_read(&job->abilities, &cfg, log, &job->abilities_err))
+		job->abilities.driver[0] = '\0';
+}

@@ -27,3 +27,9 @@ void pw_doctor_dpdk_memory(struct pw_doctor_job *job)
 {
 	(void)job;
 }
+
+void pw_doctor_dpdk_abilities(struct pw_doctor_job *job, const struct pw_log *log)
+{
+	(void)job;
+	(void)log;
+}

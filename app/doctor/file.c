@@ -122,7 +122,9 @@ static void check_fits(const struct pw_doctor_host *host, const struct pw_doctor
 				"pagewire stage %.150s   # with enough huge pages", job->file);
 	} else if (!job->opt->no_huge && huge >= need) {
 		pw_doctor_add(report, PW_DOCTOR_OK, "file.fits",
-			"%s to stage and %s of pools fit %s of free huge pages",
+			job->pages == PW_PAGES_STREAM
+				? "%s for the ring and %s of pools fit %s of free huge pages"
+				: "%s to stage and %s of pools fit %s of free huge pages",
 			size(a, job->stage_bytes), size(b, job->eal_bytes), size(c, huge));
 	} else if (streams(job, huge, RING_BYTES)) {
 		add_streamed(report, need, huge);

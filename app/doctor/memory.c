@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/doctor/kernel.h"
 #include "base/bytes.h"
 #include "base/units.h"
 
@@ -104,9 +105,10 @@ static void check_free(const struct pw_doctor_host *host, const struct pw_doctor
 		pw_doctor_add(report, pw_doctor_is_pci(job) ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN,
 			"hugepages.free", "this kernel has no huge pages%s",
 			pw_doctor_is_pci(job) ? ", and EAL does not fall back for a device" : "");
-		pw_doctor_set_fix(report, pw_doctor_is_pci(job)
-						  ? "apt-get install linux-image-amd64 && reboot"
-						  : "pagewire send --no-huge ...");
+		if (pw_doctor_is_pci(job))
+			pw_doctor_fix_kernel(host, report, "CONFIG_HUGETLBFS");
+		else
+			pw_doctor_set_fix(report, "pagewire send --no-huge ...");
 		return;
 	}
 	list_pools(host, pools, sizeof(pools));

@@ -2,23 +2,34 @@
 /* Checks nic.driver, vfio.*, iommu and iova.mode: whether user space can drive the NIC. */
 #include "app/doctor/pci.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "app/doctor/kernel.h"
+
 static void fix_iommu(const struct pw_doctor_host *host, struct pw_doctor_report *report)
 {
-	const char *words = host->iommu.amd ? "iommu=pt" : "intel_iommu=on iommu=pt";
+	const struct pw_iommu *m = &host->iommu;
+	char more[160];
 
-	if (host->iommu.cmdline_off)
+	snprintf(more, sizeof(more), "%s%s",
+		host->boot.is_guest ? "the hypervisor must offer a virtual IOMMU (QEMU: -device "
+				      "intel-iommu)"
+				    : "and VT-d or AMD-Vi on in the firmware",
+		m->vfio_pci == PW_MODULE_ABSENT
+			? ""
+			: "; or, unsafe: modprobe vfio enable_unsafe_noiommu_mode=1");
+	if (m->cmdline_off && !host->boot.kernel_is_given)
 		pw_doctor_set_fix(report, "editor /etc/default/grub   # remove iommu=off; then "
 					  "update-grub && reboot");
 	else
-		pw_doctor_set_fix(report,
-			"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&%s /' /etc/default/grub && update-grub "
-			"&& reboot   # and VT-d or AMD-Vi on in the firmware; or, unsafe: modprobe "
-			"vfio enable_unsafe_noiommu_mode=1",
-			words);
+		pw_doctor_fix_options(host, report,
+			m->cmdline_off ? "iommu=off removed"
+			: m->amd       ? "iommu=pt"
+				       : "intel_iommu=on iommu=pt",
+			more);
 }
 
 static void check_iommu(const struct pw_doctor_host *host, const struct pw_doctor_job *job,
@@ -73,11 +84,8 @@ static void check_iova(const struct pw_doctor_host *host, const struct pw_doctor
 	}
 	switch (pw_doctor_access(host, job)) {
 	case PW_DOCTOR_ACCESS_NONE:
-		if (job->spec.kind == PW_PORT_PCI)
-			pw_doctor_add(report, PW_DOCTOR_SKIP, "iova.mode", "no device to address");
-		else
-			pw_doctor_add(report, PW_DOCTOR_OK, "iova.mode",
-				"VA: no device does DMA for %.100s", job->spec.text);
+		pw_doctor_add(report, PW_DOCTOR_OK, "iova.mode",
+			"VA: no device does DMA for %.100s", job->spec.text);
 		break;
 	case PW_DOCTOR_ACCESS_BIFURCATED:
 		pw_doctor_add(report, PW_DOCTOR_OK, "iova.mode", "VA: %s's own driver translates",
@@ -130,29 +138,52 @@ static void check_module(const struct pw_doctor_host *host, const struct pw_doct
 		pw_doctor_add(report, job->has_pci ? PW_DOCTOR_FAIL : PW_DOCTOR_WARN, "vfio.module",
 			"this kernel has neither vfio-pci nor uio_pci_generic, like the kernels "
 			"for clouds");
-		pw_doctor_set_fix(report, "apt-get install linux-image-amd64 && reboot");
+		pw_doctor_fix_kernel(host, report, "CONFIG_VFIO_PCI or CONFIG_UIO_PCI_GENERIC");
+	}
+}
+
+/* "0000:3b:00.0 vfio-pci, 0000:3b:00.1 ice eth1"; NICs that do not fit are left out. */
+static void name_nics(const struct pw_doctor_host *host, char *list, size_t len)
+{
+	size_t n = 0;
+	unsigned int i;
+
+	list[0] = '\0';
+	for (i = 0; i < host->n_nics && n < len; i++) {
+		const struct pw_pci_dev *d = &host->nics[i];
+
+		n += (size_t)snprintf(list + n, len - n, "%s%s %s%s%s", n ? ", " : "", d->addr,
+			d->driver[0] ? d->driver : "without driver", d->n_netdevs ? " " : "",
+			d->n_netdevs ? d->netdevs[0] : "");
 	}
 }
 
 /* Without a port: the driver of each NIC. */
 static void list_nics(const struct pw_doctor_host *host, struct pw_doctor_report *report)
 {
-	char list[240] = "";
-	size_t n = 0;
-	unsigned int i;
+	char list[240];
 
-	for (i = 0; i < host->n_nics && n < sizeof(list); i++) {
-		const struct pw_pci_dev *d = &host->nics[i];
-
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s %s%s%s", n ? ", " : "",
-			d->addr, d->driver[0] ? d->driver : "without driver",
-			d->n_netdevs ? " " : "", d->n_netdevs ? d->netdevs[0] : "");
-	}
+	name_nics(host, list, sizeof(list));
 	if (host->n_nics)
 		pw_doctor_add(report, PW_DOCTOR_OK, "nic.driver", "%s", list);
 	else
 		pw_doctor_add(report, PW_DOCTOR_SKIP, "nic.driver",
 			"no PCI NIC; vhost:, virtio-user:, memif:, af_packet: and tap: need none");
+}
+
+int pw_doctor_no_device(
+	const struct pw_doctor_host *host, const struct pw_doctor_job *job, struct pw_err *err)
+{
+	char list[140];
+
+	if (!pw_doctor_is_pci(job) || job->has_pci)
+		return 0;
+	name_nics(host, list, sizeof(list));
+	return pw_err_set(err, ENODEV, "cannot examine %.40s: there is no such PCI device; %s%s",
+		job->spec.text,
+		host->n_nics ? "use one of "
+			     : "this host has no PCI NIC: use vhost:PATH or af_packet:IF",
+		list);
 }
 
 static bool carries_default_route(const struct pw_doctor_host *host, const struct pw_pci_dev *d)

@@ -72,10 +72,9 @@ static void check_valid(const struct pw_doctor_job *job, struct pw_doctor_report
 			"no --port was given: the host in general is checked");
 		return;
 	}
-	if (!job->has_port || (pw_doctor_is_pci(job) && !job->has_pci)) {
+	if (!job->has_port) {
 		pw_doctor_add(report, PW_DOCTOR_FAIL, "port.valid", "%s", job->port_err.msg);
-		pw_doctor_set_fix(report, job->has_port ? "dpdk-devbind.py --status-dev net"
-							: "pagewire send --help");
+		pw_doctor_set_fix(report, "pagewire send --help");
 		return;
 	}
 	if (job->spec.kind == PW_PORT_PCI)

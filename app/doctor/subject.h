@@ -11,19 +11,24 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "dpdk/abilities.h"
 #include "dpdk/portspec.h"
 #include "file/window.h"
+#include "host/boot.h"
+#include "host/firewall.h"
 #include "host/hugepages.h"
 #include "host/iommu.h"
 #include "host/limits.h"
 #include "host/netif.h"
 #include "host/pci.h"
 #include "host/sysfs.h"
+#include "host/udploss.h"
+#include "wire/addr.h"
 
 #define PW_DOCTOR_NICS_MAX 32
 
 struct pw_doctor_options {
-	const char *port, *core, *even_in_use;
+	const char *port, *core, *even_in_use, *listen, *interface;
 	uint64_t mtu;
 	bool no_huge, json, fix, undo, dry_run, unsafe_no_iommu;
 };
@@ -31,6 +36,7 @@ struct pw_doctor_options {
 struct pw_doctor_host {
 	const struct pw_sysroot *root;
 	struct pw_hugepages huge; /* n_sizes 0: a kernel without */
+	struct pw_boot boot;
 	struct pw_iommu iommu;
 	struct pw_limits limits;
 	enum pw_lockdown lockdown;
@@ -43,8 +49,42 @@ struct pw_doctor_host {
 	bool (*has_driver)(const char *driver);
 };
 
+/* The socket of `recv --listen`, which was open for a moment. */
+struct pw_doctor_socket {
+	struct pw_addr addr; /* family 0: the job has none */
+	char text[64];
+	struct pw_err err;     /* why it cannot be opened */
+	uint64_t buffer_bytes; /* granted */
+	bool everywhere;       /* it receives from all interfaces */
+	bool has_netif;
+	struct pw_netif netif;
+	bool strict; /* the interface takes packets only from where it would send the answer */
+	struct pw_udploss loss;
+	int firewall_error; /* 0 or -errno, of pw_firewall_read() */
+	struct pw_firewall firewall;
+};
+
+/* FILE as replay sees it. */
+struct pw_doctor_capture {
+	char format[64];    /* "pcapng"; "": FILE is no capture */
+	const char *packed; /* "zstd"; NULL: not compressed */
+	struct pw_err err;  /* where it contradicts itself; what is before that counts */
+	bool partly;        /* so many frames that the rest was not examined */
+	bool file_is_cut;
+	uint64_t n_frames, n_bytes;
+	uint64_t n_cut;              /* by the snap length */
+	uint64_t n_other;            /* of a link type that cannot be sent: */
+	uint16_t other_link;         /* the first one's, */
+	const char *other_name;      /* and its name */
+	uint32_t len_max, frame_max; /* the longest; the longest that the job's MTU takes */
+	uint64_t n_long;             /* longer than frame_max, at least, if len_max is */
+	struct pw_err plan_err;      /* why this port cannot take it */
+};
+
 struct pw_doctor_job {
 	const struct pw_doctor_options *opt;
+	struct pw_doctor_capture capture;
+	struct pw_doctor_socket socket;
 
 	bool has_port; /* --port was given, and spec, driver and traits are valid */
 	struct pw_err port_err;
@@ -64,6 +104,9 @@ struct pw_doctor_job {
 	bool file_is_dir, on_hugetlbfs, file_has_holes;
 	uint64_t file_bytes, file_page_bytes;
 	enum pw_pages pages; /* what AUTO chooses, with a port; else PW_PAGES_AUTO */
+
+	struct pw_port_abilities abilities; /* driver "": it was not asked, or abilities_err */
+	struct pw_err abilities_err;
 
 	uint64_t eal_bytes;   /* EAL memory without the staged file */
 	uint64_t stage_bytes; /* for the staged file */

@@ -13,6 +13,11 @@
 
 #define VLAN_LEN 4u /* a frame may be so much longer than the MTU and an Ethernet header */
 
+uint32_t pw_replay_frame_max(uint32_t mtu)
+{
+	return mtu + PW_FRAME_LEN_MIN + VLAN_LEN;
+}
+
 static int bad_option(struct pw_err *err, const char *what)
 {
 	return pw_err_set(err, EINVAL, "cannot replay: %s", what);
@@ -147,7 +152,7 @@ static int open_window(struct pw_replayjob *job, struct pw_err *err)
 static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
-	const uint32_t frame_max = o->port.mtu + PW_FRAME_LEN_MIN + VLAN_LEN;
+	const uint32_t frame_max = pw_replay_frame_max(o->port.mtu);
 	struct pw_replay_config cfg = {
 		.ops = &pw_dpdk_tx_ops,
 		.tx = pw_dpdk_tx_queue(job->tx, 0),

@@ -57,6 +57,9 @@ struct pw_replayjob {
 	struct pw_tx_counters counters; /* after run */
 };
 
+/* Bytes of the longest frame that is sent at this MTU: with an Ethernet header, and one VLAN tag. */
+uint32_t pw_replay_frame_max(uint32_t mtu);
+
 /* *usage: the options are at fault. */
 int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, struct pw_err *err);
 int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err);

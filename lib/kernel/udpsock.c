@@ -15,8 +15,6 @@
 #include "kernel/sock.h"
 #include "kernel/sockaddr.h"
 
-#define RCVBUF_DEFAULT (64u << 20)
-
 static int find_interface(
 	const struct pw_udprx_config *cfg, unsigned int *index, struct pw_err *err)
 {
@@ -151,7 +149,7 @@ static int set_up(int fd, const struct pw_udprx_config *cfg, unsigned int index,
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	pw_sock_size_buffer(fd, SO_RCVBUF,
 		(int)pw_min_u64(
-			cfg->rcvbuf_bytes ? cfg->rcvbuf_bytes : RCVBUF_DEFAULT, INT_MAX / 2),
+			cfg->rcvbuf_bytes ? cfg->rcvbuf_bytes : PW_UDPSOCK_RCVBUF, INT_MAX / 2),
 		log);
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
 		return bind_error(&cfg->listen, name, errno, err);
@@ -188,6 +186,15 @@ int pw_udpsock_open(const struct pw_udprx_config *cfg, const struct pw_log *log,
 		return ret;
 	}
 	return fd;
+}
+
+uint64_t pw_udpsock_buffer(int fd)
+{
+	int bytes = 0;
+	socklen_t len = sizeof(bytes);
+
+	/* the kernel returns the double, see pw_sock_size_buffer() */
+	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) < 0 ? 0 : (uint64_t)bytes / 2;
 }
 
 uint32_t pw_udpsock_drops(int fd)

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -113,6 +115,38 @@ static void test_names_that_a_driver_would_cut_are_refused(void **state)
 	}
 }
 
+/* "| `net_vmxnet3` | VMware | 16 | plain mbufs | ..." */
+static void test_docs_nics_has_the_mbufs_that_each_driver_gets(void **state)
+{
+	const char *source = getenv("PW_SOURCE_ROOT");
+	char path[600], line[512], driver[64], mbufs[64];
+	unsigned int n_plain = 0, n = 0;
+	FILE *doc;
+
+	(void)state;
+	if (!source)
+		skip();
+	snprintf(path, sizeof(path), "%s/docs/nics.md", source);
+	doc = fopen(path, "r");
+	assert_non_null(doc);
+	while (fgets(line, sizeof(line), doc)) {
+		const struct pw_driver_traits *traits;
+		bool plain;
+
+		if (sscanf(line, "| `%63[^`]` | %*[^|]| %*[^|]| %63[^|]|", driver, mbufs) != 2)
+			continue;
+		plain = strcmp(mbufs, "plain mbufs ") == 0;
+		traits = pw_driver_traits(driver, true, NULL);
+		if (traits->plain_free != plain || traits->reach != PW_REACH_DMA)
+			fail_msg("docs/nics.md says of %s: %s", driver, mbufs);
+		n_plain += plain;
+		n++;
+	}
+	fclose(doc);
+	assert_int_equal(n, 14);
+	assert_int_equal(n_plain, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_queues_are_asked_of_the_driver),
 		cmocka_unit_test(test_names_that_a_driver_would_cut_are_refused),
 		cmocka_unit_test(test_other_options_behind_a_path_are_refused),
+		cmocka_unit_test(test_docs_nics_has_the_mbufs_that_each_driver_gets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

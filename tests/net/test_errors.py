@@ -87,6 +87,8 @@ def test_unknown_ports_are_named(t):
     send_error(t, USAGE, ["nosuch:x", "vhost:PATH"], port="nosuch:x")
     send_error(t, NO_ENVIRONMENT, ["net_nosuch0", "driver"], port="net_nosuch0")
     send_error(t, NO_ENVIRONMENT, ["0000:ff:1f.7", "doctor"], port="0000:ff:1f.7")
+    p = t.run("doctor", "--port", "0000:ff:1f.7").ends_with(RUNTIME)
+    check("cannot examine 0000:ff:1f.7: there is no such PCI device" in p.err and not p.out, p.err + p.out)
     for kind in ("af_packet", "af_xdp"):
         send_error(t, NO_ENVIRONMENT, ["pwnone0", "ip link"], port=f"{kind}:pwnone0")
 

@@ -22,6 +22,7 @@ static void make_host(const struct sysfix *f)
 	sysfix_write(f, "/proc/meminfo", "MemAvailable: 8388608 kB\nHugepagesize: 2048 kB");
 	sysfix_write(f, "/proc/self/mounts", "none /mnt/huge hugetlbfs rw,pagesize=2M 0 0");
 	sysfix_write(f, "/proc/sys/kernel/osrelease", "6.1.0");
+	sysfix_write(f, "/boot/vmlinuz-6.1.0", "%s", "");
 	sysfix_write(f, "/sys/devices/system/cpu/online", "0-3");
 	sysfix_write(f, "/sys/devices/system/cpu/isolated", "3");
 	sysfix_write(f, "/sys/devices/system/node/node0/cpulist", "0-1");

@@ -2,6 +2,11 @@
 /* Memory, NIC and processors: hosts that are not there, judged. */
 #include "doctor_util.h"
 
+#include <errno.h>
+
+#include "app/doctor/pci.h"
+#include "base/bytes.h"
+
 static void a_host_in_order_has_nothing_to_fix(void **state)
 {
 	struct doctor *d = *state;
@@ -242,12 +247,10 @@ static void no_iommu(struct doctor *d)
 	assert_int_equal(rmdir(path), 0);
 }
 
-static void without_an_iommu_vfio_fails(void **state)
+static void no_groups(struct doctor *d)
 {
-	struct doctor *d = *state;
 	char path[512];
 
-	no_iommu(d);
 	sysfix_path(&d->fix, "/sys/bus/pci/devices/0000:3b:00.0/iommu_group", path);
 	assert_int_equal(unlink(path), 0);
 	sysfix_path(&d->fix, "/sys/kernel/iommu_groups/12/devices/0000:3b:00.0", path);
@@ -256,6 +259,14 @@ static void without_an_iommu_vfio_fails(void **state)
 	assert_int_equal(rmdir(path), 0);
 	sysfix_path(&d->fix, "/sys/kernel/iommu_groups/12", path);
 	assert_int_equal(rmdir(path), 0);
+}
+
+static void without_an_iommu_vfio_fails(void **state)
+{
+	struct doctor *d = *state;
+
+	no_iommu(d);
+	no_groups(d);
 	examine(d, "0000:3b:00.0", NULL);
 	expect(d, "iommu", PW_DOCTOR_FAIL, "none", "intel_iommu=on iommu=pt");
 	/* none of the virtual ports' business */
@@ -274,6 +285,59 @@ static void without_an_iommu_vfio_fails(void **state)
 	sysfix_write(&d->fix, "/proc/cmdline", "quiet amd_iommu=off");
 	examine(d, "0000:3b:00.0", NULL);
 	expect(d, "iommu", PW_DOCTOR_FAIL, "command line", "/etc/default/grub");
+}
+
+/* No command in the system changes a kernel that comes from outside, and a restart brings the same one. */
+static void a_kernel_from_outside_is_changed_outside(void **state)
+{
+	struct doctor *d = *state;
+	static const char *const ids[] = {"iommu", "cpu.isolation", "hugepages.free"};
+	char path[512];
+	size_t i;
+
+	no_iommu(d);
+	no_groups(d);
+	sysfix_write(&d->fix, "/sys/devices/system/cpu/isolated", "%s", "");
+	sysfix_write(&d->fix, "/proc/cpuinfo", "flags\t\t: fpu hypervisor lahf_lm");
+	look(d, "0000:3b:00.0", NULL);
+	d->host.huge.n_sizes = 0;
+	judge(d);
+	expect(d, "iommu", PW_DOCTOR_FAIL, "none", "the hypervisor must offer a virtual IOMMU");
+	for (i = 0; i < PW_ARRAY_LEN(ids); i++)
+		assert_non_null(strstr(find(d, ids[i])->fix, "&& reboot"));
+
+	sysfix_path(&d->fix, "/boot/vmlinuz-6.1.0", path);
+	assert_int_equal(unlink(path), 0);
+	look(d, "0000:3b:00.0", NULL);
+	d->host.huge.n_sizes = 0;
+	judge(d);
+	for (i = 0; i < PW_ARRAY_LEN(ids); i++) {
+		const char *fix = find(d, ids[i])->fix;
+
+		assert_non_null(strstr(fix, "no image of this kernel is installed here"));
+		assert_null(strstr(fix, "reboot"));
+		assert_null(strstr(fix, "grub"));
+	}
+	expect(d, "cpu.isolation", PW_DOCTOR_WARN, "no CPU", "Have it start with isolcpus=");
+	expect(d, "hugepages.free", PW_DOCTOR_FAIL, "no huge pages", "CONFIG_HUGETLBFS");
+}
+
+static void a_device_that_is_not_there_is_no_job(void **state)
+{
+	struct doctor *d = *state;
+	struct pw_err err;
+
+	look(d, "0000:3b:00.0", NULL);
+	assert_int_equal(pw_doctor_no_device(&d->host, &d->job, &err), 0);
+	look(d, "null", NULL);
+	assert_int_equal(pw_doctor_no_device(&d->host, &d->job, &err), 0);
+	look(d, "0000:ff:1f.7", NULL);
+	assert_int_equal(pw_doctor_no_device(&d->host, &d->job, &err), -ENODEV);
+	assert_string_equal(err.msg, "cannot examine 0000:ff:1f.7: there is no such PCI device; "
+				     "use one of 0000:3b:00.0 vfio-pci");
+	d->host.n_nics = 0;
+	assert_int_equal(pw_doctor_no_device(&d->host, &d->job, &err), -ENODEV);
+	assert_non_null(strstr(err.msg, "this host has no PCI NIC: use vhost:PATH"));
 }
 
 static void no_iommu_mode_is_a_risk_and_takes_privilege(void **state)
@@ -446,6 +510,8 @@ int main(void)
 		TEST(a_group_is_opened_whole),
 		TEST(mlx5_stays_with_its_driver),
 		TEST(without_an_iommu_vfio_fails),
+		TEST(a_kernel_from_outside_is_changed_outside),
+		TEST(a_device_that_is_not_there_is_no_job),
 		TEST(no_iommu_mode_is_a_risk_and_takes_privilege),
 		TEST(uio_is_stopped_by_lockdown),
 		TEST(memlock_matters_to_vfio_and_xdp_alone),

@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
+
+#include "app/doctor/nic.h"
 #include "doctor_util.h"
 
 static void interfaces_must_be_there_up_and_large_enough(void **state)
@@ -182,8 +185,6 @@ static void a_port_that_is_none_fails(void **state)
 	examine(d, "carrier-pigeon", NULL);
 	ONLY(d, "port.valid");
 	expect(d, "port.valid", PW_DOCTOR_FAIL, "carrier-pigeon", "--help");
-	examine(d, "0000:5e:00.0", NULL);
-	expect(d, "port.valid", PW_DOCTOR_FAIL, "0000:5e:00.0", "dpdk-devbind.py --status-dev net");
 	look(d, "memif:/run/x", d->file);
 	d->host.has_driver = no_driver;
 	judge(d);
@@ -197,6 +198,58 @@ static void a_port_that_is_none_fails(void **state)
 	expect(d, "dpdk.version", PW_DOCTOR_WARN, "without DPDK", "-Ddpdk=enabled");
 }
 
+static void what_a_driver_can_is_said_with_what_pagewire_does(void **state)
+{
+	struct doctor *d = *state;
+	struct pw_port_abilities *a = &d->job.abilities;
+
+	d->opt.core = "3";
+	examine(d, "0000:3b:00.0", NULL);
+	assert_true(pw_doctor_may_ask(&d->job));
+	expect(d, "nic.segments", PW_DOCTOR_SKIP, "when no other check fails", NULL);
+	*a = (struct pw_port_abilities){
+		.driver = "net_ixgbe", .segs_max = 40, .chains = true, .limits_queues = true};
+	judge(d);
+	NOTHING(d);
+	expect(d, "nic.segments", PW_DOCTOR_OK,
+		"of up to 40 segments; pagewire makes 2 to 3, the file's pages as external "
+		"buffers, IOVA as PA",
+		NULL);
+	expect(d, "nic.offloads", PW_DOCTOR_OK, "by the CPU over IPv6", NULL);
+	expect(d, "nic.rate", PW_DOCTOR_OK, "limits each queue", NULL);
+	*a = (struct pw_port_abilities){.driver = "mlx5_pci",
+		.segs_max = UINT16_MAX,
+		.chains = true,
+		.plain = true,
+		.iova_va = true,
+		.udp_csum = true,
+		.fast_free = true,
+		.shapes = true,
+		.sends_at_times = true};
+	judge(d);
+	expect(d, "nic.segments", PW_DOCTOR_OK, "names no limit", NULL);
+	expect(d, "nic.segments", PW_DOCTOR_OK, "plain mbufs, IOVA as VA", NULL);
+	expect(d, "nic.offloads", PW_DOCTOR_OK, "by the NIC; fast free is offered", NULL);
+	expect(d, "nic.rate", PW_DOCTOR_OK, "by the CPU's clock; its traffic management", NULL);
+	expect(d, "nic.rate", PW_DOCTOR_OK, "sends on timestamps", NULL);
+	a->segs_max = 2;
+	judge(d);
+	expect(d, "nic.segments", PW_DOCTOR_FAIL, "sends 2 segments a packet", "docs/nics.md");
+	a->chains = false;
+	judge(d);
+	expect(d, "nic.segments", PW_DOCTOR_WARN, "each packet is copied", "docs/nics.md");
+	a->driver[0] = '\0';
+	pw_err_set(&d->job.abilities_err, EBUSY, "cannot probe it: busy");
+	judge(d);
+	expect(d, "nic.rate", PW_DOCTOR_SKIP, "cannot probe it: busy", NULL);
+
+	look(d, "vhost:/tmp/x", NULL);
+	assert_false(pw_doctor_may_ask(&d->job)); /* its peer would see us */
+	sysfix_nic(&d->fix, "0000:3b:00.0", "ice", 1, 12, "");
+	look(d, "0000:3b:00.0", NULL);
+	assert_false(pw_doctor_may_ask(&d->job)); /* the kernel has it */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +261,7 @@ int main(void)
 		TEST(captures_are_written_or_read),
 		TEST(files_that_cannot_be_sent_fail),
 		TEST(a_port_that_is_none_fails),
+		TEST(what_a_driver_can_is_said_with_what_pagewire_does),
 	};
 
 	return doctor_without_dpdk() ? 0 : cmocka_run_group_tests(tests, NULL, NULL);

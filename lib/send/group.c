@@ -34,7 +34,7 @@ static int plan_file(
 	struct pw_send_group *g, size_t i, uint64_t pass, uint32_t n_lanes, struct pw_err *err)
 {
 	struct pw_send_gaps gaps = {.slot = g->slots[i],
-		.stripe = g->cfg->stripe,
+		.stripe = g->repairs ? (struct pw_stripe){0} : g->cfg->stripe,
 		.turn = (uint64_t)(g->slots[i]->file - g->cfg->files->v) + pass};
 	const bool streamed = g->slots[i]->win.pages == PW_PAGES_STREAM;
 	uint64_t from, to;

@@ -143,15 +143,18 @@ def test_a_later_pass_of_another_host_heals_a_dead_stripe(t: Test) -> None:
     equal(alive.ends_with(0).json["payload_bytes"], SIZE, "bytes of two passes: each another half")
 
 
-def mpirun(t: Test, *args: str) -> Process:
-    """Starts `pagewire send` with these arguments in namespaces a and b."""
+def mpirun(t: Test, *args: str, options: tuple[str, ...] = (), rate: str = "200Mbit/s") -> Process:
+    """Starts `pagewire send` with these arguments in namespaces a and b. The files rank0 and rank1 have their process
+    IDs."""
     t.env["OMPI_MCA_oob_tcp_if_include"] = "lo"  # it looks at other interfaces otherwise
     names = {"0": t.namespaces["a"], "1": t.namespaces["b"]}
     cases = " ".join(f"{rank}) ns={name};;" for rank, name in names.items())
-    return t.spawn("mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "sh", "-c",
-                   f'case $OMPI_COMM_WORLD_RANK in {cases} esac; exec ip netns exec $ns "$@"', "sh",
+    script = (f"case $OMPI_COMM_WORLD_RANK in {cases} esac; echo $$ >{t.dir}/rank$OMPI_COMM_WORLD_RANK; "
+              'exec ip netns exec $ns "$@"')
+    return t.spawn("mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", *options,
+                   "sh", "-c", script, "sh",
                    t.binary, "send", *args, "--port", "af_packet:va0", "--to", ADDRESS, "--no-huge", "--rate",
-                   "200Mbit/s", "--stripe", "auto")
+                   rate, "--stripe", "auto")
 
 
 def test_mpirun_starts_the_stripes(t: Test) -> None:

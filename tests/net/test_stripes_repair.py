@@ -158,6 +158,23 @@ def test_mpirun_starts_stripes_that_repair_and_sign(t: Test) -> None:
     equal(job.out.count("repair: 1 of 1 receivers have every file"), 2, f"tables of receivers:\n{job.out}")
 
 
+@exclusive
+def test_a_stripe_of_mpirun_that_is_killed_is_repaired_by_the_other(t: Test) -> None:
+    """Without --enable-recovery mpirun ends all when one is killed."""
+    t.need_tool("mpirun")
+    network(t)
+    original = t.file("a.bin", SIZE)
+    rx = receiver(t, "--repair")
+    job = mpirun(t, original, "--repair", options=("--enable-recovery",), rate="40Mbit/s")
+    is_past_the_first_bytes(t, rx)
+    time.sleep(0.3)
+    with open(t.path("rank1"), encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    check_whole(t, rx, original)
+    job.wait(60)
+    equal(job.out.count("repair: 1 of 1 receivers have every file"), 1, f"the table of the living one:\n{job.out}")
+
+
 def test_signed_stripes_of_one_key_arrive(t: Test) -> None:
     network(t)
     trusted = keys(t, "mine")

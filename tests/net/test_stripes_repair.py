@@ -64,6 +64,20 @@ def test_many_small_files_are_repaired_by_both(t: Test) -> None:
         check(s.json["repair"]["bytes"] > 0, f"{s.json['repair']}")
 
 
+def test_stripes_repair_what_parity_could_not(t: Test) -> None:
+    t.need_tool("nft")
+    network(t)
+    original = t.file("a.bin", SIZE)
+    drop(t, "r", 120)
+    rx = receiver(t, "--repair")
+    senders = [sender(t, ns, f"{i}/2", "--repair", "--fec", "100+10", original) for i, ns in enumerate("ab")]
+    check_whole(t, rx, original)
+    for s in senders:
+        s.ends_with(0, 60)
+        check(s.json["parity_packets"] > 500 and s.json["repair"]["bytes"] > 0, f"{s.out}")
+    check(rx.json["counters"]["restored"] > 100, f"{rx.json['counters']}")
+
+
 def check_repaired(t: Test, rx: Process, dead: Process, alive: Process, original: str) -> None:
     is_past_the_first_bytes(t, rx)
     time.sleep(0.3)

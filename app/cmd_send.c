@@ -224,10 +224,6 @@ static int check_sign(struct pw_job_options *o, struct pw_err *err)
 {
 	if (!o->sign)
 		return 0;
-	if (o->stripe)
-		return pw_err_set(err, EINVAL,
-			"cannot use --stripe with --sign: receivers take the tables of one sender "
-			"for each key; leave one of them out");
 	if (o->set.digest == PW_DIGEST_NONE)
 		return pw_err_set(err, EINVAL,
 			"cannot use --digest none with --sign: the signature would not cover the "

@@ -30,6 +30,10 @@ int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw
 		return pw_err_set(err, EINVAL,
 			"cannot use --rate auto with --fec: a receiver cannot tell how much was "
 			"sent of a file whose blocks go in turns; give a rate");
+	if (job->set.rate.unit == PW_RATE_AUTO && job->stripe)
+		return pw_err_set(err, EINVAL,
+			"cannot use --rate auto with --stripe: a receiver cannot tell whose "
+			"packets it lost; give each host a rate");
 	if (o->n_ignored && job->set.rate.unit != PW_RATE_AUTO)
 		return pw_err_set(err, EINVAL,
 			"cannot use --ignore-slowest: it is about the receivers that hold the rate "
@@ -40,10 +44,6 @@ int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw
 		return pw_err_set(err, EINVAL,
 			"cannot use --gaps with --repair: receivers ask by themselves; leave one "
 			"of them out");
-	if (job->stripe)
-		return pw_err_set(err, EINVAL,
-			"cannot use --stripe with --repair: no host knows what the others repair; "
-			"leave --repair out, and send what is missing with --gaps");
 	if (!strcmp(o->where, PW_SEND_REPAIR_AUTO))
 		return 0;
 	if (pw_addr_parse("--repair", o->where, 0, &addr, err) < 0)

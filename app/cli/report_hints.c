@@ -102,7 +102,8 @@ static void hint_stripes(const struct pw_recv_run *run)
 		pw_warn(&run->ctx->log,
 			"%" PRIu64 " of %" PRIu64
 			" stripes did not end: a host was not started, or has died; send what is "
-			"missing from any host that has the files (send --gaps)",
+			"missing from any host that has the files (send --gaps), or give all "
+			"--repair",
 			st.n_stripes - st.n_stripes_closed, st.n_stripes);
 }
 

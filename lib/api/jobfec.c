@@ -15,10 +15,6 @@ int pw_job_fec_plan(const struct pw_job_options *o, struct pw_send_fec *fec, str
 			"give --fec K+R");
 	if (!o->fec)
 		return 0;
-	if (o->stripe)
-		return pw_err_set(err, EINVAL,
-			"cannot use --fec with --stripe: a host would need parity of blocks that "
-			"others send; leave one of them out");
 	if (o->pages == PW_PAGES_STREAM)
 		return pw_err_set(err, EINVAL,
 			"cannot use --fec with --pages stream: parity needs the whole block in "

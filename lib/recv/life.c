@@ -17,6 +17,7 @@
 #include "recv/memory.h"
 #include "recv/recv_private.h"
 #include "recv/status_private.h"
+#include "recv/ways.h"
 
 #define MAX_MESSAGES 20u
 
@@ -429,7 +430,7 @@ void pw_recv_destroy(struct pw_recv *r)
 	pw_room_finish(&r->room);
 	for (i = 0; i < r->n_sessions; i++) {
 		pw_fdtrx_finish(&r->sessions[i]->fdt);
-		free(r->sessions[i]->repair_url);
+		pw_recv_drop_ways(r->sessions[i]);
 		free(r->sessions[i]);
 	}
 	pw_gaps_finish(&r->old);

@@ -20,9 +20,8 @@ struct pw_session {
 	uint64_t n_named;         /* files in its tables */
 	uint64_t n_first;         /* objects that it announced first */
 	uint64_t n_shared;        /* of n_first: that a session outside its set announced again */
-	char *repair_url;         /* pw:Repair of the newest table; owned; NULL: none */
-	uint64_t round;           /* pw:Round, and pw:Ask of that round */
-	bool asks;
+	struct pw_way *ways;      /* see ways.h; owned */
+	size_t n_ways;
 	unsigned int n_closes;
 	uint32_t n_stripes; /* of its set, see below; 0: it has none */
 	uint64_t stripes;   /* which of them it has said to be: bit I */

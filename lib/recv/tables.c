@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "recv/signed_private.h"
 #include "recv/stripes.h"
+#include "recv/ways.h"
 #include "wire/alc.h"
 
 #define MAX_VERSIONS 8u /* announcements of one name with different content */
@@ -403,23 +404,6 @@ static void forget_tables(struct pw_recv *r)
 	}
 }
 
-/* The round only rises: tables of other groups name the one that they were built in. With the lock. */
-static void learn_repair(struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt)
-{
-	if (!fdt->repair_url)
-		return;
-	free(s->repair_url);
-	s->repair_url = fdt->repair_url;
-	fdt->repair_url = NULL;
-	if (fdt->round > s->round) {
-		s->round = fdt->round;
-		s->asks = false;
-	}
-	s->asks |= fdt->asks && fdt->round == s->round;
-	if (fdt->asks || fdt->round)
-		atomic_store(&r->repairs, true);
-}
-
 static void learn(struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt, uint32_t instance)
 {
 	const uint64_t conflicts = r->c.fdt_conflicts;
@@ -454,7 +438,7 @@ static void learn(struct pw_recv *r, struct pw_session *s, struct pw_fdt *fdt, u
 	if (fdt->n_session_files)
 		s->n_session_files = fdt->n_session_files;
 	s->fdt_complete |= fdt->complete;
-	learn_repair(r, s, fdt);
+	pw_recv_learn_way(r, s, fdt);
 	if (n_left) {
 		r->c.fdt_bad++;
 		pw_recv_warn(r,

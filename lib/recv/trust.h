@@ -11,6 +11,10 @@
  * that this holds after a restart as well. There a session that was received whole is over; one that was not may
  * go on.
  *
+ * Hosts that send together (`--stripe`) may sign with one key. Their sessions are a set, with one TSI; each has a
+ * sequence of its own, which must be greater than those of the key before the set began. So the rule holds for each
+ * stripe by itself.
+ *
  * The file worker uses it, and pw_recv_finish() when all threads are idle.
  */
 #ifndef PW_RECV_TRUST_H
@@ -36,21 +40,30 @@ enum pw_trust_verdict {
 	PW_TRUST_EXPIRED, /* or from the future */
 };
 
-/* The newest session of a key. */
+/* A session, or one stripe of a set. */
 struct pw_trust_session {
 	uint64_t sequence; /* 0: none yet */
-	bool whole;        /* all of it was received */
 	bool is_bound;     /* this run has seen it: it comes from `from` with this TSI */
 	struct pw_host_key from;
 	uint64_t tsi;
 };
 
+/* The newest session of a key, or its newest set. */
+struct pw_trust_newest {
+	uint64_t sequence;  /* the greatest */
+	uint64_t before;    /* the greatest of older sessions */
+	bool whole;         /* all of it was received */
+	uint32_t n_stripes; /* 0: one host sends all, as v[0] */
+	uint64_t tsi;       /* of a set */
+	struct pw_trust_session v[PW_STRIPES_MAX];
+};
+
 struct pw_trust {
 	const struct pw_keys *keys;
-	uint64_t skew_s; /* how far the clocks of sender and receiver may differ */
-	struct pw_trust_session newest[PW_KEYS_MAX];
-	char *dir;     /* NULL: nothing is kept on the disk */
-	json_t *state; /* of the file: also keys that are not trusted now */
+	uint64_t skew_s;                /* how far the clocks of sender and receiver may differ */
+	struct pw_trust_newest *newest; /* of each key */
+	char *dir;                      /* NULL: nothing is kept on the disk */
+	json_t *state;                  /* of the file: also keys that are not trusted now */
 };
 
 /* dir: where PW_TRUST_FILE is, or NULL. keys must outlive *t. -EBADMSG: the file is damaged. */

@@ -230,6 +230,7 @@ static void conclude(
 	struct wanted *w = &c->wanted[m->kind];
 	const bool again = status == 0 || status == 408 || status >= 500;
 
+	c->st.n_unreached = status == 0 ? c->st.n_unreached + 1 : 0;
 	if (status == PW_REPAIR_TAKEN)
 		c->st.n_taken[m->kind]++;
 	c->st.is_refused |= status == PW_REPAIR_TOO_MUCH;
@@ -239,7 +240,7 @@ static void conclude(
 		w->is_pending = false;
 	} else if (!again || ++w->n_failed >= c->cfg.n_tries) {
 		give_up(c, w);
-		if (status != PW_REPAIR_STALE)
+		if (status != PW_REPAIR_STALE && !w->repeats)
 			pw_warn(c->cfg.log,
 				"the sender did not take the message '%s': %s (HTTP %ld)",
 				pw_repair_kind_name(m->kind), why, status);
@@ -368,6 +369,8 @@ int pw_repair_client_start(struct pw_repair_client **out, const struct pw_repair
 		c->has_thread = r == 0;
 		if (r)
 			r = pw_err_sys(err, r, "cannot start the repair client");
+		else if (cfg->cpus)
+			pthread_setaffinity_np(c->thread, sizeof(*cfg->cpus), cfg->cpus);
 	}
 	if (r) {
 		pw_repair_client_stop(c);
@@ -385,9 +388,12 @@ int pw_repair_client_set_url(struct pw_repair_client *c, const char *text, struc
 	if (r)
 		return r;
 	pthread_mutex_lock(&c->lock);
+	if (c->st.has_url) {
+		memset(c->wanted, 0, sizeof(c->wanted));
+		c->reports = false;
+	}
 	c->url = url;
-	c->st.has_url = true;
-	c->st.n_receivers = 0;
+	c->st = (struct pw_repair_client_status){.has_url = true};
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	return 0;

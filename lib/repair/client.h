@@ -13,6 +13,8 @@
 #ifndef PW_REPAIR_CLIENT_H
 #define PW_REPAIR_CLIENT_H
 
+#include <sched.h>
+
 #include "base/log.h"
 #include "recv/gaps.h"
 #include "repair/message.h"
@@ -22,7 +24,8 @@ struct pw_repair_client_config {
 	 * but at most backoff_ns; that is also the bound while their number is not known, and doubles after each
 	 * failure. */
 	uint64_t backoff_ns, backoff_each_ns;
-	unsigned int n_tries; /* of a message; at least 1 */
+	unsigned int n_tries;  /* of a message; at least 1 */
+	const cpu_set_t *cpus; /* where its thread runs; NULL: where the caller does */
 	/* Fill in what the receiver has and misses, on the client's thread, when the message is due. The client
 	 * fills in id and name. gaps() sets *gaps (zeroed) to at most PW_REPAIR_RANGES_MAX ranges; the client
 	 * finishes it. -errno: the message is dropped, with a warning. */
@@ -37,16 +40,18 @@ struct pw_repair_client_status {
 	bool is_pending[PW_REPAIR_N_KINDS];  /* wanted, and neither taken nor given up */
 	uint64_t n_taken[PW_REPAIR_N_KINDS]; /* by the sender */
 	uint64_t n_given_up;                 /* messages */
-	uint64_t round;                      /* that the sender was in when it answered last */
-	uint64_t n_receivers;                /* that it knew then; 0: it did not tell */
-	bool is_refused; /* it answered that it takes no more of this receiver */
+	uint64_t n_unreached; /* messages in a row that did not reach it, or its answer this end */
+	uint64_t round;       /* that the sender was in when it answered last */
+	uint64_t n_receivers; /* that it knew then; 0: it did not tell */
+	bool is_refused;      /* it answered that it takes no more of this receiver */
 };
 
 struct pw_repair_client; /* opaque */
 
 int pw_repair_client_start(
 	struct pw_repair_client **c, const struct pw_repair_client_config *cfg, struct pw_err *err);
-/* Where messages go from now on. -EINVAL: not a URL of this channel. */
+/* Where messages go from now on; those that wait for another sender are dropped. -EINVAL: not a URL of this
+ * channel. */
 int pw_repair_client_set_url(struct pw_repair_client *c, const char *url, struct pw_err *err);
 /* Wants the message to be sent, once; one of this kind that still waits is replaced, and COMPLETE
  * and LEAVE replace all. round: of GAPS. */

@@ -370,7 +370,7 @@ void pw_repair_server_status(
 		st->n_complete += r->is_complete;
 		is_open = !r->is_complete && !r->has_left && now < r->heard_ns + silent_ns;
 		st->n_open += is_open;
-		st->n_awaited += is_open && !r->has_asked;
+		st->n_awaited += is_open && !r->has_asked && !r->has_nothing;
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -393,7 +393,7 @@ void pw_repair_server_take(struct pw_repair_server *s, struct pw_gaps *gaps)
 	s->table.round++;
 	s->table.is_listening = false;
 	for (i = 0; i < s->table.n; i++)
-		s->table.v[i].has_asked = false;
+		s->table.v[i].has_asked = s->table.v[i].has_nothing = false;
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -40,7 +40,7 @@ struct pw_repair_status {
 	size_t n_complete;
 	size_t n_asked;    /* their manifests are in the union */
 	size_t n_open;     /* not complete, have not left, and were heard of within silent_ns */
-	size_t n_awaited;  /* of n_open: have not asked */
+	size_t n_awaited;  /* of n_open: have not answered */
 	uint64_t heard_ns; /* the last manifest, complete, or new receiver; 0: none */
 	uint64_t new_ns;   /* the last new receiver; 0: none */
 };

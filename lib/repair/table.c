@@ -121,6 +121,8 @@ enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw
 		verdict = PW_REPAIR_TAKEN;
 	else if (r)
 		verdict = unite(t, r, gaps, bytes);
+	if (verdict == PW_REPAIR_TAKEN && bytes == 0)
+		r->has_nothing = true;
 	if (verdict == PW_REPAIR_TAKEN && bytes && !r->has_asked) {
 		r->has_asked = true;
 		r->missing_bytes = bytes;

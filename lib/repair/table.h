@@ -23,6 +23,7 @@ struct pw_repair_receiver {
 	bool is_complete;
 	bool has_left;               /* it ended without all files */
 	bool has_asked;              /* since the union was taken last */
+	bool has_nothing;            /* the same, to ask for: another stripe has it */
 	uint64_t missing_bytes;      /* of its last manifest; 0 with is_complete */
 	uint64_t rounds;             /* manifests that were taken of it */
 	uint64_t asked_bytes;        /* of all of them */

@@ -69,6 +69,7 @@ static int send_round(struct pw_send *s, struct pw_err *err)
 	int r = 0;
 
 	s->tables.round++;
+	s->group.repairs = true;
 	for (first = 0; r == 0 && first < s->cfg.files->n; first += PW_SEND_GROUP) {
 		bytes = wanted_bytes(s, first);
 		if (bytes == 0)

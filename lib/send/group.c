@@ -12,16 +12,18 @@
 	500000ull /* between two looks at what the reader has brought: shorter sleeps slow the disk down */
 
 /* A file with parity: its blocks in turns, band by band. */
-static int plan_turns(struct pw_send_group *g, size_t i, struct pw_err *err)
+static int plan_turns(
+	struct pw_send_group *g, size_t i, const struct pw_send_gaps *share, struct pw_err *err)
 {
 	const struct pw_send_parity *p = g->slots[i]->parity;
-	const struct pw_send_turns t = pw_send_fec_turns(&g->cfg->set.fec, &p->source);
+	const struct pw_send_turns t =
+		pw_send_fec_turns(&g->cfg->set.fec, &p->source, &share->stripe, share->turn);
 	uint32_t n, from, to;
 	int r = 0;
 
 	for (n = 0; r == 0 && n < t.n_bands; n++) {
-		from = pw_send_fec_band(&t, &p->source, n);
-		to = pw_send_fec_band(&t, &p->source, n + 1);
+		from = pw_send_fec_band(&t, n);
+		to = pw_send_fec_band(&t, n + 1);
 		r = pw_work_add_turns(&g->work, i, false, &p->source, from, to, t.run, err);
 		if (r == 0)
 			r = pw_work_add_turns(&g->work, i, true, &p->blocks, from, to, t.run, err);
@@ -34,14 +36,14 @@ static int plan_file(
 	struct pw_send_group *g, size_t i, uint64_t pass, uint32_t n_lanes, struct pw_err *err)
 {
 	struct pw_send_gaps gaps = {.slot = g->slots[i],
-		.stripe = g->cfg->stripe,
+		.stripe = g->repairs ? (struct pw_stripe){0} : g->cfg->stripe,
 		.turn = (uint64_t)(g->slots[i]->file - g->cfg->files->v) + pass};
 	const bool streamed = g->slots[i]->win.pages == PW_PAGES_STREAM;
 	uint64_t from, to;
 	int r = 0;
 
 	if (g->slots[i]->parity && !g->slots[i]->file->gap)
-		return plan_turns(g, i, err);
+		return plan_turns(g, i, &gaps, err);
 	while (r == 0 && pw_send_next_gap(&gaps, &from, &to))
 		r = streamed ? pw_work_add_streamed(&g->work, i, from, to,
 				       g->cfg->stream.slot_bytes / g->cfg->symbol_len, err)

@@ -19,7 +19,8 @@ struct pw_send_group {
 	struct pw_send_slot *slots[PW_SEND_GROUP];
 	size_t n;
 	struct pw_work work;
-	uint64_t bytes;         /* of the files, in this pass */
+	bool repairs;   /* the gaps are what receivers ask of this sender: no stripe's share */
+	uint64_t bytes; /* of the files, in this pass */
 	struct pw_stream *ring; /* NULL until a file is streamed */
 	uint32_t *
 		piece_slots; /* of each piece: the ring's slot; the reader writes it before n_ready */

@@ -57,17 +57,23 @@ struct pw_blocks pw_send_fec_parity(const struct pw_blocks *source)
 	return b;
 }
 
-struct pw_send_turns pw_send_fec_turns(
-	const struct pw_send_fec *fec, const struct pw_blocks *source)
+struct pw_send_turns pw_send_fec_turns(const struct pw_send_fec *fec,
+	const struct pw_blocks *source, const struct pw_stripe *stripe, uint64_t turn)
 {
+	const uint64_t n = pw_stripe_is_shared(stripe) ? stripe->count : 1;
+	const uint64_t part = (stripe->index + turn) % n;
+	const uint32_t first = (uint32_t)(source->n_blocks * part / n);
+	const uint32_t n_blocks = (uint32_t)(source->n_blocks * (part + 1) / n) - first;
 	const uint32_t run = (uint32_t)pw_max_u64(fec->r / 2, 1);
 	const uint64_t block_bytes = (uint64_t)fec->k * source->symbol_len;
 	const uint64_t wanted = fec->interleave_bytes ? fec->interleave_bytes / block_bytes
 						      : pw_div_ceil(PW_SEND_FEC_BURST, run);
 
 	return (struct pw_send_turns){
+		.first_block = first,
+		.n_blocks = n_blocks,
 		.run = run,
-		.n_bands = (uint32_t)pw_max_u64(source->n_blocks / pw_max_u64(wanted, 1), 1),
+		.n_bands = (uint32_t)pw_max_u64(n_blocks / pw_max_u64(wanted, 1), 1),
 	};
 }
 
@@ -77,10 +83,12 @@ int pw_send_parity_new(struct pw_send_parity **out, const struct pw_send_fec *fe
 	struct pw_send_parity *p = calloc(1, sizeof(*p));
 	int r = 0;
 
-	if (p)
+	if (p) {
 		p->scratch = malloc((size_t)source->a_large * source->symbol_len);
-	if (!p || !p->scratch) {
-		free(p);
+		p->done = calloc(source->n_blocks / 8 + 1, 1);
+	}
+	if (!p || !p->scratch || !p->done) {
+		pw_send_parity_destroy(p);
 		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
 	}
 	p->source = *source;
@@ -165,13 +173,19 @@ static void make_block(struct pw_send_parity *p, const struct pw_window *file, u
 		parity);
 }
 
-int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t end_block,
-	const atomic_bool *stop)
+int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t block,
+	uint32_t end_block, const atomic_bool *stop)
 {
-	for (; p->n_done < end_block; p->n_done++) {
+	for (; p->n_done < p->source.n_blocks && block < end_block; block++) {
+		const uint8_t bit = (uint8_t)(1u << block % 8);
+
+		if (p->done[block / 8] & bit)
+			continue;
 		if (atomic_load_explicit(stop, memory_order_relaxed))
 			return -ECANCELED;
-		make_block(p, file, p->n_done);
+		make_block(p, file, block);
+		p->done[block / 8] |= bit;
+		p->n_done++;
 	}
 	return 0;
 }
@@ -184,5 +198,6 @@ void pw_send_parity_destroy(struct pw_send_parity *p)
 	pw_rs_destroy(p->small);
 	pw_window_close(&p->win);
 	free(p->scratch);
+	free(p->done);
 	free(p);
 }

@@ -22,6 +22,7 @@
 #include "file/window.h"
 #include "wire/blocks.h"
 #include "wire/fdt.h"
+#include "wire/stripe.h"
 
 #define PW_SEND_PARITY_SUFFIX ".pwfec" /* of the side file of a staged file */
 #define PW_SEND_FEC_BURST     1000u /* packets lost in a row that the usual interleaving survives */
@@ -46,17 +47,19 @@ int pw_send_fec_cut(struct pw_blocks *b, const struct pw_send_fec *fec, uint64_t
 /* How the parity of the blocks is cut: block sbn has as many symbols as the source block has parity. */
 struct pw_blocks pw_send_fec_parity(const struct pw_blocks *source);
 
-/* The order: blocks are sent in n_bands bands, in turns of `run` symbols. */
+/* The order: blocks are sent in n_bands bands, in turns of `run` symbols. A stripe sends the Nth part of the blocks,
+ * in bands of its own: a burst that only its path loses takes no more of each block. */
 struct pw_send_turns {
+	uint32_t first_block, n_blocks; /* that are sent; n_blocks 0: none */
 	uint32_t n_bands, run;
 };
-struct pw_send_turns pw_send_fec_turns(
-	const struct pw_send_fec *fec, const struct pw_blocks *source);
+/* turn: which part is stripe 0's; number of the file + number of the pass. */
+struct pw_send_turns pw_send_fec_turns(const struct pw_send_fec *fec,
+	const struct pw_blocks *source, const struct pw_stripe *stripe, uint64_t turn);
 /* The first block of a band, which is the end of the band before. */
-static inline uint32_t pw_send_fec_band(
-	const struct pw_send_turns *t, const struct pw_blocks *source, uint32_t band)
+static inline uint32_t pw_send_fec_band(const struct pw_send_turns *t, uint32_t band)
 {
-	return (uint32_t)((uint64_t)source->n_blocks * band / t->n_bands);
+	return t->first_block + (uint32_t)((uint64_t)t->n_blocks * band / t->n_bands);
 }
 
 /* The parity of one file. */
@@ -65,7 +68,8 @@ struct pw_send_parity {
 	struct pw_blocks source, blocks; /* of the file; of the parity */
 	struct pw_rs *large, *small;     /* codes of the larger and the smaller blocks */
 	uint8_t *scratch;                /* symbols that are padded, or lie in two extents */
-	uint32_t n_done;                 /* blocks whose parity is computed */
+	uint32_t n_done;                 /* blocks whose parity is computed ... */
+	uint8_t *done;                   /* ... a bit for each */
 	struct pw_digest
 		made_of; /* staged: of the file that it was computed of; kind NONE: not staged */
 };
@@ -93,10 +97,10 @@ int pw_send_parity_stage(const char *path, const struct pw_send_fec *fec, uint32
 	bool (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
 	uint64_t *n_pages, struct pw_err *err);
 
-/* Computes the parity of all blocks before end_block, as far as it is not there. -ECANCELED: *stop was set.
- * One thread at a time; while it runs, only symbols of blocks before n_done may be sent. */
-int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t end_block,
-	const atomic_bool *stop);
+/* Computes the parity of blocks [block, end_block), as far as it is not there. -ECANCELED: *stop was set. One thread
+ * at a time; while it runs, only parity that was computed may be sent. */
+int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t block,
+	uint32_t end_block, const atomic_bool *stop);
 void pw_send_parity_destroy(struct pw_send_parity *p); /* accepts NULL; win.n_out is 0 */
 
 #endif

@@ -143,15 +143,16 @@ static int fill(struct pw_send_parity *p, const struct pw_window *file, uint8_t 
 	struct pw_digest digest;
 	struct pw_digest_state *st = NULL;
 	uint64_t at = 0, end;
-	uint32_t sbn;
+	uint32_t sbn, from;
 	int r = pw_digest_create(&st, PW_DIGEST_XXH3_128, err);
 
 	for (sbn = 0; r == 0 && sbn < p->source.n_blocks; at = end) {
+		from = sbn;
 		sbn = (uint32_t)pw_min_u64(sbn + STEP_BLOCKS, p->source.n_blocks);
 		end = pw_min_u64(pw_blocks_first_symbol(&p->source, sbn) * p->source.symbol_len,
 			file->len_bytes);
 		pw_digest_update(st, file->extents[0].va + at, end - at);
-		r = pw_send_parity_make(p, file, sbn, &stop);
+		r = pw_send_parity_make(p, file, from, sbn, &stop);
 		if (r == 0 && progress && !progress(ctx, end, file->len_bytes))
 			r = pw_err_set(err, ECANCELED, "cannot stage parity: interrupted");
 	}

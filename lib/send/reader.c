@@ -219,7 +219,7 @@ static int read_chunk(
 
 	if (chunk->piece == PW_WORK_IN_PLACE) {
 		r = chunk->is_parity ? pw_send_parity_make(slot->parity, &slot->win,
-					       chunk->end_block, &rd->stop)
+					       chunk->first_block, chunk->end_block, &rd->stop)
 				     : read_in_place(slot, at, end, err);
 		if (r)
 			return r;

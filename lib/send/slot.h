@@ -52,10 +52,11 @@ struct pw_send_reading {
 };
 
 /* Whether this process computes the digests: of several that send the same files, stripe 0 does. Each of them
- * would have to read all of every file for it. */
+ * would have to read all of every file for it. With repair they all do, because any of them may be the one that is
+ * left. */
 static inline bool pw_send_digests(const struct pw_send_config *cfg)
 {
-	return !pw_stripe_is_shared(&cfg->stripe) || cfg->stripe.index == 0;
+	return !pw_stripe_is_shared(&cfg->stripe) || cfg->stripe.index == 0 || cfg->repair.url;
 }
 
 /* Opens files.v[index]. Reads a small file for its digest; lane 0 looks meanwhile. 0, -ECANCELED, or
@@ -75,7 +76,8 @@ void pw_send_slot_close(struct pw_send_slot *slot, const struct pw_send_config *
 struct pw_send_gaps {
 	const struct pw_send_slot *slot;
 	struct pw_stripe stripe;
-	uint64_t turn;     /* see pw_stripe_clip() */
+	uint64_t
+		turn; /* see pw_stripe_clip(): number of the file + number of the pass, each from 0 */
 	uint64_t from, to; /* what is left of the current range */
 	uint64_t sent_to;
 	size_t i;

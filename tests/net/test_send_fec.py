@@ -189,13 +189,40 @@ def test_what_does_not_go_with_parity_is_refused(t: Test) -> None:
     for args, why in ((["--fec", "200"], "give K[+]R"), (["--fec", "200+1"], "at least 2"),
                       (["--fec", "250+6"], "255 at most"), (["--fec", "0+4"], "give K[+]R"),
                       (["--fec", "20+4x"], "give K[+]R"),
-                      (["--fec", "20+4", "--stripe", "0/2", "--tsi", "1"], "--fec with --stripe"),
                       (["--fec", "20+4", "--pages", "stream"], "--fec with --pages stream"),
                       (["--interleave", "1MiB"], "--interleave without --fec"),
                       (["--fec", "20+4", "--rate", "auto", "--repair=127.0.0.1"], "--rate auto with --fec")):
         p = t.run("send", path, "--port", "null", "--to", "239.77.0.1", *args).ends_with(2)
         check(re.search(why, p.err), p.err)
     check(os.path.getsize(path) == 5000, "the file is as it was")
+
+
+def test_stripes_send_all_blocks_with_their_parity_once(t: Test) -> None:
+    """Each stripe's share is whole blocks. What both lose by chance, parity restores, also with no repair."""
+    path = t.file("a.bin", 200 * 20 * 41 + 7)
+    small = t.file("b.bin", 700)
+    both = [capture(t, path, small, "--fec", "20+4", "--symbol", "200", "--stripe", f"{i}/2", "--tsi", "5")
+            for i in range(2)]
+    found = symbols_of([p for payloads, _ in both for p in payloads])
+    want: Symbols = {}
+    for toi, name in ((1, path), (2, small)):
+        with open(name, "rb") as f:
+            want |= wanted(toi, f.read(), "rfc", 200, 20, 4)
+    equal(sorted(found), sorted(want), "symbols of both")
+    check(found == want, "bytes of the symbols")
+    for payloads, report in both:
+        blocks = {parts(p)[:2] for p in payloads if parts(p)[0]}
+        check(20 <= len(blocks) <= 22, f"{len(blocks)} blocks of one stripe")
+        check(report["parity_packets"] > 0, f"{report}")
+    chance = random.Random(1)
+    r = Listener(t)
+    for i, (payloads, _) in enumerate(both):
+        r.sender(5, f"127.0.0.{i + 2}").send(
+            [p for p in payloads if parts(p)[0] == 0 or chance.random() > 0.03])
+    result = r.end(0)
+    check(result["counters"]["restored"] > 10, f"{result['counters']}")
+    t.same(path, t.path("in", "a.bin"))
+    t.same(small, t.path("in", "b.bin"))
 
 
 def stage_parity(t: Test, path: str, *args: str) -> str:

@@ -143,18 +143,26 @@ def test_a_later_pass_of_another_host_heals_a_dead_stripe(t: Test) -> None:
     equal(alive.ends_with(0).json["payload_bytes"], SIZE, "bytes of two passes: each another half")
 
 
+def mpirun(t: Test, *args: str, options: tuple[str, ...] = (), rate: str = "200Mbit/s") -> Process:
+    """Starts `pagewire send` with these arguments in namespaces a and b. The files rank0 and rank1 have their process
+    IDs."""
+    t.env["OMPI_MCA_oob_tcp_if_include"] = "lo"  # it looks at other interfaces otherwise
+    names = {"0": t.namespaces["a"], "1": t.namespaces["b"]}
+    cases = " ".join(f"{rank}) ns={name};;" for rank, name in names.items())
+    script = (f"case $OMPI_COMM_WORLD_RANK in {cases} esac; echo $$ >{t.dir}/rank$OMPI_COMM_WORLD_RANK; "
+              'exec ip netns exec $ns "$@"')
+    return t.spawn("mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", *options,
+                   "sh", "-c", script, "sh",
+                   t.binary, "send", *args, "--port", "af_packet:va0", "--to", ADDRESS, "--no-huge", "--rate",
+                   rate, "--stripe", "auto")
+
+
 def test_mpirun_starts_the_stripes(t: Test) -> None:
     t.need_tool("mpirun")
     network(t)
     original = t.file("a.bin", SIZE)
     rx = receiver(t)
-    t.env["OMPI_MCA_oob_tcp_if_include"] = "lo"  # it looks at other interfaces otherwise
-    names = {"0": t.namespaces["a"], "1": t.namespaces["b"]}
-    cases = " ".join(f"{rank}) ns={name};;" for rank, name in names.items())
-    job = t.spawn("mpirun", "-n", "2", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "sh", "-c",
-                  f'case $OMPI_COMM_WORLD_RANK in {cases} esac; exec ip netns exec $ns "$@"', "sh",
-                  t.binary, "send", original, "--port", "af_packet:va0", "--to", ADDRESS, "--no-huge", "--rate",
-                  "200Mbit/s", "--stripe", "auto")
+    job = mpirun(t, original)
     check_whole(t, rx, original)
     job.ends_with(0)
     for stripe in ("stripe 0/2", "stripe 1/2"):
@@ -165,9 +173,7 @@ def test_stripes_that_could_not_be_recognized_are_refused(t: Test) -> None:
     original = t.file("a.bin", 1000)
     for args, words in ((("--stripe", "0/2"), ("--tsi",)), (("--stripe", "2/2", "--tsi", "1"), ("I from 0",)),
                         (("--stripe", "auto"), ("mpirun", "srun", "I/N")),
-                        (("--stripe", "0/2", "--tsi", "1", "--digest", "none"), ("--digest",)),
-                        (("--stripe", "0/2", "--tsi", "1", "--repair=192.0.2.1"), ("--repair",)),
-                        (("--stripe", "0/2", "--tsi", "1", "--sign", "key.pem"), ("--sign",))):
+                        (("--stripe", "0/2", "--tsi", "1", "--digest", "none"), ("--digest",))):
         p = t.run("send", "--port", "null", "--to", "239.77.0.1", "--no-huge", *args, original).ends_with(2)
         for word in words:
             check(word in p.err, f"no {word!r} for {args}: {p.err}")

@@ -183,22 +183,87 @@ static void an_older_session_of_a_key_is_stale_also_after_a_restart(void **state
 	pw_keys_close(k);
 }
 
+static enum pw_trust_verdict admit_stripe(struct pw_trust *t, struct pw_stripe stripe, uint64_t tsi,
+	uint64_t sequence_s, const char *ip)
+{
+	const struct pw_fdt fdt = {.expires_ntp = pw_fdt_ntp(NOW + 60),
+		.sequence = sequence_s * 1000000,
+		.stripe = stripe};
+	struct pw_err err = {0};
+	enum pw_trust_verdict v = pw_trust_admit(t, 0, &fdt, host(ip), tsi, NOW, &err);
+
+	if (err.code)
+		fail_msg("%s", err.msg);
+	return v;
+}
+
+/* Hosts that sign with one key do not make each other's sessions old ones. */
+static void stripes_of_one_key_have_a_sequence_each(void **state)
+{
+	static const struct pw_stripe s[] = {{0, 3}, {1, 3}, {2, 3}};
+	struct pw_keys *k = keys_load();
+	struct pw_trust t;
+
+	(void)state;
+	assert_int_equal(pw_trust_open(&t, k, 0, in_dir(dir, "in"), NULL), 0);
+	assert_int_equal(admit(&t, NOW - 20, "10.0.0.1"), PW_TRUST_GOOD);
+	/* whichever starts first; each must have started after the key's older session */
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 8, "10.0.0.2"), PW_TRUST_GOOD);
+	assert_int_equal(admit_stripe(&t, s[0], TSI, NOW - 9, "10.0.0.1"), PW_TRUST_GOOD);
+	assert_int_equal(admit_stripe(&t, s[2], TSI, NOW - 20, "10.0.0.3"), PW_TRUST_STALE);
+	assert_int_equal(admit(&t, NOW - 20, "10.0.0.1"), PW_TRUST_STALE);
+	assert_int_equal(admit(&t, NOW - 9, "10.0.0.1"), PW_TRUST_STALE);
+	/* a copy from elsewhere, or under another TSI, or said to be another set's */
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 8, "10.0.0.9"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[1], TSI + 1, NOW - 8, "10.0.0.2"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, (struct pw_stripe){1, 4}, TSI, NOW - 8, "10.0.0.2"),
+		PW_TRUST_STALE);
+	/* a stripe that was started again, elsewhere; then what its host had sent before */
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 5, "10.0.0.4"), PW_TRUST_GOOD);
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 8, "10.0.0.2"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[0], TSI, NOW - 9, "10.0.0.1"), PW_TRUST_GOOD);
+	pw_trust_close(&t);
+
+	/* after a restart, in the middle of it */
+	assert_int_equal(pw_trust_open(&t, k, 0, in_dir(dir, "in"), NULL), 0);
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 8, "10.0.0.2"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[2], TSI, NOW - 20, "10.0.0.3"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[0], TSI, NOW - 9, "10.0.0.1"), PW_TRUST_GOOD);
+	assert_int_equal(admit_stripe(&t, s[2], TSI, NOW - 7, "10.0.0.3"), PW_TRUST_GOOD);
+	assert_int_equal(pw_trust_end_sessions(&t, NULL), 0);
+	pw_trust_close(&t);
+
+	/* all of them are over; a newer set under the same TSI is not */
+	assert_int_equal(pw_trust_open(&t, k, 0, in_dir(dir, "in"), NULL), 0);
+	assert_int_equal(admit_stripe(&t, s[0], TSI, NOW - 9, "10.0.0.1"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 5, "10.0.0.4"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[0], TSI, NOW - 3, "10.0.0.1"), PW_TRUST_GOOD);
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 5, "10.0.0.4"), PW_TRUST_STALE);
+	assert_int_equal(admit_stripe(&t, s[1], TSI, NOW - 4, "10.0.0.4"), PW_TRUST_GOOD);
+	pw_trust_close(&t);
+	pw_keys_close(k);
+}
+
 static void a_damaged_state_file_is_an_error(void **state)
 {
 	static const char *const texts[] = {"", "{}", "[1]",
 		"{\"schema\": \"pagewire.trust/1\", \"keys\": 1}",
 		"{\"schema\": \"pagewire.trust/2\", \"keys\": {}}"};
+	static const char *const entries[] = {"\"sequence\": -1", "\"sequence\": 5, \"set\": 1",
+		"\"sequence\": 5, \"set\": {\"tsi\": 1, \"before\": 0, \"sequences\": [5]}",
+		"\"sequence\": 5, \"set\": {\"tsi\": 1, \"before\": 0, \"sequences\": [5, -1]}",
+		"\"sequence\": 5, \"set\": {\"tsi\": 1, \"sequences\": [5, 0]}"};
 	struct pw_keys *k = keys_load();
 	struct pw_trust t;
 	size_t i;
-	char text[200];
+	char text[300];
 
 	(void)state;
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 10; i++) {
 		snprintf(text, sizeof(text),
-			"{\"schema\": \"pagewire.trust/1\", \"keys\": {\"%s\": {\"sequence\": -1, "
+			"{\"schema\": \"pagewire.trust/1\", \"keys\": {\"%s\": {%s, "
 			"\"whole\": true}}}",
-			pw_keys_id(k, 0));
+			pw_keys_id(k, 0), i < 5 ? "" : entries[i - 5]);
 		write_text(in_dir(dir, "in/" PW_TRUST_FILE), i < 5 ? texts[i] : text);
 		assert_int_equal(pw_trust_open(&t, k, 0, in_dir(dir, "in"), NULL), -EBADMSG);
 		pw_trust_close(&t);
@@ -442,6 +507,7 @@ int main(void)
 		test(only_a_file_in_a_signed_table_is_written),
 		test(expired_and_future_tables_are_refused),
 		test(an_older_session_of_a_key_is_stale_also_after_a_restart),
+		test(stripes_of_one_key_have_a_sequence_each),
 		test(a_damaged_state_file_is_an_error),
 		test(a_forged_symbol_costs_one_block),
 		test(a_forged_block_is_found_before_the_file_is_whole),

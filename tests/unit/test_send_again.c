@@ -110,6 +110,37 @@ static void each_round_sends_what_the_gaps_list(void **state)
 	check_rounds("s1");
 }
 
+/* A stripe sends what it is asked for, also what others had to send; and it has the digests. */
+static void a_stripe_repairs_what_is_of_other_stripes(void **state)
+{
+	enum { N = 3 * PW_STRIPE_RUN + 5 };
+	struct pw_range all = {SYMBOL, (uint64_t)N * SYMBOL};
+	struct pw_gap_file gaps[] = {{.missing = &all, .n_missing = 1}};
+	struct source source =
+		source_make(1, "m1", (uint64_t)N * SYMBOL, SYMBOL, PW_DIGEST_XXH3_128);
+	struct script script = {.gaps = {&gaps[0]}, .n_rounds = 1};
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	char digest[PW_DIGEST_TEXT_MAX];
+
+	(void)state;
+	paths[0] = (struct path){.sources = &source};
+	add_file(&files, &source, "m1");
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.digest_first_bytes = 100;
+	cfg.stripe = (struct pw_stripe){1, 4};
+	set_way_back(&cfg, &script);
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_int_equal(res.repair_bytes, (uint64_t)(N - 1) * SYMBOL);
+	assert_int_equal(paths[0].c.payload_bytes - res.repair_bytes, PW_STRIPE_RUN * SYMBOL);
+	pw_digest_format(digest, sizeof(digest), &source.f.digest);
+	assert_non_null(strstr(paths[0].fdts, digest));
+	source_drop(&source);
+	pw_files_finish(&files);
+}
+
 /* Three groups; only a file of the second one is missing, and one of the third. */
 static void groups_without_gaps_are_passed_over(void **state)
 {
@@ -195,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_round_sends_what_the_gaps_list),
+		cmocka_unit_test(a_stripe_repairs_what_is_of_other_stripes),
 		cmocka_unit_test(groups_without_gaps_are_passed_over),
 		cmocka_unit_test(a_carousel_goes_on_until_the_receivers_have_all),
 		cmocka_unit_test(a_signal_ends_the_wait_for_receivers),

@@ -37,6 +37,8 @@ static void take(struct order *o, const struct pw_work_chunk *c, unsigned char *
 }
 
 /* Every source and parity symbol exactly once. */
+static const struct pw_stripe all;
+
 static void make_order(struct order *o, const struct pw_send_fec *fec, uint64_t n_symbols)
 {
 	struct pw_send_turns t;
@@ -52,10 +54,10 @@ static void make_order(struct order *o, const struct pw_send_fec *fec, uint64_t 
 	o->sbn = calloc(o->source.n_symbols + o->parity.n_symbols, sizeof(*o->sbn));
 	seen = calloc(o->source.n_symbols + o->parity.n_symbols, 1);
 	assert_true(o->sbn && seen);
-	t = pw_send_fec_turns(fec, &o->source);
+	t = pw_send_fec_turns(fec, &o->source, &all, 0);
 	for (i = 0; i < t.n_bands; i++) {
-		const uint32_t from = pw_send_fec_band(&t, &o->source, i);
-		const uint32_t to = pw_send_fec_band(&t, &o->source, i + 1);
+		const uint32_t from = pw_send_fec_band(&t, i);
+		const uint32_t to = pw_send_fec_band(&t, i + 1);
 
 		assert_int_equal(
 			pw_work_add_turns(&work, 0, false, &o->source, from, to, t.run, NULL), 0);
@@ -132,13 +134,45 @@ static void more_memory_of_interleaving_makes_fewer_bands(void **state)
 
 	(void)state;
 	assert_int_equal(pw_send_fec_cut(&b, &fec, 10000 * SYMBOL, SYMBOL, NULL), 0);
-	assert_int_equal(pw_send_fec_turns(&fec, &b).n_bands, 2); /* 500 blocks of 2 symbols */
+	assert_int_equal(
+		pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 2); /* 500 blocks of 2 symbols */
 	fec.interleave_bytes = 100 * 10 * SYMBOL;
-	assert_int_equal(pw_send_fec_turns(&fec, &b).n_bands, 10);
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 10);
 	fec.interleave_bytes = 1;
-	assert_int_equal(pw_send_fec_turns(&fec, &b).n_bands, 1000);
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 1000);
 	fec.interleave_bytes = UINT64_MAX;
-	assert_int_equal(pw_send_fec_turns(&fec, &b).n_bands, 1);
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 1);
+}
+
+static void stripes_send_all_blocks_once_and_change_with_each_pass(void **state)
+{
+	static const uint64_t sizes[] = {1, 2, 9, 10000};
+	struct pw_send_fec fec = {.k = 10, .r = 4};
+	struct pw_blocks b;
+	uint32_t n, index, next;
+	uint64_t turn;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (n = 2; n <= 5; n++)
+			for (turn = 0; turn < n; turn++) {
+				assert_int_equal(pw_send_fec_cut(&b, &fec, sizes[i] * 10 * SYMBOL,
+							 SYMBOL, NULL),
+					0);
+				/* the part that begins at block 0 is that of another stripe each time */
+				index = (uint32_t)((n - turn) % n);
+				for (next = 0; next < b.n_blocks; index = (index + 1) % n) {
+					const struct pw_stripe s = {index, n};
+					const struct pw_send_turns t =
+						pw_send_fec_turns(&fec, &b, &s, turn);
+
+					assert_int_equal(t.first_block, next);
+					next += t.n_blocks;
+					assert_int_equal(pw_send_fec_band(&t, t.n_bands), next);
+				}
+				assert_int_equal(index, (n - turn) % n);
+			}
 }
 
 static void *give(void *ctx, size_t len, size_t align)
@@ -184,8 +218,9 @@ static void parity_of_scattered_pages_is_that_of_contiguous_ones(void **state)
 	assert_int_equal(pw_send_fec_cut(&b, &fec, len, SYMBOL, NULL), 0);
 	assert_int_equal(pw_send_parity_create(&p, &fec, &b, &mem, "a", NULL), 0);
 	assert_int_equal(pw_send_parity_create(&q, &fec, &b, &mem, "a", NULL), 0);
-	assert_int_equal(pw_send_parity_make(p, &file, b.n_blocks, &stop), 0);
-	assert_int_equal(pw_send_parity_make(q, &whole, b.n_blocks, &stop), 0);
+	assert_int_equal(pw_send_parity_make(p, &file, 3, b.n_blocks, &stop), 0);
+	assert_int_equal(pw_send_parity_make(p, &file, 0, 3, &stop), 0);
+	assert_int_equal(pw_send_parity_make(q, &whole, 0, b.n_blocks, &stop), 0);
 	assert_true(p->win.n_extents > 1);
 	for (i = 0; i < p->win.n_extents; i++) {
 		const struct pw_extent *e = &p->win.extents[i];
@@ -194,8 +229,10 @@ static void parity_of_scattered_pages_is_that_of_contiguous_ones(void **state)
 		assert_memory_equal(e->va, q->win.extents[i].va, e->len_bytes);
 	}
 	stop = true;
-	q->n_done--;
-	assert_int_equal(pw_send_parity_make(q, &whole, b.n_blocks, &stop), -ECANCELED);
+	assert_int_equal(pw_send_parity_make(q, &whole, 0, b.n_blocks, &stop), 0); /* it is there */
+	q->done[0] = 0;
+	q->n_done = 0;
+	assert_int_equal(pw_send_parity_make(q, &whole, 0, b.n_blocks, &stop), -ECANCELED);
 	for (k = 0; k < 50; k++)
 		free(copies[k]);
 	pw_send_parity_destroy(p);
@@ -208,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_symbol_is_sent_once_and_a_burst_of_1000_packets_is_survived),
 		cmocka_unit_test(every_block_of_a_file_of_any_size_has_parity),
+		cmocka_unit_test(stripes_send_all_blocks_once_and_change_with_each_pass),
 		cmocka_unit_test(more_memory_of_interleaving_makes_fewer_bands),
 		cmocka_unit_test(parity_of_scattered_pages_is_that_of_contiguous_ones),
 	};

@@ -147,7 +147,8 @@ void pw_opt_help(const struct pw_command *cmd, bool all, FILE *out)
 		      "  0000:3b:00.0 (PCI), vhost:PATH, virtio-user:PATH, memif:PATH, "
 		      "af_packet:IF, af_xdp:IF,\n"
 		      "  tap:IF, pcap:FILE, null, or the devargs of a DPDK device "
-		      "(net_ring0,...)\n",
+		      "(net_ring0,...);\n"
+		      "  to send only: udp:IF, a UDP socket of the kernel\n",
 			out);
 	if (cmd->takes_eal)
 		fputs("\nArguments after -- go to DPDK's EAL unchanged.\n", out);

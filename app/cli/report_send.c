@@ -180,8 +180,9 @@ void pw_send_report_json(
 		"cpu_reads_per_byte", per_byte(c->cpu_read_bytes, c->payload_bytes),
 		"port_copies_per_byte", job->traits->copies, "multi_segment",
 		job->info.multi_segment, "iova_mode", job->info.iova_va ? "va" : "pa", "dma_maps",
-		(json_int_t)pw_dpdk_tx_n_dma_maps(job->tx), "iova_runs",
-		(json_int_t)pw_dpdk_tx_n_iova_extents(job->tx), "huge", job->info.huge);
+		job->tx ? (json_int_t)pw_dpdk_tx_n_dma_maps(job->tx) : 0, "iova_runs",
+		job->tx ? (json_int_t)pw_dpdk_tx_n_iova_extents(job->tx) : 0, "huge",
+		job->info.huge);
 	json_t *wire = json_pack("{s:s, s:I, s:i, s:I}", "digest",
 		pw_digest_name(job->opt->set.digest), "tsi", (json_int_t)job->tsi, "symbol_bytes",
 		(int)job->symbol_len, "mtu", (json_int_t)job->opt->port.mtu);

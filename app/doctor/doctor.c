@@ -59,6 +59,7 @@ static void read_port(const struct pw_doctor_host *host, struct pw_doctor_job *j
 		break;
 	case PW_PORT_AF_PACKET:
 	case PW_PORT_AF_XDP:
+	case PW_PORT_UDP:
 	case PW_PORT_TAP:
 		job->has_netif =
 			pw_netif_read(host->root, job->spec.target, &job->netif, NULL) == 0;

@@ -36,6 +36,11 @@ void pw_doctor_check_dpdk(const struct pw_doctor_host *host, const struct pw_doc
 		return;
 	}
 	pw_doctor_add(report, PW_DOCTOR_OK, "dpdk.version", "%s", host->dpdk_version);
+	if (job->has_port && job->spec.kind == PW_PORT_UDP) {
+		pw_doctor_add(report, PW_DOCTOR_SKIP, "dpdk.drivers",
+			"%.100s needs no driver of DPDK", job->spec.text);
+		return;
+	}
 	if (job->has_port && job->driver[0]) {
 		bool has = host->has_driver(job->driver);
 

@@ -11,13 +11,15 @@
 #include <sys/stat.h>
 
 #include "api/jobfec.h"
+#include "api/jobflow.h"
 #include "api/jobpace.h"
+#include "api/jobsock.h"
 #include "api/jobtelemetry.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "host/hugepages.h"
-#include "host/netif.h"
 #include "kernel/hostname.h"
+#include "kernel/way.h"
 #include "send/stripe.h"
 #include "send/tsi.h"
 
@@ -129,8 +131,8 @@ static int plan_symbol(struct pw_job *job, struct pw_err *err)
 static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes,
 	enum pw_pages *chosen, struct pw_err *err)
 {
-	bool huge = false,
-	     may_stream = job->opt->pages == PW_PAGES_AUTO && !job->no_stream && !job->fec.k;
+	bool huge = false, may_stream = job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
+					!job->fec.k && job->spec.kind != PW_PORT_UDP;
 	uint64_t page_bytes;
 	int r = pw_hugefile_probe(path, &huge, &page_bytes, err);
 
@@ -268,7 +270,7 @@ static int plan_port(struct pw_job *job, struct pw_err *err)
 	job->traits = pw_driver_traits(driver, job->spec.kind == PW_PORT_PCI, job->spec.target);
 	job->readonly_maps = job->opt->pages == PW_PAGES_PAGECACHE &&
 			     pw_dpdk_can_readonly(&job->spec, job->opt->port.iova);
-	return 0;
+	return job->spec.kind == PW_PORT_UDP ? pw_job_sock_plan(job->opt, err) : 0;
 }
 
 static void log_notes(const struct pw_job *job)
@@ -327,42 +329,6 @@ int pw_job_plan(
 	return plan_pages(job, err);
 }
 
-/* The source address: --from, the interface's, or a link-local one derived from the MAC (RFC 3927,
- * RFC 4291 appendix A). */
-static void own_address(struct pw_job *job)
-{
-	struct pw_addr *src = &job->flow.src;
-	const uint8_t *mac = job->info.mac;
-	bool named = pw_portspec_is_interface(&job->spec) || job->spec.kind == PW_PORT_TAP;
-	struct pw_netif netif;
-
-	if (src->family)
-		return;
-	src->family = job->flow.dst.family;
-	src->port = job->flow.dst.port;
-	if (named && pw_netif_query(job->spec.target, &netif, NULL) == 0) {
-		if (src->family == 4 && netif.has_ipv4) {
-			memcpy(src->bytes, netif.ipv4, 4);
-			return;
-		}
-		if (src->family == 6 && (netif.has_ipv6_global || netif.has_ipv6_linklocal)) {
-			memcpy(src->bytes,
-				netif.has_ipv6_global ? netif.ipv6_global : netif.ipv6_linklocal,
-				16);
-			return;
-		}
-	}
-	if (src->family == 4) {
-		/* RFC 3927 reserves the first and the last 256 addresses */
-		memcpy(src->bytes, (uint8_t[]){169, 254, (uint8_t)(1 + mac[4] % 254), mac[5]}, 4);
-		return;
-	}
-	memcpy(src->bytes,
-		(uint8_t[]){0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe,
-			mac[3], mac[4], mac[5]},
-		16);
-}
-
 static int peer_mac(struct pw_job *job, struct pw_err *err)
 {
 	struct pw_flow *f = &job->flow;
@@ -375,6 +341,8 @@ static int peer_mac(struct pw_job *job, struct pw_err *err)
 		pw_addr_multicast_mac(&f->dst, f->dst_mac);
 		return 0;
 	}
+	if (job->sock) /* the kernel asks */
+		return 0;
 	if (f->dst.family == 4 && !memcmp(f->dst.bytes, all_ones, sizeof(all_ones))) {
 		memset(f->dst_mac, 0xff, sizeof(f->dst_mac));
 		return 0;
@@ -425,7 +393,20 @@ static int check_nofile(const struct pw_job *job, struct pw_err *err)
 		job->files.n, (uint64_t)nofile.rlim_max, need);
 }
 
-int pw_job_open(struct pw_job *job, struct pw_err *err)
+static int open_sock(struct pw_job *job, struct pw_err *err)
+{
+	int r = pw_portspec_check(&job->spec, err);
+
+	if (r)
+		return r;
+	pw_job_own_address(&job->flow, &job->spec, job->info.mac);
+	job->info.driver = job->traits->driver;
+	job->info.multi_segment = true;
+	r = pw_job_sock_open(&job->sock, job->opt, &job->spec, &job->flow, job->log, err);
+	return r ? r : peer_mac(job, err);
+}
+
+static int open_port(struct pw_job *job, struct pw_err *err)
 {
 	const struct pw_job_options *o = job->opt;
 	const struct pw_dpdk_config cfg = {
@@ -442,20 +423,27 @@ int pw_job_open(struct pw_job *job, struct pw_err *err)
 		.verbose = job->log && job->log->level >= PW_LOG_DEBUG,
 		.cancelled = job->stopped,
 	};
-	int r = check_nofile(job, err);
+	int r = pw_portspec_check(&job->spec, err);
 
-	if (!r)
-		r = pw_portspec_check(&job->spec, err);
-	sched_getaffinity(0, sizeof(job->cpus), &job->cpus);
 	if (!r)
 		r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
 	if (r)
 		return r;
 	pw_dpdk_tx_info(job->tx, &job->info);
 	job->traits = job->info.traits; /* of the driver; the port's name may not have shown all */
-	own_address(job);
+	pw_job_own_address(&job->flow, &job->spec, job->info.mac);
 	r = choose_csum(job, err);
 	return r ? r : peer_mac(job, err);
+}
+
+int pw_job_open(struct pw_job *job, struct pw_err *err)
+{
+	const int r = check_nofile(job, err);
+
+	sched_getaffinity(0, sizeof(job->cpus), &job->cpus);
+	if (r)
+		return r;
+	return job->spec.kind == PW_PORT_UDP ? open_sock(job, err) : open_port(job, err);
 }
 
 static int open_window(void *ctx, struct pw_window *w, const char *path, struct pw_err *err)
@@ -513,9 +501,9 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 	if (r)
 		return r;
 	cfg = (struct pw_send_config){
-		.ops = &pw_dpdk_tx_ops,
+		.ops = job->sock ? pw_job_sock_ops() : &pw_dpdk_tx_ops,
 		.paths = job->queues,
-		.n_paths = pw_dpdk_tx_n_queues(job->tx),
+		.n_paths = job->sock ? 1 : pw_dpdk_tx_n_queues(job->tx),
 		.path_text = job->opt->port.port,
 		.files = &job->files,
 		.flow = job->flow,
@@ -546,7 +534,7 @@ int pw_job_prepare(struct pw_job *job, struct pw_err *err)
 	cfg.set.fec = job->fec;
 	pw_job_pace_config(job->opt, job->info.queue_mbps, &cfg);
 	for (i = 0; i < cfg.n_paths; i++)
-		job->queues[i] = pw_dpdk_tx_queue(job->tx, (uint16_t)i);
+		job->queues[i] = job->sock ? job->sock : pw_dpdk_tx_queue(job->tx, (uint16_t)i);
 	return pw_send_create(&job->send, &cfg, err);
 }
 
@@ -564,8 +552,8 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 		return r;
 	r = pw_send_run(job->send, &job->result, err);
 	stop_telemetry(job);
-	/* the port must not read windows that are closed */
-	pw_dpdk_tx_stop(job->tx);
+	if (job->tx) /* it must not read windows that are closed */
+		pw_dpdk_tx_stop(job->tx);
 	pw_send_destroy(job->send);
 	job->send = NULL;
 	return r;
@@ -573,6 +561,8 @@ int pw_job_run(struct pw_job *job, struct pw_err *err)
 
 const struct pw_tx_counters *pw_job_counters(struct pw_job *job)
 {
+	if (job->sock)
+		return pw_job_sock_ops()->counters(job->sock);
 	pw_dpdk_tx_sum(job->tx, &job->counters);
 	return &job->counters;
 }
@@ -586,6 +576,8 @@ void pw_job_finish(struct pw_job *job)
 	job->send = NULL;
 	pw_dpdk_tx_close(job->tx);
 	job->tx = NULL;
+	pw_way_close(job->sock);
+	job->sock = NULL;
 	pw_files_finish(&job->files);
 	pw_signer_close(job->signer);
 	job->signer = NULL;

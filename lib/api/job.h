@@ -53,8 +53,9 @@ struct pw_job {
 	struct pw_stripe stripe;
 	struct pw_send_fec fec; /* k 0: no parity */
 	uint32_t symbol_len;
-	uint64_t va_next; /* where the next mapping for a device goes */
-	struct pw_dpdk_tx *tx;
+	uint64_t va_next;                   /* where the next mapping for a device goes */
+	struct pw_dpdk_tx *tx;              /* NULL: not open, or --port udp:IF */
+	void *sock;                         /* of --port udp:IF, see jobsock.h */
 	void *queues[PW_JOB_MAX_QUEUES];    /* path handles */
 	cpu_set_t cpus;                     /* that the process had before EAL bound it to one */
 	struct pw_tx_counters counters;     /* all queues' sums, see pw_job_counters() */

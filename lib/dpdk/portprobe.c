@@ -135,6 +135,11 @@ static int prepare_target(const struct pw_port *p, const struct pw_dpdk_config *
 	char name[PW_DRIVER_NAME_MAX];
 	int r;
 
+	if (spec->kind == PW_PORT_UDP)
+		return pw_err_set(err, EINVAL,
+			"cannot open %s: it is a UDP socket of the kernel, by which only send "
+			"works; to receive by one, use --listen without --port",
+			spec->text);
 	pw_portspec_driver(spec, name, sizeof(name));
 	if (name[0] && !pw_dpdk_has_driver(name))
 		return pw_err_set(err, ENODEV,

@@ -44,6 +44,7 @@ static const struct short_form short_forms[] = {
 		.kind = PW_PORT_AF_XDP,
 		.driver = "net_af_xdp",
 		.target = "an interface"},
+	{.prefix = "udp:", .kind = PW_PORT_UDP, .driver = "udp", .target = "an interface"},
 	{.prefix = "tap:", .kind = PW_PORT_TAP, .driver = "net_tap", .target = "an interface"},
 	{.prefix = "pcap:", .kind = PW_PORT_PCAP, .driver = "net_pcap", .target = "a file"},
 };
@@ -93,6 +94,11 @@ static const struct pw_driver_traits traits_table[] = {
 		.plain_free = true,
 		.hands_over = true,
 		.copy_why = "nothing takes the packets"},
+	{.driver = "udp",
+		.reach = PW_REACH_ANY,
+		.copies = 1,
+		.hands_over = true,
+		.copy_why = "the kernel copies into the socket's buffer"},
 	{.driver = "net_ring",
 		.reach = PW_REACH_ANY,
 		.takes_chains = true,
@@ -196,7 +202,7 @@ static int parse_other(struct pw_portspec *spec, struct pw_err *err)
 		return pw_err_set(err, EINVAL,
 			"cannot use --port '%.40s': it names no port; use a PCI address, "
 			"vhost:PATH, virtio-user:PATH, memif:PATH, af_packet:IF, af_xdp:IF, "
-			"tap:IF, pcap:FILE, null or devargs (net_...)",
+			"udp:IF, tap:IF, pcap:FILE, null or devargs (net_...)",
 			s);
 	spec->kind = PW_PORT_RAW;
 	if (strcspn(s, ",") >= PW_DRIVER_NAME_MAX)
@@ -281,6 +287,7 @@ int pw_portspec_devargs(const struct pw_portspec *spec, unsigned int index, bool
 
 	switch (spec->kind) {
 	case PW_PORT_PCI:
+	case PW_PORT_UDP: /* never probed */
 	case PW_PORT_RAW:
 		n = snprintf(buf, len, "%s", t);
 		break;
@@ -344,7 +351,8 @@ bool pw_portspec_is_socket(const struct pw_portspec *spec)
 
 bool pw_portspec_is_interface(const struct pw_portspec *spec)
 {
-	return spec->kind == PW_PORT_AF_PACKET || spec->kind == PW_PORT_AF_XDP;
+	return spec->kind == PW_PORT_AF_PACKET || spec->kind == PW_PORT_AF_XDP ||
+	       spec->kind == PW_PORT_UDP;
 }
 
 /* The capabilities that the driver needs, as setcap writes them; "" when the process has them. */

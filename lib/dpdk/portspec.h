@@ -5,6 +5,7 @@
  *   0000:3b:00.0     a PCI function               vhost:PATH[,iommu=1]  vhost-user, our socket
  *   virtio-user:PATH connects to that socket      memif:PATH        shared memory packet interface
  *   af_packet:IF  af_xdp:IF  tap:IF  pcap:FILE  null               and any raw devargs
+ *   udp:IF           a UDP socket of the kernel, to send
  */
 #ifndef PW_DPDK_PORTSPEC_H
 #define PW_DPDK_PORTSPEC_H
@@ -29,6 +30,7 @@ enum pw_port_kind {
 	PW_PORT_TAP,
 	PW_PORT_PCAP,
 	PW_PORT_NULL,
+	PW_PORT_UDP, /* a UDP socket of the kernel: no DPDK port; send opens it */
 	PW_PORT_RAW, /* devargs of a virtual device, as given */
 };
 
@@ -85,7 +87,7 @@ const struct pw_driver_traits *pw_driver_traits(
 
 /* true for vhost, virtio-user and memif: target is the path of a unix socket. */
 bool pw_portspec_is_socket(const struct pw_portspec *spec);
-/* true for af_packet and af_xdp, whose target is an interface that must exist. */
+/* true for af_packet, af_xdp and udp, whose target is an interface that must exist. */
 bool pw_portspec_is_interface(const struct pw_portspec *spec);
 
 /* -EPERM with err when the driver of the port needs a capability that the process does not have. action:

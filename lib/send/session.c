@@ -176,9 +176,25 @@ static int announce(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
+/* The time before the first symbol. With a way back the table goes so often in it that the end of the session need
+ * not wait for receivers that may have missed it. */
+static int lead(struct pw_send *s, struct pw_err *err)
+{
+	const uint64_t parts = s->cfg.repair.url ? TOLD_TABLES : 1;
+	uint64_t i;
+	int r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.lead_ns / parts, err);
+
+	for (i = 1; r == 0 && i < parts; i++) {
+		r = pw_session_send_table(s, err);
+		if (r == 0)
+			r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.lead_ns / parts, err);
+	}
+	return r;
+}
+
 static int start_clock(struct pw_send *s, struct pw_err *err)
 {
-	int r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.lead_ns, err);
+	int r = lead(s, err);
 
 	s->streaming = true;
 	if (s->cfg.stretch)

@@ -9,6 +9,7 @@ from bench.contest import Lab
 from bench.model import BenchError, Options
 
 DELIVERY = contest.find("delivery").open.__globals__
+STAR = DELIVERY["Star"].__init__.__globals__
 
 
 class Done:
@@ -23,9 +24,9 @@ class Done:
 def commands(monkeypatch):
     """The commands that would make the namespaces, in place of making them."""
     made = []
-    monkeypatch.setitem(DELIVERY, "make_namespace", lambda: os.open(os.devnull, os.O_RDONLY))
-    monkeypatch.setitem(DELIVERY, "ip", lambda fd, line: made.append(f"ip {line}"))
-    monkeypatch.setitem(DELIVERY, "run", lambda argv, fd: made.append(" ".join(argv)))
+    monkeypatch.setitem(STAR, "make_namespace", lambda: os.open(os.devnull, os.O_RDONLY))
+    monkeypatch.setitem(STAR, "ip", lambda fd, line: made.append(f"ip {line}"))
+    monkeypatch.setitem(STAR, "run", lambda argv, fd: made.append(" ".join(argv)))
     return made
 
 
@@ -70,11 +71,12 @@ def test_every_receiver_loses_packets_by_itself(tmp_path, commands, loss, rule):
     rules = [c for c in commands if c.startswith("nft")]
     assert len(rules) == (3 if rule else 0)
     assert all(rule in c for c in rules)
+    assert sum("gso_max_segs 1" in c for c in commands) == 3  # no trains: a rule drops one packet
 
 
 def test_each_program_gets_every_receiver_and_the_file(tmp_path, commands):
     """As its sender is told: eight receivers, the file, and the one rate that the profile states."""
-    for name, words in (("pagewire", ["--rate", "1Gbit/s", "--repair=198.18.0.1:4002"]),
+    for name, words in (("pagewire", ["--rate", "4Gbit/s", "--repair=198.18.0.1:4002"]),
                         ("uftp", ["-R", "1000000", "-H", ",".join(f"0x{i:08x}" for i in range(1, 9))]),
                         ("udpcast", ["--min-receivers", "8", "--full-duplex"])):
         started = []

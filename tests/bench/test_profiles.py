@@ -16,7 +16,8 @@ from bench.wires import Wire
 ROOT = Path(__file__).parents[2]
 CONTESTS = {  # of each profile: titles' beginnings, with contenders and targets
     "delivery": [("1024 MiB, 1 receiver, ", 3, 2)] * 4 + [("1024 MiB, 8 receivers, ", 3, 2)] * 4,
-    "fec": [("parity of symbols of 1440", 8, 4), ("parity of symbols of 8928", 8, 4)],
+    "fec": [("parity of symbols of 1440", 8, 4), ("parity of symbols of 8928", 8, 4),
+            ("goodput at 1Gbit/s, lost: 1 % ", 3, 2), ("goodput at 1Gbit/s, lost: 5 ms", 3, 2)],
     "file-to-file": [("1 GiB, file to verified file, MTU 1500", 5, 4),
                      ("1 GiB, file to verified file, MTU 9000", 6, 5)],
     "growth": [("many small files", 6, 3)] * 2 + [("one file through 256 MiB", 6, 3)] * 2,

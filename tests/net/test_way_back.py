@@ -54,8 +54,9 @@ def receive(t: Test, key: str, *args: str) -> Process:
     return rx
 
 
-def transmit(t: Test, *args: str, to: str = GROUP, rate: str = "300Mbit/s") -> Process:
-    return t.send("--port", "af_packet:br0", "--to", to, "--no-huge", "--rate", rate, "--repair",
+def transmit(t: Test, *args: str, to: str = GROUP, rate: str = "300Mbit/s",
+             port: str = "af_packet:br0") -> Process:
+    return t.send("--port", port, "--to", to, "--no-huge", "--rate", rate, "--repair",
                   *args, ns="a")
 
 
@@ -73,6 +74,34 @@ def check_all_whole(t: Test, tx: Process, receivers: dict[str, Process], origina
     equal([r["state"] for r in table(tx)["receivers"]], ["whole"] * len(receivers), "the table")
     equal({r["address"] for r in table(tx)["receivers"]},
           {f"10.77.0.{int(key[1:]) + 2}" for key in receivers}, "addresses")
+
+
+def test_a_kernel_socket_delivers_as_a_port_does(t: Test) -> None:
+    """--port udp:IF: no EAL, trains of packets; two receivers with loss, by a group, then one by its address."""
+    keys = star(t, [10, 50])
+    original = t.file("a.bin", 20000001)
+    receivers = {key: receive(t, key) for key in keys}
+    tx = transmit(t, original, port="udp:br0")
+    check_all_whole(t, tx, receivers, original)
+    equal((tx.json["driver"], tx.json["pages"], tx.json["in_place"]), ("udp", "pagecache", True), "how")
+    check(tx.json["packets"] >= 20000001 // 1440, f"packets: {tx.json['packets']}")
+
+    rx = t.start("recv", "--listen", "10.77.0.2", "--out", t.mkdir("unicast"), "--repair", "--json", ns="r0")
+    poll_until(lambda: "listening" in rx.err or not rx.running, 20, "the receiver's socket")
+    transmit(t, original, port="udp:br0", to="10.77.0.2").ends_with(0, 60)
+    rx.ends_with(0, 60)
+    t.same(original, t.path("unicast", "a.bin"))
+
+
+def test_a_kernel_socket_refuses_what_needs_a_port(t: Test) -> None:
+    original = t.file("a.bin", 1000)
+    for args in (("--queues", "2"), ("--fec", "200+10"), ("--vlan", "7"), ("--pages", "stage")):
+        tx = t.send("--port", "udp:lo", "--to", "127.0.0.1", *args, original)
+        tx.ends_with(2)
+        check(" ".join(args[:1]) in tx.err and "udp:lo" in tx.err, tx.err)
+    rx = t.start("recv", "--port", "udp:lo", "--out", t.mkdir("in"), "--no-huge")
+    rx.ends_with(1)
+    check("--listen" in rx.err, rx.err)
 
 
 def test_three_receivers_with_loss_are_whole_by_one_command_each(t: Test) -> None:

@@ -103,6 +103,36 @@ static void check_rounds(const char *name)
 	pw_files_finish(&files);
 }
 
+static void count_tables_before(void *ctx, bool starts)
+{
+	if (starts)
+		*(unsigned int *)ctx = count(paths[0].fdts, "pw:Repair=");
+}
+
+/* So the end need not wait for receivers that may have missed the table. */
+static void the_way_back_is_told_three_times_before_the_first_symbol(void **state)
+{
+	struct source source = source_make(1, "m1", 300001, SYMBOL, PW_DIGEST_XXH3_128);
+	struct script script = {.n_rounds = 0};
+	struct pw_files files = {0};
+	struct pw_send_config cfg = config(&files);
+	struct pw_send_result res;
+	struct pw_err err = {0};
+	unsigned int n_before = 0;
+
+	(void)state;
+	paths[0] = (struct path){.sources = &source};
+	add_file(&files, &source, "m1");
+	cfg.open_window = open_mapped_or_streamed;
+	cfg.stretch = count_tables_before;
+	cfg.stretch_ctx = &n_before;
+	set_way_back(&cfg, &script);
+	assert_int_equal(run(&cfg, &res, &err), 0);
+	assert_int_equal(n_before, 3);
+	source_drop(&source);
+	pw_files_finish(&files);
+}
+
 static void each_round_sends_what_the_gaps_list(void **state)
 {
 	(void)state;
@@ -227,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_round_sends_what_the_gaps_list),
 		cmocka_unit_test(a_stripe_repairs_what_is_of_other_stripes),
+		cmocka_unit_test(the_way_back_is_told_three_times_before_the_first_symbol),
 		cmocka_unit_test(groups_without_gaps_are_passed_over),
 		cmocka_unit_test(a_carousel_goes_on_until_the_receivers_have_all),
 		cmocka_unit_test(a_signal_ends_the_wait_for_receivers),

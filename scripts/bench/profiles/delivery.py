@@ -2,10 +2,6 @@
 """One file to one and to eight receivers that lose packets, until all have it and the sender knows: pagewire with
 --repair, UFTP and udpcast, each with the options that were the fastest of those that we tried.
 
-    sender -- br0 --+-- veth -- receiver 1, in a namespace of its own: nftables drops packets by chance,
-                    +-- veth -- receiver 2    whatever they are
-                    +-- ...
-
 With FILE on the command line, that one is sent in place of 1 GiB of our own: a small one for a quick look.
 """
 import filecmp
@@ -14,70 +10,24 @@ from collections.abc import Callable
 
 from bench.contest import Lab, profile
 from bench.model import BenchError
+from bench.profiles._star import Star
 from bench.programs import Program
-from bench.wires import Wire, ip, make_namespace, run
 
 FILE_BYTES = 1 << 30
 LOSSES = (0.0, 0.1, 1.0, 5.0)  # percent, at each receiver
 RECEIVERS = (1, 8)
-LIMIT = 120.0
 TIMES = 10.0  # asked for: as fast as each of the others
-RATE = {1: "4Gbit/s", 8: "1Gbit/s"}     # pagewire: --rate
+RATE = {1: "10Gbit/s", 8: "4Gbit/s"}    # pagewire: --rate
 UFTP_RATE = {1: -1, 8: 1_000_000}       # kbit/s; -1: as fast as it can
 BUFFER = 100 << 20                      # UFTP's largest, for the socket
-
-
-
-class Star:
-    """The sender's namespace, and those of its receivers with a directory each."""
-
-    def __init__(self, lab: Lab, n: int, loss: float, parent: str) -> None:
-        self.lab = lab
-        self.source = self._namespace()
-        fd = self.source.source_ns
-        ip(fd, "link add br0 type bridge mcast_snooping 0 forward_delay 0")
-        self._bring_up(fd, "br0", 1)
-        self.sinks = [self._sink(i, loss) for i in range(1, n + 1)]
-        self.dirs = [lab.directory(parent) for _ in self.sinks]
-
-    def _namespace(self) -> Wire:
-        fd = make_namespace()
-        self.lab.at_end(os.close, fd)
-        return Wire("star", "star", 1500, source_ns=fd)
-
-    @staticmethod
-    def _bring_up(fd: int, name: str, host: int) -> None:
-        ip(fd, f"addr add 198.18.0.{host}/24 broadcast + dev {name}")
-        ip(fd, f"link set {name} up")
-        ip(fd, f"route add 224.0.0.0/4 dev {name}")
-
-    def _sink(self, i: int, loss: float) -> Wire:
-        sink = self._namespace()
-        ip(self.source.source_ns, f"link add pw{i} type veth peer name eth0 netns /proc/{os.getpid()}/fd/"
-                                  f"{sink.source_ns}")
-        ip(self.source.source_ns, f"link set pw{i} master br0 up")
-        self._bring_up(sink.source_ns, "eth0", 1 + i)
-        if loss:
-            run(["nft", "table inet loss { chain in { type filter hook input priority 0; iifname eth0 numgen random "
-                        f"mod 1000 < {round(loss * 10)} drop; }}; }}"], sink.source_ns)
-        return sink
-
-    def receive(self, sink: Wire, argv: list[object], ready: str) -> Program:
-        """Starts a receiver, and waits until it says that it is ready."""
-        program = self.lab.start(argv, wire=sink, limit=LIMIT)
-        program.until(ready)
-        return program
-
-    def send(self, argv: list[object]) -> Program:
-        return self.lab.start(argv, wire=self.source, limit=LIMIT)
 
 
 def pagewire(star: Star, file: str) -> tuple[Program, list[Program]]:
     lab, n = star.lab, len(star.sinks)
     to = [star.receive(sink, [lab.pagewire, "recv", "--listen", "239.77.0.1", "--interface", "eth0", "--out", d,
                               "--repair"], "listening") for sink, d in zip(star.sinks, star.dirs, strict=True)]
-    return star.send([lab.pagewire, "send", file, "--port", "af_packet:br0", "--to", "239.77.0.1", "--no-huge",
-                      "--rate", RATE[n], "--repair=198.18.0.1:4002"]), to
+    return star.send([lab.pagewire, "send", file, "--port", "udp:br0", "--to", "239.77.0.1", "--rate",
+                      RATE[n], "--repair=198.18.0.1:4002"]), to
 
 
 def uftp(star: Star, file: str) -> tuple[Program, list[Program]]:
@@ -101,7 +51,7 @@ def measure(lab: Lab, start: Callable[[Star, str], tuple[Program, list[Program]]
             file: str) -> float:
     """Seconds from the start of the sender's program until it has ended: it has heard then that all are whole. The
     files are compared after that."""
-    star = Star(lab, n, loss, os.path.dirname(file))
+    star = Star(lab, n, f"numgen random mod 1000 < {round(loss * 10)}" if loss else "", os.path.dirname(file))
     sender, receivers = start(star, file)
     seconds = sender.wait().seconds
     for program in receivers:

@@ -4,6 +4,8 @@
  * that everything is here.
  *
  *   tick() on lane 0's thread: what is due  -->  the client's thread: makes the message, and sends it
+ *
+ * A probe of the path (pagewire doctor --to) is answered by a client of its own: its sender is another one.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,6 +15,7 @@
 #include "app/cmd_recv.h"
 #include "base/clock.h"
 #include "recv/ask.h"
+#include "recv/probe.h"
 #include "repair/client.h"
 
 #define BACKOFF_NS  (PW_NS_PER_S / 10)   /* so that many receivers do not ask at the same moment */
@@ -23,8 +26,13 @@
 #define COMPLETE_NS (60 * PW_NS_PER_S) /* the sender may be busy; the files are here */
 #define LEAVE_NS    (3 * PW_NS_PER_S)
 
+#define PROBES_LOGGED 16u /* anyone may send them */
+
 struct pw_recv_repair {
 	struct pw_repair_client *client;
+	struct pw_repair_client *probe_client;
+	uint64_t probe; /* its id; 0: none is answered */
+	unsigned int n_probes;
 	char url[PW_FDT_URL_MAX]; /* the last one that the tables named */
 	bool has_url;
 	bool is_complete;       /* and the sender was told, or is being told */
@@ -71,6 +79,21 @@ static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err
 	return 0;
 }
 
+static int fill_probe_report(void *ctx, struct pw_repair_report *report, struct pw_err *err)
+{
+	const struct pw_recv_run *run = ctx;
+	struct pw_recv_probe probe;
+	struct pw_recv_status st;
+
+	(void)err;
+	pw_recv_probe(run->recv, pw_clock_ns(), &probe);
+	pw_recv_status(run->recv, &st);
+	fill_flow(run, &st, report);
+	report->symbols_expected = probe.expected;
+	report->symbols_seen = probe.seen;
+	return 0;
+}
+
 static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
 {
 	const struct pw_recv_run *run = ctx;
@@ -78,9 +101,17 @@ static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
 	return pw_recv_ask(run->recv, PW_REPAIR_RANGES_MAX, gaps, err);
 }
 
+static void stop(struct pw_recv_run *run)
+{
+	pw_repair_client_stop(run->repair->probe_client);
+	pw_repair_client_stop(run->repair->client);
+	free(run->repair);
+	run->repair = NULL;
+}
+
 int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
 {
-	const struct pw_repair_client_config cfg = {.backoff_ns = BACKOFF_NS,
+	struct pw_repair_client_config cfg = {.backoff_ns = BACKOFF_NS,
 		.backoff_each_ns = EACH_NS,
 		.n_tries = TRIES,
 		.report = fill_report,
@@ -93,11 +124,33 @@ int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
 	if (!run->repair)
 		return pw_err_set(err, ENOMEM, "cannot start to repair: out of memory");
 	r = pw_repair_client_start(&run->repair->client, &cfg, err);
+	cfg.report = fill_probe_report;
 	if (r == 0)
-		return 0;
-	free(run->repair);
-	run->repair = NULL;
+		r = pw_repair_client_start(&run->repair->probe_client, &cfg, err);
+	if (r)
+		stop(run);
 	return r;
+}
+
+/* Reports what comes of a probe as long as it lasts. */
+static void answer_probe(struct pw_recv_run *run, uint64_t now)
+{
+	struct pw_recv_repair *rep = run->repair;
+	struct pw_recv_probe probe;
+	struct pw_err err;
+
+	if (!pw_recv_probe(run->recv, now, &probe))
+		probe.id = 0;
+	if (probe.id == rep->probe)
+		return;
+	rep->probe = probe.id;
+	if (!probe.id || pw_repair_client_set_url(rep->probe_client, probe.url, &err) < 0) {
+		pw_repair_client_set_url(rep->probe_client, NULL, &err);
+		return;
+	}
+	pw_repair_client_want(rep->probe_client, PW_REPAIR_REPORT, 0);
+	if (rep->n_probes++ < PROBES_LOGGED)
+		pw_info(&run->ctx->log, "a sender probes the path: %s", probe.url);
 }
 
 /* Takes the address that the tables name; a new one is told at once that this receiver exists. */
@@ -163,6 +216,7 @@ static void look_at_port(struct pw_recv_run *run, uint64_t now)
 	if (now < rep->next_port_ns)
 		return;
 	rep->next_port_ns = now + PORT_NS;
+	answer_probe(run, now);
 	c = run->path.ops->counters(run->path.path);
 	atomic_store_explicit(&rep->port_bytes, c->bytes, memory_order_relaxed);
 	atomic_store_explicit(&rep->port_missed, c->missed, memory_order_relaxed);
@@ -174,12 +228,12 @@ void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *s
 	struct pw_recv_way_back way;
 	struct pw_recv_counters c;
 
+	look_at_port(run, now);
 	if (!pw_recv_way_back(run->recv, &way))
 		return;
 	look_for_sender(run, &way, now);
 	if (!rep->has_url || rep->is_complete)
 		return;
-	look_at_port(run, now);
 	if (is_whole(run, st)) {
 		rep->is_complete = true;
 		pw_repair_client_want(rep->client, PW_REPAIR_COMPLETE, 0);
@@ -220,7 +274,5 @@ void pw_recv_repair_end(struct pw_recv_run *run)
 	if (!rep->has_url)
 		pw_warn(&run->ctx->log,
 			"no file table named where to ask for repair; give the sender --repair");
-	pw_repair_client_stop(rep->client);
-	free(rep);
-	run->repair = NULL;
+	stop(run);
 }

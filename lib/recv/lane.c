@@ -359,6 +359,10 @@ static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct 
 	pw_lane_bump(&l->c.packets, !l->is_worker);
 	verdict = pw_alc_parse(view->data, view->len, &hdr, &payload, &len);
 	pw_lane_bump(&l->c.alc_verdicts[verdict], !l->is_worker);
+	if (verdict == PW_ALC_PROBE) {
+		pw_lane_take_probe(r, l, &hdr, view->from, payload, len);
+		return;
+	}
 	if (verdict != PW_ALC_OK) {
 		pw_lane_bump(&l->c.malformed, 1);
 		return;

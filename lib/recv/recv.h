@@ -60,7 +60,7 @@ struct pw_recv_counters {
 	uint64_t strangers;     /* packets of sessions that are ignored */
 	uint64_t unknown_toi;  /* no table has named the object by the end, or the queue was full */
 	uint64_t finished_toi; /* for a file that is complete, refused or superseded */
-	uint64_t malformed;    /* sum over ALC verdicts other than OK */
+	uint64_t malformed;    /* sum over ALC verdicts other than OK and PROBE */
 	uint64_t parity;       /* parity symbols of open files */
 	uint64_t parity_dropped; /* of parity: memory was short */
 	uint64_t restored;       /* source symbols that parity restored */

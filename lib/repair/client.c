@@ -379,14 +379,18 @@ int pw_repair_client_start(struct pw_repair_client **out, const struct pw_repair
 
 int pw_repair_client_set_url(struct pw_repair_client *c, const char *text, struct pw_err *err)
 {
-	struct pw_repair_url url;
-	int r = pw_repair_url_parse(text, &url, err);
+	struct pw_repair_url url = {0};
+	int r = text ? pw_repair_url_parse(text, &url, err) : 0;
 
 	if (r)
 		return r;
 	pthread_mutex_lock(&c->lock);
 	c->url = url;
-	c->st.has_url = true;
+	c->st.has_url = text;
+	if (!text) {
+		memset(c->wanted, 0, sizeof(c->wanted));
+		c->reports = false;
+	}
 	c->st.n_receivers = 0;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);

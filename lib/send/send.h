@@ -68,6 +68,7 @@ struct pw_send_settings {
 	{                                                                                        \
 		.digest = PW_DIGEST_XXH3_128, .loops = 1, .fdt_interval_ns = 1000000000,         \
 		.lead_ns = 50000000, .link_grace_ns = PW_SEND_LINK_GRACE_NS, .flute_version = 2, \
+		.fec.points = PW_RS_N_POINTS,                                                    \
 	}
 
 struct pw_send_config {

@@ -39,8 +39,8 @@ struct pw_recv_repair {
 	uint64_t n_asked;       /* rounds below this were asked for */
 	uint64_t seen, seen_ns; /* symbols, and when their number changed */
 	uint64_t next_port_ns;
-	/* The port's counters. Lane 0's thread, which alone may ask the port, tells them to the client's. */
-	_Atomic uint64_t port_bytes, port_missed;
+	/* The port's counter. Lane 0's thread, which alone may ask the port, tells it to the clients'. */
+	_Atomic uint64_t port_missed;
 };
 
 /* What tells the sender where packets were lost. */
@@ -53,13 +53,10 @@ static void fill_flow(const struct pw_recv_run *run, const struct pw_recv_status
 	pw_recv_counters(run->recv, &c);
 	missed = atomic_load_explicit(&run->repair->port_missed, memory_order_relaxed);
 	report->time_us = pw_clock_ns() / 1000;
-	report->packets = c.packets - c.strangers - c.malformed;
-	report->packet_bytes = atomic_load_explicit(&run->repair->port_bytes, memory_order_relaxed);
 	report->dropped_socket = run->opt->port.port ? 0 : missed;
 	report->dropped_ring = run->opt->port.port ? missed : 0;
 	report->dropped_files = c.wait_dropped + c.fdt_dropped;
-	report->disk_waited_us = st->disk.waited_ns / 1000;
-	report->disk_behind_bytes = st->disk.behind_bytes;
+	report->disk_waited_us = st->disk_waited_ns / 1000;
 }
 
 static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err *err)
@@ -218,7 +215,6 @@ static void look_at_port(struct pw_recv_run *run, uint64_t now)
 	rep->next_port_ns = now + PORT_NS;
 	answer_probe(run, now);
 	c = run->path.ops->counters(run->path.path);
-	atomic_store_explicit(&rep->port_bytes, c->bytes, memory_order_relaxed);
 	atomic_store_explicit(&rep->port_missed, c->missed, memory_order_relaxed);
 }
 

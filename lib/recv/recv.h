@@ -114,8 +114,8 @@ struct pw_recv_status {
 	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice), and
 			      * of stripes every one, also those of which nothing came yet */
 	bool done; /* nothing more to wait for: expect reached, or all files of all sessions ended */
-	struct pw_outdisk_backlog disk;
-	bool fatal; /* an error ends the transfer: stop; pw_recv_finish() returns it */
+	uint64_t disk_waited_ns; /* by packets; see file/outdir.h */
+	bool fatal;              /* an error ends the transfer: stop; pw_recv_finish() returns it */
 };
 
 struct pw_recv; /* opaque */

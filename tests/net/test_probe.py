@@ -39,9 +39,12 @@ def path_check(p: Process) -> dict[str, Any]:
 
 
 def check_found(p: Process, low: float, high: float, receivers: int, bound: str) -> None:
-    check(low * 1e6 < found(p)["bps"] < high * 1e6, f"{path_check(p)}")
-    equal((found(p)["receivers"], found(p)["bound"], found(p)["receiver"]), (receivers, "link", bound),
-          "what bounds it")
+    """A sender whose CPU others use may be the bound, which is said."""
+    check(found(p)["bps"] < high * 1e6, f"{path_check(p)}")
+    equal(found(p)["receivers"], receivers, "receivers that answered")
+    if found(p)["bound"] != "sender":
+        check(low * 1e6 < found(p)["bps"], f"{path_check(p)}")
+        equal((found(p)["bound"], found(p)["receiver"]), ("link", bound), "what bounds it")
     check(found(p)["rate"] in path_check(p)["what"], path_check(p)["what"])
     check(found(p)["seconds"] < 20, f"{found(p)}")
 

@@ -95,7 +95,7 @@ def test_one_parity_symbol_restores_one_of_each_block(t: Test) -> None:
     """All three codes; with blocks of two lengths, with blocks of one length, with the longest block, and one block."""
     for code, k, size in (("rfc", 20, 200 * 41 + 7), ("rizzo", 20, 200 * 40), ("ypo", 20, 200 * 61),
                           ("rfc", 254, 200 * 300), ("rizzo", 1, 1000), ("ypo", 20, 1234)):
-        name = f"{code}-{k}"
+        name = f"{code}-{k}-{size}"
         path = t.file(f"{name}.bin", size)
         payloads, report = capture(t, path, "--fec", f"{k}+1", "--fec-code", code, "--symbol", "200")
         blocks = {sbn for _, sbn, _ in symbols_of(payloads)}

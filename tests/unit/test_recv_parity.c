@@ -183,46 +183,6 @@ static void missing_symbols_are_restored(void **state)
 	source_drop(&s);
 }
 
-/* All blocks in turns, `run` symbols of each at a time. One packet in four is lost. */
-static void add_turns(struct packets *p, const struct source *s, uint32_t run)
-{
-	const struct pw_blocks b = blocks_of(s);
-	uint32_t row, sbn, i;
-
-	for (row = 0; row < K; row += run)
-		for (sbn = 0; sbn < b.n_blocks; sbn++)
-			for (i = row; i < row + run && i < pw_blocks_block_len(&b, sbn); i++)
-				if ((7 * sbn + i) % 4)
-					add_source(p, s, sbn, i);
-}
-
-static void the_loss_of_blocks_in_turns_is_that_of_the_passes(void **state)
-{
-	struct pw_recv_config cfg = config();
-	struct source s = fec_make(1, "f", 40 * K * SYMBOL, K, MAX_N);
-	uint32_t pass;
-
-	(void)state;
-	for (pass = 1; pass <= 3; pass++) {
-		struct pw_recv *r = recv_make(&cfg);
-		struct packets p = {0};
-		struct pw_recv_status st;
-		uint32_t i;
-
-		add_fdt(&p, &s);
-		for (i = 0; i < pass;
-			i++) /* what one lost, the others lose as well: it stays open */
-			add_turns(&p, &s, 2);
-		push(r, &p);
-		st = settle(r);
-		assert_int_equal(st.symbols_seen, pass * 40 * K * 3 / 4);
-		assert_in_range(st.symbols_expected, pass * 40 * K - pass * 4, pass * 40 * K);
-		pw_recv_destroy(r);
-		packets_drop(&p);
-	}
-	source_drop(&s);
-}
-
 /* Two blocks lack more than parity has; the manifest asks for these only. */
 static void the_manifest_asks_for_what_parity_could_not_fix(void **state)
 {
@@ -597,7 +557,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(missing_symbols_are_restored),
-		test(the_loss_of_blocks_in_turns_is_that_of_the_passes),
 		test(the_manifest_asks_for_what_parity_could_not_fix),
 		test(the_code_of_the_sender_is_found),
 		test(codes_are_tried_until_the_digest_agrees),

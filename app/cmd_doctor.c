@@ -13,10 +13,12 @@
 #include "app/doctor/fix.h"
 #include "app/doctor/listen.h"
 #include "app/doctor/nic.h"
+#include "app/doctor/path.h"
 #include "app/doctor/pci.h"
 #include "base/bytes.h"
 #include "kernel/hostname.h"
 #include "wire/alc.h"
+#include "wire/frame.h"
 
 static const struct pw_opt options[] = {
 	{.name = "port",
@@ -37,6 +39,31 @@ static const struct pw_opt options[] = {
 		.offset = offsetof(struct pw_doctor_options, interface),
 		.arg = "IF",
 		.help = "with --listen: the interface, as for recv"},
+	{.name = "to",
+		.letter = 't',
+		.type = PW_OPT_STRING,
+		.offset = offsetof(struct pw_doctor_options, to),
+		.arg = "ADDR[:PORT]",
+		.help = "probe the path through --port to the receivers there, which run recv "
+			"--repair: send for a few seconds, and report the highest rate that they "
+			"take"},
+	{.name = "from",
+		.type = PW_OPT_STRING,
+		.offset = offsetof(struct pw_doctor_options, from),
+		.arg = "ADDR[:PORT]",
+		.help = "with --to: source address, as for send"},
+	{.name = "vlan",
+		.type = PW_OPT_UINT,
+		.offset = offsetof(struct pw_doctor_options, vlan),
+		.arg = "ID",
+		.help = "with --to: 802.1Q VLAN of the probe",
+		.max = 4094},
+	{.name = "repair",
+		.type = PW_OPT_STRING,
+		.offset = offsetof(struct pw_doctor_options, repair),
+		.arg = "ADDR[:PORT]",
+		.help = "with --to: where receivers report to, as for send; default: the source "
+			"address, a free TCP port"},
 	{.name = "mtu",
 		.type = PW_OPT_UINT,
 		.offset = offsetof(struct pw_doctor_options, mtu),
@@ -83,7 +110,7 @@ static const struct pw_opt options[] = {
 		.help = "print the result as JSON"},
 };
 
-static const struct pw_doctor_options defaults = {.mtu = 1500};
+static const struct pw_doctor_options defaults = {.mtu = 1500, .vlan = PW_VLAN_NONE};
 
 struct examination {
 	const struct pw_doctor_options *opt;
@@ -108,19 +135,25 @@ static int look(struct examination *e, struct pw_err *err)
 /* steps: of --fix, NULL without; code: the result of --fix. A failed check matters only if --fix did not fail. */
 static int examine(struct examination *e, json_t *steps, int code)
 {
-	struct pw_err err;
+	json_t *probe = NULL;
+	struct pw_err err = {0};
 
 	if (look(e, &err))
 		return pw_cli_fail(&err);
 	pw_doctor_check(&e->host, &e->job, &e->report);
-	if (pw_doctor_may_ask(&e->job) && !pw_doctor_count(&e->report, PW_DOCTOR_FAIL)) {
+	if (!e->opt->to && pw_doctor_may_ask(&e->job) &&
+		!pw_doctor_count(&e->report, PW_DOCTOR_FAIL)) {
 		pw_doctor_dpdk_abilities(&e->job, &e->ctx->log);
 		pw_doctor_check(&e->host, &e->job, &e->report);
 	}
+	if (e->opt->to)
+		probe = pw_doctor_check_path(&e->job, &e->report, &e->ctx->log, &err);
+	if (err.code)
+		return pw_cli_usage("doctor", &err);
 	if (code == PW_EXIT_OK && pw_doctor_count(&e->report, PW_DOCTOR_FAIL))
 		code = PW_EXIT_NOENV;
 	if (e->opt->json)
-		pw_doctor_print_json(&e->report, steps, code);
+		pw_doctor_print_json(&e->report, steps, probe, code);
 	else
 		pw_doctor_print(&e->report, e->ctx->log.level >= PW_LOG_DEBUG, stdout);
 	return code;
@@ -145,7 +178,7 @@ static int fix(struct examination *e)
 	if (!e->opt->dry_run)
 		return examine(e, steps, code);
 	if (e->opt->json)
-		pw_doctor_print_json(NULL, steps, code);
+		pw_doctor_print_json(NULL, steps, NULL, code);
 	return code;
 }
 
@@ -158,7 +191,7 @@ static int undo(const struct pw_doctor_options *opt)
 	if (code < 0)
 		return fail_fix(code, &err);
 	if (opt->json)
-		pw_doctor_print_json(NULL, steps, code);
+		pw_doctor_print_json(NULL, steps, NULL, code);
 	return code;
 }
 
@@ -174,6 +207,13 @@ static int check_usage(
 	if (opt->undo && (ops->n || opt->port))
 		return pw_err_set(err, EINVAL,
 			"--undo puts everything back: it takes neither FILE nor --port");
+	if (opt->to && (!opt->port || opt->fix || opt->undo))
+		return pw_err_set(err, EINVAL,
+			"--to probes the path through a port: it needs --port, and goes with "
+			"neither "
+			"--fix nor --undo");
+	if (!opt->to && (opt->from || opt->repair || opt->vlan != PW_VLAN_NONE))
+		return pw_err_set(err, EINVAL, "--from, --vlan and --repair need --to");
 	if (opt->dry_run && !opt->fix && !opt->undo)
 		return pw_err_set(err, EINVAL, "--dry-run needs --fix or --undo");
 	if ((opt->even_in_use || opt->unsafe_no_iommu) && !opt->fix)
@@ -205,6 +245,7 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 		pw_err_set(&err, ENOMEM, "cannot examine this host: out of memory");
 		return pw_cli_fail(&err);
 	}
+	pw_stop_install();
 	e->opt = opt;
 	e->ctx = ctx;
 	e->file = ops->n ? ops->argv[0] : NULL;
@@ -233,6 +274,7 @@ const struct pw_command pw_cmd_doctor = {
 	.examples = "pagewire doctor\n"
 		    "pagewire doctor disk.img --port vhost:/run/pagewire.sock\n"
 		    "pagewire doctor /mnt/huge/disk.img --port 0000:3b:00.0 --mtu 9000 --json\n"
+		    "pagewire doctor --port af_packet:eth1 --to 239.77.0.1\n"
 		    "pagewire doctor disk.img --port 0000:3b:00.0 --fix --dry-run\n"
 		    "pagewire doctor trace.pcap.zst --port 0000:3b:00.0 --mtu 9000\n"
 		    "pagewire doctor --listen 239.77.0.1 --interface eth1\n"

@@ -4,6 +4,8 @@
  * that everything is here. Hosts that send together are asked for a share each, and told each.
  *
  *   tick() on lane 0's thread: what is due  -->  a client's thread for each sender: makes the message, and sends it
+ *
+ * A probe of the path (pagewire doctor --to) is answered by a client of its own: its sender is another one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "recv/ask.h"
+#include "recv/probe.h"
 #include "repair/client.h"
 
 #define BACKOFF_NS (PW_NS_PER_S / 10)   /* so that many receivers do not ask at the same moment */
@@ -27,9 +30,10 @@
 #define SILENCE_NS (2 * PW_NS_PER_S)   /* no new symbol for so long: the table that asks was lost */
 #define ABSENT_NS \
 	(10 * PW_NS_PER_S) /* the same, while a stripe has not been heard of: it may be starting */
-#define COMPLETE_NS (60 * PW_NS_PER_S) /* the sender may be busy; the files are here */
-#define LEAVE_NS    (3 * PW_NS_PER_S)
-#define WAIT_NS     (PW_NS_PER_S / 20)
+#define COMPLETE_NS   (60 * PW_NS_PER_S) /* the sender may be busy; the files are here */
+#define LEAVE_NS      (3 * PW_NS_PER_S)
+#define WAIT_NS       (PW_NS_PER_S / 20)
+#define PROBES_LOGGED 16u /* anyone may send them */
 
 /* One that repairs. Several are the stripes of a set. */
 struct sender {
@@ -53,8 +57,11 @@ struct pw_recv_repair {
 	bool without_absent;    /* stripes that were never heard of are not waited for any more */
 	uint64_t seen, seen_ns; /* symbols, and when their number changed */
 	uint64_t next_ns, next_port_ns;
-	/* The port's counters. Lane 0's thread, which alone may ask the port, tells them to the clients'. */
-	_Atomic uint64_t port_bytes, port_missed;
+	struct pw_repair_client *probe_client;
+	uint64_t probe; /* its id; 0: none is answered */
+	unsigned int n_probes;
+	/* The port's counter. Lane 0's thread, which alone may ask the port, tells it to the clients'. */
+	_Atomic uint64_t port_missed;
 };
 
 /* What tells the sender where packets were lost. */
@@ -67,13 +74,10 @@ static void fill_flow(const struct pw_recv_run *run, const struct pw_recv_status
 	pw_recv_counters(run->recv, &c);
 	missed = atomic_load_explicit(&run->repair->port_missed, memory_order_relaxed);
 	report->time_us = pw_clock_ns() / 1000;
-	report->packets = c.packets - c.strangers - c.malformed;
-	report->packet_bytes = atomic_load_explicit(&run->repair->port_bytes, memory_order_relaxed);
 	report->dropped_socket = run->opt->port.port ? 0 : missed;
 	report->dropped_ring = run->opt->port.port ? missed : 0;
 	report->dropped_files = c.wait_dropped + c.fdt_dropped;
-	report->disk_waited_us = st->disk.waited_ns / 1000;
-	report->disk_behind_bytes = st->disk.behind_bytes;
+	report->disk_waited_us = st->disk_waited_ns / 1000;
 }
 
 static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err *err)
@@ -93,6 +97,21 @@ static int fill_report(void *ctx, struct pw_repair_report *report, struct pw_err
 	return 0;
 }
 
+static int fill_probe_report(void *ctx, struct pw_repair_report *report, struct pw_err *err)
+{
+	const struct pw_recv_run *run = ctx;
+	struct pw_recv_probe probe;
+	struct pw_recv_status st;
+
+	(void)err;
+	pw_recv_probe(run->recv, pw_clock_ns(), &probe);
+	pw_recv_status(run->recv, &st);
+	fill_flow(run, &st, report);
+	report->symbols_expected = probe.expected;
+	report->symbols_seen = probe.seen;
+	return 0;
+}
+
 static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
 {
 	struct sender *s = ctx;
@@ -103,19 +122,38 @@ static int fill_gaps(void *ctx, struct pw_gaps *gaps, struct pw_err *err)
 	return r;
 }
 
-static int start_client(struct pw_recv_run *run, struct sender *s, struct pw_err *err)
+static void stop(struct pw_recv_run *run)
+{
+	struct pw_recv_repair *rep = run->repair;
+	size_t i;
+
+	pw_repair_client_stop(rep->probe_client);
+	for (i = 0; i < PW_RECV_WAYS_MAX; i++)
+		pw_repair_client_stop(rep->senders[i].client);
+	free(rep);
+	run->repair = NULL;
+}
+
+static int start_client(struct pw_recv_run *run, struct pw_repair_client **client,
+	int (*report)(void *, struct pw_repair_report *, struct pw_err *), void *ctx,
+	struct pw_err *err)
 {
 	const struct pw_repair_client_config cfg = {.backoff_ns = BACKOFF_NS,
 		.backoff_each_ns = EACH_NS,
 		.n_tries = TRIES,
 		.cpus = &run->repair->cpus,
-		.report = fill_report,
+		.report = report,
 		.gaps = fill_gaps,
-		.ctx = s,
+		.ctx = ctx,
 		.log = &run->ctx->log};
 
+	return pw_repair_client_start(client, &cfg, err);
+}
+
+static int start_sender(struct pw_recv_run *run, struct sender *s, struct pw_err *err)
+{
 	s->run = run;
-	return pw_repair_client_start(&s->client, &cfg, err);
+	return start_client(run, &s->client, fill_report, s, err);
 }
 
 int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
@@ -126,12 +164,33 @@ int pw_recv_repair_start(struct pw_recv_run *run, struct pw_err *err)
 	if (!run->repair)
 		return pw_err_set(err, ENOMEM, "cannot start to repair: out of memory");
 	sched_getaffinity(0, sizeof(run->repair->cpus), &run->repair->cpus);
-	r = start_client(run, &run->repair->senders[0], err);
+	r = start_sender(run, &run->repair->senders[0], err);
 	if (r == 0)
-		return 0;
-	free(run->repair);
-	run->repair = NULL;
+		r = start_client(run, &run->repair->probe_client, fill_probe_report, run, err);
+	if (r)
+		stop(run);
 	return r;
+}
+
+/* Reports what comes of a probe as long as it lasts. */
+static void answer_probe(struct pw_recv_run *run, uint64_t now)
+{
+	struct pw_recv_repair *rep = run->repair;
+	struct pw_recv_probe probe;
+	struct pw_err err;
+
+	if (!pw_recv_probe(run->recv, now, &probe))
+		probe.id = 0;
+	if (probe.id == rep->probe)
+		return;
+	rep->probe = probe.id;
+	if (!probe.id || pw_repair_client_set_url(rep->probe_client, probe.url, &err) < 0) {
+		pw_repair_client_set_url(rep->probe_client, NULL, &err);
+		return;
+	}
+	pw_repair_client_want(rep->probe_client, PW_REPAIR_REPORT, 0);
+	if (rep->n_probes++ < PROBES_LOGGED)
+		pw_info(&run->ctx->log, "a sender probes the path: %s", probe.url);
 }
 
 static void set_share(struct sender *s, struct pw_stripe share)
@@ -170,7 +229,7 @@ static void meet(struct pw_recv_run *run, const struct pw_recv_way_back *way, ui
 	s->n_asked = 0;
 	set_share(s, (struct pw_stripe){0, 1});
 	atomic_store(&s->misses_none, false);
-	s->has_url = (s->client || start_client(run, s, &err) == 0) &&
+	s->has_url = (s->client || start_sender(run, s, &err) == 0) &&
 		     pw_repair_client_set_url(s->client, way->url, &err) == 0;
 	if (!s->has_url) {
 		pw_warn(log, "%s", err.msg);
@@ -348,8 +407,8 @@ static void look_at_port(struct pw_recv_run *run, uint64_t now)
 	if (now < rep->next_port_ns)
 		return;
 	rep->next_port_ns = now + PORT_NS;
+	answer_probe(run, now);
 	c = run->path.ops->counters(run->path.path);
-	atomic_store_explicit(&rep->port_bytes, c->bytes, memory_order_relaxed);
 	atomic_store_explicit(&rep->port_missed, c->missed, memory_order_relaxed);
 }
 
@@ -371,12 +430,12 @@ void pw_recv_repair_tick(struct pw_recv_run *run, const struct pw_recv_status *s
 	struct pw_recv_repair *rep = run->repair;
 	struct pw_recv_counters c;
 
+	look_at_port(run, now);
 	if (now < rep->next_ns)
 		return;
 	rep->next_ns = now + LOOK_NS;
 	if (look_for_senders(run, now) == 0)
 		return;
-	look_at_port(run, now);
 	if (is_whole(run, st)) {
 		tell(rep, PW_REPAIR_COMPLETE);
 		return;
@@ -427,7 +486,6 @@ void pw_recv_repair_end(struct pw_recv_run *run)
 	struct pw_recv_repair *rep = run->repair;
 	struct pw_recv_status st;
 	bool is_complete;
-	size_t i;
 
 	if (!rep)
 		return;
@@ -439,8 +497,5 @@ void pw_recv_repair_end(struct pw_recv_run *run)
 		await_messages(run, is_complete);
 	}
 	warn_of_untold(run);
-	for (i = 0; i < PW_RECV_WAYS_MAX; i++)
-		pw_repair_client_stop(rep->senders[i].client);
-	free(rep);
-	run->repair = NULL;
+	stop(run);
 }

@@ -87,7 +87,7 @@ static const struct pw_opt options[] = {
 		.help = "send R parity symbols for each K symbols: any K of them restore the rest; "
 			"200+10, for example"},
 	{ROW("fec-code", CHOICE, PACKETS, job.set.fec.points),
-		.help = "with --fec: the code, of RFC 5510, of NORM, or of ypo/flute",
+		.help = "with --fec: the code, of RFC 5510, of NORM, or of ypo/flute; default: rfc",
 		.choices = codes},
 	{ROW("interleave", SIZE, PACKETS, job.set.fec.interleave_bytes), .arg = "SIZE",
 		.help = "with --fec: send the blocks of so many bytes in turns; default: what a "

@@ -57,6 +57,10 @@ bool pw_send_repair_is_whole(const struct pw_send_repair_run *r);
 void pw_send_repair_rate_state(struct pw_send_repair_run *r, struct pw_ratectl_state *st);
 /* "rate 190 Mbit/s, bound by the link to 10.0.0.2", while the session runs. NULL without --rate auto. */
 const char *pw_send_repair_rate(struct pw_send_repair_run *r, char *buf, size_t len);
+const char *pw_send_repair_bound_name(enum pw_rate_bound bound); /* "link" */
+/* ", bound by the link to 10.0.0.2", a part of a sentence; "": nothing is known to bound it yet. */
+const char *pw_send_repair_bound(const struct pw_send_repair_run *r,
+	const struct pw_ratectl_state *st, char *buf, size_t len);
 void pw_send_repair_human(struct pw_send_repair_run *r);
 json_t *pw_send_repair_json(struct pw_send_repair_run *r);
 void pw_send_repair_finish(struct pw_send_repair_run *r); /* accepts a zeroed one */

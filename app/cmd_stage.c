@@ -53,7 +53,7 @@ static const struct pw_opt options[] = {
 		.help = "compute the parity for send --fec as well, into FILE.pwfec beside the "
 			"copy"},
 	{PW_OPT_ROW("fec-code", CHOICE, MAIN, struct stage_config, fec.points),
-		.help = "with --fec: the code, as with send", .choices = codes},
+		.help = "with --fec: the code, as with send; default: rfc", .choices = codes},
 	{PW_OPT_ROW("symbol", UINT, MAIN, struct stage_config, symbol_len), .arg = "BYTES",
 		.help = "with --fec: file bytes in a packet, as send prints them: 1440 with MTU "
 			"1500 "
@@ -63,7 +63,7 @@ static const struct pw_opt options[] = {
 		.help = "print the result as JSON"},
 };
 
-static const struct stage_config defaults = {.symbol_len = 1440};
+static const struct stage_config defaults = {.symbol_len = 1440, .fec.points = PW_RS_N_POINTS};
 
 /* One run of the command, and its result so far. */
 struct stage {
@@ -450,6 +450,10 @@ static int check_usage(
 	if (!c->list && ops->n == 0)
 		return pw_err_set(
 			err, EINVAL, "cannot stage: no file is named; name a FILE, or use --list");
+	if (!c->fec_text && c->fec.points != PW_RS_N_POINTS)
+		return pw_err_set(err, EINVAL,
+			"cannot use --fec-code without --fec: there is no parity whose code it "
+			"chooses; give --fec K+R");
 	if (c->fec_text && (c->list || c->drop))
 		return pw_err_set(
 			err, EINVAL, "cannot use --fec with --list or --drop: leave --fec out");

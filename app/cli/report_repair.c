@@ -33,7 +33,7 @@ static double seconds_of(const struct pw_send_repair_run *run, const struct pw_r
 	return (double)(end - pw_min_u64(end, run->start_ns)) / 1e9;
 }
 
-static const char *bound_name(enum pw_rate_bound bound)
+const char *pw_send_repair_bound_name(enum pw_rate_bound bound)
 {
 	static const char *const names[] = {
 		[PW_RATE_BOUND_NONE] = "none",
@@ -55,8 +55,7 @@ static const char *bound_from(
 		run->server ? pw_repair_server_from(run->server, st->receiver) : run->bound_from);
 }
 
-/* What bounds the rate, as a part of a sentence; "": nothing yet. */
-static const char *bound_text(const struct pw_send_repair_run *run,
+const char *pw_send_repair_bound(const struct pw_send_repair_run *run,
 	const struct pw_ratectl_state *st, char *buf, size_t len)
 {
 	char from[64];
@@ -69,7 +68,7 @@ static const char *bound_text(const struct pw_send_repair_run *run,
 		snprintf(buf, len, ", bound by the link to %s", bound_from(run, st, from));
 	else
 		snprintf(buf, len, ", bound by receiver %s's %s", bound_from(run, st, from),
-			bound_name(st->bound));
+			pw_send_repair_bound_name(st->bound));
 	return buf;
 }
 
@@ -82,7 +81,7 @@ const char *pw_send_repair_rate(struct pw_send_repair_run *run, char *buf, size_
 		return NULL;
 	pw_send_repair_rate_state(run, &st);
 	snprintf(buf, len, "rate %s%s", pw_units_bitrate(bps, sizeof(bps), st.bps),
-		bound_text(run, &st, bound, sizeof(bound)));
+		pw_send_repair_bound(run, &st, bound, sizeof(bound)));
 	return buf;
 }
 
@@ -98,7 +97,7 @@ static void print_rate(struct pw_send_repair_run *run)
 			pw_units_bitrate(low, sizeof(low), st.lowest_bps),
 			pw_units_bitrate(high, sizeof(high), st.highest_bps));
 	printf("%s; the slowest receiver lost %.3f %%\n",
-		bound_text(run, &st, bound, sizeof(bound)), 100 * st.loss);
+		pw_send_repair_bound(run, &st, bound, sizeof(bound)), 100 * st.loss);
 }
 
 static json_t *rate_json(struct pw_send_repair_run *run)
@@ -109,7 +108,7 @@ static json_t *rate_json(struct pw_send_repair_run *run)
 	pw_send_repair_rate_state(run, &st);
 	return json_pack("{s:f, s:f, s:f, s:f, s:I, s:s, s:s*}", "bps", st.bps, "lowest_bps",
 		st.lowest_bps, "highest_bps", st.highest_bps, "loss", st.loss, "steps_back",
-		(json_int_t)st.n_backs, "bound", bound_name(st.bound), "receiver",
+		(json_int_t)st.n_backs, "bound", pw_send_repair_bound_name(st.bound), "receiver",
 		st.bound > PW_RATE_BOUND_SENDER ? bound_from(run, &st, from) : NULL);
 }
 

@@ -92,7 +92,8 @@ void pw_doctor_print(const struct pw_doctor_report *report, bool all, FILE *out)
 		n_skip && !all ? " (-v shows them)" : "");
 }
 
-void pw_doctor_print_json(const struct pw_doctor_report *report, json_t *steps, int code)
+void pw_doctor_print_json(
+	const struct pw_doctor_report *report, json_t *steps, json_t *probe, int code)
 {
 	json_t *checks = json_array();
 	json_t *result = pw_cli_json_result("pagewire.doctor/1", code);
@@ -109,5 +110,7 @@ void pw_doctor_print_json(const struct pw_doctor_report *report, json_t *steps, 
 	json_object_set_new(result, "checks", checks);
 	if (steps)
 		json_object_set_new(result, "steps", steps);
+	if (probe)
+		json_object_set_new(result, "probe", probe);
 	pw_cli_print_json(result);
 }

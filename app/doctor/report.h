@@ -40,7 +40,9 @@ const char *pw_doctor_level_name(enum pw_doctor_level level);
 
 /* all: also the checks that were skipped. */
 void pw_doctor_print(const struct pw_doctor_report *report, bool all, FILE *out);
-/* report NULL: no checks were made. steps NULL: neither --fix nor --undo; the function releases it. */
-void pw_doctor_print_json(const struct pw_doctor_report *report, json_t *steps, int code);
+/* report NULL: no checks were made. steps NULL: neither --fix nor --undo. probe NULL: it has no figures. The function
+ * releases both. */
+void pw_doctor_print_json(
+	const struct pw_doctor_report *report, json_t *steps, json_t *probe, int code);
 
 #endif

@@ -29,7 +29,8 @@
 
 struct pw_doctor_options {
 	const char *port, *core, *even_in_use, *listen, *interface;
-	uint64_t mtu;
+	const char *to, *from, *repair; /* to: the path to it is probed; NULL: none is */
+	uint64_t mtu, vlan;
 	bool no_huge, json, fix, undo, dry_run, unsafe_no_iommu;
 };
 

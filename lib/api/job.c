@@ -255,7 +255,8 @@ static int plan_pages(struct pw_job *job, struct pw_err *err)
 		r = plan_stream(job, &s, err);
 	if (r)
 		return r;
-	job->stage_bytes = pw_dpdk_stage_bytes(s.staged_bytes + pw_stream_plan_bytes(&job->stream));
+	job->stage_bytes = pw_dpdk_stage_bytes(
+		s.staged_bytes + job->probe_bytes + pw_stream_plan_bytes(&job->stream));
 	return 0;
 }
 
@@ -293,7 +294,7 @@ int pw_job_plan(
 	int r;
 
 	*usage = false;
-	if (n_operands == 0)
+	if (n_operands == 0 && !job->probe_bytes)
 		return usage_error(usage,
 			pw_err_set(err, EINVAL,
 				"cannot send: no file is named; name a FILE or a directory"));
@@ -313,7 +314,7 @@ int pw_job_plan(
 		return usage_error(usage, r);
 	if (o->sign)
 		r = pw_signer_open(&job->signer, o->sign, job->log, err);
-	if (!r)
+	if (!r && n_operands)
 		r = pw_files_collect(&job->files, operands, (size_t)n_operands, err);
 	for (i = 0; !r && i < o->gaps.n; i++)
 		r = pw_gaps_load(o->gaps.v[i], &job->gaps, err);

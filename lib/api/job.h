@@ -31,7 +31,9 @@ struct pw_job {
 	void (*stretch)(void *ctx, bool starts); /* may be NULL, see send/send.h */
 	void *stretch_ctx;
 	struct pw_send_repair repair; /* url NULL: there is no way back; see send/wayback.h */
-	bool no_stream;               /* symbols are sent in any order: auto never streams */
+	uint64_t
+		probe_bytes; /* of generated pages: no file is sent, see api/jobprobe.h; 0: files are */
+	bool no_stream;      /* symbols are sent in any order: auto never streams */
 	bool no_populate; /* pages of the page cache are faulted in while they are sent */
 	bool keep_eal;    /* see struct pw_dpdk_config */
 

@@ -13,6 +13,10 @@ int pw_job_fec_plan(const struct pw_job_options *o, struct pw_send_fec *fec, str
 			"cannot use --interleave without --fec: only files with parity are sent "
 			"so; "
 			"give --fec K+R");
+	if (!o->fec && o->set.fec.points != PW_RS_N_POINTS)
+		return pw_err_set(err, EINVAL,
+			"cannot use --fec-code without --fec: there is no parity whose code it "
+			"chooses; give --fec K+R");
 	if (!o->fec)
 		return 0;
 	if (o->pages == PW_PAGES_STREAM)
@@ -35,6 +39,7 @@ int pw_job_fec_add(const struct pw_send_fec *fec, const struct pw_file *file, bo
 	if (r == 0 && in_place && access(side, F_OK) == 0)
 		return 0; /* it is staged */
 	if (r == 0 && source.n_symbols)
-		*staged_bytes += pw_dpdk_stage_file_bytes(pw_send_fec_parity(&source).transfer_len);
+		*staged_bytes +=
+			pw_dpdk_stage_file_bytes(pw_send_fec_parity(fec, &source).transfer_len);
 	return r;
 }

@@ -196,16 +196,14 @@ static uint64_t huge_pool_free(uint64_t page_bytes)
 	return n * page_bytes;
 }
 
-void pw_outdir_backlog(struct pw_outdir *d, struct pw_outdisk_backlog *backlog)
+uint64_t pw_outdir_disk_waited_ns(struct pw_outdir *d)
 {
 	struct pw_outpool *pool;
 
-	*backlog = (struct pw_outdisk_backlog){0};
 	pthread_mutex_lock(&d->files.lock);
 	pool = d->files.pool; /* stays until the directory is closed */
 	pthread_mutex_unlock(&d->files.lock);
-	if (pool)
-		pw_outdisk_backlog(pool, backlog);
+	return pool ? pw_outdisk_waited_ns(pool) : 0;
 }
 
 int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_err *err)

@@ -56,8 +56,8 @@ void pw_outdir_close(struct pw_outdir *d);
 /* pw_outname_reserved() with the manifest of this directory. */
 const char *pw_outdir_reserved(const struct pw_outdir *d, const char *name);
 
-/* Of the files that are written past the page cache; zeroed if there was none. Any thread. */
-void pw_outdir_backlog(struct pw_outdir *d, struct pw_outdisk_backlog *backlog);
+/* In which threads waited for the disk, since the start: of files that are written past the page cache. Any thread. */
+uint64_t pw_outdir_disk_waited_ns(struct pw_outdir *d);
 
 /* UINT64_MAX: the file system does not report it. */
 int pw_outdir_free_bytes(const struct pw_outdir *d, uint64_t *bytes, struct pw_err *err);

@@ -367,15 +367,12 @@ void pw_outdisk_stop(struct pw_outpool *pool)
 	pw_outpool_destroy(pool);
 }
 
-void pw_outdisk_backlog(struct pw_outpool *pool, struct pw_outdisk_backlog *backlog)
+uint64_t pw_outdisk_waited_ns(struct pw_outpool *pool)
 {
-	unsigned int i, n = 0;
+	uint64_t ns;
 
 	pthread_mutex_lock(&pool->lock);
-	for (i = 0; i < pool->n_chunks; i++)
-		n += pool->chunks[i].state == QUEUED || pool->chunks[i].state == WRITING;
-	*backlog = (struct pw_outdisk_backlog){.memory_bytes = pool->n_chunks * CHUNK_BYTES,
-		.behind_bytes = n * CHUNK_BYTES,
-		.waited_ns = pool->waited_ns};
+	ns = pool->waited_ns;
 	pthread_mutex_unlock(&pool->lock);
+	return ns;
 }

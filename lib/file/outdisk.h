@@ -13,19 +13,12 @@
 
 struct pw_outpool;
 
-/* How far the disk is behind. */
-struct pw_outdisk_backlog {
-	uint64_t memory_bytes; /* of all chunks */
-	uint64_t behind_bytes; /* of chunks that wait for the disk, or are being written */
-	uint64_t waited_ns;    /* since the start, in which a thread waited for a free chunk */
-};
-
 /* Makes the pool and starts its thread. memory_bytes: of all chunks, 8 MiB or more. */
 int pw_outdisk_start(struct pw_outpool **pool, uint64_t memory_bytes, const struct pw_log *log,
 	struct pw_err *err);
 /* All files of the pool are closed. Waits for writes under way, 30 s at most. Accepts NULL. */
 void pw_outdisk_stop(struct pw_outpool *pool);
-/* Any thread. */
-void pw_outdisk_backlog(struct pw_outpool *pool, struct pw_outdisk_backlog *backlog);
+/* Since the start, in which a thread waited for a free chunk. Any thread. */
+uint64_t pw_outdisk_waited_ns(struct pw_outpool *pool);
 
 #endif

@@ -104,12 +104,37 @@ static bool is_first_pass(const struct pw_part *p)
 	return (int64_t)atomic_load_explicit(&p->passed, memory_order_relaxed) <= 0;
 }
 
+static void begin_pass(struct pw_part *p, uint64_t reached, uint64_t to)
+{
+	atomic_fetch_add_explicit(&p->passed, reached, memory_order_relaxed);
+	atomic_store_explicit(&p->reached, to, memory_order_relaxed);
+}
+
+/* The same as reach() for a file whose blocks are sent in turns, so that symbols go back in the file many times in a
+ * pass. Within a block they do not: block 0 tells when a pass begins. true: this one does. */
+static bool reach_first_block(struct pw_part *p, uint64_t from, uint64_t to, bool all_new)
+{
+	const uint64_t len = pw_blocks_block_len(&p->blocks, 0),
+		       reached = atomic_load_explicit(&p->reached_first, memory_order_relaxed);
+	const bool begins = from < reached / 2 && !all_new && !p->resumed;
+
+	if (from < len && (begins || to > reached))
+		atomic_store_explicit(&p->reached_first, pw_min_u64(to, len), memory_order_relaxed);
+	return from < len && begins;
+}
+
 /* Records how far the sender has come, for the loss. Symbols [from, to) come now; all_new: for the first
  * time. A sender that repeats symbols from the front is in its next pass. Packets of several queues come
  * out of order by as much as their rings hold: slack. */
 static void reach(struct pw_part *p, uint64_t from, uint64_t to, bool all_new, uint64_t slack)
 {
 	const uint64_t reached = atomic_load_explicit(&p->reached, memory_order_relaxed);
+	const bool has_turns = p->blocks.fec_id == PW_FEC_ID_RS && p->blocks.a_large > 1;
+
+	if (has_turns && reach_first_block(p, from, to, all_new)) {
+		begin_pass(p, reached, to);
+		return;
+	}
 
 	if (to > reached) {
 		/* Packets of the previous pass from another queue may come after the first of this pass. */
@@ -117,10 +142,8 @@ static void reach(struct pw_part *p, uint64_t from, uint64_t to, bool all_new, u
 			atomic_store_explicit(&p->reached, to, memory_order_relaxed);
 		return;
 	}
-	if (p->resumed || all_new || from >= reached / 2 || reached - from <= slack)
-		return;
-	atomic_fetch_add_explicit(&p->passed, reached, memory_order_relaxed);
-	atomic_store_explicit(&p->reached, to, memory_order_relaxed);
+	if (!p->resumed && !all_new && !has_turns && from < reached / 2 && reached - from > slack)
+		begin_pass(p, reached, to);
 }
 
 /* As reach(), for a resumed part, of which the sender sends only the missing symbols. Call it before the
@@ -359,6 +382,10 @@ static void take_packet(struct pw_recv *r, struct pw_recv_lane *l, const struct 
 	pw_lane_bump(&l->c.packets, !l->is_worker);
 	verdict = pw_alc_parse(view->data, view->len, &hdr, &payload, &len);
 	pw_lane_bump(&l->c.alc_verdicts[verdict], !l->is_worker);
+	if (verdict == PW_ALC_PROBE) {
+		pw_lane_take_probe(r, l, &hdr, view->from, payload, len);
+		return;
+	}
 	if (verdict != PW_ALC_OK) {
 		pw_lane_bump(&l->c.malformed, 1);
 		return;

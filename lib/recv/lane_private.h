@@ -9,6 +9,12 @@
 /* Behind the lanes that take in packets: those of threads of the receiver. */
 enum { PW_LANE_WORKER, PW_LANE_DECODER, PW_LANES_OWN };
 
+/* Of a probe of the path, see probe.h. */
+struct pw_probe_lane {
+	_Atomic uint64_t id;         /* of the probe that the lane has counted last */
+	_Atomic uint64_t seen, next; /* its packets; their highest number + 1 */
+};
+
 /* One thread that takes in packets. */
 struct pw_recv_lane {
 	_Alignas(64) _Atomic uint64_t epoch; /* odd: in a burst */
@@ -25,6 +31,7 @@ struct pw_recv_lane {
 	/* The run that is being copied: bytes from its first symbol on may not be in the file yet. */
 	_Atomic(struct pw_part *) copying;
 	_Atomic uint64_t copying_from;
+	struct pw_probe_lane probe;
 	struct pw_recv_counters c;
 };
 
@@ -55,6 +62,10 @@ static inline void pw_lane_leave(struct pw_recv_lane *l)
  * With the lock, which it may release meanwhile. */
 void pw_lane_take_other(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
 	const struct pw_rx_view *view, size_t payload_len);
+
+/* probe.c: a packet with verdict PW_ALC_PROBE. Without the lock. */
+void pw_lane_take_probe(struct pw_recv *r, struct pw_recv_lane *l, const struct pw_alc_hdr *hdr,
+	struct pw_host_key from, const uint8_t *payload, size_t len);
 
 /* The decoder's: waits until every other lane has left the burst that it was in: then the symbols that were claimed
  * are copied. Without the lock. */

@@ -173,13 +173,13 @@ int pw_recv_loop_start(
 	return pw_err_sys(err, r, "cannot start %u threads to receive", n - 1);
 }
 
-/* Packets of sessions that are received: those of others must not keep the receiver waiting. */
+/* Packets of sessions that are received: those of others, or of a probe, must not keep the receiver waiting. */
 static uint64_t n_taken(struct pw_recv *r)
 {
 	struct pw_recv_counters c;
 
 	pw_recv_counters(r, &c);
-	return c.packets - c.strangers - c.malformed;
+	return c.packets - c.strangers - c.malformed - c.alc_verdicts[PW_ALC_PROBE];
 }
 
 static bool peer_gone(struct pw_recv_loop *l, const struct pw_recv_status *st, uint64_t now)

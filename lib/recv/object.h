@@ -67,9 +67,9 @@ struct pw_part {
 	/* The digest covers the bytes below digest_at. With PW_DIGEST_BUSY a thread is updating it. */
 	struct pw_digest_state *digest;
 	_Atomic uint64_t digest_at;
-	/* For the loss: the end of this pass so far, and the symbols of earlier passes. Lanes write them
-	 * without a lock, so they are estimates. */
-	_Atomic uint64_t reached, passed;
+	/* For the loss: the end of this pass so far, the same within block 0, and the symbols of earlier
+	 * passes. Lanes write them without a lock, so they are estimates. */
+	_Atomic uint64_t reached, reached_first, passed;
 	uint64_t used; /* pw_recv.use_clock at the last switch to it */
 	struct pw_outfile_id id;
 	unsigned int number; /* of NAME.part */

@@ -60,7 +60,7 @@ struct pw_recv_counters {
 	uint64_t strangers;     /* packets of sessions that are ignored */
 	uint64_t unknown_toi;  /* no table has named the object by the end, or the queue was full */
 	uint64_t finished_toi; /* for a file that is complete, refused or superseded */
-	uint64_t malformed;    /* sum over ALC verdicts other than OK */
+	uint64_t malformed;    /* sum over ALC verdicts other than OK and PROBE */
 	uint64_t parity;       /* parity symbols of open files */
 	uint64_t parity_dropped; /* of parity: memory was short */
 	uint64_t restored;       /* source symbols that parity restored */
@@ -114,8 +114,8 @@ struct pw_recv_status {
 	bool session_closed; /* every session was closed by its sender (LCT flag A, at least twice), and
 			      * of stripes every one, also those of which nothing came yet */
 	bool done; /* nothing more to wait for: expect reached, or all files of all sessions ended */
-	struct pw_outdisk_backlog disk;
-	bool fatal; /* an error ends the transfer: stop; pw_recv_finish() returns it */
+	uint64_t disk_waited_ns; /* by packets; see file/outdir.h */
+	bool fatal;              /* an error ends the transfer: stop; pw_recv_finish() returns it */
 };
 
 struct pw_recv; /* opaque */

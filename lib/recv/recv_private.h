@@ -36,9 +36,9 @@ struct pw_recv {
 	struct pw_recv_config cfg;
 	const struct pw_log *log;
 	struct pw_session *sessions[PW_RECV_MAX_SESSIONS];
-	size_t n_sessions;
 	struct pw_recv_ignored ignored[PW_RECV_MAX_IGNORED];
-	size_t n_ignored;
+	size_t n_sessions, n_ignored;
+	struct pw_probe probe;
 	struct pw_objtab objs;
 	struct pw_object *memory; /* with cfg.memory: the one object */
 	struct pw_room room;
@@ -48,8 +48,7 @@ struct pw_recv {
 	uint64_t expected_closed;  /* symbols_expected of parts that are not open any more */
 	struct pw_part *open_head; /* parts with an open file */
 	size_t n_open;
-	uint64_t use_clock;
-	uint64_t part_bytes, max_part_bytes;
+	uint64_t use_clock, part_bytes, max_part_bytes;
 	uint64_t budget_bytes; /* free space for files of which no symbol has come */
 	unsigned int n_messages;
 	uint64_t table_bytes_left; /* for tables that are not whole yet, of all sessions */

@@ -33,6 +33,15 @@ struct pw_session {
 	bool names_old;   /* it named a file of the old manifest; see manifest.c */
 };
 
+/* A probe of the path, which is no session; see probe.h. */
+struct pw_probe {
+	_Atomic uint64_t id; /* TSI + 1; 0: none is counted */
+	/* with the lock */
+	char url[PW_PROBE_URL_MAX];
+	uint64_t start_ns;
+	uint64_t seen, seen_ns; /* packets, and when their number changed */
+};
+
 static_assert(PW_STRIPES_MAX <= 64, "a bit of a word each");
 static_assert(PW_STRIPES_MAX <= PW_RECV_MAX_SESSIONS, "a session each");
 

@@ -149,7 +149,7 @@ void pw_recv_status(struct pw_recv *r, struct pw_recv_status *st)
 	}
 	st->fatal = r->fatal.code != 0;
 	if (r->out)
-		pw_outdir_backlog(r->out, &st->disk);
+		st->disk_waited_ns = pw_outdir_disk_waited_ns(r->out);
 	pthread_mutex_unlock(&r->lock);
 }
 

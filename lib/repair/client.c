@@ -382,8 +382,8 @@ int pw_repair_client_start(struct pw_repair_client **out, const struct pw_repair
 
 int pw_repair_client_set_url(struct pw_repair_client *c, const char *text, struct pw_err *err)
 {
-	struct pw_repair_url url;
-	int r = pw_repair_url_parse(text, &url, err);
+	struct pw_repair_url url = {0};
+	int r = text ? pw_repair_url_parse(text, &url, err) : 0;
 
 	if (r)
 		return r;
@@ -393,7 +393,7 @@ int pw_repair_client_set_url(struct pw_repair_client *c, const char *text, struc
 		c->reports = false;
 	}
 	c->url = url;
-	c->st = (struct pw_repair_client_status){.has_url = true};
+	c->st = (struct pw_repair_client_status){.has_url = text != NULL};
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	return 0;

@@ -50,8 +50,8 @@ struct pw_repair_client; /* opaque */
 
 int pw_repair_client_start(
 	struct pw_repair_client **c, const struct pw_repair_client_config *cfg, struct pw_err *err);
-/* Where messages go from now on; those that wait for another sender are dropped. -EINVAL: not a URL of this
- * channel. */
+/* Where messages go from now on; those that wait for another sender are dropped. NULL: nowhere. -EINVAL: not a URL of
+ * this channel. */
 int pw_repair_client_set_url(struct pw_repair_client *c, const char *url, struct pw_err *err);
 /* Wants the message to be sent, once; one of this kind that still waits is replaced, and COMPLETE
  * and LEAVE replace all. round: of GAPS. */

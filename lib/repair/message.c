@@ -123,13 +123,10 @@ static const struct {
 	{"symbols_expected", offsetof(struct pw_repair_report, symbols_expected)},
 	{"symbols_seen", offsetof(struct pw_repair_report, symbols_seen)},
 	{"time_us", offsetof(struct pw_repair_report, time_us)},
-	{"packets", offsetof(struct pw_repair_report, packets)},
-	{"packet_bytes", offsetof(struct pw_repair_report, packet_bytes)},
 	{"dropped_socket", offsetof(struct pw_repair_report, dropped_socket)},
 	{"dropped_ring", offsetof(struct pw_repair_report, dropped_ring)},
 	{"dropped_files", offsetof(struct pw_repair_report, dropped_files)},
 	{"disk_waited_us", offsetof(struct pw_repair_report, disk_waited_us)},
-	{"disk_behind_bytes", offsetof(struct pw_repair_report, disk_behind_bytes)},
 };
 
 /* Printable ASCII without what JSON and a terminal take as more than a letter. */

@@ -77,14 +77,11 @@ struct pw_repair_report {
 	uint64_t symbols_expected; /* that the sender has sent, as far as the receiver can tell */
 	uint64_t symbols_seen;     /* of them */
 	uint64_t time_us;          /* of the counts, on the receiver's own clock; 0: not told */
-	uint64_t packets;          /* of the sessions that it takes */
-	uint64_t packet_bytes;     /* UDP payload of all packets that its port took */
 	/* Packets that came as far as the receiver and were dropped there, by what was full. */
 	uint64_t dropped_socket,
-		dropped_ring;       /* the kernel's socket; the port's ring, or its pool */
-	uint64_t dropped_files;     /* waited too long for a file to be opened */
-	uint64_t disk_waited_us;    /* its packets waited so long for the disk */
-	uint64_t disk_behind_bytes; /* wait for the disk now */
+		dropped_ring;    /* the kernel's socket; the port's ring, or its pool */
+	uint64_t dropped_files;  /* waited too long for a file to be opened */
+	uint64_t disk_waited_us; /* its packets waited so long for the disk */
 };
 
 /* JSON in text[PW_REPAIR_JSON_MAX]; returns its length. */

@@ -54,7 +54,7 @@ struct request {
 /* With the lock. */
 static struct word word_of(const struct pw_repair_server *s)
 {
-	const uint64_t least = s->table.n * 1000 / PW_REPAIR_REPORTS;
+	const uint64_t least = pw_repair_table_least_ms(&s->table);
 	const uint32_t usual = s->cfg.report_ms ? s->cfg.report_ms : PW_REPAIR_REPORT_MS;
 
 	return (struct word){s->table.round, s->table.n,
@@ -360,6 +360,7 @@ void pw_repair_server_status(
 	size_t i;
 
 	pthread_mutex_lock(&s->lock);
+	silent_ns = pw_repair_table_silent_ns(&s->table, silent_ns);
 	*st = (struct pw_repair_status){.n_receivers = s->table.n,
 		.n_asked = s->table.n_asked,
 		.heard_ns = s->table.heard_ns,

@@ -18,7 +18,6 @@
 #define PW_REPAIR_CONNECTIONS 512u           /* at a time */
 #define PW_REPAIR_BODY_BYTES  (64u << 20)    /* of all requests at a time */
 #define PW_REPAIR_REQUEST_NS  30000000000ull /* a request takes at most */
-#define PW_REPAIR_REPORTS     1000u /* a second, of all receivers: more of them report less often */
 
 struct pw_repair_server_config {
 	struct pw_addr listen; /* port 0: any free one */
@@ -52,7 +51,8 @@ int pw_repair_server_start(
 	struct pw_repair_server **s, const struct pw_repair_server_config *cfg, struct pw_err *err);
 /* http://ADDR:PORT/TOKEN; lives as long as s. */
 const char *pw_repair_server_url(const struct pw_repair_server *s);
-/* Any thread; silent_ns: who said nothing for so long is not awaited. */
+/* Any thread; silent_ns: who said nothing for so long is not awaited; longer where so many report that their turn comes
+ * less often. */
 void pw_repair_server_status(
 	struct pw_repair_server *s, uint64_t silent_ns, struct pw_repair_status *st);
 /* All of this round is sent: manifests are taken from now on. Any thread. */

@@ -135,6 +135,16 @@ enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw
 	return verdict;
 }
 
+uint64_t pw_repair_table_least_ms(const struct pw_repair_table *t)
+{
+	return t->n * 1000 / PW_REPAIR_REPORTS;
+}
+
+uint64_t pw_repair_table_silent_ns(const struct pw_repair_table *t, uint64_t silent_ns)
+{
+	return pw_max_u64(silent_ns, 3 * pw_repair_table_least_ms(t) * 1000000);
+}
+
 void pw_repair_table_finish(struct pw_repair_table *t)
 {
 	pw_gaps_finish(&t->gaps);

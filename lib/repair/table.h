@@ -17,6 +17,8 @@
 #define PW_REPAIR_MAX_UNION     (4u << 20) /* ranges of the union */
 #define PW_REPAIR_MAX_SHARE     8u /* a receiver asks for the session's bytes so many times at most */
 
+#define PW_REPAIR_REPORTS 1000u /* a second, of all receivers: more of them report less often */
+
 struct pw_repair_receiver {
 	struct pw_host_key from;        /* of its last message */
 	struct pw_repair_report report; /* its last one; id is always set */
@@ -61,6 +63,10 @@ enum pw_repair_verdict pw_repair_table_report(struct pw_repair_table *t, struct 
 /* A manifest that asks for `bytes`; takes what is in gaps (also when it is refused). */
 enum pw_repair_verdict pw_repair_table_gaps(struct pw_repair_table *t, struct pw_host_key from,
 	uint64_t id, uint64_t round, struct pw_gaps *gaps, uint64_t bytes, uint64_t now_ns);
+/* Milliseconds between two reports of a receiver, at least, so that all together keep to PW_REPAIR_REPORTS. */
+uint64_t pw_repair_table_least_ms(const struct pw_repair_table *t);
+/* silent_ns, or three of these intervals if that is longer. */
+uint64_t pw_repair_table_silent_ns(const struct pw_repair_table *t, uint64_t silent_ns);
 void pw_repair_table_finish(struct pw_repair_table *t); /* accepts a zeroed one */
 
 #endif

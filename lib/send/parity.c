@@ -27,12 +27,29 @@ int pw_send_fec_parse(const char *text, struct pw_send_fec *fec, struct pw_err *
 	const bool is_read = read_number(&at, &fec->k) && *at++ == '+' &&
 			     read_number(&at, &fec->r) && *at == '\0';
 
-	if (is_read && fec->k >= 1 && fec->r >= 2 && fec->k + fec->r <= PW_RS_MAX_BLOCK_SYMBOLS)
+	if (fec->points == PW_RS_N_POINTS)
+		fec->points = PW_RS_RFC;
+	if (is_read && fec->k >= 1 && fec->r >= 1 && fec->k + fec->r <= PW_RS_MAX_BLOCK_SYMBOLS)
 		return 0;
 	return pw_err_set(err, EINVAL,
-		"cannot use --fec %.40s: give K+R, for example 200+10: K source symbols, at least "
-		"1, and R parity symbols, at least 2, of a block of %u at most",
+		"cannot use --fec %.40s: give K+R, for example 200+10: K source symbols and R "
+		"parity symbols, at least 1 of each, of a block of %u at most",
 		text, PW_RS_MAX_BLOCK_SYMBOLS);
+}
+
+/* One parity symbol: the rule of RFC 5510 section 6.3 would leave none for a block of fewer than max_sbl symbols. So max_sbl is the
+ * longest block of the file; and if there are blocks of one symbol less, max_n allows two parity symbols, of
+ * which one is sent. */
+static int cut_for_one(struct pw_blocks *b, const struct pw_send_fec *fec, uint64_t len_bytes,
+	uint32_t symbol_len, uint64_t n, struct pw_err *err)
+{
+	uint64_t k = fec->k, n_blocks = pw_div_ceil(n, k);
+
+	if (n % n_blocks && k + 2 > PW_RS_MAX_BLOCK_SYMBOLS)
+		n_blocks = pw_div_ceil(n, --k);
+	k = pw_div_ceil(n, n_blocks);
+	return pw_blocks_init_rs(
+		b, len_bytes, symbol_len, (uint32_t)k, (uint32_t)k + (n % n_blocks ? 2 : 1), err);
 }
 
 int pw_send_fec_cut(struct pw_blocks *b, const struct pw_send_fec *fec, uint64_t len_bytes,
@@ -41,16 +58,18 @@ int pw_send_fec_cut(struct pw_blocks *b, const struct pw_send_fec *fec, uint64_t
 	const uint64_t n = pw_max_u64(pw_div_ceil(len_bytes, symbol_len), 1);
 	const uint32_t k = (uint32_t)pw_min_u64(n, fec->k);
 
+	if (fec->r == 1)
+		return cut_for_one(b, fec, len_bytes, symbol_len, n, err);
 	return pw_blocks_init_rs(b, len_bytes, symbol_len, k,
 		k + (uint32_t)pw_div_ceil((uint64_t)fec->r * k, fec->k), err);
 }
 
-struct pw_blocks pw_send_fec_parity(const struct pw_blocks *source)
+struct pw_blocks pw_send_fec_parity(const struct pw_send_fec *fec, const struct pw_blocks *source)
 {
 	struct pw_blocks b = *source;
 
 	/* blocks of the same length have as much parity */
-	b.a_large = pw_blocks_parity(source, 0);
+	b.a_large = (uint32_t)pw_min_u64(pw_blocks_parity(source, 0), fec->r);
 	b.a_small = pw_blocks_parity(source, source->n_blocks - 1);
 	b.n_symbols = pw_blocks_first_symbol(&b, b.n_blocks);
 	b.transfer_len = b.n_symbols * b.symbol_len;
@@ -92,7 +111,7 @@ int pw_send_parity_new(struct pw_send_parity **out, const struct pw_send_fec *fe
 		return pw_err_set(err, ENOMEM, "cannot send %s: out of memory", path);
 	}
 	p->source = *source;
-	p->blocks = pw_send_fec_parity(source);
+	p->blocks = pw_send_fec_parity(fec, source);
 	r = pw_rs_create(&p->large, source->a_large, p->blocks.a_large, fec->points, err);
 	if (r == 0)
 		r = pw_rs_create(&p->small, source->a_small, p->blocks.a_small, fec->points, err);

@@ -31,21 +31,20 @@
 struct pw_send_fec {
 	uint32_t k,
 		r; /* symbols of a block, source and parity; k 0: files are sent without parity */
-	enum pw_rs_points points;
+	enum pw_rs_points points; /* PW_RS_N_POINTS: not given, see pw_send_fec_parse() */
 	uint64_t
 		interleave_bytes; /* source symbols of a band of blocks; 0: see PW_SEND_FEC_BURST */
 };
 
-/* "200+10" into fec->k and fec->r. R is at least 2: a block of fewer than K symbols has fewer than R parity
- * symbols, and would have none. */
+/* "200+10" into fec->k and fec->r; points that are not given become PW_RS_RFC. */
 int pw_send_fec_parse(const char *text, struct pw_send_fec *fec, struct pw_err *err);
 
 /* Cuts a file of len_bytes: into blocks of at most K symbols; one of fewer than K symbols is one block with parity
- * in proportion, at least one symbol. -EFBIG: it has too many blocks. */
+ * in proportion, at least one symbol; with R 1 each block has one. -EFBIG: it has too many blocks. */
 int pw_send_fec_cut(struct pw_blocks *b, const struct pw_send_fec *fec, uint64_t len_bytes,
 	uint32_t symbol_len, struct pw_err *err);
-/* How the parity of the blocks is cut: block sbn has as many symbols as the source block has parity. */
-struct pw_blocks pw_send_fec_parity(const struct pw_blocks *source);
+/* How the parity of the blocks is cut: block sbn has as many symbols as the source block has parity that is sent. */
+struct pw_blocks pw_send_fec_parity(const struct pw_send_fec *fec, const struct pw_blocks *source);
 
 /* The order: blocks are sent in n_bands bands, in turns of `run` symbols. A stripe sends the Nth part of the blocks,
  * in bands of its own: a burst that only its path loses takes no more of each block. */

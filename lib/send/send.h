@@ -58,9 +58,8 @@ struct pw_send_settings {
 	struct pw_rate rate;
 	uint64_t burst_limit; /* packets that may leave back to back; 0: 2 ms of the rate */
 	uint64_t loops;       /* passes; 0 = until stopped */
-	uint64_t fdt_interval_ns;
-	uint64_t lead_ns;       /* between the first FDT and the first symbol */
-	uint64_t link_grace_ns; /* how long the link, or the peer, may be gone */
+	uint64_t fdt_interval_ns, lead_ns; /* lead: between the first FDT and the first symbol */
+	uint64_t link_grace_ns;            /* how long the link, or the peer, may be gone */
 	struct pw_send_fec fec;
 };
 
@@ -68,6 +67,7 @@ struct pw_send_settings {
 	{                                                                                        \
 		.digest = PW_DIGEST_XXH3_128, .loops = 1, .fdt_interval_ns = 1000000000,         \
 		.lead_ns = 50000000, .link_grace_ns = PW_SEND_LINK_GRACE_NS, .flute_version = 2, \
+		.fec.points = PW_RS_N_POINTS,                                                    \
 	}
 
 struct pw_send_config {

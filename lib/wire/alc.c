@@ -110,6 +110,7 @@ const char *pw_alc_verdict_name(enum pw_alc_verdict v)
 		[PW_ALC_EXTENSION] = "extension",
 		[PW_ALC_WIDE] = "wide",
 		[PW_ALC_CODEPOINT] = "codepoint",
+		[PW_ALC_PROBE] = "probe",
 	};
 
 	return v < PW_ALC_N_VERDICTS ? names[v] : "unknown";
@@ -209,7 +210,8 @@ enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_h
 	*payload_len = len - hdr_len;
 	if (*payload_len == 0)
 		return PW_ALC_OK; /* a session's or object's end may come without a symbol */
-	if (hdr->codepoint != PW_FEC_ID_NO_CODE && hdr->codepoint != PW_FEC_ID_RS)
+	if (hdr->codepoint != PW_FEC_ID_NO_CODE && hdr->codepoint != PW_FEC_ID_RS &&
+		hdr->codepoint != PW_CP_PROBE)
 		return PW_ALC_CODEPOINT;
 	if (*payload_len < PW_FEC_ID_LEN)
 		return PW_ALC_SHORT;
@@ -218,7 +220,7 @@ enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_h
 	hdr->esi = (uint16_t)(id & ((1u << esi_bits(hdr)) - 1));
 	*payload += PW_FEC_ID_LEN;
 	*payload_len -= PW_FEC_ID_LEN;
-	return PW_ALC_OK;
+	return hdr->codepoint == PW_CP_PROBE ? PW_ALC_PROBE : PW_ALC_OK;
 }
 
 void pw_alc_remember(struct pw_alc_memo *m, const uint8_t *pkt)

@@ -36,13 +36,17 @@
 #define PW_FEC_ID_NO_CODE   0
 #define PW_FEC_ID_RS        5
 #define PW_FEC_ID_LEN       4 /* of the FEC payload ID: SBN, ESI */
+/* A codepoint that is no FEC scheme: a packet of a probe of the path. Its FEC payload ID is a number, which counts from
+ * 0; its payload begins with the URL to report to, of PW_PROBE_URL_MAX bytes at most, and a NUL. */
+#define PW_CP_PROBE      255
+#define PW_PROBE_URL_MAX 128u /* the NUL included */
 
 struct pw_alc_hdr {
 	uint64_t tsi;       /* values above 48 bits are refused by the parser */
 	uint64_t toi;       /* values above 64 bits are refused by the parser */
 	bool close_session; /* LCT flag A */
 	bool close_object;  /* LCT flag B */
-	uint8_t codepoint;  /* FEC encoding ID: PW_FEC_ID_... */
+	uint8_t codepoint;  /* FEC encoding ID: PW_FEC_ID_..., or PW_CP_PROBE */
 
 	bool has_fdt; /* EXT_FDT */
 	uint8_t fdt_version;
@@ -81,6 +85,7 @@ enum pw_alc_verdict {
 	PW_ALC_EXTENSION, /* an extension's length is 0 or runs past HDR_LEN */
 	PW_ALC_WIDE,      /* TSI above 48 bits or TOI above 64 bits */
 	PW_ALC_CODEPOINT, /* an unsupported FEC scheme */
+	PW_ALC_PROBE,     /* in order, but of no session: PW_CP_PROBE */
 	PW_ALC_N_VERDICTS
 };
 
@@ -89,7 +94,7 @@ const char *pw_alc_verdict_name(enum pw_alc_verdict v); /* "short", "version", .
 /* The encoding in an EXT_CENC: 0 null, 1 ZLIB, 2 DEFLATE, 3 GZIP (RFC 6726 section 3.4.3). */
 enum pw_encoding pw_alc_cenc_encoding(uint8_t cenc);
 
-/* Parses a UDP payload. On PW_ALC_OK, *payload points into pkt, payload_len may be 0 (then SBN and
+/* Parses a UDP payload. On PW_ALC_OK and PW_ALC_PROBE, *payload points into pkt, payload_len may be 0 (then SBN and
  * ESI are 0 if the FEC payload ID is absent too). Unknown extensions are skipped (RFC 5651
  * section 5.2). */
 enum pw_alc_verdict pw_alc_parse(const uint8_t *pkt, size_t len, struct pw_alc_hdr *hdr,

@@ -202,7 +202,7 @@ static void check_state(struct pw_recv *r)
 	}
 	check(have == st.bytes_have && total == st.bytes_total && ended == st.n_ended);
 	check(st.symbols_seen <= st.symbols_expected);
-	check(c.malformed + c.alc_verdicts[PW_ALC_OK] == c.packets);
+	check(c.malformed + c.alc_verdicts[PW_ALC_OK] + c.alc_verdicts[PW_ALC_PROBE] == c.packets);
 }
 
 static struct pw_recv_counters receive(

@@ -91,6 +91,20 @@ def test_small_files_have_parity_as_well(t: Test) -> None:
     equal(result["counters"]["restored"], 6, "symbols restored")
 
 
+def test_one_parity_symbol_restores_one_of_each_block(t: Test) -> None:
+    """All three codes; with blocks of two lengths, with blocks of one length, with the longest block, and one block."""
+    for code, k, size in (("rfc", 20, 200 * 41 + 7), ("rizzo", 20, 200 * 40), ("ypo", 20, 200 * 61),
+                          ("rfc", 254, 200 * 300), ("rizzo", 1, 1000), ("ypo", 20, 1234)):
+        name = f"{code}-{k}-{size}"
+        path = t.file(f"{name}.bin", size)
+        payloads, report = capture(t, path, "--fec", f"{k}+1", "--fec-code", code, "--symbol", "200")
+        blocks = {sbn for _, sbn, _ in symbols_of(payloads)}
+        equal(report["parity_packets"], len(blocks), f"parity symbols, {name}")
+        result = deliver(t, payloads, lambda _, p: parts(p)[2] == 0, out=name)
+        t.same(path, t.path(name, f"{name}.bin"))
+        equal(result["counters"]["restored"], len(blocks), f"symbols restored, {name}")
+
+
 def test_one_pass_is_enough_at_one_percent_loss(t: Test) -> None:
     path = t.file("a.bin", 6000001)
     payloads, _ = capture(t, path, "--fec", "50+10")
@@ -186,15 +200,19 @@ def test_a_gap_manifest_is_answered_without_parity(t: Test) -> None:
 
 def test_what_does_not_go_with_parity_is_refused(t: Test) -> None:
     path = t.file("a.bin", 5000)
-    for args, why in ((["--fec", "200"], "give K[+]R"), (["--fec", "200+1"], "at least 2"),
+    for args, why in ((["--fec", "200"], "give K[+]R"), (["--fec", "200+0"], "at least 1"),
                       (["--fec", "250+6"], "255 at most"), (["--fec", "0+4"], "give K[+]R"),
                       (["--fec", "20+4x"], "give K[+]R"),
                       (["--fec", "20+4", "--pages", "stream"], "--fec with --pages stream"),
                       (["--interleave", "1MiB"], "--interleave without --fec"),
+                      (["--fec-code", "rfc"], "--fec-code without --fec"),
+                      (["--fec-code", "ypo"], "--fec-code without --fec"),
                       (["--fec", "20+4", "--rate", "auto", "--repair=127.0.0.1"], "--rate auto with --fec")):
         p = t.run("send", path, "--port", "null", "--to", "239.77.0.1", *args).ends_with(2)
         check(re.search(why, p.err), p.err)
     check(os.path.getsize(path) == 5000, "the file is as it was")
+    p = t.run("stage", path, "--fec-code", "rizzo").ends_with(2)
+    check("--fec-code without --fec" in p.err, p.err)
 
 
 def test_stripes_send_all_blocks_with_their_parity_once(t: Test) -> None:

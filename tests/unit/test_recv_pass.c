@@ -174,6 +174,54 @@ static void thousands_of_files_at_once_end_with_the_second_pass(void **state)
 	packets_drop(&p);
 }
 
+/* A file with parity, of 40 blocks of 20 symbols, in turns of 2 symbols. One packet in four is lost. */
+static void add_turns(struct packets *p, const struct source *s)
+{
+	uint32_t row, sbn, i;
+
+	for (row = 0; row < 20; row += 2)
+		for (sbn = 0; sbn < 40; sbn++)
+			for (i = row; i < row + 2; i++) {
+				const struct pw_alc_hdr hdr = {.tsi = TSI,
+					.toi = 1,
+					.codepoint = PW_FEC_ID_RS,
+					.sbn = sbn,
+					.esi = (uint16_t)i};
+
+				if ((7 * sbn + i) % 4)
+					packets_add(
+						p, &hdr, false, s->data + (sbn * 20 + i) * 64, 64);
+			}
+}
+
+static void the_loss_of_blocks_in_turns_is_that_of_the_passes(void **state)
+{
+	struct source s = source_make(1, "f", 800 * 64, 64, PW_DIGEST_XXH3_128);
+	struct pw_recv_config cfg = config();
+	uint32_t pass, i;
+
+	(void)state;
+	s.f.fec_id = PW_FEC_ID_RS;
+	s.f.max_sbl = 20;
+	s.f.max_n = 24;
+	for (pass = 1; pass <= 3; pass++) {
+		struct pw_recv *r = recv_make(&cfg);
+		struct packets p = {0};
+		struct pw_recv_status st;
+
+		packets_add_fdt(&p, TSI, 1, &s, 1, true, 1);
+		for (i = 0; i < pass; i++) /* each loses the same: the file stays open */
+			add_turns(&p, &s);
+		push(r, &p);
+		st = settle(r);
+		assert_int_equal(st.symbols_seen, pass * 600);
+		assert_in_range(st.symbols_expected, pass * 796, pass * 800);
+		pw_recv_destroy(r);
+		packets_drop(&p);
+	}
+	source_drop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +229,7 @@ int main(void)
 		test(zeros_replace_what_was_wrong),
 		test(the_loss_is_what_the_passes_lost),
 		test(thousands_of_files_at_once_end_with_the_second_pass),
+		test(the_loss_of_blocks_in_turns_is_that_of_the_passes),
 	};
 
 	return cmocka_run_group_tests_name("recv_pass", tests, NULL, NULL);

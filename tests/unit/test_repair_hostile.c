@@ -170,6 +170,20 @@ static void a_flood_of_names_from_one_host_leaves_room_for_others(void **state)
 	pw_repair_table_finish(&t);
 }
 
+/* Receivers are told to report less often when there are many: no live one may look silent. */
+static void many_receivers_are_not_silent_between_two_reports(void **state)
+{
+	const uint64_t s = 1000000000;
+	struct pw_repair_table t = {.n = 10};
+
+	(void)state;
+	assert_int_equal(pw_repair_table_least_ms(&t), 10);
+	assert_int_equal(pw_repair_table_silent_ns(&t, 10 * s), 10 * s);
+	t.n = PW_REPAIR_MAX_RECEIVERS;
+	assert_int_equal(pw_repair_table_least_ms(&t), 16384);
+	assert_true(pw_repair_table_silent_ns(&t, 10 * s) > 2 * 16384 * s / 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +193,7 @@ int main(void)
 		cmocka_unit_test(an_endless_body_is_cut_off),
 		cmocka_unit_test(slow_clients_do_not_stop_others),
 		cmocka_unit_test(a_flood_of_names_from_one_host_leaves_room_for_others),
+		cmocka_unit_test(many_receivers_are_not_silent_between_two_reports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

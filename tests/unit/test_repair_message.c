@@ -69,7 +69,7 @@ static void a_report_survives_its_message(void **state)
 					      .symbols_seen = 8,
 					      .time_us = 10,
 					      .dropped_ring = 11,
-					      .disk_behind_bytes = 12};
+					      .disk_waited_us = 12};
 	char text[PW_REPAIR_JSON_MAX];
 	const size_t len = pw_repair_report_format(text, &report);
 
@@ -83,7 +83,7 @@ static void a_report_survives_its_message(void **state)
 	assert_int_equal(back.symbols_seen, 8);
 	assert_int_equal(back.time_us, 10);
 	assert_int_equal(back.dropped_ring, 11);
-	assert_int_equal(back.disk_behind_bytes, 12);
+	assert_int_equal(back.disk_waited_us, 12);
 }
 
 static void what_is_no_report_is_refused(void **state)

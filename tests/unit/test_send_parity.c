@@ -49,7 +49,7 @@ static void make_order(struct order *o, const struct pw_send_fec *fec, uint64_t 
 	uint32_t i;
 
 	assert_int_equal(pw_send_fec_cut(&o->source, fec, n_symbols * SYMBOL, SYMBOL, NULL), 0);
-	o->parity = pw_send_fec_parity(&o->source);
+	o->parity = pw_send_fec_parity(fec, &o->source);
 	o->n = 0;
 	o->sbn = calloc(o->source.n_symbols + o->parity.n_symbols, sizeof(*o->sbn));
 	seen = calloc(o->source.n_symbols + o->parity.n_symbols, 1);
@@ -111,18 +111,20 @@ static void each_symbol_is_sent_once_and_a_burst_of_1000_packets_is_survived(voi
 
 static void every_block_of_a_file_of_any_size_has_parity(void **state)
 {
-	const struct pw_send_fec codes[] = {{.k = 200, .r = 2}, {.k = 7, .r = 3}, {.k = 1, .r = 2}};
+	const struct pw_send_fec codes[] = {{.k = 200, .r = 2}, {.k = 7, .r = 3}, {.k = 1, .r = 2},
+		{.k = 200, .r = 1}, {.k = 254, .r = 1}, {.k = 2, .r = 1}, {.k = 1, .r = 1}};
 	uint64_t n;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		for (n = 1; n < 1300; n += n < 420 ? 1 : 37) {
 			struct order o;
 
 			make_order(&o, &codes[i], n);
 			assert_true(o.parity.a_large >= 1 && o.parity.a_small >= 1);
 			assert_true(o.source.max_sbl <= codes[i].k);
+			assert_true(o.parity.a_large <= codes[i].r);
 			free(o.sbn);
 		}
 }

@@ -58,7 +58,8 @@ void pw_eal_args_finish(struct pw_eal_args *a)
 	*a = (struct pw_eal_args){0};
 }
 
-/* Has the user given this EAL option, as "-m 64", "-m64" or "--lcores=..."? */
+/* Has the user given this EAL option, as "-m 64", "-m64" or "--lcores=..."? Then ours is left out: an option that
+ * stands twice is an error from DPDK 25.11 on. */
 static bool given(const struct pw_dpdk_config *cfg, const char *opt)
 {
 	size_t len = strlen(opt);
@@ -73,6 +74,18 @@ static bool given(const struct pw_dpdk_config *cfg, const char *opt)
 			return true;
 	}
 	return false;
+}
+
+/* An option of ours, with a value or NULL. */
+static void add_ours(
+	struct pw_eal_args *a, const struct pw_dpdk_config *cfg, const char *opt, const char *value)
+{
+	if (given(cfg, opt))
+		return;
+	if (value)
+		pw_eal_args_add(a, "%s=%s", opt, value);
+	else
+		pw_eal_args_add(a, "%s", opt);
 }
 
 /* EAL takes the lcore's memory from the node of the CPU that has the lcore's number, whatever CPUs it runs
@@ -140,7 +153,8 @@ static int add_lcores(struct pw_eal_args *a, const struct pw_eal *eal,
 	int r;
 
 	*cpu_node = -1;
-	if (given(cfg, "-l") || given(cfg, "-c") || given(cfg, "--lcores"))
+	if (given(cfg, "-l") || given(cfg, "-c") || given(cfg, "--lcores") ||
+		given(cfg, "--coremask"))
 		return 0;
 	r = choose_cpus(eal, cfg, &set, err);
 	if (r)
@@ -239,8 +253,9 @@ static int add_memory(struct pw_eal_args *a, struct pw_eal *eal, const struct pw
 	if (r)
 		return r;
 	if (!eal->huge)
-		pw_eal_args_add(a, "--no-huge");
-	if (!given(cfg, "-m") && !given(cfg, "--socket-mem") && !given(cfg, "--numa-mem"))
+		add_ours(a, cfg, "--no-huge", NULL);
+	if (!given(cfg, "-m") && !given(cfg, "--memory-size") && !given(cfg, "--socket-mem") &&
+		!given(cfg, "--numa-mem"))
 		add_memory_size(a, eal, &hp);
 	return eal->huge ? check_cpu_node(cpu_node, &hp, err) : 0;
 }
@@ -253,30 +268,29 @@ static void add_files(
 
 	if (!cfg->set.shared_mem && !named && !given(cfg, "--huge-dir") &&
 		!given(cfg, "--proc-type"))
-		pw_eal_args_add(a, eal->huge ? "--in-memory" : "--no-shconf");
+		add_ours(a, cfg, eal->huge ? "--in-memory" : "--no-shconf", NULL);
 	if (cfg->set.file_prefix)
-		pw_eal_args_add(a, "--file-prefix=%s", cfg->set.file_prefix);
-	else if (cfg->set.shared_mem && !named)
-		pw_eal_args_add(a, "--file-prefix=pagewire");
+		add_ours(a, cfg, "--file-prefix", cfg->set.file_prefix);
+	else if (cfg->set.shared_mem)
+		add_ours(a, cfg, "--file-prefix", "pagewire");
 	if (eal->huge &&
 		!given(cfg, "--legacy-mem")) /* vhost-user and memif pass few descriptors */
-		pw_eal_args_add(a, "--single-file-segments");
+		add_ours(a, cfg, "--single-file-segments", NULL);
 }
 
 static void add_devices(
 	struct pw_eal_args *a, const struct pw_dpdk_config *cfg, const struct pw_portspec *spec)
 {
 	if (cfg->readonly_maps)
-		pw_eal_args_add(a, "--iova-mode=va");
-	else if (cfg->set.iova != PW_IOVA_AUTO ||
-		 (spec->kind != PW_PORT_PCI && !given(cfg, "--iova-mode")))
-		pw_eal_args_add(a, "--iova-mode=%s", cfg->set.iova == PW_IOVA_PA ? "pa" : "va");
+		add_ours(a, cfg, "--iova-mode", "va");
+	else if (cfg->set.iova != PW_IOVA_AUTO || spec->kind != PW_PORT_PCI)
+		add_ours(a, cfg, "--iova-mode", cfg->set.iova == PW_IOVA_PA ? "pa" : "va");
 	if (cfg->readonly_maps) /* none yet: the device's container is made first, see vfio.h */
 		pw_eal_args_add(a, "--allow=" NO_DEVICE);
 	else if (spec->kind == PW_PORT_PCI)
 		pw_eal_args_add(a, "--allow=%s", spec->target);
-	else if (!given(cfg, "--no-pci") && !given(cfg, "-a") && !given(cfg, "--allow"))
-		pw_eal_args_add(a, "--no-pci");
+	else if (!given(cfg, "-a") && !given(cfg, "--allow"))
+		add_ours(a, cfg, "--no-pci", NULL);
 }
 
 /* argv, with the NULL at its end. */
@@ -302,7 +316,7 @@ int pw_eal_args_make(struct pw_eal_args *a, struct pw_eal *eal, const struct pw_
 		return r;
 	add_files(a, eal, cfg);
 	if (!cfg->set.telemetry && !given(cfg, "--telemetry"))
-		pw_eal_args_add(a, "--no-telemetry");
+		add_ours(a, cfg, "--no-telemetry", NULL);
 	pw_eal_args_add(a, "--log-level=*:%s", cfg->verbose ? "info" : "warning");
 	add_devices(a, cfg, spec);
 	for (i = 0; i < cfg->set.eal_argc; i++)

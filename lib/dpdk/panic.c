@@ -17,7 +17,9 @@ static bool is_interrupt_thread(void)
 {
 	char name[16] = "";
 
-	return prctl(PR_GET_NAME, name) == 0 && !strcmp(name, "eal-intr-thread");
+	/* the second name is of DPDK 23.11 and later */
+	return prctl(PR_GET_NAME, name) == 0 &&
+	       (!strcmp(name, "eal-intr-thread") || !strcmp(name, "dpdk-intr"));
 }
 
 static void on_abort(int sig)
@@ -43,6 +45,10 @@ void pw_panic_guard(void)
 
 void pw_panic_check_log(const char *line)
 {
+	static const char eal[] = "EAL: "; /* in front of it from DPDK 24.03 on */
+
+	if (!strncmp(line, eal, sizeof(eal) - 1))
+		line += sizeof(eal) - 1;
 	if (!strncmp(line, "PANIC in ", 9))
 		panics = 1;
 }

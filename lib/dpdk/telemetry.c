@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <rte_mempool.h>
-#include <rte_telemetry.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/snapshot.h"
+#include "dpdk/compat.h"
 
 #define N_WORDS       (sizeof(struct pw_telemetry_sample) / sizeof(uint64_t))
 #define ANSWER_NS     (PW_NS_PER_S / 2) /* how long a handler waits for the polling thread */
@@ -94,7 +94,7 @@ void pw_telemetry_name(char *to, const char *name)
 static void add_counts(struct rte_tel_data *d, const char *const *names, const uint64_t *words)
 {
 	for (; *names; names++, words++)
-		rte_tel_data_add_dict_u64(d, *names, *words);
+		rte_tel_data_add_dict_uint(d, *names, *words);
 }
 
 /* Adds an empty dict to d, or nothing and NULL. */
@@ -120,8 +120,8 @@ static void add_pool(struct rte_mempool *mp, void *pools)
 	d = add_dict(pools, mp->name);
 	if (!d)
 		return;
-	rte_tel_data_add_dict_u64(d, "size", mp->size);
-	rte_tel_data_add_dict_u64(d, "free", rte_mempool_avail_count(mp));
+	rte_tel_data_add_dict_uint(d, "size", mp->size);
+	rte_tel_data_add_dict_uint(d, "free", rte_mempool_avail_count(mp));
 }
 
 static void add_head(
@@ -133,7 +133,7 @@ static void add_head(
 	rte_tel_data_add_dict_string(
 		d, "phase", s->now_ns ? t->source.phases[s->phase] : "starting");
 	if (s->now_ns) /* grows while the polling thread does other work, or is stuck */
-		rte_tel_data_add_dict_u64(d, "age_ms", (pw_clock_ns() - s->now_ns) / 1000000);
+		rte_tel_data_add_dict_uint(d, "age_ms", (pw_clock_ns() - s->now_ns) / 1000000);
 }
 
 static uint64_t per_second(uint64_t n, uint64_t ns)
@@ -156,12 +156,12 @@ static void fill_stats(struct rte_tel_data *d, const struct pw_telemetry *t)
 	read_sample(t, s);
 	run_ns = s->start_ns ? s->now_ns - s->start_ns : 0;
 	add_head(d, t, s);
-	rte_tel_data_add_dict_u64(d, "run_ms", run_ns / 1000000);
+	rte_tel_data_add_dict_uint(d, "run_ms", run_ns / 1000000);
 	add_counts(d, t->source.counts, s->counts);
-	rte_tel_data_add_dict_u64(d, "packets_per_s", per_second(s->packets, run_ns));
-	rte_tel_data_add_dict_u64(d, "packets_per_s_now", s->packets_per_s_now);
-	rte_tel_data_add_dict_u64(d, "goodput_bps", per_second(8 * s->payload_bytes, run_ns));
-	rte_tel_data_add_dict_u64(d, "goodput_bps_now", s->goodput_bps_now);
+	rte_tel_data_add_dict_uint(d, "packets_per_s", per_second(s->packets, run_ns));
+	rte_tel_data_add_dict_uint(d, "packets_per_s_now", s->packets_per_s_now);
+	rte_tel_data_add_dict_uint(d, "goodput_bps", per_second(8 * s->payload_bytes, run_ns));
+	rte_tel_data_add_dict_uint(d, "goodput_bps_now", s->goodput_bps_now);
 	sub = add_dict(d, "queues");
 	for (i = 0; sub && i < s->n_queues; i++) {
 		struct rte_tel_data *queue;
@@ -206,9 +206,9 @@ static void add_file(struct rte_tel_data *files, const struct pw_telemetry_file 
 		return;
 	rte_tel_data_add_dict_string(d, "name", f->name);
 	rte_tel_data_add_dict_string(d, "state", f->state);
-	rte_tel_data_add_dict_u64(d, "bytes", f->len_bytes);
-	rte_tel_data_add_dict_u64(d, "done", f->done_bytes);
-	rte_tel_data_add_dict_u64(d, "missing", f->len_bytes - f->done_bytes);
+	rte_tel_data_add_dict_uint(d, "bytes", f->len_bytes);
+	rte_tel_data_add_dict_uint(d, "done", f->done_bytes);
+	rte_tel_data_add_dict_uint(d, "missing", f->len_bytes - f->done_bytes);
 	rte_tel_data_add_dict_string(d, "digest", f->digest);
 }
 
@@ -222,16 +222,16 @@ static void fill_transfers(struct rte_tel_data *d, struct pw_telemetry *t, uint6
 	read_sample(t, s); /* what was published just before the list was made */
 	add_head(d, t, s);
 	if (s->pass)
-		rte_tel_data_add_dict_u64(d, "pass", s->pass);
-	rte_tel_data_add_dict_u64(d, "files", s->n_files);
-	rte_tel_data_add_dict_u64(d, "files_ended", s->n_ended);
-	rte_tel_data_add_dict_u64(d, "bytes_done", s->bytes_done);
-	rte_tel_data_add_dict_u64(d, "bytes_total", s->bytes_total);
+		rte_tel_data_add_dict_uint(d, "pass", s->pass);
+	rte_tel_data_add_dict_uint(d, "files", s->n_files);
+	rte_tel_data_add_dict_uint(d, "files_ended", s->n_ended);
+	rte_tel_data_add_dict_uint(d, "bytes_done", s->bytes_done);
+	rte_tel_data_add_dict_uint(d, "bytes_total", s->bytes_total);
 	if (!listed)
 		return; /* only the sums, whose age is age_ms */
-	rte_tel_data_add_dict_u64(d, "first", first);
+	rte_tel_data_add_dict_uint(d, "first", first);
 	if (t->page.n && first + t->page.n < s->n_files)
-		rte_tel_data_add_dict_u64(d, "next", first + t->page.n);
+		rte_tel_data_add_dict_uint(d, "next", first + t->page.n);
 	files = add_dict(d, "list");
 	for (i = 0; files && i < t->page.n; i++)
 		add_file(files, &t->page.files[i]);

@@ -13,9 +13,10 @@
 #include "dpdk/tx_private.h"
 #include "host/pci.h"
 
-#define COPY_MBUFS  1024 /* FDT packets in flight, on ports that send the rest as chains */
-#define XDP_MBUFS   8192 /* af_xdp: its UMEM, for both rings and the packets between */
-#define STAGE_ALIGN 4096 /* O_DIRECT */
+#define COPY_MBUFS  1024        /* FDT packets in flight, on ports that send the rest as chains */
+#define XDP_MBUFS   8192        /* af_xdp: its UMEM, for both rings and the packets between */
+#define STAGE_ALIGN 4096        /* O_DIRECT */
+#define MEMIF_ROOM  (2048 + 64) /* more than a slot of the rings that portspec.c asks for */
 
 /* Where VFIO maps lie: above EAL's own base (4 GiB), below the 39 bits of small IOMMUs. */
 #define DMA_VA_HINT ((void *)(1ull << 38))
@@ -41,6 +42,16 @@ static int no_pool_error(struct pw_err *err)
 		strerror(rte_errno));
 }
 
+/* net_memif of DPDK 23.03 and later looks at the buffers of the first mbuf's pool. If they fit its slots, it copies
+ * each segment to a slot of its own, and does not look at the segment's length: one that is longer than a slot,
+ * as a page may be, overwrites the next. If they do not fit, it fills slot by slot, with the headers and the page
+ * in one. So headers have larger buffers there. */
+static uint32_t header_room(const struct pw_port *port)
+{
+	return RTE_PKTMBUF_HEADROOM +
+	       (strcmp(port->driver, "net_memif") ? PW_FRAME_HDR_MAX : MEMIF_ROOM);
+}
+
 static int make_queue_pools(
 	struct pw_txq *q, const struct pw_dpdk_config *cfg, bool xdp, struct pw_err *err)
 {
@@ -48,8 +59,7 @@ static int make_queue_pools(
 	const uint32_t n = pw_dpdk_tx_mbufs(cfg->set.queue_size);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0,
-		RTE_PKTMBUF_HEADROOM + PW_FRAME_HDR_MAX);
+	q->hdr_pool = pool(q->dev, queue_name(q, "pw_hdr", name), n, 0, header_room(port));
 	q->payload_pool = pw_payload_pool_create(port, queue_name(q, "pw_pay", name), n);
 	/* af_xdp sends buffers of its UMEM, the receive pool, without another copy */
 	q->copy_pool = xdp ? q->dev->rx_pool

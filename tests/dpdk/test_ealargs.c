@@ -86,11 +86,47 @@ static void cpus_that_the_process_may_not_use_are_named(void **state)
 	pw_eal_args_finish(&a);
 }
 
+/* Newer EALs refuse an option that stands twice. */
+static void an_option_that_the_user_gives_stands_once(void **state)
+{
+	static char options[][20] = {"--no-huge", "-m64", "--no-shconf", "--iova-mode=va",
+		"--no-pci", "--no-telemetry", "--file-prefix=x", "--lcores=0"};
+	char *raw[1];
+	struct pw_dpdk_config cfg = {.set.port = "null",
+		.set.mtu = 1500,
+		.set.no_huge = true,
+		.set.file_prefix = "y",
+		.set.iova = PW_IOVA_PA,
+		.set.eal_argc = 1,
+		.set.eal_argv = raw};
+	struct pw_portspec spec;
+	struct pw_err err = {0};
+	size_t i;
+	int k, n;
+
+	(void)state;
+	assert_int_equal(pw_portspec_parse(cfg.set.port, &spec, &err), 0);
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		const size_t name_len = options[i][1] == '-' ? strcspn(options[i], "=") : 2;
+		struct pw_eal eal = {.node = -1};
+		struct pw_eal_args a = {0};
+
+		raw[0] = options[i];
+		assert_int_equal(pw_eal_args_make(&a, &eal, &cfg, &spec, &err), 0);
+		for (k = n = 0; k < a.n; k++)
+			n += !strncmp(a.argv[k], options[i], name_len);
+		assert_int_equal(n, 1);
+		assert_string_equal(a.argv[a.n - 1], options[i]);
+		pw_eal_args_finish(&a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_of_scattered_cpus_is_whole),
 		cmocka_unit_test(raw_arguments_are_whole_and_come_last),
+		cmocka_unit_test(an_option_that_the_user_gives_stands_once),
 		cmocka_unit_test(cpus_that_the_process_may_not_use_are_named),
 	};
 

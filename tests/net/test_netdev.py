@@ -198,6 +198,21 @@ def test_memif_carries_a_session_between_two_processes(t):
     equal((tx["in_place"], tx["cpu_copies_per_byte"]), (True, 0.0), "in_place, copies")
 
 
+def test_memif_fills_slots_that_are_smaller_than_a_payload(t):
+    """The receiver joins what comes in several slots. A driver that did not look at their size would overwrite
+    them. All packets fit the ring: with a full one, DPDK 22.11 leaves marks in slots that join two packets."""
+    sock = t.path("m.sock")
+    original = t.file("a.bin", 200001)
+    rx = t.recv("--port", f"memif:{sock}", "--no-huge", "--out", t.mkdir("in"), "--timeout", "20s")
+    poll_until(lambda: os.path.exists(sock), 20, "the socket of the receiver")
+    tx = t.send("--port", f"net_memif0,socket={sock},socket-abstract=no,role=client,bsize=512",
+                "--no-huge", "--pages", "stage", "--to", "239.77.0.1:4001", original)
+    tx.ends_with(0)
+    rx.ends_with(0)
+    t.same(original, t.path("in", "a.bin"))
+    equal((tx.json["driver"], tx.json["symbol_bytes"]), ("net_memif", 1440), "driver, symbol_bytes")
+
+
 def test_memif_sends_huge_files_in_place_and_staged_files(t):
     t.need_hugepages()
     sock = t.path("m.sock")

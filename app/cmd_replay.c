@@ -94,20 +94,26 @@ static void tick(void *ctx, const struct pw_replay_status *st)
 {
 	struct live *l = ctx;
 	const uint64_t now = pw_clock_ns();
-	char rate[32], late[32], where[32], text[200];
+	char rate[32], p99[32], where[32], of[32] = "", text[200];
+	struct pw_late late;
 	double s;
 
 	if (!pw_progress_due(&l->progress, now))
 		return;
 	s = (double)(now - l->last_ns) / 1e9;
+	pw_replay_late(st->replay, &late);
+	if (l->job->len_bytes && l->job->kind == PW_UNPACK_PLAIN)
+		snprintf(of, sizeof(of), " (%.0f %%)",
+			100.0 * (double)st->position / (double)l->job->len_bytes);
 	snprintf(text, sizeof(text),
-		"replaying: pass %" PRIu64 ", at %s, %" PRIu64 " frames, %s%s%s", st->pass,
-		pw_units_size(where, sizeof(where), st->position), st->frames,
+		"replaying: pass %" PRIu64 ", at %s%s, %.1f s of the capture, %" PRIu64
+		" frames, %s%s%s",
+		st->pass, pw_units_size(where, sizeof(where), st->position), of,
+		(double)st->time_ns / 1e9, st->frames,
 		pw_units_bitrate(rate, sizeof(rate), (double)(st->bytes - l->last_bytes) * 8 / s),
-		l->job->timing == PW_TIMING_CAPTURE ? ", p99 late " : "",
-		l->job->timing == PW_TIMING_CAPTURE
-			? pw_units_duration(late, sizeof(late), st->late_ns)
-			: "");
+		late.n_frames ? ", p99 late " : "",
+		late.n_frames ? pw_units_duration(p99, sizeof(p99), pw_late_quantile(&late, 0.99))
+			      : "");
 	l->last_ns = now;
 	l->last_bytes = st->bytes;
 	pw_progress_say(&l->progress, now, text);
@@ -132,7 +138,7 @@ static int run_job(
 	pw_progress_end(&live.progress);
 	if (code)
 		pw_cli_fail(&err);
-	else if (job->result.interrupted && (o->job.scan.loops || job->result.scan.passes == 0))
+	else if (job->result.interrupted && (o->job.scan.loops || job->result.found.passes == 0))
 		code = PW_EXIT_INCOMPLETE;
 	if (o->output.json)
 		pw_replay_report_json(job, code);

@@ -51,10 +51,12 @@ static void line(uint64_t n, const char *what)
 		printf("%" PRIu64 " frame%s %s\n", n, n == 1 ? "" : "s", what);
 }
 
-static void print_rules(const struct pw_scan_counts *n)
+static void print_rules(const struct pw_replay_result *res)
 {
-	line(n->other_time, "outside of --from-time and --to-time: not sent");
-	line(n->filtered, "do not match --filter: not sent");
+	const struct pw_scan_counts *n = &res->scan;
+
+	line(res->found.other_time, "outside of --from-time and --to-time: not sent");
+	line(res->found.filtered, "do not match --filter: not sent");
 	line(n->cut - n->cut_skipped, "cut by the snap length: sent");
 	line(n->cut_skipped, "cut by the snap length: skipped");
 	line(n->small - n->small_skipped, "below 60 bytes: sent");
@@ -64,7 +66,7 @@ static void print_rules(const struct pw_scan_counts *n)
 	line(n->edited, "edited");
 	line(n->edit_cut + n->edit_deep,
 		"not edited, sent as captured: a header is cut or lies too deep");
-	if (n->file_is_cut)
+	if (res->found.file_is_cut)
 		printf("the capture ends within a record, which was not sent\n");
 }
 
@@ -97,13 +99,13 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 	char size[32], rate[32], pps[32];
 
 	if (res->interrupted)
-		printf("interrupted in pass %" PRIu64 "\n", res->scan.passes + 1);
+		printf("interrupted in pass %" PRIu64 "\n", res->found.passes + 1);
 	printf("sent %" PRIu64 " frames, %s in %" PRIu64 " pass%s, %.3f s: %s, %s\n", c->packets,
-		pw_units_size(size, sizeof(size), c->wire_bytes), res->scan.passes,
-		res->scan.passes == 1 ? "" : "es", s,
+		pw_units_size(size, sizeof(size), c->wire_bytes), res->found.passes,
+		res->found.passes == 1 ? "" : "es", s,
 		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->wire_bytes * 8 / s : 0),
 		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
-	print_rules(&res->scan);
+	print_rules(res);
 	print_times(res);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0, c->full_polls);
@@ -138,7 +140,7 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 
 	json_object_update_new(
 		o, json_pack("{s:b, s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "interrupted",
-			   res->interrupted, "passes", (json_int_t)n->passes, "frames",
+			   res->interrupted, "passes", (json_int_t)res->found.passes, "frames",
 			   (json_int_t)c->packets, "bytes", (json_int_t)c->wire_bytes, "seconds", s,
 			   "full_polls", (json_int_t)c->full_polls, "split_frames",
 			   (json_int_t)c->split_packets, "copied_bytes",
@@ -148,7 +150,7 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 			   "cut_skipped", (json_int_t)n->cut_skipped, "small", (json_int_t)n->small,
 			   "small_skipped", (json_int_t)n->small_skipped, "long_skipped",
 			   (json_int_t)n->long_skipped, "padded", (json_int_t)n->padded,
-			   "file_is_cut", n->file_is_cut));
+			   "file_is_cut", res->found.file_is_cut));
 	json_object_update_new(o,
 		json_pack("{s:s, s:f, s:I, s:I, s:I}", "timing", timings[job->timing], "speed",
 			job->speed, "backwards", (json_int_t)res->due.n_backwards, "jumps",
@@ -162,8 +164,8 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 		o, json_pack("{s:I, s:I, s:I, s:I}", "edited", (json_int_t)n->edited, "edit_cut",
 			   (json_int_t)n->edit_cut, "edit_deep", (json_int_t)n->edit_deep,
 			   "header_bytes", (json_int_t)c->header_bytes));
-	json_object_set_new(o, "other_time", json_integer((json_int_t)n->other_time));
-	json_object_set_new(o, "filtered", json_integer((json_int_t)n->filtered));
+	json_object_set_new(o, "other_time", json_integer((json_int_t)res->found.other_time));
+	json_object_set_new(o, "filtered", json_integer((json_int_t)res->found.filtered));
 	json_object_set_new(o, "late", late_json(res));
 	pw_cli_print_json(o);
 }

@@ -100,8 +100,6 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 		r = pw_edit_parse(&job->edit, &o->edit, err);
 	if (r == 0 && !o->port.port)
 		r = bad_option(err, "--port PORT is missing");
-	if (r == 0 && o->port.n_queues > 1)
-		r = bad_option(err, "--queues above 1 is not supported; leave it out");
 	if (r == 0 && pw_replay_input_is_stdin(job->file) && o->scan.loops != 1)
 		r = bad_option(err, "standard input cannot be read again; leave out --loop");
 	if (r == 0)
@@ -150,12 +148,14 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 	const uint32_t frame_max = o->port.mtu + PW_FRAME_LEN_MIN + VLAN_LEN;
 	struct pw_replay_config cfg = {
 		.ops = &pw_dpdk_tx_ops,
-		.tx = pw_dpdk_tx_queue(job->tx, 0),
+		.paths = job->paths,
+		.n_paths = job->n_paths,
 		.path_text = o->port.port,
 		.file = job->file,
 		.win = job->pages == PW_PAGES_STREAM ? NULL : &job->win,
 		.ring = {.bytes = o->stream_bytes,
-			.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(o->port.queue_size) * frame_max,
+			.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(o->port.queue_size) * job->n_paths *
+				     frame_max,
 			.mem = pw_dpdk_stage_mem(job->tx)},
 		.set = o->scan,
 		.timing = job->timing,
@@ -182,6 +182,7 @@ int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
 		.verbose = job->log && job->log->level >= PW_LOG_DEBUG,
 		.cancelled = job->stopped,
 	};
+	uint16_t i;
 	int r = pw_portspec_check(&job->spec, err);
 
 	if (r == 0)
@@ -191,6 +192,8 @@ int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
 	pw_dpdk_tx_info(job->tx, &job->info);
 	job->traits = job->info.traits; /* of the driver; the port's name may not have shown all */
 	pw_dpdk_tx_set_csum(job->tx, PW_CSUM_NONE, false);
+	for (i = 0; i < pw_dpdk_tx_n_queues(job->tx); i++)
+		job->paths[job->n_paths++] = pw_dpdk_tx_queue(job->tx, i);
 	r = open_window(job, err);
 	return r ? r : create_replay(job, err);
 }

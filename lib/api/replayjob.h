@@ -14,6 +14,8 @@
 #include "file/unpack.h"
 #include "replay/replay.h"
 
+#define PW_REPLAY_LANES_MAX 128
+
 struct pw_replayjob_options {
 	struct pw_port_config port;
 	struct pw_scan_settings scan;
@@ -50,6 +52,8 @@ struct pw_replayjob {
 	const struct pw_driver_traits *traits;
 	bool readonly_maps;
 	struct pw_dpdk_tx *tx;
+	void *paths[PW_REPLAY_LANES_MAX];
+	uint32_t n_paths;
 	struct pw_dpdk_tx_info info;
 	struct pw_window win;
 	struct pw_replay *replay;

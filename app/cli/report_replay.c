@@ -13,6 +13,8 @@
 static const char *const timings[] = {
 	[PW_TIMING_CAPTURE] = "capture", [PW_TIMING_RATE] = "rate", [PW_TIMING_TOP] = "top-speed"};
 
+static const char *const port_names[PW_REPLAY_PORTS_MAX] = {" of clients", " of servers"};
+
 /* Copies of a byte by the CPU before the driver has it. */
 static double copies(const struct pw_replayjob *job)
 {
@@ -27,9 +29,14 @@ void pw_replay_report_plan(const struct pw_replayjob *job)
 {
 	char size[32];
 
-	printf("port: %s (%s, %s, MTU %" PRIu32 ")\n", job->opt->port.port, job->info.driver,
-		job->info.multi_segment ? "multi-segment TX" : "linear packets",
-		job->opt->port.mtu);
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports; i++)
+		printf("port%s: %s (%s, %s, MTU %" PRIu32 ")\n",
+			job->n_ports > 1 ? port_names[i] : "", job->ports[i].text,
+			job->ports[i].info.driver,
+			job->ports[i].info.multi_segment ? "multi-segment TX" : "linear packets",
+			job->opt->port.mtu);
 	printf("capture: %s", job->file);
 	if (job->len_bytes)
 		printf(", %s", pw_units_size(size, sizeof(size), job->len_bytes));
@@ -56,6 +63,8 @@ static void print_rules(const struct pw_replay_result *res)
 	const struct pw_scan_counts *n = &res->scan;
 
 	line(res->found.other_time, "outside of --from-time and --to-time: not sent");
+	line(res->found.no_side, "not to be sent, by --cache");
+	line(res->n_beyond_table, "of flows beyond the first million: their ports told the side");
 	line(res->found.filtered, "do not match --filter: not sent");
 	line(n->cut - n->cut_skipped, "cut by the snap length: sent");
 	line(n->cut_skipped, "cut by the snap length: skipped");
@@ -97,6 +106,7 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 	const struct pw_tx_counters *c = &job->counters;
 	const double s = (double)res->data_ns / 1e9;
 	char size[32], rate[32], pps[32];
+	uint32_t i;
 
 	if (res->interrupted)
 		printf("interrupted in pass %" PRIu64 "\n", res->found.passes + 1);
@@ -105,6 +115,10 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 		res->found.passes == 1 ? "" : "es", s,
 		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->wire_bytes * 8 / s : 0),
 		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
+	for (i = 0; job->n_ports > 1 && i < job->n_ports; i++)
+		printf("port%s: %" PRIu64 " frames, %s\n", port_names[i],
+			job->ports[i].counters.packets,
+			pw_units_size(size, sizeof(size), job->ports[i].counters.wire_bytes));
 	print_rules(res);
 	print_times(res);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
@@ -112,8 +126,12 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 	if (c->header_bytes)
 		printf("edited headers: %s copied\n",
 			pw_units_size(size, sizeof(size), c->header_bytes));
-	printf("copies: %.3g CPU copies per byte on the sender%s%s\n", copies(job),
-		job->traits->copy_why[0] ? "; the port: " : "", job->traits->copy_why);
+	printf("copies: %.3g CPU copies per byte on the sender", copies(job));
+	for (i = 0; i < job->n_ports; i++)
+		if (job->ports[i].traits->copy_why[0])
+			printf("; the port%s: %s", job->n_ports > 1 ? port_names[i] : "",
+				job->ports[i].traits->copy_why);
+	putchar('\n');
 }
 
 static json_t *late_json(const struct pw_replay_result *res)
@@ -128,6 +146,23 @@ static json_t *late_json(const struct pw_replay_result *res)
 		(json_int_t)pw_late_quantile(l, 0.999), "max_ns", (json_int_t)l->max_ns,
 		"longest_run", (json_int_t)l->longest_run, "longest_run_from",
 		(json_int_t)l->longest_from);
+}
+
+static json_t *ports_json(const struct pw_replayjob *job)
+{
+	json_t *ports = json_array();
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports; i++) {
+		const struct pw_replayjob_port *p = &job->ports[i];
+
+		json_array_append_new(
+			ports, json_pack("{s:s, s:s, s:I, s:I, s:I}", "port", p->text, "driver",
+				       p->info.driver, "frames", (json_int_t)p->counters.packets,
+				       "bytes", (json_int_t)p->counters.wire_bytes, "full_polls",
+				       (json_int_t)p->counters.full_polls));
+	}
+	return ports;
 }
 
 void pw_replay_report_json(const struct pw_replayjob *job, int code)
@@ -156,8 +191,8 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 			job->speed, "backwards", (json_int_t)res->due.n_backwards, "jumps",
 			(json_int_t)res->due.n_jumps, "untimed", (json_int_t)res->due.n_untimed));
 	json_object_update_new(
-		o, json_pack("{s:s, s:s, s:s, s:f, s:f}", "port", job->opt->port.port, "driver",
-			   job->info.driver, "pages", pw_pages_name(job->pages),
+		o, json_pack("{s:s, s:s, s:s, s:f, s:f}", "port", job->ports[0].text, "driver",
+			   job->ports[0].info.driver, "pages", pw_pages_name(job->pages),
 			   "cpu_copies_per_byte", copies(job), "busy_cycles_per_packet",
 			   c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0));
 	json_object_update_new(
@@ -166,6 +201,8 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 			   "header_bytes", (json_int_t)c->header_bytes));
 	json_object_set_new(o, "other_time", json_integer((json_int_t)res->found.other_time));
 	json_object_set_new(o, "filtered", json_integer((json_int_t)res->found.filtered));
+	json_object_set_new(o, "no_side", json_integer((json_int_t)res->found.no_side));
 	json_object_set_new(o, "late", late_json(res));
+	json_object_set_new(o, "ports", ports_json(job));
 	pw_cli_print_json(o);
 }

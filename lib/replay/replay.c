@@ -29,7 +29,7 @@ struct replay_lane {
 	struct pw_late late;
 	struct pw_err
 		failed; /* the capture is at fault: every lane finds the same, and sends the frames before */
-	bool attached;
+	bool attached, owns_extents;
 };
 
 struct pw_replay {
@@ -41,36 +41,47 @@ struct pw_replay {
 	uint64_t next_tick_ns, asked_ns, down_ns;
 };
 
+static uint32_t n_lanes(const struct pw_replay_config *cfg)
+{
+	return cfg->n_ports * cfg->n_queues;
+}
+
 /* Frames have due times. Several lanes hold a rate by them: each knows what all have sent. */
 static bool has_due(const struct pw_replay_config *cfg)
 {
 	return cfg->timing == PW_TIMING_CAPTURE ||
-	       (cfg->timing == PW_TIMING_RATE && cfg->n_paths > 1);
+	       (cfg->timing == PW_TIMING_RATE && n_lanes(cfg) > 1);
 }
 
 static int check_path(struct pw_replay *rp, uint64_t now_ns, struct pw_err *err)
 {
-	const struct pw_tx_ops *ops = rp->cfg.ops;
-	void *path = rp->cfg.paths[0];
-	const char *fault = ops->fault ? ops->fault(path) : NULL;
+	const struct pw_replay_config *cfg = &rp->cfg;
+	const struct pw_tx_ops *ops = cfg->ops;
+	const bool ask = now_ns - rp->asked_ns >= LINK_LOOK_NS;
+	const char *down = NULL;
+	uint32_t i;
 
-	if (fault)
-		return pw_err_set(
-			err, ECONNABORTED, "cannot send on %s: %s", rp->cfg.path_text, fault);
-	if (now_ns - rp->asked_ns < LINK_LOOK_NS)
+	for (i = 0; i < cfg->n_ports; i++) {
+		void *path = cfg->paths[i * cfg->n_queues];
+		const char *fault = ops->fault ? ops->fault(path) : NULL;
+
+		if (fault)
+			return pw_err_set(err, ECONNABORTED, "cannot send on %s: %s",
+				cfg->port_texts[i], fault);
+		if (ask && !ops->alive(path))
+			down = cfg->port_texts[i];
+	}
+	if (!ask)
 		return 0;
 	rp->asked_ns = now_ns;
-	if (ops->alive(path))
-		rp->down_ns = 0;
-	else if (rp->down_ns == 0)
-		rp->down_ns = now_ns;
+	rp->down_ns = !down ? 0 : rp->down_ns ? rp->down_ns : now_ns;
 	atomic_store(&rp->lanes.shared.down_ns, rp->down_ns);
-	if (rp->down_ns == 0 || now_ns - rp->down_ns <= rp->cfg.link_grace_ns)
+	if (!down || now_ns - rp->down_ns <= cfg->link_grace_ns)
 		return 0;
 	return pw_err_set(err, ENOLINK,
 		"cannot send on %s: its link went down, the peer is gone; start the receiver and "
 		"replay again",
-		rp->cfg.path_text);
+		down);
 }
 
 void pw_replay_late(const struct pw_replay *rp, struct pw_late *late)
@@ -156,41 +167,71 @@ static int open_ring(struct pw_replay *rp, struct pw_err *err)
 	ring.path = cfg->file;
 	ring.ops = cfg->ops;
 	ring.paths = cfg->paths;
-	ring.n_lanes = cfg->n_paths;
+	ring.n_lanes = n_lanes(cfg);
 	ring.loops = cfg->set.loops;
 	ring.stopped = cfg->stopped;
 	r = pw_replay_ring_create(&rp->ring, &ring, err);
-	for (i = 0; r == 0 && i < cfg->n_paths; i++)
+	for (i = 0; r == 0 && i < n_lanes(cfg); i++)
 		rp->v[i]->feed =
 			pw_replay_ring_feed(rp->ring, &rp->lanes.v[i], &rp->v[i]->scan.capture);
 	return r;
 }
 
-/* The first lane's window is attached; the other lanes have copies of it. */
-static int open_window(struct pw_replay *rp, struct pw_err *err)
+/* A port may split the extents of its window in another way than the other port. */
+static int copy_extents(struct pw_window *win, const char *file, struct pw_err *err)
+{
+	const size_t bytes = win->n_extents * sizeof(*win->extents);
+	struct pw_extent *copy = malloc(bytes ? bytes : 1);
+
+	if (!copy)
+		return pw_err_set(err, ENOMEM, "cannot replay %s: out of memory", file);
+	win->extents = memcpy(copy, win->extents, bytes);
+	return 0;
+}
+
+/* The window of each port's first lane is attached; its other lanes have copies of it. */
+static int open_port_window(struct pw_replay *rp, uint32_t from, struct pw_err *err)
 {
 	const struct pw_replay_config *cfg = &rp->cfg;
-	struct pw_window *win = cfg->win;
-	struct pw_tx_object *first = &rp->v[0]->inplace.obj;
+	struct replay_lane *first = rp->v[from];
 	uint32_t i;
-	int r;
+	int r = cfg->ops->attach(cfg->paths[from], &first->inplace.obj, err);
 
-	first->win = win;
-	if (win->map)
-		rp->guard = pw_guard_add(win->map, win->map_bytes, win->page_bytes);
-	r = cfg->ops->attach(cfg->paths[0], first, err);
-	rp->v[0]->attached = r == 0;
-	for (i = 0; r == 0 && i < cfg->n_paths; i++) {
+	first->attached = r == 0;
+	for (i = from; r == 0 && i < from + cfg->n_queues; i++) {
 		struct replay_lane *l = rp->v[i];
 
-		if (i) {
-			l->win = *win;
-			l->inplace.obj = *first;
+		if (l != first) {
+			l->win = *first->inplace.obj.win;
+			l->inplace.obj = first->inplace.obj;
 			l->inplace.obj.win = &l->win;
 		}
 		l->inplace.path = cfg->file;
 		l->feed = pw_replay_inplace_feed(&l->inplace);
 	}
+	return r;
+}
+
+static int open_window(struct pw_replay *rp, struct pw_err *err)
+{
+	const struct pw_replay_config *cfg = &rp->cfg;
+	struct pw_window *win = cfg->win;
+	uint32_t i;
+	int r = 0;
+
+	if (win->map)
+		rp->guard = pw_guard_add(win->map, win->map_bytes, win->page_bytes);
+	rp->v[0]->inplace.obj.win = win;
+	for (i = cfg->n_queues; r == 0 && i < n_lanes(cfg); i += cfg->n_queues) {
+		struct replay_lane *l = rp->v[i];
+
+		l->win = *win;
+		l->inplace.obj.win = &l->win;
+		r = copy_extents(&l->win, cfg->file, err);
+		l->owns_extents = r == 0;
+	}
+	for (i = 0; r == 0 && i < n_lanes(cfg); i += cfg->n_queues)
+		r = open_port_window(rp, i, err);
 	return r;
 }
 
@@ -200,24 +241,30 @@ static int make_lanes(struct pw_replay *rp, struct pw_err *err)
 	const struct pw_send_config lanes = {
 		.ops = cfg->ops,
 		.paths = cfg->paths,
-		.n_paths = cfg->n_paths,
-		.path_text = cfg->path_text,
+		.n_paths = n_lanes(cfg),
+		.path_text = cfg->port_texts[0],
 		.set.rate = cfg->timing == PW_TIMING_RATE ? cfg->rate : (struct pw_rate){0},
 	};
 	uint32_t i;
+	int r;
 
-	rp->v = calloc(cfg->n_paths, sizeof(struct replay_lane *));
-	for (i = 0; rp->v && i < cfg->n_paths; i++) {
+	rp->v = calloc(n_lanes(cfg), sizeof(struct replay_lane *));
+	for (i = 0; rp->v && i < n_lanes(cfg); i++) {
 		rp->v[i] = aligned_alloc(64, pw_align_up(sizeof(*rp->v[i]), 64));
 		if (!rp->v[i])
 			break;
 		memset(rp->v[i], 0, sizeof(*rp->v[i]));
 	}
-	if (!rp->v || i < cfg->n_paths)
+	if (!rp->v || i < n_lanes(cfg))
 		return pw_err_set(err, ENOMEM, "cannot replay: out of memory");
 	/* a sleep between two frames ends when it should: the kernel adds up to 50 us otherwise. Threads inherit it. */
 	prctl(PR_SET_TIMERSLACK, 1ul);
-	return pw_send_lanes_create(&rp->lanes, &lanes, look, NULL, rp, err);
+	r = pw_send_lanes_create(&rp->lanes, &lanes, look, NULL, rp, err);
+	for (i = 0; r == 0 && i < n_lanes(cfg); i++) {
+		rp->lanes.v[i].path_text = cfg->port_texts[i / cfg->n_queues];
+		rp->lanes.v[i].queue = i % cfg->n_queues;
+	}
+	return r;
 }
 
 int pw_replay_create(struct pw_replay **out, const struct pw_replay_config *cfg, struct pw_err *err)
@@ -273,7 +320,13 @@ static int open_scan(struct pw_replay *rp, uint32_t i, struct pw_err *err)
 	}
 	if (r)
 		return r;
-	l->scan.share = (struct pw_share){.n_queues = cfg->n_paths, .queue = i};
+	l->scan.share = (struct pw_share){.n_queues = cfg->n_queues,
+		.queue = i % cfg->n_queues,
+		.sides = cfg->n_ports > 1 ? cfg->sides : NULL,
+		.side = i < cfg->n_queues ? PW_SIDE_CLIENT : PW_SIDE_SERVER};
+	r = pw_share_init(&l->scan.share, err);
+	if (r)
+		return r;
 	pw_due_init(
 		&l->scan.due, cfg->timing == PW_TIMING_CAPTURE ? cfg->speed : 1, set.max_gap_ns);
 	if (has_due(cfg)) {
@@ -334,6 +387,7 @@ int pw_replay_run(struct pw_replay *rp, struct pw_replay_result *result, struct 
 	}
 	result->found = rp->v[0]->scan.found;
 	result->due = rp->v[0]->scan.due;
+	result->n_beyond_table = rp->v[0]->scan.share.table.n_full;
 	pw_replay_late(rp, &result->late);
 	for (i = 0; i < rp->lanes.n; i++) {
 		add_counts(&result->scan, &rp->v[i]->scan.n);
@@ -344,14 +398,17 @@ int pw_replay_run(struct pw_replay *rp, struct pw_replay_result *result, struct 
 	return r;
 }
 
-static void destroy_lane(struct pw_replay *rp, struct replay_lane *l)
+static void destroy_lane(struct pw_replay *rp, void *path, struct replay_lane *l)
 {
 	pw_scan_finish(&l->scan);
 	pw_filter_destroy(l->filter);
+	pw_share_finish(&l->scan.share);
 	if (l->attached)
-		rp->cfg.ops->detach(rp->cfg.paths[0], &l->inplace.obj);
+		rp->cfg.ops->detach(path, &l->inplace.obj);
 	if (rp->cfg.win)
 		rp->cfg.win->n_out += l->win.n_out;
+	if (l->owns_extents)
+		free(l->win.extents);
 	free(l);
 }
 
@@ -362,9 +419,9 @@ void pw_replay_destroy(struct pw_replay *rp)
 	if (!rp)
 		return;
 	pw_send_lanes_destroy(&rp->lanes);
-	for (i = 0; rp->v && i < rp->cfg.n_paths; i++)
+	for (i = 0; rp->v && i < n_lanes(&rp->cfg); i++)
 		if (rp->v[i])
-			destroy_lane(rp, rp->v[i]);
+			destroy_lane(rp, rp->cfg.paths[i], rp->v[i]);
 	pw_guard_remove(rp->guard);
 	pw_replay_ring_destroy(rp->ring);
 	free(rp->v);

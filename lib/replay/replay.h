@@ -23,6 +23,8 @@
 #include "send/late.h"
 #include "send/pace.h"
 
+#define PW_REPLAY_PORTS_MAX 2
+
 enum pw_replay_timing { PW_TIMING_CAPTURE, PW_TIMING_RATE, PW_TIMING_TOP };
 
 struct pw_replay_status {
@@ -35,10 +37,13 @@ struct pw_replay_status {
 
 struct pw_replay_config {
 	const struct pw_tx_ops *ops;
-	void *const *paths; /* n_paths queues, a lane for each; the caller keeps the array */
-	uint32_t n_paths;
-	const char *path_text; /* PORT, for messages */
-	const char *file;      /* for messages; read, where a ring is used */
+	void *const *
+		paths; /* n_ports * n_queues, port by port, a lane for each; the caller keeps the array */
+	uint32_t n_ports;                            /* 2: the clients' frames go to the first */
+	uint32_t n_queues;                           /* of each */
+	const char *port_texts[PW_REPLAY_PORTS_MAX]; /* PORT, for messages */
+	const struct pw_sides *sides;                /* with two ports */
+	const char *file;                            /* for messages; read, where a ring is used */
 	struct pw_window *win; /* the whole capture, not yet attached; NULL: through a ring */
 	struct pw_replay_ring_config ring; /* file, ops, paths and loops are filled in */
 	struct pw_scan_settings set;
@@ -59,6 +64,7 @@ struct pw_replay_result {
 	struct pw_due due;   /* what timestamps were found */
 	struct pw_late late; /* with due times */
 	struct pw_replay_ring_counts ring;
+	uint64_t n_beyond_table; /* frames of flows whose first frame found no room in the table */
 	uint64_t
 		data_ns; /* from the start, with the wait for the first frame, to the last frame that was handed over */
 	uint64_t busy_cycles;

@@ -193,16 +193,33 @@ static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t from_seen)
 	return s->capture.at - from > PAUSE_BYTES || s->seen - from_seen > max;
 }
 
-/* Whether the frame, which the user asks for, is the lane's: 1, 0, -errno. */
-static inline int is_own(struct pw_scan *s, const struct pw_capture_frame *f, struct pw_err *err)
+/* Asked of frames that are not wanted as well: a flow's first frame may be one of them. */
+static inline enum pw_share_verdict share_of(struct pw_scan *s, const struct pw_capture_frame *f)
 {
 	const uint8_t *bytes;
 
 	if (pw_share_is_all(&s->share))
-		return 1;
+		return PW_SHARE_OWN;
+	if (f->link != PW_LINK_ETHERNET)
+		return PW_SHARE_OTHER;
 	bytes = s->feed->bytes(
 		s->feed->ctx, f->offset, (uint32_t)pw_min_u64(f->len, PW_HEADERS_LOOK), s->seam);
-	return bytes ? pw_share_has(&s->share, bytes, f->len) : too_long(s, err);
+	return bytes ? pw_share_of(&s->share, bytes, f->len, s->seen - 1) : PW_SHARE_LOST;
+}
+
+/* Of a frame that is wanted. 1: it is sent; 0: it is not. */
+static int check_share(struct pw_scan *s, enum pw_share_verdict share, struct pw_err *err)
+{
+	if (share == PW_SHARE_LOST)
+		return too_long(s, err);
+	s->found.no_side += share == PW_SHARE_NONE;
+	if (share != PW_SHARE_END)
+		return share != PW_SHARE_NONE;
+	return pw_err_set(err, EBADMSG,
+		"cannot replay %s: %s has %" PRIu64
+		" frames, and the capture has more, so it was made from another one; make it anew "
+		"with tcpprep",
+		s->path, s->share.sides->cache_path, s->share.sides->cache.n_frames);
 }
 
 /* Whether the frame is sent, by this lane or by another, and in which form. */
@@ -227,7 +244,8 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 {
 	uint64_t from = s->capture.at, from_seen = s->seen;
 	struct pw_capture_frame f;
-	int r, own;
+	enum pw_share_verdict share;
+	int r;
 
 	for (;;) {
 		if (is_far(s, from, from_seen))
@@ -247,19 +265,21 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 		if (r < 0)
 			return r;
 		s->seen++;
+		share = share_of(s, &f);
 		r = is_wanted(s, &f, err);
 		if (r > 0)
 			r = check_link(s, &f, err);
 		else if (r == 0)
 			continue;
-		own = r ? r : is_own(s, &f, err);
-		if (own < 0)
-			return own;
-		if (!is_sent(s, &f, own, out))
+		if (r == 0)
+			r = check_share(s, share, err);
+		if (r < 0)
+			return r;
+		if (r == 0 || !is_sent(s, &f, share == PW_SHARE_OWN, out))
 			continue;
 		out->due_ns = s->due.by_rate ? pw_due_by_rate(&s->due, out->wire_len)
 					     : pw_due_next(&s->due, f.has_time, f.time_ns);
-		if (own)
+		if (share == PW_SHARE_OWN)
 			break;
 	}
 	s->time_ns = f.has_time ? f.time_ns : s->time_ns;

@@ -57,6 +57,7 @@ struct pw_scan_counts {
 struct pw_scan_found {
 	uint64_t other_time; /* not in the span */
 	uint64_t filtered;   /* do not match the filter */
+	uint64_t no_side;    /* not to be sent, by the cache of tcpprep */
 	uint64_t passes;     /* whole ones */
 	bool file_is_cut;    /* it ends within a record */
 };

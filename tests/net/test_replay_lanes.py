@@ -4,6 +4,7 @@
     capture --> scanner of each lane --> its frames --> af_packet with several queues on veth --> dumpcap
 """
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -47,7 +48,7 @@ def run(t, path, *args, code=0):
 
 def test_all_lanes_together_send_what_one_lane_sends(t):
     frames = flows(3000)
-    full = {i: 2000 for i in range(0, 3000, 7)}  # cut by the snap length
+    full = dict.fromkeys(range(0, 3000, 7), 2000)  # cut by the snap length
     path = write_pcap(t.path("a.pcap"), frames, full=full)
     packed = t.path("a.pcap.gz")
     with open(packed, "wb") as f:
@@ -125,3 +126,100 @@ def test_the_order_within_each_flow_holds_at_a_receiver(t):
         equal(sorted(got), sorted(want), "flows")
         for flow, sent in want.items():
             check(got[flow] == sent * 2, f"{pages}: flow {flow} differs")
+
+
+def split(t, path, *args, code=0):
+    """Replays into two captures; returns the result and what came out of either port."""
+    a, b = t.path("a.out"), t.path("b.out")
+    p = t.run("replay", path, "--port", f"pcap:{a}", "--port", f"pcap:{b}", "--no-huge", "--json", "--top-speed", *args)
+    p.ends_with(code)
+    if code == 0:
+        return p.json, read_pcap(t, a), read_pcap(t, b)
+    return p.err, read_pcap(t, a), read_pcap(t, b)
+
+
+def conversations(n, n_flows=30, seed=5):
+    """Frames with their sides: the first one of a flow is the client's. Half of the clients are in 192.0.2.0/24."""
+    rng, opened, found = random.Random(seed), set(), []
+    for i in range(n):
+        flow = rng.randrange(n_flows)
+        side = rng.choice([CLIENT, SERVER]) if flow in opened else CLIENT
+        opened.add(flow)
+        other = {CLIENT: SERVER, SERVER: CLIENT}
+        found.append((udp(flow, i, side if flow % 2 else other[side]), side))
+    return found
+
+
+def of_side(sides, side):
+    return [data for data, of in sides if of == side]
+
+
+def test_two_ports_by_the_first_frame_of_each_flow(t):
+    sides = conversations(2000)
+    path = write_pcap(t.path("a.pcap"), [data for data, _ in sides])
+    for pages in ("pagecache", "stage", "stream"):
+        result, a, b = split(t, path, "--pages", pages, "--loop", "2")
+        check(a == of_side(sides, CLIENT) * 2, f"{pages}: the clients' frames differ")
+        check(b == of_side(sides, SERVER) * 2, f"{pages}: the servers' frames differ")
+        equal([(p["frames"], p["bytes"]) for p in result["ports"]],
+              [(len(f), sum(map(len, f))) for f in (a, b)], "the ports' counters")
+        equal(result["frames"], 4000, "frames of both")
+    _, a, b = split(t, path, "--skip", "100")  # the first frames are not sent, and tell the sides all the same
+    check((a, b) == (of_side(sides[100:], CLIENT), of_side(sides[100:], SERVER)), "--skip: frames differ")
+
+
+def test_two_ports_by_networks(t):
+    frames = flows(1000)
+    path = write_pcap(t.path("a.pcap"), frames)
+    _, a, b = split(t, path, "--client-net", "192.0.2.0/24,2001:db8::/32")
+    check(a == [f for f in frames if f[26:29] == bytes((192, 0, 2))], "the clients' frames differ")
+    check(b == [f for f in frames if f[26] == 10], "the servers' frames differ")
+
+
+def test_two_ports_by_a_cache_of_tcpprep(t):
+    t.need_tool("tcpprep")
+    frames = flows(3001)
+    path = write_pcap(t.path("a.pcap"), frames, unit="us")
+    for mode in (["--port"], ["--cidr=10.0.0.0/8"], ["--auto=first"], ["--cidr=10.0.0.0/8", "-X", "P:2,5-7"]):
+        cache = t.path("a.prep")
+        t.tool("tcpprep", *mode, "-i", path, "-o", cache)
+        told = re.findall(r":\s+(\d+)", t.tool("tcpprep", "-S", cache))  # primary, secondary, skipped, total
+        result, a, b = split(t, path, "--cache", cache, "--loop", "2")
+        equal([len(a), len(b), result["no_side"]], [2 * int(n) for n in told[:3]], f"{mode}: frames of each port")
+        if mode[0] != "--auto=first":  # 10.0.0.0/8 is the clients' network, 53 the servers' port
+            sent = [f for i, f in enumerate(frames) if "-X" not in mode or i not in (1, 4, 5, 6)]
+            check(a == [f for f in sent if f[26] == 10] * 2, f"{mode}: the clients' frames differ")
+            check(b == [f for f in sent if f[26] == 192] * 2, f"{mode}: the servers' frames differ")
+    err, a, b = split(t, write_pcap(t.path("longer.pcap"), frames + flows(1)), "--cache", cache, code=1)
+    check("has 3001 frames, and the capture has more" in err, err)
+    equal(len(a) + len(b), 3001 - 4, "frames before")
+    with open(cache, "r+b") as f:
+        f.truncate(700)
+    p = t.run("replay", path, "--port", "null", "--port", "null", "--no-huge", "--cache", cache).ends_with(1)
+    check("ends before the last" in p.err, p.err)
+
+
+def test_two_ports_with_queues_and_edits(t):
+    sides = conversations(3000)
+    path = write_pcap(t.path("a.pcap"), [data for data, _ in sides])
+    for pages in ("pagecache", "stream"):
+        p = t.run("replay", path, "--port", "null", "--port", "null", "--no-huge", "--json", "--queues", "2",
+                  "--pages", pages, "--vlan", "push:7", "--rate", "1Mpps")
+        p.ends_with(0)
+        equal([q["frames"] for q in p.json["ports"]], [len(of_side(sides, s)) for s in (CLIENT, SERVER)], "frames")
+        equal(p.json["edited"], 3000, "edited")
+
+
+def test_wrong_ports_are_refused_in_one_sentence(t):
+    path = write_pcap(t.path("a.pcap"), flows(3))
+    for args, says in (
+            (["--port", "null"] * 3, "more than twice"),
+            (["--port", "null", "--cache", "x"], "give a second --port"),
+            (["--port", "pcap:/tmp/x", "--port", "pcap:/tmp/x"], "the same port"),
+            (["--port", "null", "--port", "null", "--cache", "x", "--client-net", "10.0.0.0/8"], "contradict"),
+            (["--port", "null", "--port", "null", "--client-net", "10.0.0.0/33"], "--client-net"),
+            ([], "--port PORT is missing")):
+        p = t.run("replay", path, "--no-huge", *args).ends_with(2)
+        check(says in p.err, p.err)
+    p = t.run("replay", path, "--no-huge", "--port", "null", "--port", "null", "--cache", path).ends_with(1)
+    check("not a cache file of tcpprep" in p.err, p.err)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/replaytelemetry.h"
 #include "base/bytes.h"
 #include "replay/input.h"
 
@@ -252,8 +253,8 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 		.frame_max = frame_max,
 		.link_grace_ns = o->link_grace_ns,
 		.stopped = job->stopped,
-		.tick = job->tick,
-		.tick_ctx = job->tick_ctx,
+		.tick = job->telemetry ? pw_replay_telemetry_tick : job->tick,
+		.tick_ctx = job->telemetry ? job->telemetry : job->tick_ctx,
 		.log = job->log,
 	};
 
@@ -299,12 +300,14 @@ int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
 		r = pw_portspec_check(&job->ports[i].spec, err);
 	for (i = 0; r == 0 && i < job->n_ports; i++)
 		r = open_port(job, i, err);
+	if (r == 0 && job->opt->port.telemetry)
+		r = pw_replay_telemetry_start(job, err);
 	if (r == 0)
 		r = open_window(job, err);
 	return r ? r : create_replay(job, err);
 }
 
-static void add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c)
+void pw_replayjob_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c)
 {
 	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
 	uint64_t *to = (uint64_t *)sum;
@@ -329,11 +332,12 @@ int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err)
 	uint32_t i;
 	int r = pw_replay_run(job->replay, &job->result, err);
 
+	pw_replay_telemetry_stop(job);
 	/* the ports must not read pages that are unmapped */
 	stop_ports(job);
 	for (i = 0; i < job->n_ports; i++) {
 		pw_dpdk_tx_sum(job->ports[i].tx, &job->ports[i].counters);
-		add_counters(&job->counters, &job->ports[i].counters);
+		pw_replayjob_add_counters(&job->counters, &job->ports[i].counters);
 	}
 	if (r || job->result.interrupted || job->counters.packets >= job->result.scan.frames)
 		return r;
@@ -349,6 +353,7 @@ void pw_replayjob_finish(struct pw_replayjob *job)
 {
 	uint32_t i = job->n_ports;
 
+	pw_replay_telemetry_stop(job);
 	stop_ports(job);
 	pw_replay_destroy(job->replay);
 	job->replay = NULL;

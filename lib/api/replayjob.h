@@ -16,6 +16,8 @@
 
 #define PW_REPLAY_LANES_MAX 128
 
+struct pw_replay_telemetry; /* replaytelemetry.h */
+
 /* One of the ports. */
 struct pw_replayjob_port {
 	const char *text;
@@ -70,6 +72,7 @@ struct pw_replayjob {
 	void *paths[PW_REPLAY_LANES_MAX];
 	struct pw_window win;
 	struct pw_replay *replay;
+	struct pw_replay_telemetry *telemetry; /* NULL: not asked for */
 	struct pw_replay_result result;
 	struct pw_tx_counters counters; /* of all ports, after run */
 };
@@ -80,5 +83,8 @@ int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err);
 /* Sends, and stops the ports. result and counters are filled in any case. */
 int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err);
 void pw_replayjob_finish(struct pw_replayjob *job);
+
+/* Word by word. */
+void pw_replayjob_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c);
 
 #endif

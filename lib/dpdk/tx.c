@@ -29,7 +29,7 @@ static struct rte_mempool *pool(
 static const char *queue_name(
 	const struct pw_txq *q, const char *name, char text[RTE_MEMPOOL_NAMESIZE])
 {
-	const char *second = q->dev->port.index ? ".b" : "";
+	const char *second = q->dev->port.index ? "_b" : "";
 
 	if (q->queue_id)
 		snprintf(text, RTE_MEMPOOL_NAMESIZE, "%s%u%s", name, q->queue_id, second);

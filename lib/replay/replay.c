@@ -106,6 +106,7 @@ static void tick(struct pw_replay *rp, uint64_t now_ns)
 						    scan->time_ns, scan->first.ns, &time_ns)
 				   ? time_ns
 				   : 0,
+		.start_ns = rp->lanes.v[0].pace.start_ns,
 		.replay = rp,
 	};
 

@@ -31,6 +31,7 @@ struct pw_replay_status {
 	uint64_t frames, bytes;         /* handed over */
 	uint64_t position;              /* byte of the capture in this pass, where lane 0 is */
 	uint64_t pass;                  /* 1.. */
+	uint64_t start_ns;              /* by pw_clock_ns() */
 	int64_t time_ns;                /* after the pass's first frame, by the capture's times */
 	const struct pw_replay *replay; /* for pw_replay_late() */
 };

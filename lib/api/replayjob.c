@@ -291,6 +291,25 @@ static int open_port(struct pw_replayjob *job, uint32_t i, struct pw_err *err)
 	return 0;
 }
 
+static int start_telemetry(struct pw_replayjob *job, struct pw_err *err)
+{
+	struct pw_replay_telemetry_config cfg = {
+		.port = job->ports[0].text,
+		.driver = job->ports[0].info.driver,
+		.file = job->file,
+		.n_ports = job->n_ports,
+		.pass_bytes = job->kind == PW_UNPACK_PLAIN ? job->len_bytes : 0,
+		.loops = job->opt->scan.loops,
+		.tick = job->tick,
+		.tick_ctx = job->tick_ctx,
+	};
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports; i++)
+		cfg.tx[i] = job->ports[i].tx;
+	return pw_replay_telemetry_start(&job->telemetry, &cfg, err);
+}
+
 int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
 {
 	uint32_t i;
@@ -301,21 +320,16 @@ int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
 	for (i = 0; r == 0 && i < job->n_ports; i++)
 		r = open_port(job, i, err);
 	if (r == 0 && job->opt->port.telemetry)
-		r = pw_replay_telemetry_start(job, err);
+		r = start_telemetry(job, err);
 	if (r == 0)
 		r = open_window(job, err);
 	return r ? r : create_replay(job, err);
 }
 
-void pw_replayjob_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c)
+static void stop_telemetry(struct pw_replayjob *job)
 {
-	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)c;
-	size_t i;
-
-	for (i = 0; i < N_WORDS; i++)
-		to[i] += from[i];
+	pw_replay_telemetry_stop(job->telemetry);
+	job->telemetry = NULL;
 }
 
 static void stop_ports(struct pw_replayjob *job)
@@ -332,12 +346,12 @@ int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err)
 	uint32_t i;
 	int r = pw_replay_run(job->replay, &job->result, err);
 
-	pw_replay_telemetry_stop(job);
+	stop_telemetry(job);
 	/* the ports must not read pages that are unmapped */
 	stop_ports(job);
 	for (i = 0; i < job->n_ports; i++) {
 		pw_dpdk_tx_sum(job->ports[i].tx, &job->ports[i].counters);
-		pw_replayjob_add_counters(&job->counters, &job->ports[i].counters);
+		pw_replay_add_counters(&job->counters, &job->ports[i].counters);
 	}
 	if (r || job->result.interrupted || job->counters.packets >= job->result.scan.frames)
 		return r;
@@ -353,7 +367,7 @@ void pw_replayjob_finish(struct pw_replayjob *job)
 {
 	uint32_t i = job->n_ports;
 
-	pw_replay_telemetry_stop(job);
+	stop_telemetry(job);
 	stop_ports(job);
 	pw_replay_destroy(job->replay);
 	job->replay = NULL;

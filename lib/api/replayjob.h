@@ -84,7 +84,4 @@ int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err);
 int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err);
 void pw_replayjob_finish(struct pw_replayjob *job);
 
-/* Word by word. */
-void pw_replayjob_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c);
-
 #endif

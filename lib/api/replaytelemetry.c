@@ -10,12 +10,11 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "dpdk/telemetry.h"
-#include "replay/input.h"
 
 enum { N_TX = 7 }; /* words of pw_telemetry_tx_names */
 
 struct pw_replay_telemetry {
-	const struct pw_replayjob *job;
+	struct pw_replay_telemetry_config cfg;
 	struct pw_telemetry *t;
 	struct pw_telemetry_sample sample;
 	uint64_t position;
@@ -30,10 +29,15 @@ static const char *const counts[] = {"packets", "payload_bytes", "wire_bytes", "
 
 static_assert(PW_ARRAY_LEN(counts) - 1 <= PW_TELEMETRY_COUNTS, "a sample has room");
 
-/* Bytes of a pass; 0: not known before its end. */
-static uint64_t pass_bytes(const struct pw_replayjob *job)
+void pw_replay_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c)
 {
-	return job->kind == PW_UNPACK_PLAIN ? job->len_bytes : 0;
+	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)c;
+	size_t i;
+
+	for (i = 0; i < N_WORDS; i++)
+		to[i] += from[i];
 }
 
 static void list(void *ctx, struct pw_telemetry_page *page)
@@ -44,21 +48,22 @@ static void list(void *ctx, struct pw_telemetry_page *page)
 	if (page->first > 0)
 		return;
 	page->n = 1;
-	pw_telemetry_name(f->name, rt->job->file);
+	pw_telemetry_name(f->name, rt->cfg.file);
 	f->toi = 0;
-	f->len_bytes = pw_max_u64(pass_bytes(rt->job), rt->position);
+	f->len_bytes = pw_max_u64(rt->cfg.pass_bytes, rt->position);
 	f->done_bytes = rt->position;
 	f->state = "sending";
 	f->digest = "none";
 }
 
-int pw_replay_telemetry_start(struct pw_replayjob *job, struct pw_err *err)
+int pw_replay_telemetry_start(struct pw_replay_telemetry **out,
+	const struct pw_replay_telemetry_config *cfg, struct pw_err *err)
 {
 	struct pw_replay_telemetry *rt = calloc(1, sizeof(*rt));
 	const struct pw_telemetry_source source = {
 		.role = "replay",
-		.port = job->ports[0].text,
-		.driver = job->ports[0].info.driver,
+		.port = cfg->port,
+		.driver = cfg->driver,
 		.phases = phases,
 		.counts = counts,
 		.queue_counts = pw_telemetry_tx_names,
@@ -66,17 +71,17 @@ int pw_replay_telemetry_start(struct pw_replayjob *job, struct pw_err *err)
 		.ctx = rt,
 	};
 
-	job->telemetry = rt;
+	*out = rt;
 	if (!rt)
 		return pw_err_set(err, ENOMEM, "cannot start telemetry: out of memory");
-	rt->job = job;
+	rt->cfg = *cfg;
 	return pw_telemetry_start(&rt->t, &source, err);
 }
 
 static void fill_position(struct pw_replay_telemetry *rt, const struct pw_replay_status *st)
 {
 	struct pw_telemetry_sample *s = &rt->sample;
-	const uint64_t len = pass_bytes(rt->job), loops = rt->job->opt->scan.loops;
+	const uint64_t len = rt->cfg.pass_bytes, loops = rt->cfg.loops;
 	struct pw_late late;
 
 	pw_replay_late(st->replay, &late);
@@ -91,39 +96,49 @@ static void fill_position(struct pw_replay_telemetry *rt, const struct pw_replay
 	rt->position = st->position;
 }
 
+static void fill_queues(struct pw_replay_telemetry *rt)
+{
+	struct pw_telemetry_sample *s = &rt->sample;
+	uint32_t i;
+	uint16_t q;
+
+	s->n_queues = 0;
+	for (i = 0; i < rt->cfg.n_ports; i++)
+		for (q = 0; q < pw_dpdk_tx_n_queues(rt->cfg.tx[i]); q++)
+			if (s->n_queues < PW_TELEMETRY_QUEUES)
+				pw_telemetry_tx_words(s->queues[s->n_queues++],
+					pw_dpdk_tx_ops.counters(
+						pw_dpdk_tx_queue(rt->cfg.tx[i], q)));
+}
+
 void pw_replay_telemetry_tick(void *ctx, const struct pw_replay_status *st)
 {
 	struct pw_replay_telemetry *rt = ctx;
-	const struct pw_replayjob *job = rt->job;
 	struct pw_telemetry_sample *s = &rt->sample;
 	struct pw_tx_counters sum = {0};
 	uint32_t i;
 
-	for (i = 0; i < job->n_ports; i++) {
+	for (i = 0; i < rt->cfg.n_ports; i++) {
 		struct pw_tx_counters c;
 
-		pw_dpdk_tx_sum(job->ports[i].tx, &c);
-		pw_replayjob_add_counters(&sum, &c);
+		pw_dpdk_tx_sum(rt->cfg.tx[i], &c);
+		pw_replay_add_counters(&sum, &c);
 	}
 	s->now_ns = pw_clock_ns();
 	s->start_ns = sum.packets ? st->start_ns : 0;
 	s->packets = sum.packets;
 	s->payload_bytes = sum.payload_bytes;
 	pw_telemetry_tx_words(s->counts, &sum);
-	s->n_queues = pw_min_u64(
-		job->n_ports * pw_dpdk_tx_n_queues(job->ports[0].tx), PW_TELEMETRY_QUEUES);
-	for (i = 0; i < s->n_queues; i++)
-		pw_telemetry_tx_words(s->queues[i], pw_dpdk_tx_ops.counters(job->paths[i]));
+	fill_queues(rt);
 	fill_position(rt, st);
 	pw_telemetry_tick(rt->t, s);
-	if (job->tick)
-		job->tick(job->tick_ctx, st);
+	if (rt->cfg.tick)
+		rt->cfg.tick(rt->cfg.tick_ctx, st);
 }
 
-void pw_replay_telemetry_stop(struct pw_replayjob *job)
+void pw_replay_telemetry_stop(struct pw_replay_telemetry *rt)
 {
-	if (job->telemetry)
-		pw_telemetry_stop(job->telemetry->t);
-	free(job->telemetry);
-	job->telemetry = NULL;
+	if (rt)
+		pw_telemetry_stop(rt->t);
+	free(rt);
 }

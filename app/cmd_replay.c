@@ -11,10 +11,12 @@
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/strings.h"
 
 struct replay_options {
 	struct pw_replayjob_options job;
 	struct pw_output_config output;
+	struct pw_strings ports;
 	bool dry_run;
 	const char *filter, *from_time, *to_time;
 };
@@ -28,6 +30,14 @@ static const struct pw_opt_choice rules[] = {
 #define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct replay_options, field)
 
 static const struct pw_opt options[] = {
+	{ROW("port", LIST, MAIN, ports), .letter = 'p', .basic = true, .arg = "PORT",
+		.help = "port to send on, see PORTS; given twice, the first one sends the frames "
+			"of clients, the second one those of servers"},
+	{ROW("client-net", STRING, PACKETS, job.client_net), .arg = "NET,...",
+		.help = "with two ports: who has an address in these networks is a client; "
+			"default: who sent the first frame of its flow"},
+	{ROW("cache", STRING, PACKETS, job.cache), .arg = "FILE",
+		.help = "with two ports: a cache file of tcpprep tells the port of each frame"},
 	{ROW("loop", UINT, MAIN, job.scan.loops), .basic = true, .arg = "N",
 		.help = "passes over the capture; 0 = until interrupted", .max = 1000000000},
 	{ROW("skip", UINT, PACKETS, job.scan.skip), .basic = true, .arg = "N",
@@ -78,7 +88,7 @@ static const struct pw_opt options[] = {
 };
 
 static const struct pw_opt_table shared[] = {
-	PW_OPT_PORT_TABLES(struct replay_options, job.port),
+	PW_OPT_PORTS_TABLES(struct replay_options, job.port),
 	PW_OPT_OUTPUT_TABLE(struct replay_options, output),
 };
 
@@ -94,20 +104,26 @@ static void tick(void *ctx, const struct pw_replay_status *st)
 {
 	struct live *l = ctx;
 	const uint64_t now = pw_clock_ns();
-	char rate[32], late[32], where[32], text[200];
+	char rate[32], p99[32], where[32], of[32] = "", text[200];
+	struct pw_late late;
 	double s;
 
 	if (!pw_progress_due(&l->progress, now))
 		return;
 	s = (double)(now - l->last_ns) / 1e9;
+	pw_replay_late(st->replay, &late);
+	if (l->job->len_bytes && l->job->kind == PW_UNPACK_PLAIN)
+		snprintf(of, sizeof(of), " (%.0f %%)",
+			100.0 * (double)st->position / (double)l->job->len_bytes);
 	snprintf(text, sizeof(text),
-		"replaying: pass %" PRIu64 ", at %s, %" PRIu64 " frames, %s%s%s", st->pass,
-		pw_units_size(where, sizeof(where), st->position), st->frames,
+		"replaying: pass %" PRIu64 ", at %s%s, %.1f s of the capture, %" PRIu64
+		" frames, %s%s%s",
+		st->pass, pw_units_size(where, sizeof(where), st->position), of,
+		(double)st->time_ns / 1e9, st->frames,
 		pw_units_bitrate(rate, sizeof(rate), (double)(st->bytes - l->last_bytes) * 8 / s),
-		l->job->timing == PW_TIMING_CAPTURE ? ", p99 late " : "",
-		l->job->timing == PW_TIMING_CAPTURE
-			? pw_units_duration(late, sizeof(late), st->late_ns)
-			: "");
+		late.n_frames ? ", p99 late " : "",
+		late.n_frames ? pw_units_duration(p99, sizeof(p99), pw_late_quantile(&late, 0.99))
+			      : "");
 	l->last_ns = now;
 	l->last_bytes = st->bytes;
 	pw_progress_say(&l->progress, now, text);
@@ -132,7 +148,7 @@ static int run_job(
 	pw_progress_end(&live.progress);
 	if (code)
 		pw_cli_fail(&err);
-	else if (job->result.interrupted && (o->job.scan.loops || job->result.scan.passes == 0))
+	else if (job->result.interrupted && (o->job.scan.loops || job->result.found.passes == 0))
 		code = PW_EXIT_INCOMPLETE;
 	if (o->output.json)
 		pw_replay_report_json(job, code);
@@ -186,6 +202,8 @@ static int run(const void *config, const struct pw_operands *ops, const struct p
 	int code;
 
 	pw_stop_install();
+	job_options.ports = o->ports.v;
+	job_options.n_ports = o->ports.n;
 	job_options.port.eal_argv = ops->eal_argv;
 	job_options.port.eal_argc = ops->n_eal;
 	if (ops->n != 1) {
@@ -220,6 +238,7 @@ const struct pw_command pw_cmd_replay = {
 	.examples =
 		"  pagewire replay trace.pcapng --port 0000:3b:00.0\n"
 		"  pagewire replay trace.pcap --port vhost:/run/w.sock --speed 2x --loop 10\n"
+		"  pagewire replay trace.pcap --port 0000:3b:00.0 --port 0000:3b:00.1\n"
 		"  pagewire replay trace.pcap.zst --dry-run\n"
 		"  pagewire replay trace.pcap.zst --port 0000:3b:00.0 --rate 40Gbit/s --loop 0\n",
 };

@@ -13,6 +13,8 @@
 static const char *const timings[] = {
 	[PW_TIMING_CAPTURE] = "capture", [PW_TIMING_RATE] = "rate", [PW_TIMING_TOP] = "top-speed"};
 
+static const char *const port_names[PW_REPLAY_PORTS_MAX] = {" of clients", " of servers"};
+
 /* Copies of a byte by the CPU before the driver has it. */
 static double copies(const struct pw_replayjob *job)
 {
@@ -27,9 +29,14 @@ void pw_replay_report_plan(const struct pw_replayjob *job)
 {
 	char size[32];
 
-	printf("port: %s (%s, %s, MTU %" PRIu32 ")\n", job->opt->port.port, job->info.driver,
-		job->info.multi_segment ? "multi-segment TX" : "linear packets",
-		job->opt->port.mtu);
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports; i++)
+		printf("port%s: %s (%s, %s, MTU %" PRIu32 ")\n",
+			job->n_ports > 1 ? port_names[i] : "", job->ports[i].text,
+			job->ports[i].info.driver,
+			job->ports[i].info.multi_segment ? "multi-segment TX" : "linear packets",
+			job->opt->port.mtu);
 	printf("capture: %s", job->file);
 	if (job->len_bytes)
 		printf(", %s", pw_units_size(size, sizeof(size), job->len_bytes));
@@ -51,10 +58,14 @@ static void line(uint64_t n, const char *what)
 		printf("%" PRIu64 " frame%s %s\n", n, n == 1 ? "" : "s", what);
 }
 
-static void print_rules(const struct pw_scan_counts *n)
+static void print_rules(const struct pw_replay_result *res)
 {
-	line(n->other_time, "outside of --from-time and --to-time: not sent");
-	line(n->filtered, "do not match --filter: not sent");
+	const struct pw_scan_counts *n = &res->scan;
+
+	line(res->found.other_time, "outside of --from-time and --to-time: not sent");
+	line(res->found.no_side, "not to be sent, by --cache");
+	line(res->n_beyond_table, "of flows beyond the first million: their ports told the side");
+	line(res->found.filtered, "do not match --filter: not sent");
 	line(n->cut - n->cut_skipped, "cut by the snap length: sent");
 	line(n->cut_skipped, "cut by the snap length: skipped");
 	line(n->small - n->small_skipped, "below 60 bytes: sent");
@@ -64,7 +75,7 @@ static void print_rules(const struct pw_scan_counts *n)
 	line(n->edited, "edited");
 	line(n->edit_cut + n->edit_deep,
 		"not edited, sent as captured: a header is cut or lies too deep");
-	if (n->file_is_cut)
+	if (res->found.file_is_cut)
 		printf("the capture ends within a record, which was not sent\n");
 }
 
@@ -95,23 +106,32 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 	const struct pw_tx_counters *c = &job->counters;
 	const double s = (double)res->data_ns / 1e9;
 	char size[32], rate[32], pps[32];
+	uint32_t i;
 
 	if (res->interrupted)
-		printf("interrupted in pass %" PRIu64 "\n", res->scan.passes + 1);
+		printf("interrupted in pass %" PRIu64 "\n", res->found.passes + 1);
 	printf("sent %" PRIu64 " frames, %s in %" PRIu64 " pass%s, %.3f s: %s, %s\n", c->packets,
-		pw_units_size(size, sizeof(size), c->wire_bytes), res->scan.passes,
-		res->scan.passes == 1 ? "" : "es", s,
+		pw_units_size(size, sizeof(size), c->wire_bytes), res->found.passes,
+		res->found.passes == 1 ? "" : "es", s,
 		pw_units_bitrate(rate, sizeof(rate), s > 0 ? (double)c->wire_bytes * 8 / s : 0),
 		pw_units_pps(pps, sizeof(pps), s > 0 ? (double)c->packets / s : 0));
-	print_rules(&res->scan);
+	for (i = 0; job->n_ports > 1 && i < job->n_ports; i++)
+		printf("port%s: %" PRIu64 " frames, %s\n", port_names[i],
+			job->ports[i].counters.packets,
+			pw_units_size(size, sizeof(size), job->ports[i].counters.wire_bytes));
+	print_rules(res);
 	print_times(res);
 	printf("cpu: %.0f busy cycles/packet, send buffer full %" PRIu64 " polls\n",
 		c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0, c->full_polls);
 	if (c->header_bytes)
 		printf("edited headers: %s copied\n",
 			pw_units_size(size, sizeof(size), c->header_bytes));
-	printf("copies: %.3g CPU copies per byte on the sender%s%s\n", copies(job),
-		job->traits->copy_why[0] ? "; the port: " : "", job->traits->copy_why);
+	printf("copies: %.3g CPU copies per byte on the sender", copies(job));
+	for (i = 0; i < job->n_ports; i++)
+		if (job->ports[i].traits->copy_why[0])
+			printf("; the port%s: %s", job->n_ports > 1 ? port_names[i] : "",
+				job->ports[i].traits->copy_why);
+	putchar('\n');
 }
 
 static json_t *late_json(const struct pw_replay_result *res)
@@ -128,6 +148,23 @@ static json_t *late_json(const struct pw_replay_result *res)
 		(json_int_t)l->longest_from);
 }
 
+static json_t *ports_json(const struct pw_replayjob *job)
+{
+	json_t *ports = json_array();
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports; i++) {
+		const struct pw_replayjob_port *p = &job->ports[i];
+
+		json_array_append_new(
+			ports, json_pack("{s:s, s:s, s:I, s:I, s:I}", "port", p->text, "driver",
+				       p->info.driver, "frames", (json_int_t)p->counters.packets,
+				       "bytes", (json_int_t)p->counters.wire_bytes, "full_polls",
+				       (json_int_t)p->counters.full_polls));
+	}
+	return ports;
+}
+
 void pw_replay_report_json(const struct pw_replayjob *job, int code)
 {
 	const struct pw_replay_result *res = &job->result;
@@ -138,7 +175,7 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 
 	json_object_update_new(
 		o, json_pack("{s:b, s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "interrupted",
-			   res->interrupted, "passes", (json_int_t)n->passes, "frames",
+			   res->interrupted, "passes", (json_int_t)res->found.passes, "frames",
 			   (json_int_t)c->packets, "bytes", (json_int_t)c->wire_bytes, "seconds", s,
 			   "full_polls", (json_int_t)c->full_polls, "split_frames",
 			   (json_int_t)c->split_packets, "copied_bytes",
@@ -148,22 +185,24 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 			   "cut_skipped", (json_int_t)n->cut_skipped, "small", (json_int_t)n->small,
 			   "small_skipped", (json_int_t)n->small_skipped, "long_skipped",
 			   (json_int_t)n->long_skipped, "padded", (json_int_t)n->padded,
-			   "file_is_cut", n->file_is_cut));
+			   "file_is_cut", res->found.file_is_cut));
 	json_object_update_new(o,
 		json_pack("{s:s, s:f, s:I, s:I, s:I}", "timing", timings[job->timing], "speed",
 			job->speed, "backwards", (json_int_t)res->due.n_backwards, "jumps",
 			(json_int_t)res->due.n_jumps, "untimed", (json_int_t)res->due.n_untimed));
 	json_object_update_new(
-		o, json_pack("{s:s, s:s, s:s, s:f, s:f}", "port", job->opt->port.port, "driver",
-			   job->info.driver, "pages", pw_pages_name(job->pages),
+		o, json_pack("{s:s, s:s, s:s, s:f, s:f}", "port", job->ports[0].text, "driver",
+			   job->ports[0].info.driver, "pages", pw_pages_name(job->pages),
 			   "cpu_copies_per_byte", copies(job), "busy_cycles_per_packet",
 			   c->packets ? (double)res->busy_cycles / (double)c->packets : 0.0));
 	json_object_update_new(
 		o, json_pack("{s:I, s:I, s:I, s:I}", "edited", (json_int_t)n->edited, "edit_cut",
 			   (json_int_t)n->edit_cut, "edit_deep", (json_int_t)n->edit_deep,
 			   "header_bytes", (json_int_t)c->header_bytes));
-	json_object_set_new(o, "other_time", json_integer((json_int_t)n->other_time));
-	json_object_set_new(o, "filtered", json_integer((json_int_t)n->filtered));
+	json_object_set_new(o, "other_time", json_integer((json_int_t)res->found.other_time));
+	json_object_set_new(o, "filtered", json_integer((json_int_t)res->found.filtered));
+	json_object_set_new(o, "no_side", json_integer((json_int_t)res->found.no_side));
 	json_object_set_new(o, "late", late_json(res));
+	json_object_set_new(o, "ports", ports_json(job));
 	pw_cli_print_json(o);
 }

@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "api/replaytelemetry.h"
 #include "base/bytes.h"
 #include "replay/input.h"
 
-#define VLAN_LEN 4u /* a frame may be so much longer than the MTU and an Ethernet header */
+#define POPULATE_BYTES (64ull << 20) /* between two looks for a stop */
+#define VLAN_LEN       4u /* a frame may be so much longer than the MTU and an Ethernet header */
 
 uint32_t pw_replay_frame_max(uint32_t mtu)
 {
@@ -48,6 +50,23 @@ static int plan_timing(struct pw_replayjob *job, struct pw_err *err)
 	return 0;
 }
 
+/* What both ports can send from: memory of EAL's own, if one of them needs that. */
+static int choose_pages(struct pw_replayjob *job, bool huge, struct pw_err *err)
+{
+	uint32_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < job->n_ports; i++) {
+		enum pw_pages fit;
+
+		r = pw_dpdk_choose_pages(job->ports[i].traits, job->opt->pages, huge,
+			job->readonly_maps, job->file, &fit, err);
+		if (i == 0 || fit == PW_PAGES_STAGE)
+			job->pages = fit;
+	}
+	return r;
+}
+
 static int plan_pages(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
@@ -82,8 +101,7 @@ static int plan_pages(struct pw_replayjob *job, struct pw_err *err)
 			job->file);
 	r = pw_hugefile_probe(job->file, &huge, &page_bytes, err);
 	if (r == 0)
-		r = pw_dpdk_choose_pages(job->traits, o->pages, huge, job->readonly_maps, job->file,
-			&job->pages, err);
+		r = choose_pages(job, huge, err);
 	if (r || o->pages != PW_PAGES_AUTO)
 		return r;
 	if ((job->pages == PW_PAGES_STAGE && job->len_bytes > o->stream_bytes) ||
@@ -92,10 +110,51 @@ static int plan_pages(struct pw_replayjob *job, struct pw_err *err)
 	return 0;
 }
 
+static int plan_port(struct pw_replayjob *job, uint32_t i, struct pw_err *err)
+{
+	struct pw_replayjob_port *p = &job->ports[i];
+	char driver[PW_DRIVER_NAME_MAX];
+	int r;
+
+	p->text = job->opt->ports[i];
+	r = pw_portspec_parse(p->text, &p->spec, err);
+	if (r)
+		return r;
+	pw_portspec_driver(&p->spec, driver, sizeof(driver));
+	p->traits = pw_driver_traits(driver, p->spec.kind == PW_PORT_PCI, p->spec.target);
+	return 0;
+}
+
+static int plan_ports(struct pw_replayjob *job, struct pw_err *err)
+{
+	const struct pw_replayjob_options *o = job->opt;
+	int r = 0;
+
+	if (o->n_ports == 0)
+		return bad_option(err, "--port PORT is missing");
+	if (o->n_ports > PW_REPLAY_PORTS_MAX)
+		return bad_option(err, "--port is given more than twice; give one port, or one "
+				       "for the clients and one for the servers");
+	if (o->n_ports == 1 && (o->client_net || o->cache))
+		return bad_option(err,
+			"--client-net and --cache choose between two ports; give a second --port");
+	if (o->client_net && o->cache)
+		return bad_option(err, "--client-net and --cache contradict each other; give one");
+	for (job->n_ports = 0; r == 0 && job->n_ports < o->n_ports; job->n_ports++)
+		r = plan_port(job, job->n_ports, err);
+	if (r == 0 && o->n_ports == 2 && !strcmp(o->ports[0], o->ports[1]) &&
+		job->ports[0].spec.kind != PW_PORT_NULL)
+		r = bad_option(err, "both --port name the same port; give two, or one");
+	if (r == 0 && o->client_net) {
+		job->sides.kind = PW_SIDES_NETS;
+		r = pw_side_nets_parse(&job->sides.nets, "--client-net", o->client_net, err);
+	}
+	return r;
+}
+
 int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
-	char driver[PW_DRIVER_NAME_MAX];
 	int r;
 
 	job->file = file;
@@ -103,22 +162,18 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 	r = plan_timing(job, err);
 	if (r == 0)
 		r = pw_edit_parse(&job->edit, &o->edit, err);
-	if (r == 0 && !o->port.port)
-		r = bad_option(err, "--port PORT is missing");
-	if (r == 0 && o->port.n_queues > 1)
-		r = bad_option(err, "--queues above 1 is not supported; leave it out");
+	if (r == 0)
+		r = plan_ports(job, err);
 	if (r == 0 && pw_replay_input_is_stdin(job->file) && o->scan.loops != 1)
 		r = bad_option(err, "standard input cannot be read again; leave out --loop");
-	if (r == 0)
-		r = pw_portspec_parse(o->port.port, &job->spec, err);
 	if (r)
 		return r;
 	*usage = false;
-	pw_portspec_driver(&job->spec, driver, sizeof(driver));
-	job->traits = pw_driver_traits(driver, job->spec.kind == PW_PORT_PCI, job->spec.target);
-	job->readonly_maps =
-		o->pages == PW_PAGES_PAGECACHE && pw_dpdk_can_readonly(&job->spec, o->port.iova);
-	return plan_pages(job, err);
+	job->readonly_maps = o->pages == PW_PAGES_PAGECACHE && job->n_ports == 1 &&
+			     pw_dpdk_can_readonly(&job->ports[0].spec, o->port.iova);
+	if (o->cache)
+		r = pw_sides_read_cache(&job->sides, o->cache, err);
+	return r ? r : plan_pages(job, err);
 }
 
 static uint64_t stage_bytes(const struct pw_replayjob *job)
@@ -130,38 +185,72 @@ static uint64_t stage_bytes(const struct pw_replayjob *job)
 	return 0;
 }
 
+static bool is_stopped(const struct pw_replayjob *job)
+{
+	return job->stopped && job->stopped();
+}
+
+static bool goes_on(void *ctx, uint64_t done, uint64_t total)
+{
+	(void)done;
+	(void)total;
+	return !is_stopped(ctx);
+}
+
+/* A page that is read from disk while its frame is due makes it late. */
+static int populate(struct pw_replayjob *job, struct pw_err *err)
+{
+	struct pw_window *w = &job->win;
+	uint64_t at, len;
+	int r = 0;
+
+	for (at = 0; w->populate && r == 0 && at < w->map_bytes; at += len) {
+		len = pw_min_u64(w->map_bytes - at, POPULATE_BYTES);
+		r = pw_window_populate(w, at, len, job->file, err);
+		if (r == 0 && is_stopped(job))
+			r = pw_err_set(err, ECANCELED,
+				"cannot replay %s: interrupted while it was read", job->file);
+	}
+	return r;
+}
+
 static int open_window(struct pw_replayjob *job, struct pw_err *err)
 {
-	const struct pw_stage_mem mem = pw_dpdk_stage_mem(job->tx);
+	const struct pw_stage_mem mem = pw_dpdk_stage_mem(job->ports[0].tx);
+	void *va_hint = job->ports[0].info.va_hint;
 	struct pw_window *w = &job->win;
 	int r;
 
+	if (job->n_ports > 1 && !va_hint)
+		va_hint = job->ports[1].info.va_hint;
 	if (job->pages == PW_PAGES_STREAM)
 		return 0;
 	if (job->pages == PW_PAGES_STAGE)
-		return pw_stage_open(w, job->file, 1, &mem, NULL, NULL, err);
+		return pw_stage_open(w, job->file, 1, &mem, goes_on, job, err);
 	if (job->pages == PW_PAGES_HUGEFILE)
-		return pw_hugefile_open(w, job->file, job->info.va_hint, err);
-	r = pw_pagecache_open(w, job->file, job->info.va_hint, err);
-	/* a page that is read from disk while its frame is due makes it late */
-	if (r == 0 && w->populate)
-		r = pw_window_populate(w, 0, w->map_bytes, job->file, err);
-	return r;
+		return pw_hugefile_open(w, job->file, va_hint, err);
+	r = pw_pagecache_open(w, job->file, va_hint, err);
+	return r ? r : populate(job, err);
 }
 
 static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
 	const uint32_t frame_max = pw_replay_frame_max(o->port.mtu);
+	const uint32_t n_lanes = job->n_ports * pw_dpdk_tx_n_queues(job->ports[0].tx);
+	uint32_t i;
 	struct pw_replay_config cfg = {
 		.ops = &pw_dpdk_tx_ops,
-		.tx = pw_dpdk_tx_queue(job->tx, 0),
-		.path_text = o->port.port,
+		.paths = job->paths,
+		.n_ports = job->n_ports,
+		.n_queues = pw_dpdk_tx_n_queues(job->ports[0].tx),
+		.sides = &job->sides,
 		.file = job->file,
 		.win = job->pages == PW_PAGES_STREAM ? NULL : &job->win,
 		.ring = {.bytes = o->stream_bytes,
-			.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(o->port.queue_size) * frame_max,
-			.mem = pw_dpdk_stage_mem(job->tx)},
+			.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(o->port.queue_size) * n_lanes *
+				     frame_max,
+			.mem = pw_dpdk_stage_mem(job->ports[0].tx)},
 		.set = o->scan,
 		.timing = job->timing,
 		.speed = job->speed,
@@ -169,60 +258,130 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 		.frame_max = frame_max,
 		.link_grace_ns = o->link_grace_ns,
 		.stopped = job->stopped,
-		.tick = job->tick,
-		.tick_ctx = job->tick_ctx,
+		.tick = job->telemetry ? pw_replay_telemetry_tick : job->tick,
+		.tick_ctx = job->telemetry ? job->telemetry : job->tick_ctx,
 		.log = job->log,
 	};
 
+	for (i = 0; i < job->n_ports; i++)
+		cfg.port_texts[i] = job->ports[i].text;
 	cfg.set.edit = pw_edit_any(&job->edit) ? &job->edit : NULL;
 	return pw_replay_create(&job->replay, &cfg, err);
 }
 
-int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
+static int open_port(struct pw_replayjob *job, uint32_t i, struct pw_err *err)
 {
-	const struct pw_dpdk_config cfg = {
+	struct pw_replayjob_port *p = &job->ports[i];
+	struct pw_dpdk_config cfg = {
 		.set = job->opt->port,
 		.stage_bytes = stage_bytes(job),
 		.readonly_maps = job->readonly_maps,
 		.verbose = job->log && job->log->level >= PW_LOG_DEBUG,
 		.cancelled = job->stopped,
+		.first = i ? job->ports[0].tx : NULL,
+		.second = i == 0 && job->n_ports > 1 ? job->ports[1].text : NULL,
 	};
-	int r = pw_portspec_check(&job->spec, err);
+	uint16_t q;
+	int r;
 
-	if (r == 0)
-		r = pw_dpdk_tx_open(&job->tx, &cfg, job->log, err);
+	cfg.set.port = p->text;
+	r = pw_dpdk_tx_open(&p->tx, &cfg, job->log, err);
 	if (r)
 		return r;
-	pw_dpdk_tx_info(job->tx, &job->info);
-	job->traits = job->info.traits; /* of the driver; the port's name may not have shown all */
-	pw_dpdk_tx_set_csum(job->tx, PW_CSUM_NONE, false);
-	r = open_window(job, err);
+	pw_dpdk_tx_info(p->tx, &p->info);
+	p->traits = p->info.traits; /* of the driver; the port's name may not have shown all */
+	pw_dpdk_tx_set_csum(p->tx, PW_CSUM_NONE, false);
+	for (q = 0; q < pw_dpdk_tx_n_queues(p->tx); q++)
+		job->paths[i * pw_dpdk_tx_n_queues(p->tx) + q] = pw_dpdk_tx_queue(p->tx, q);
+	return 0;
+}
+
+static int start_telemetry(struct pw_replayjob *job, struct pw_err *err)
+{
+	struct pw_replay_telemetry_config cfg = {
+		.port = job->ports[0].text,
+		.driver = job->ports[0].info.driver,
+		.file = job->file,
+		.n_ports = job->n_ports,
+		.pass_bytes = job->kind == PW_UNPACK_PLAIN ? job->len_bytes : 0,
+		.loops = job->opt->scan.loops,
+		.tick = job->tick,
+		.tick_ctx = job->tick_ctx,
+	};
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports; i++)
+		cfg.tx[i] = job->ports[i].tx;
+	return pw_replay_telemetry_start(&job->telemetry, &cfg, err);
+}
+
+int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err)
+{
+	uint32_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < job->n_ports; i++)
+		r = pw_portspec_check(&job->ports[i].spec, err);
+	for (i = 0; r == 0 && i < job->n_ports; i++)
+		r = open_port(job, i, err);
+	if (r == 0 && job->opt->port.telemetry)
+		r = start_telemetry(job, err);
+	if (r == 0)
+		r = open_window(job, err);
 	return r ? r : create_replay(job, err);
+}
+
+static void stop_telemetry(struct pw_replayjob *job)
+{
+	pw_replay_telemetry_stop(job->telemetry);
+	job->telemetry = NULL;
+}
+
+static void stop_ports(struct pw_replayjob *job)
+{
+	uint32_t i = job->n_ports;
+
+	while (i-- > 0)
+		if (job->ports[i].tx)
+			pw_dpdk_tx_stop(job->ports[i].tx);
 }
 
 int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err)
 {
+	uint32_t i;
 	int r = pw_replay_run(job->replay, &job->result, err);
 
-	/* the port must not read pages that are unmapped */
-	pw_dpdk_tx_stop(job->tx);
-	pw_dpdk_tx_sum(job->tx, &job->counters);
+	stop_telemetry(job);
+	/* the ports must not read pages that are unmapped */
+	stop_ports(job);
+	for (i = 0; i < job->n_ports; i++) {
+		pw_dpdk_tx_sum(job->ports[i].tx, &job->ports[i].counters);
+		pw_replay_add_counters(&job->counters, &job->ports[i].counters);
+	}
 	if (r || job->result.interrupted || job->counters.packets >= job->result.scan.frames)
 		return r;
 	return pw_err_set(err, ETIMEDOUT,
-		"cannot finish on %s: it did not take the last %" PRIu64
+		"cannot finish on %s%s%s: it did not take the last %" PRIu64
 		" frames; see what the receiver waits for",
-		job->opt->port.port, job->result.scan.frames - job->counters.packets);
+		job->ports[0].text, job->n_ports > 1 ? " and " : "",
+		job->n_ports > 1 ? job->ports[1].text : "",
+		job->result.scan.frames - job->counters.packets);
 }
 
 void pw_replayjob_finish(struct pw_replayjob *job)
 {
-	if (job->tx)
-		pw_dpdk_tx_stop(job->tx);
+	uint32_t i = job->n_ports;
+
+	stop_telemetry(job);
+	stop_ports(job);
 	pw_replay_destroy(job->replay);
 	job->replay = NULL;
 	if (job->win.n_out == 0)
 		pw_window_close(&job->win);
-	pw_dpdk_tx_close(job->tx);
-	job->tx = NULL;
+	/* the first one's EAL ends last */
+	while (i-- > 0) {
+		pw_dpdk_tx_close(job->ports[i].tx);
+		job->ports[i].tx = NULL;
+	}
+	pw_sides_finish(&job->sides);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A replay job: the port, the capture's pages, and the replay on them.
+ * A replay job: the port or the two ports, the capture's pages, and the replay on them.
  *
  *   plan   provider of the capture   (no DPDK yet: wrong input ends here)
  *   open   EAL, port, link, pages
@@ -14,8 +14,27 @@
 #include "file/unpack.h"
 #include "replay/replay.h"
 
+#define PW_REPLAY_LANES_MAX 128
+
+struct pw_replay_telemetry; /* replaytelemetry.h */
+
+/* One of the ports. */
+struct pw_replayjob_port {
+	const char *text;
+	struct pw_portspec spec;
+	const struct pw_driver_traits *traits;
+	struct pw_dpdk_tx *tx;
+	struct pw_dpdk_tx_info info;
+	struct pw_tx_counters counters; /* after run */
+};
+
 struct pw_replayjob_options {
-	struct pw_port_config port;
+	struct pw_port_config port; /* port.port: NULL; it is in ports */
+	const char *const *ports;   /* n_ports: 1 or 2 */
+	size_t n_ports;
+	const char *
+		client_net; /* "10.0.0.0/8,..." or NULL: with two ports, both NULL: by the first frame */
+	const char *cache; /* a cache file of tcpprep, or NULL */
 	struct pw_scan_settings scan;
 	struct pw_edit_text edit;
 	const char *speed; /* "2x"; NULL: 1 */
@@ -46,15 +65,16 @@ struct pw_replayjob {
 	enum pw_pages pages; /* the choice */
 	enum pw_unpack_kind kind;
 	uint64_t len_bytes; /* 0: standard input */
-	struct pw_portspec spec;
-	const struct pw_driver_traits *traits;
+	struct pw_sides sides;
 	bool readonly_maps;
-	struct pw_dpdk_tx *tx;
-	struct pw_dpdk_tx_info info;
+	struct pw_replayjob_port ports[PW_REPLAY_PORTS_MAX];
+	uint32_t n_ports;
+	void *paths[PW_REPLAY_LANES_MAX];
 	struct pw_window win;
 	struct pw_replay *replay;
+	struct pw_replay_telemetry *telemetry; /* NULL: not asked for */
 	struct pw_replay_result result;
-	struct pw_tx_counters counters; /* after run */
+	struct pw_tx_counters counters; /* of all ports, after run */
 };
 
 /* Bytes of the longest frame that is sent at this MTU: with an Ethernet header, and one VLAN tag. */
@@ -63,7 +83,7 @@ uint32_t pw_replay_frame_max(uint32_t mtu);
 /* *usage: the options are at fault. */
 int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, struct pw_err *err);
 int pw_replayjob_open(struct pw_replayjob *job, struct pw_err *err);
-/* Sends, and stops the port. result and counters are filled in any case. */
+/* Sends, and stops the ports. result and counters are filled in any case. */
 int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err);
 void pw_replayjob_finish(struct pw_replayjob *job);
 

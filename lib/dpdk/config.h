@@ -36,8 +36,13 @@ struct pw_port_config {
 		.mtu = 1500, .wait_ns = 30000000000ull \
 	}
 
+struct pw_dpdk_tx;
+
 struct pw_dpdk_config {
 	struct pw_port_config set;
+	const char *second; /* sender: a PORT that will be opened beside this one, or NULL */
+	struct pw_dpdk_tx *
+		first; /* sender: the open port of which this one is the second; it is closed later */
 	uint64_t stage_bytes;   /* EAL memory for staged files, on top of the pools */
 	bool readonly_maps;     /* sender on vfio-pci: the page cache, mapped for reading only */
 	uint32_t queue_mbps;    /* sender: the port's limit of each transmit queue; 0 = none */

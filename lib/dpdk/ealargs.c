@@ -205,6 +205,15 @@ static void add_memory_size(
 	pw_eal_args_add(a, "--socket-mem=%s%" PRIu64, others, eal->memory_bytes >> 20);
 }
 
+/* The second port is a PCI function. */
+static bool second_is_pci(const struct pw_dpdk_config *cfg)
+{
+	struct pw_portspec spec;
+
+	return cfg->second && pw_portspec_parse(cfg->second, &spec, NULL) == 0 &&
+	       spec.kind == PW_PORT_PCI;
+}
+
 /* Huge pages where enough are free; else ordinary ones, where the port permits them. */
 static int choose_pages(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, struct pw_hugepages *hp, struct pw_err *err)
@@ -224,7 +233,7 @@ static int choose_pages(struct pw_eal *eal, const struct pw_dpdk_config *cfg,
 	if (free_bytes >= eal->memory_bytes)
 		return 0;
 	pw_units_size(what, sizeof(what), eal->memory_bytes);
-	if (spec->kind == PW_PORT_PCI || eal->shares)
+	if (spec->kind == PW_PORT_PCI || second_is_pci(cfg) || eal->shares)
 		return pw_err_set(err, ENOMEM,
 			"cannot start EAL: it needs %s of huge pages, and fewer are free; reserve "
 			"more (pagewire doctor: hugepages.free)",
@@ -245,7 +254,8 @@ static int add_memory(struct pw_eal_args *a, struct pw_eal *eal, const struct pw
 	int r;
 
 	if (!need)
-		need = pw_dpdk_pool_bytes(cfg->set.mtu, cfg->set.queue_size, cfg->set.n_queues) +
+		need = pw_dpdk_pool_bytes(cfg->set.mtu, cfg->set.queue_size, cfg->set.n_queues) *
+			       (cfg->second ? 2 : 1) +
 		       cfg->stage_bytes;
 	eal->shares = cfg->set.shared_mem;
 	eal->memory_bytes = pw_align_up(need + (eal->shares ? SHARED_ROOM : 0), 2u << 20);
@@ -281,15 +291,19 @@ static void add_files(
 static void add_devices(
 	struct pw_eal_args *a, const struct pw_dpdk_config *cfg, const struct pw_portspec *spec)
 {
+	const bool is_pci = spec->kind == PW_PORT_PCI;
+
 	if (cfg->readonly_maps)
 		add_ours(a, cfg, "--iova-mode", "va");
-	else if (cfg->set.iova != PW_IOVA_AUTO || spec->kind != PW_PORT_PCI)
+	else if (cfg->set.iova != PW_IOVA_AUTO || (!is_pci && !second_is_pci(cfg)))
 		add_ours(a, cfg, "--iova-mode", cfg->set.iova == PW_IOVA_PA ? "pa" : "va");
 	if (cfg->readonly_maps) /* none yet: the device's container is made first, see vfio.h */
 		pw_eal_args_add(a, "--allow=" NO_DEVICE);
-	else if (spec->kind == PW_PORT_PCI)
+	else if (is_pci)
 		pw_eal_args_add(a, "--allow=%s", spec->target);
-	else if (!given(cfg, "-a") && !given(cfg, "--allow"))
+	if (second_is_pci(cfg))
+		pw_eal_args_add(a, "--allow=%s", cfg->second);
+	else if (!is_pci && !cfg->readonly_maps && !given(cfg, "-a") && !given(cfg, "--allow"))
 		add_ours(a, cfg, "--no-pci", NULL);
 }
 

@@ -28,6 +28,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 	p->id = RTE_MAX_ETHPORTS;
 	p->spec = *spec;
 	p->n_queues = cfg->set.n_queues ? cfg->set.n_queues : 1;
+	p->index = cfg->first != NULL;
 	p->is_pci = spec->kind == PW_PORT_PCI;
 	p->listens = spec->kind == PW_PORT_VHOST || (spec->kind == PW_PORT_MEMIF && !transmit);
 	p->log = eal->log;

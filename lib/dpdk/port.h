@@ -31,8 +31,9 @@ struct pw_port {
 	bool limits_queues;  /* see hwrate.h */
 	uint32_t queue_mbps; /* the limit in force of each transmit queue, 0 = none */
 	uint16_t n_txd, n_rxd;
-	uint16_t n_queues; /* each way */
-	int node;          /* SOCKET_ID_ANY: none */
+	uint16_t n_queues;  /* each way */
+	unsigned int index; /* 1: the second port of this process */
+	int node;           /* SOCKET_ID_ANY: none */
 	struct pw_near near;
 	bool started;
 	struct pw_loss loss;

@@ -172,7 +172,7 @@ static int find_port(struct pw_port *p, struct pw_err *err)
 	}
 	/* drivers of several ports, and drivers that match no devargs (bonding): take the first port */
 	id = (uint16_t)rte_eth_find_next(0);
-	if (id < RTE_MAX_ETHPORTS) {
+	if (id < RTE_MAX_ETHPORTS && p->index == 0) {
 		p->id = id;
 		return 0;
 	}
@@ -238,8 +238,9 @@ int pw_port_probe(struct pw_port *p, const struct pw_dpdk_config *cfg, bool tran
 	int r = prepare_target(p, cfg, eal->log, err);
 
 	if (!r)
-		r = pw_portspec_devargs(&p->spec, 0, transmit, cfg->set.mtu + PW_PORT_ETH_OVERHEAD,
-			cfg->set.queue_size, p->n_queues, p->devargs, sizeof(p->devargs), err);
+		r = pw_portspec_devargs(&p->spec, p->index, transmit,
+			cfg->set.mtu + PW_PORT_ETH_OVERHEAD, cfg->set.queue_size, p->n_queues,
+			p->devargs, sizeof(p->devargs), err);
 	if (r)
 		return r;
 	if (p->is_pci && rte_eth_dev_count_avail() > 0)

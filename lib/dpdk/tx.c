@@ -30,7 +30,12 @@ static struct rte_mempool *pool(
 static const char *queue_name(
 	const struct pw_txq *q, const char *name, char text[RTE_MEMPOOL_NAMESIZE])
 {
-	snprintf(text, RTE_MEMPOOL_NAMESIZE, q->queue_id ? "%s%u" : "%s", name, q->queue_id);
+	const char *second = q->dev->port.index ? "_b" : "";
+
+	if (q->queue_id)
+		snprintf(text, RTE_MEMPOOL_NAMESIZE, "%s%u%s", name, q->queue_id, second);
+	else
+		snprintf(text, RTE_MEMPOOL_NAMESIZE, "%s%s", name, second);
 	return text;
 }
 
@@ -97,8 +102,11 @@ static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, 
 	const uint16_t n = tx->port.n_queues;
 	const size_t more_bytes = (n - 1u) * sizeof(*tx->more);
 	bool xdp = !strcmp(tx->port.driver, "net_af_xdp");
+	char name[RTE_MEMPOOL_NAMESIZE];
 	uint16_t i;
 	int r = 0;
+
+	tx->q.dev = tx;
 
 	if (n > 1) {
 		tx->more = aligned_alloc(
@@ -109,7 +117,8 @@ static int make_queues(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg, 
 		memset(tx->more, 0, more_bytes);
 	}
 	/* two rings: vmxnet3 fills two for a queue, and receives nothing when no mbuf is left */
-	tx->rx_pool = pool(tx, "pw_rx", n * (xdp ? XDP_MBUFS : 2 * (n_txd + PW_DPDK_MBUF_CACHE)), 0,
+	tx->rx_pool = pool(tx, queue_name(&tx->q, "pw_rx", name),
+		n * (xdp ? XDP_MBUFS : 2 * (n_txd + PW_DPDK_MBUF_CACHE)), 0,
 		pw_port_frame_room(&tx->port, cfg->set.mtu));
 	if (!tx->rx_pool)
 		return no_pool_error(err);
@@ -129,16 +138,28 @@ static int open_readonly(struct pw_dpdk_tx *tx, const struct pw_portspec *spec, 
 		 : pw_vfio_open(&tx->readonly, address, err);
 }
 
+/* The queues' threads share CPUs, and those of a second port go on where the first's end. */
+static void init_lcores(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg)
+{
+	const uint16_t n = (uint16_t)(tx->port.n_queues * (cfg->second ? 2 : 1));
+
+	if (!tx->first) {
+		pw_lcores_init(&tx->lcores, n, cfg->set.cores != NULL, tx->eal, tx->log);
+		return;
+	}
+	tx->lcores = tx->first->lcores;
+	tx->first_lcore = tx->first->port.n_queues;
+}
+
 static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	const struct pw_portspec *spec, struct pw_err *err)
 {
-	int r;
+	int r = tx->first ? 0 : pw_eal_start(tx->eal, cfg, spec, tx->log, err);
 
-	r = pw_eal_start(&tx->eal, cfg, spec, tx->log, err);
 	if (!r && cfg->readonly_maps)
 		r = open_readonly(tx, spec, err);
 	if (!r)
-		r = pw_port_open(&tx->port, spec, cfg, true, &tx->eal, err);
+		r = pw_port_open(&tx->port, spec, cfg, true, tx->eal, err);
 	if (!r)
 		r = make_queues(tx, cfg, err);
 	if (!r)
@@ -152,7 +173,7 @@ static int start(struct pw_dpdk_tx *tx, const struct pw_dpdk_config *cfg,
 	tx->vfio = tx->port.is_pci && pw_pci_is_vfio(spec->target);
 	pw_port_check_near(
 		&tx->port, (struct rte_mempool *[]){tx->q.hdr_pool, tx->q.payload_pool}, 2);
-	pw_lcores_init(&tx->lcores, tx->port.n_queues, cfg->set.cores != NULL, &tx->eal, tx->log);
+	init_lcores(tx, cfg);
 	if (!pw_port_link_up(&tx->port))
 		pw_info(tx->log, "waiting for the link of %s", spec->text);
 	r = pw_port_wait_link(&tx->port, cfg, err);
@@ -174,9 +195,11 @@ int pw_dpdk_tx_open(struct pw_dpdk_tx **out, const struct pw_dpdk_config *cfg,
 	memset(tx, 0, sizeof(*tx));
 	tx->log = log;
 	tx->port.id = RTE_MAX_ETHPORTS;
+	tx->first = cfg->first;
+	tx->eal = tx->first ? tx->first->eal : &tx->own_eal;
 	r = start(tx, cfg, &spec, err);
 	if (r) {
-		tx->eal.keep = cfg->keep_eal;
+		tx->own_eal.keep = cfg->keep_eal;
 		pw_dpdk_tx_close(tx);
 		return r;
 	}
@@ -193,9 +216,9 @@ void pw_dpdk_tx_info(const struct pw_dpdk_tx *tx, struct pw_dpdk_tx_info *info)
 	info->multi_segment = tx->port.multi_segs;
 	info->csum_offload = tx->port.csum_offload;
 	info->queue_mbps = tx->port.queue_mbps;
-	info->huge = tx->eal.huge;
-	info->iova_va = tx->eal.iova_va;
-	info->dma_maps = tx->port.traits->reach == PW_REACH_DMA && (tx->vfio || tx->eal.iova_va);
+	info->huge = tx->eal->huge;
+	info->iova_va = tx->eal->iova_va;
+	info->dma_maps = tx->port.traits->reach == PW_REACH_DMA && (tx->vfio || tx->eal->iova_va);
 	info->va_hint = tx->port.traits->reach == PW_REACH_DMA ? DMA_VA_HINT : NULL;
 }
 
@@ -391,7 +414,7 @@ void pw_dpdk_tx_close(struct pw_dpdk_tx *tx)
 	}
 	free(tx->more);
 	rte_mempool_free(tx->rx_pool);
-	pw_eal_stop(&tx->eal);
+	pw_eal_stop(&tx->own_eal);
 	pw_vfio_close(&tx->readonly);
 	free(tx);
 }

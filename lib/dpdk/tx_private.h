@@ -15,7 +15,10 @@ struct pw_dpdk_tx {
 	struct pw_txq q;     /* first: the ops' path pointer is a queue */
 	struct pw_txq *more; /* queues 1 to port.n_queues - 1, or NULL */
 	struct pw_lcores lcores;
-	struct pw_eal eal;
+	uint16_t first_lcore;     /* the first queue's number in lcores */
+	struct pw_dpdk_tx *first; /* the port that started EAL; NULL: this one */
+	struct pw_eal own_eal;
+	struct pw_eal *eal;
 	struct pw_port port;
 	struct rte_mempool *rx_pool;
 	struct pw_vfio readonly; /* open: files are mapped for reading only */

@@ -300,13 +300,13 @@ int pw_txmem_attach(struct pw_dpdk_tx *tx, struct pw_tx_object *obj, struct pw_e
 		tx->readonly.open, tx->port.spec.text, &(enum pw_pages){0}, err);
 	if (r)
 		return r;
-	if (tx->eal.iova_va)
+	if (tx->eal->iova_va)
 		va_is_iova(win);
 	else
 		r = split_discontiguous(win, err);
-	if (r == 0 && !pw_pages_borrowed(win->pages) && (tx->vfio || tx->eal.iova_va))
+	if (r == 0 && !pw_pages_borrowed(win->pages) && (tx->vfio || tx->eal->iova_va))
 		r = map_extents(tx, obj, !tx->vfio, err); /* EAL has mapped its own memory */
-	if (r == 0 && tx->eal.iova_va && tx->vfio) {
+	if (r == 0 && tx->eal->iova_va && tx->vfio) {
 		r = split_at_pages(win, err);
 		if (r)
 			pw_txmem_detach(tx, obj);

@@ -55,12 +55,12 @@ void pw_txqueues_enter(void *path)
 {
 	const struct pw_txq *q = path;
 
-	pw_lcores_enter(&q->dev->lcores, q->queue_id);
+	pw_lcores_enter(&q->dev->lcores, (uint16_t)(q->dev->first_lcore + q->queue_id));
 }
 
 void pw_txqueues_leave(void *path)
 {
 	const struct pw_txq *q = path;
 
-	pw_lcores_leave(&q->dev->lcores, q->queue_id);
+	pw_lcores_leave(&q->dev->lcores, (uint16_t)(q->dev->first_lcore + q->queue_id));
 }

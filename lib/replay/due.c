@@ -9,6 +9,24 @@ void pw_due_init(struct pw_due *d, double speed, uint64_t max_gap_ns)
 		.first_ns = PW_DUE_LEAD_NS};
 }
 
+void pw_due_init_rate(struct pw_due *d, const struct pw_rate *rate)
+{
+	*d = (struct pw_due){.by_rate = true, .speed = 1, .due_ns = PW_DUE_LEAD_NS};
+	if (rate->unit == PW_RATE_BPS)
+		d->ns_per_bit = 1e9 / rate->value;
+	else
+		d->ns_per_packet = 1e9 / rate->value;
+}
+
+uint64_t pw_due_by_rate(struct pw_due *d, uint32_t frame_bytes)
+{
+	const double ns = (double)d->bits * d->ns_per_bit + (double)d->packets * d->ns_per_packet;
+
+	d->bits += 8ull * frame_bytes;
+	d->packets++;
+	return PW_DUE_LEAD_NS + (uint64_t)ns;
+}
+
 void pw_due_begin(struct pw_due *d)
 {
 	if (d->n > 1)

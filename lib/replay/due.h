@@ -14,11 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/units.h"
+
 #define PW_DUE_LEAD_NS 1000000u /* from the start to the first frame */
 
 struct pw_due {
 	double speed;
 	uint64_t max_gap_ns;
+	bool by_rate; /* due times by a rate, for several lanes: each knows the bytes of all */
+	double ns_per_bit, ns_per_packet;
+	uint64_t bits, packets;
 	bool anchored;    /* in this pass */
 	uint64_t base_ns; /* after the start, as all due times */
 	int64_t origin_ns, latest_ns;
@@ -29,9 +34,13 @@ struct pw_due {
 };
 
 void pw_due_init(struct pw_due *d, double speed, uint64_t max_gap_ns);
+/* For pw_due_by_rate(). */
+void pw_due_init_rate(struct pw_due *d, const struct pw_rate *rate);
 /* The next pass begins: its first frame is due a mean gap after the last one. */
 void pw_due_begin(struct pw_due *d);
 /* time_ns: of the frame, with has_time. */
 uint64_t pw_due_next(struct pw_due *d, bool has_time, int64_t time_ns);
+/* When the frame is due that follows those before at the rate. */
+uint64_t pw_due_by_rate(struct pw_due *d, uint32_t frame_bytes);
 
 #endif

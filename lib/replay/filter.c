@@ -59,6 +59,11 @@ int pw_filter_create(struct pw_filter **out, const char *text, struct pw_err *er
 	return compile(f, PW_LINK_ETHERNET, err);
 }
 
+int pw_filter_copy(struct pw_filter **copy, const struct pw_filter *f, struct pw_err *err)
+{
+	return pw_filter_create(copy, f->text, err);
+}
+
 void pw_filter_destroy(struct pw_filter *f)
 {
 	uint32_t i;

@@ -10,6 +10,8 @@ struct pw_filter; /* opaque */
 
 /* text has to outlive *f. -EINVAL with libpcap's words: the expression is wrong for Ethernet frames. */
 int pw_filter_create(struct pw_filter **f, const char *text, struct pw_err *err);
+/* The same expression for another thread. */
+int pw_filter_copy(struct pw_filter **copy, const struct pw_filter *f, struct pw_err *err);
 void pw_filter_destroy(struct pw_filter *f); /* accepts NULL */
 
 /* bytes: all frame->len of them, in one piece. 1: they match; 0: they do not. -EINVAL: the expression is wrong for the

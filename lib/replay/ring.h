@@ -5,8 +5,11 @@
  *   slot i     |  room  | data ........................ record |      the record ends in the next slot
  *   slot i+1            ... the record's beginning | data .... |      which gets a copy of its beginning
  *
- * So every record is whole in one slot. The copy, one record in a slot, is counted. A slot is read into again when
- * its n_out is 0. The lane's thread makes all calls.
+ * So every record is whole in one slot. The copy, one record in a slot, is counted; of several lanes the first one that
+ * comes to the slot makes it. A slot is read into again when all lanes have sent what they found in it; slots that are
+ * freed later do not hold up the others.
+ *
+ * A lane's thread makes the calls of its feed.
  */
 #ifndef PW_REPLAY_RING_H
 #define PW_REPLAY_RING_H
@@ -25,9 +28,9 @@ struct pw_replay_ring_config {
 	uint64_t loops;     /* passes to read; 0: until the ring is destroyed */
 	struct pw_stage_mem mem;
 	const struct pw_tx_ops *ops;
-	void *tx;                         /* its path */
-	const struct pw_capture *capture; /* the scanner's */
-	bool (*stopped)(void);            /* asked by the reading thread as well; may be NULL */
+	void *const *paths; /* of the lanes */
+	uint32_t n_lanes;
+	bool (*stopped)(void); /* asked by the reading thread as well; may be NULL */
 };
 
 struct pw_replay_ring_counts {
@@ -39,9 +42,11 @@ struct pw_replay_ring_counts {
 /* -ENOMEM: bytes is too little, or there is not so much memory. */
 int pw_replay_ring_create(
 	struct pw_replay_ring **ring, const struct pw_replay_ring_config *cfg, struct pw_err *err);
-/* The lane that sends looks for a stop and asks for completed packets while the feed waits for data. */
-struct pw_replay_feed pw_replay_ring_feed(struct pw_replay_ring *ring, struct pw_send_lane *lane);
-/* After destroy of the reading thread, or from the lane's. */
+/* For lane->index. The lane looks for a stop and asks for completed packets while the feed waits for data. capture: the
+ * scanner's. */
+struct pw_replay_feed pw_replay_ring_feed(
+	struct pw_replay_ring *ring, struct pw_send_lane *lane, const struct pw_capture *capture);
+/* While the lanes are parked. */
 void pw_replay_ring_counts(const struct pw_replay_ring *ring, struct pw_replay_ring_counts *c);
 /* Memory of a ring of so many bytes, as the heap counts it. */
 uint64_t pw_replay_ring_memory(uint64_t bytes);

@@ -8,8 +8,10 @@
 
 #define PAUSE        2 /* of next_frame(): what was found is sent first, or a stop is looked for */
 #define PAUSE_FRAMES 4096u
-#define PAUSE_BYTES  (1u << 20)
-#define SMALLEST     60u /* an Ethernet frame on a wire, without its check sequence */
+#define SHARE_FRAMES \
+	256u /* the same with several lanes, where frames of others cost time as well */
+#define PAUSE_BYTES (1u << 20)
+#define SMALLEST    60u /* an Ethernet frame on a wire, without its check sequence */
 
 static int open_pass(struct pw_scan *s, struct pw_err *err)
 {
@@ -18,18 +20,18 @@ static int open_pass(struct pw_scan *s, struct pw_err *err)
 
 	s->seen = s->sent = 0;
 	s->first = (struct pw_span_first){0};
+	s->time_ns = 0;
 	s->open = true;
 	return pw_capture_open(&s->capture, &source, err);
 }
 
 int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const char *path,
-	const struct pw_scan_settings *set, uint32_t frame_max, double speed, struct pw_err *err)
+	const struct pw_scan_settings *set, uint32_t frame_max, struct pw_err *err)
 {
 	s->feed = feed;
 	s->path = path;
 	s->set = *set;
 	s->frame_max = (uint32_t)pw_min_u64(frame_max, PW_FRAME_LEN_MAX);
-	pw_due_init(&s->due, speed, set->max_gap_ns);
 	return open_pass(s, err);
 }
 
@@ -51,32 +53,32 @@ static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 		s->path, s->seen, f->link, pw_link_name(f->link));
 }
 
-/* Applies the rules to the frame of header_len edited bytes and f; false: it is not sent. */
-static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, uint16_t header_len,
-	struct pw_tx_frame *out)
+/* Applies the rules to the frame of header_len edited bytes and f, and counts in n; false: it is not sent. */
+static inline bool choose(const struct pw_scan *s, struct pw_scan_counts *n,
+	const struct pw_capture_frame *f, uint16_t header_len, struct pw_tx_frame *out)
 {
 	const uint32_t have = f->len + header_len;
 	const bool is_cut = f->full_len > f->len;
 	uint64_t len = have;
 
 	if (is_cut) {
-		s->n.cut++;
-		s->n.cut_skipped += s->set.cut == PW_RULE_SKIP;
+		n->cut++;
+		n->cut_skipped += s->set.cut == PW_RULE_SKIP;
 		if (s->set.cut == PW_RULE_SKIP)
 			return false;
 		if (s->set.cut == PW_RULE_PAD)
 			len += f->full_len - f->len;
 	}
 	if (len > s->frame_max) {
-		s->n.long_skipped++;
-		s->n.cut_skipped += is_cut;
+		n->long_skipped++;
+		n->cut_skipped += is_cut;
 		return false;
 	}
 	if (len < SMALLEST || have < PW_FRAME_LEN_MIN) {
-		s->n.small++;
+		n->small++;
 		if (s->set.small == PW_RULE_SKIP || have < PW_FRAME_LEN_MIN) {
-			s->n.small_skipped++;
-			s->n.cut_skipped += is_cut;
+			n->small_skipped++;
+			n->cut_skipped += is_cut;
 			return false;
 		}
 		if (s->set.small == PW_RULE_PAD)
@@ -85,7 +87,7 @@ static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, u
 	out->header_len = header_len;
 	out->len = (uint16_t)f->len;
 	out->wire_len = (uint32_t)len;
-	s->n.padded += len > have;
+	n->padded += len > have;
 	return true;
 }
 
@@ -112,19 +114,19 @@ static enum pw_edit_verdict edit(
 }
 
 /* choose() with edits. Not inlined, so that it costs frames without edits nothing. */
-static __attribute__((noinline)) bool choose_edited(
-	struct pw_scan *s, struct pw_capture_frame *f, struct pw_tx_frame *out)
+static __attribute__((noinline)) bool choose_edited(struct pw_scan *s, struct pw_scan_counts *n,
+	struct pw_capture_frame *f, struct pw_tx_frame *out)
 {
 	uint16_t header_len;
 	const enum pw_edit_verdict verdict = edit(s, f, &header_len);
 
-	if (!choose(s, f, header_len, out))
+	if (!choose(s, n, f, header_len, out))
 		return false;
-	s->n.edit_cut += verdict == PW_EDIT_CUT;
-	s->n.edit_deep += verdict == PW_EDIT_DEEP;
-	if (verdict != PW_EDIT_DONE)
+	n->edit_cut += verdict == PW_EDIT_CUT;
+	n->edit_deep += verdict == PW_EDIT_DEEP;
+	if (verdict != PW_EDIT_DONE || n == &s->others)
 		return true;
-	s->n.edited++;
+	n->edited++;
 	out->header = s->headers[s->next_header];
 	if (++s->next_header == PW_ARRAY_LEN(s->headers))
 		s->next_header = 0;
@@ -149,7 +151,7 @@ static int is_wanted(struct pw_scan *s, const struct pw_capture_frame *f, struct
 
 	if (s->seen <= s->set.skip)
 		return 0;
-	s->n.other_time += !in_span;
+	s->found.other_time += !in_span;
 	if (!in_span)
 		return 0;
 	if (!filter)
@@ -158,7 +160,7 @@ static int is_wanted(struct pw_scan *s, const struct pw_capture_frame *f, struct
 	if (!bytes)
 		return too_long(s, err);
 	r = pw_filter_match(filter, f, bytes, err);
-	s->n.filtered += r == 0;
+	s->found.filtered += r == 0;
 	return r;
 }
 
@@ -167,12 +169,12 @@ static int next_pass(struct pw_scan *s, struct pw_err *err)
 {
 	int r;
 
-	s->n.file_is_cut |= s->capture.is_cut;
+	s->found.file_is_cut |= s->capture.is_cut;
 	if (s->seen == 0)
 		return pw_err_set(err, ENODATA, "cannot replay %s: it has no frames", s->path);
-	s->n.passes++;
+	s->found.passes++;
 	/* passes without a frame would never end */
-	if (s->n.passes == s->set.loops || s->sent == 0)
+	if (s->found.passes == s->set.loops || s->sent == 0)
 		return 0;
 	r = s->feed->rewind(s->feed->ctx, err);
 	if (r)
@@ -186,7 +188,54 @@ static int next_pass(struct pw_scan *s, struct pw_err *err)
 /* Many frames that are not sent do not hold up those that are, or the memory that they are in. */
 static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t from_seen)
 {
-	return s->capture.at - from > PAUSE_BYTES || s->seen - from_seen > PAUSE_FRAMES;
+	const uint64_t max = pw_share_is_all(&s->share) ? PAUSE_FRAMES : SHARE_FRAMES;
+
+	return s->capture.at - from > PAUSE_BYTES || s->seen - from_seen > max;
+}
+
+/* Asked of frames that are not wanted as well: a flow's first frame may be one of them. */
+static inline enum pw_share_verdict share_of(struct pw_scan *s, const struct pw_capture_frame *f)
+{
+	const uint8_t *bytes;
+
+	if (pw_share_is_all(&s->share))
+		return PW_SHARE_OWN;
+	if (f->link != PW_LINK_ETHERNET)
+		return PW_SHARE_OTHER;
+	bytes = s->feed->bytes(
+		s->feed->ctx, f->offset, (uint32_t)pw_min_u64(f->len, PW_HEADERS_LOOK), s->seam);
+	return bytes ? pw_share_of(&s->share, bytes, f->len, s->seen - 1) : PW_SHARE_LOST;
+}
+
+/* Of a frame that is wanted. 1: it is sent; 0: it is not. */
+static int check_share(struct pw_scan *s, enum pw_share_verdict share, struct pw_err *err)
+{
+	if (share == PW_SHARE_LOST)
+		return too_long(s, err);
+	s->found.no_side += share == PW_SHARE_NONE;
+	if (share != PW_SHARE_END)
+		return share != PW_SHARE_NONE;
+	return pw_err_set(err, EBADMSG,
+		"cannot replay %s: %s has %" PRIu64
+		" frames, and the capture has more, so it was made from another one; make it anew "
+		"with tcpprep",
+		s->path, s->share.sides->cache_path, s->share.sides->cache.n_frames);
+}
+
+/* Whether the frame is sent, by this lane or by another, and in which form. */
+static inline bool is_sent(
+	struct pw_scan *s, struct pw_capture_frame *f, bool own, struct pw_tx_frame *out)
+{
+	struct pw_scan_counts *n = own ? &s->n : &s->others;
+
+	/* of other lanes' frames only the length counts */
+	if (!(s->set.edit && (own || s->set.edit->vlan != PW_EDIT_VLAN_KEEP)
+			    ? choose_edited(s, n, f, out)
+			    : choose(s, n, f, 0, out)))
+		return false;
+	s->sent++;
+	n->frames++;
+	return true;
 }
 
 /* 1: *out is the next frame to send. 0: there is none left. PAUSE. pending: frames before it are not yet sent. */
@@ -195,6 +244,7 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 {
 	uint64_t from = s->capture.at, from_seen = s->seen;
 	struct pw_capture_frame f;
+	enum pw_share_verdict share;
 	int r;
 
 	for (;;) {
@@ -215,19 +265,24 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 		if (r < 0)
 			return r;
 		s->seen++;
+		share = share_of(s, &f);
 		r = is_wanted(s, &f, err);
 		if (r > 0)
 			r = check_link(s, &f, err);
 		else if (r == 0)
 			continue;
-		if (r)
+		if (r == 0)
+			r = check_share(s, share, err);
+		if (r < 0)
 			return r;
-		if (s->set.edit ? choose_edited(s, &f, out) : choose(s, &f, 0, out))
+		if (r == 0 || !is_sent(s, &f, share == PW_SHARE_OWN, out))
+			continue;
+		out->due_ns = s->due.by_rate ? pw_due_by_rate(&s->due, out->wire_len)
+					     : pw_due_next(&s->due, f.has_time, f.time_ns);
+		if (share == PW_SHARE_OWN)
 			break;
 	}
-	s->sent++;
-	s->n.frames++;
-	out->due_ns = pw_due_next(&s->due, f.has_time, f.time_ns);
+	s->time_ns = f.has_time ? f.time_ns : s->time_ns;
 	*obj = s->feed->object(s->feed->ctx, f.offset, &out->offset);
 	if (!*obj)
 		return too_long(s, err);

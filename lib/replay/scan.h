@@ -2,7 +2,10 @@
 /*
  * Which frames of a capture are sent, in which form, and when: the source of a lane (send/lane.h).
  *
- *   feed --record headers--> capture --> skip, limit, edits, rules --> due time --> frames[] --> lane
+ *   feed --record headers--> capture --> skip, limit, edits, rules --> due time --> share --> frames[] --> lane
+ *
+ * With several lanes each has a scanner, which goes over all frames and takes those of its lane. So all scanners know
+ * the same limits and due times, and share nothing.
  */
 #ifndef PW_REPLAY_SCAN_H
 #define PW_REPLAY_SCAN_H
@@ -11,6 +14,7 @@
 #include "replay/due.h"
 #include "replay/feed.h"
 #include "replay/filter.h"
+#include "replay/share.h"
 #include "replay/span.h"
 #include "send/lane.h"
 #include "wire/edit.h"
@@ -37,11 +41,9 @@ struct pw_scan_settings {
 		.loops = 1, .max_gap_ns = 3600000000000ull, \
 	}
 
-/* Of all passes. */
+/* Of all passes, and of the lane's own frames. */
 struct pw_scan_counts {
 	uint64_t frames;               /* chosen to be sent */
-	uint64_t other_time;           /* not in the span */
-	uint64_t filtered;             /* do not match the filter */
 	uint64_t cut, cut_skipped;     /* by the snap length */
 	uint64_t small, small_skipped; /* 60 bytes are the least on a wire */
 	uint64_t long_skipped;         /* more than the MTU allows */
@@ -49,8 +51,15 @@ struct pw_scan_counts {
 	uint64_t edited;    /* of those that are sent */
 	uint64_t edit_cut;  /* sent as they are: a header that an edit needs is cut */
 	uint64_t edit_deep; /* sent as they are: it lies too deep */
-	uint64_t passes;    /* whole ones */
-	bool file_is_cut;   /* it ends within a record */
+};
+
+/* Of all passes: what every scanner of a capture finds. */
+struct pw_scan_found {
+	uint64_t other_time; /* not in the span */
+	uint64_t filtered;   /* do not match the filter */
+	uint64_t no_side;    /* not to be sent, by the cache of tcpprep */
+	uint64_t passes;     /* whole ones */
+	bool file_is_cut;    /* it ends within a record */
 };
 
 struct pw_scan {
@@ -60,9 +69,12 @@ struct pw_scan {
 	struct pw_scan_settings set;
 	uint32_t frame_max;
 	struct pw_due due;
-	struct pw_scan_counts n;
+	struct pw_share share;
+	struct pw_scan_counts n, others; /* of its lane's frames, and of those of other lanes */
+	struct pw_scan_found found;
 	uint64_t seen, sent; /* frames of this pass */
 	struct pw_span_first first;
+	int64_t time_ns; /* of the last frame that was found and has one */
 	bool open, done;
 	struct pw_tx_frame frames[PW_SCAN_FRAMES];
 	struct pw_tx_frame kept; /* the first frame of the next range */
@@ -74,9 +86,9 @@ struct pw_scan {
 	struct pw_err failed;             /* after the frames that were found */
 };
 
-/* frame_max: bytes of a frame that the port takes. The feed must outlive s. */
+/* frame_max: bytes of a frame that the port takes. s->due and s->share are made before; the feed must outlive s. */
 int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const char *path,
-	const struct pw_scan_settings *set, uint32_t frame_max, double speed, struct pw_err *err);
+	const struct pw_scan_settings *set, uint32_t frame_max, struct pw_err *err);
 /* struct pw_send_source's next(), with ctx = s. */
 int pw_scan_next(
 	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err);

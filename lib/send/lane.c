@@ -135,19 +135,19 @@ static void tell_stalled(const struct pw_send_lane *lane, struct stall *st)
 		"%s took no packet for %d s: its ring is full and the peer takes nothing out of "
 		"it; see whether "
 		"the receiver runs (testpmd: start)",
-		lane->shared->path_text, (int)(STALL_SAY_NS / PW_NS_PER_S));
+		lane->path_text, (int)(STALL_SAY_NS / PW_NS_PER_S));
 }
 
 static int stuck(const struct pw_send_lane *lane, struct pw_err *err)
 {
-	if (lane->index)
+	if (lane->queue)
 		return pw_err_set(err, ETIMEDOUT,
 			"cannot send on %s: queue %u took no packet for %d s; give the receiver as "
 			"many --queues",
-			lane->shared->path_text, lane->index, (int)(STALL_LIMIT_NS / PW_NS_PER_S));
+			lane->path_text, lane->queue, (int)(STALL_LIMIT_NS / PW_NS_PER_S));
 	return pw_err_set(err, ETIMEDOUT,
 		"cannot send on %s: it took no packet for %d s; see what the receiver waits for",
-		lane->shared->path_text, (int)(STALL_LIMIT_NS / PW_NS_PER_S));
+		lane->path_text, (int)(STALL_LIMIT_NS / PW_NS_PER_S));
 }
 
 static int stalled(struct pw_send_lane *lane, struct stall *st, struct pw_err *err)

@@ -48,7 +48,6 @@ struct pw_send_source {
 
 /* What the session's thread shares with all lanes. */
 struct pw_lane_shared {
-	const char *path_text; /* PORT, for messages */
 	const struct pw_log *log;
 	uint32_t n_lanes;         /* there may be more of them than CPUs */
 	atomic_bool stop;         /* give up the work */
@@ -61,7 +60,9 @@ struct pw_send_lane {
 	_Alignas(64) const struct pw_tx_ops *ops;
 	void *path;
 	uint32_t index;
-	uint16_t src_port; /* differs, so that a receiver's RSS separates the lanes */
+	const char *path_text; /* PORT, for messages */
+	uint32_t queue;        /* of it */
+	uint16_t src_port;     /* differs, so that a receiver's RSS separates the lanes */
 	struct pw_lane_shared *shared;
 
 	/* Called a few thousand times a second, and while the path takes nothing: stalled_ns is

@@ -109,7 +109,8 @@ static void init_lane(struct pw_send_lanes *l, uint32_t index, const struct pw_s
 	rate.value /= l->n;
 	lane->ops = cfg->ops;
 	lane->path = cfg->paths[index];
-	lane->index = index;
+	lane->index = lane->queue = index;
+	lane->path_text = cfg->path_text;
 	lane->src_port =
 		(uint16_t)(port <= UINT16_MAX ? port : port - UINT16_MAX - 1 + FIRST_DYNAMIC_PORT);
 	lane->shared = &l->shared;
@@ -134,7 +135,6 @@ int pw_send_lanes_create(struct pw_send_lanes *l, const struct pw_send_config *c
 	if (!l->v || !l->threads)
 		return pw_err_set(err, ENOMEM, "cannot make %u lanes: out of memory", l->n);
 	memset(l->v, 0, l->n * sizeof(*l->v));
-	l->shared.path_text = cfg->path_text;
 	l->shared.log = cfg->log;
 	l->shared.n_lanes = l->n;
 	for (i = 0; i < l->n; i++)

@@ -28,3 +28,23 @@ uint64_t pw_late_quantile(const struct pw_late *l, double share)
 	}
 	return pw_min_u64(class_end(c), l->max_ns);
 }
+
+static uint64_t word(const uint64_t *w)
+{
+	return __atomic_load_n(w, __ATOMIC_RELAXED);
+}
+
+void pw_late_merge(struct pw_late *sum, const struct pw_late *from)
+{
+	const uint64_t run = word(&from->longest_run);
+	uint32_t c;
+
+	for (c = 0; c < PW_LATE_CLASSES; c++)
+		sum->n[c] += word(&from->n[c]);
+	sum->n_frames += word(&from->n_frames);
+	sum->max_ns = pw_max_u64(sum->max_ns, word(&from->max_ns));
+	if (run <= sum->longest_run)
+		return;
+	sum->longest_run = run;
+	sum->longest_from = word(&from->longest_from);
+}

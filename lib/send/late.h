@@ -47,4 +47,7 @@ static inline void pw_late_add(struct pw_late *l, uint64_t sent_ns, uint64_t due
 /* The least time that the share (0 to 1) of the frames did not exceed, rounded up to its class; 0: no frames. */
 uint64_t pw_late_quantile(const struct pw_late *l, double share);
 
+/* Adds from to sum. The thread that owns `from` may go on. The longest run is that of one of them. */
+void pw_late_merge(struct pw_late *sum, const struct pw_late *from);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A frame of a capture: its headers, its flow, and edits of them. The first byte of the input selects the edits; the
- * second is the first of the frame. What was right before an edit is right after it.
+ * second is the first of the frame. What was right before an edit is right after it. The whole input is also a cache file of
+ * tcpprep.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/bytes.h"
 #include "wire/edit.h"
 #include "wire/flow.h"
+#include "wire/side.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,6 +80,16 @@ static void check_flow(const uint8_t *frame, size_t size)
 	assert(pw_flow_queue(pw_flow_hash(&key), 3) < 3);
 }
 
+static void check_cache(const uint8_t *bytes, size_t size)
+{
+	struct pw_side_cache cache;
+
+	if (pw_side_cache_parse(&cache, "fuzz", bytes, size, NULL) || cache.n_frames == 0)
+		return;
+	assert(pw_side_by_cache(&cache, cache.n_frames - 1) <= PW_SIDE_NONE);
+	assert(pw_side_by_cache(&cache, cache.n_frames) == PW_SIDE_NONE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t header[PW_EDIT_HEADER_MAX], *frame;
@@ -85,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pw_headers h;
 	struct pw_edit e;
 
+	check_cache(data, size);
 	if (size == 0 || pw_edit_parse(&e, &edits[data[0] % PW_ARRAY_LEN(edits)], NULL))
 		return 0;
 	size--;

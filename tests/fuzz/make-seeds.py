@@ -245,6 +245,8 @@ frames = {
     'llc': eth(100, bytes(60)),
 }
 frames = {name: bytes([i]) + data for i, (name, data) in enumerate(frames.items())}
+cache = b'tcpprep\0' + b'04\0\0' + struct.pack('!QHH', 6, 4, 2) + b'hi\xe4\x0e'
+frames.update({'cache': cache, 'cache-cut': cache[:-1], 'cache-many': cache.replace(bytes(7), b'\xff' * 7)})
 
 for corpus, seeds in (('packet', packets), ('frames', frames), ('fdt', tables), ('repair', messages)):
     for name, data in seeds.items():

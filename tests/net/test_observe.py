@@ -9,6 +9,7 @@ import socket
 
 import flute
 from harness import Skip, check, equal, poll_until
+from test_replay import MILLION, mix, write_pcap
 
 RUN_DIR = "/var/run/dpdk"
 
@@ -50,6 +51,26 @@ def prefixed(t, name):
     prefix = f"pwnet{os.getpid()}{name}"
     t.runtime_dirs.append(f"{RUN_DIR}/{prefix}")
     return prefix
+
+
+def test_telemetry_of_a_replay(t):
+    path = write_pcap(t.path("a.pcap"), mix(500), gap_ns=2 * MILLION)
+    prefix = prefixed(t, "p")
+    p = t.start("replay", path, "--port", "null", "--port", "null", "--queues", "2", "--no-huge", "--loop", "0",
+                "--telemetry", "--file-prefix", prefix, "--json")
+    client = Telemetry(p, prefix)
+    stats = client.until("/pagewire/stats", lambda a: a.get("packets", 0) > 20)
+    equal((stats["role"], stats["phase"], len(stats["queues"])), ("replay", "sending", 4), "role, phase and queues")
+    equal(stats["packets"], sum(q["packets"] for q in stats["queues"].values()), "packets of all queues")
+    check("pw_hdr1_b" in stats["pools"], f"pools: {stats['pools']}")
+    check(stats["position_ms"] > 0 and 0 < stats["position"] < os.path.getsize(path), f"position: {stats}")
+    check(stats["late_max_ns"] >= stats["late_p99_ns"] > 0, f"lateness: {stats}")
+    file = client.until("/pagewire/transfers", lambda a: a.get("pass") == 2)
+    equal((file["list"]["0"]["name"], file["list"]["0"]["bytes"]), (path, os.path.getsize(path)), "the capture")
+    check(file["bytes_done"] >= os.path.getsize(path), str(file))
+    client.close()
+    p.signal(signal.SIGINT)
+    p.ends_with(0)
 
 
 def test_telemetry_reports_the_progress_of_both_sides(t):

@@ -503,3 +503,14 @@ def test_frames_arrive_over_veth(t):
     equal(p.json["frames"], 3000, "frames")
     catcher.ends_with(0)
     check(read_pcap(t, wire) == frames * 2, "frames differ")
+
+
+def test_an_interrupt_ends_the_reading_into_memory(t):
+    """A sparse file that takes a while to read. The signal comes before the first frame could go."""
+    path = write_pcap(t.path("a.pcap"), mix(10))
+    os.truncate(path, 1 << 30)
+    p = t.start("replay", path, "--port", "null", "--no-huge", "--pages", "stage", "-v")
+    poll_until(lambda: "Selected IOVA" in p.err, 20, "EAL")
+    p.signal(signal.SIGINT)
+    p.ends_with(3)
+    check("interrupted" in p.err, p.err)

@@ -18,6 +18,7 @@
 
 struct pw_due {
 	double speed;
+	bool is_exact; /* speed is 1: whole nanoseconds are added */
 	uint64_t max_gap_ns;
 	bool anchored;    /* in this pass */
 	uint64_t base_ns; /* after the start, as all due times */
@@ -33,5 +34,18 @@ void pw_due_init(struct pw_due *d, double speed, uint64_t max_gap_ns);
 void pw_due_begin(struct pw_due *d);
 /* time_ns: of the frame, with has_time. */
 uint64_t pw_due_next(struct pw_due *d, bool has_time, int64_t time_ns);
+
+/* pw_due_next() of a frame that has a time; inline for the usual case. */
+static inline uint64_t pw_due_next_timed(struct pw_due *d, int64_t time_ns)
+{
+	const uint64_t gap = (uint64_t)time_ns - (uint64_t)d->latest_ns;
+
+	if (!d->anchored || !d->is_exact || time_ns < d->latest_ns || gap > d->max_gap_ns)
+		return pw_due_next(d, true, time_ns);
+	d->n++;
+	d->latest_ns = time_ns;
+	d->due_ns = d->base_ns + ((uint64_t)time_ns - (uint64_t)d->origin_ns);
+	return d->due_ns;
+}
 
 #endif

@@ -9,6 +9,7 @@
 #define PAUSE        2 /* of next_frame(): what was found is sent first, or a stop is looked for */
 #define PAUSE_FRAMES 4096u
 #define PAUSE_BYTES  (1u << 20)
+#define PLAIN_FRAMES 64u
 #define SMALLEST     60u /* an Ethernet frame on a wire, without its check sequence */
 
 static int open_pass(struct pw_scan *s, struct pw_err *err)
@@ -29,6 +30,9 @@ int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const cha
 	s->path = path;
 	s->set = *set;
 	s->frame_max = (uint32_t)pw_min_u64(frame_max, PW_FRAME_LEN_MAX);
+	s->plain = (struct pw_capture_plain){PW_LINK_ETHERNET, SMALLEST, s->frame_max};
+	s->is_plain = !set->edit && !set->filter && set->span.from.kind == PW_MOMENT_NONE &&
+		      set->span.to.kind == PW_MOMENT_NONE && s->frame_max >= SMALLEST;
 	pw_due_init(&s->due, speed, set->max_gap_ns);
 	return open_pass(s, err);
 }
@@ -234,6 +238,38 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 	return 1;
 }
 
+/* Frames that next_frame() would find and send as they are, after the first one of a pass. Adds their bytes. */
+static uint32_t take_plain(struct pw_scan *s, struct pw_tx_frame *out, uint32_t room,
+	struct pw_tx_object **obj, uint64_t *bytes)
+{
+	struct pw_capture_frame found[PLAIN_FRAMES];
+	uint64_t shift;
+	uint32_t n, i;
+
+	if (!s->is_plain || s->sent == 0)
+		return 0;
+	room = (uint32_t)pw_min_u64(room, PLAIN_FRAMES);
+	if (s->set.limit)
+		room = (uint32_t)pw_min_u64(room, s->set.limit - s->sent);
+	n = pw_capture_take(&s->capture, &s->plain, found, room);
+	if (n == 0)
+		return 0;
+	/* all of them are in the same view */
+	*obj = s->feed->object(s->feed->ctx, found[0].offset, &shift);
+	shift -= found[0].offset;
+	for (i = 0; i < n; i++) {
+		out[i] = (struct pw_tx_frame){.offset = found[i].offset + shift,
+			.due_ns = pw_due_next_timed(&s->due, found[i].time_ns),
+			.len = (uint16_t)found[i].len,
+			.wire_len = found[i].len};
+		*bytes += found[i].len;
+	}
+	s->seen += n;
+	s->sent += n;
+	s->n.frames += n;
+	return n;
+}
+
 int pw_scan_next(
 	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
 {
@@ -252,9 +288,15 @@ int pw_scan_next(
 	if (obj)
 		s->frames[n++] = s->kept;
 	s->kept_obj = NULL;
-	while (n < PW_SCAN_FRAMES && !s->done &&
-		(r = next_frame(s, n > 0, &s->frames[n], &next, err)) > 0) {
-		if (r == PAUSE && n)
+	while (n < PW_SCAN_FRAMES && !s->done) {
+		const uint32_t n_plain =
+			take_plain(s, &s->frames[n], PW_SCAN_FRAMES - n, &obj, &bytes);
+
+		n += n_plain;
+		if (n_plain)
+			continue;
+		r = next_frame(s, n > 0, &s->frames[n], &next, err);
+		if (r <= 0 || (r == PAUSE && n))
 			break;
 		if (r == PAUSE) {
 			r = pw_lane_pause(lane, 1, err);

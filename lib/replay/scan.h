@@ -62,6 +62,8 @@ struct pw_scan {
 	struct pw_due due;
 	struct pw_scan_counts n;
 	uint64_t seen, sent; /* frames of this pass */
+	bool is_plain;       /* no option asks for a decision about each frame */
+	struct pw_capture_plain plain;
 	struct pw_span_first first;
 	bool open, done;
 	struct pw_tx_frame frames[PW_SCAN_FRAMES];

@@ -114,18 +114,32 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 		job->traits->copy_why[0] ? "; the port: " : "", job->traits->copy_why);
 }
 
+/* Pairs of a class's longest time and how many frames are in it. */
+static json_t *histogram_json(const struct pw_late *l)
+{
+	json_t *a = json_array();
+	uint32_t c;
+
+	for (c = 0; c < PW_LATE_CLASSES; c++)
+		if (l->n[c])
+			json_array_append_new(
+				a, json_pack("[I, I]", (json_int_t)pw_late_class_end(c),
+					   (json_int_t)l->n[c]));
+	return a;
+}
+
 static json_t *late_json(const struct pw_replay_result *res)
 {
 	const struct pw_late *l = &res->late;
 
 	if (l->n_frames == 0)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "p50_ns",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "p50_ns",
 		(json_int_t)pw_late_quantile(l, 0.5), "p99_ns",
 		(json_int_t)pw_late_quantile(l, 0.99), "p999_ns",
 		(json_int_t)pw_late_quantile(l, 0.999), "max_ns", (json_int_t)l->max_ns,
 		"longest_run", (json_int_t)l->longest_run, "longest_run_from",
-		(json_int_t)l->longest_from);
+		(json_int_t)l->longest_from, "histogram", histogram_json(l));
 }
 
 void pw_replay_report_json(const struct pw_replayjob *job, int code)

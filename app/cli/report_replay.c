@@ -61,6 +61,9 @@ static void print_rules(const struct pw_scan_counts *n)
 	line(n->small_skipped, "below 60 bytes: skipped");
 	line(n->long_skipped, "longer than --mtu allows: skipped");
 	line(n->padded, "padded with zeros");
+	line(n->ethernet, "got an Ethernet header");
+	line(n->no_ethernet,
+		"cut in their link header, or of no protocol that Ethernet has: skipped");
 	line(n->edited, "edited");
 	line(n->edit_cut + n->edit_deep,
 		"not edited, sent as captured: a header is cut or lies too deep");
@@ -176,6 +179,8 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 		o, json_pack("{s:I, s:I, s:I, s:I}", "edited", (json_int_t)n->edited, "edit_cut",
 			   (json_int_t)n->edit_cut, "edit_deep", (json_int_t)n->edit_deep,
 			   "header_bytes", (json_int_t)c->header_bytes));
+	json_object_update_new(o, json_pack("{s:I, s:I}", "ethernet", (json_int_t)n->ethernet,
+					  "no_ethernet", (json_int_t)n->no_ethernet));
 	json_object_set_new(o, "other_time", json_integer((json_int_t)n->other_time));
 	json_object_set_new(o, "filtered", json_integer((json_int_t)n->filtered));
 	json_object_set_new(o, "late", late_json(res));

@@ -98,6 +98,8 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 	r = plan_timing(job, err);
 	if (r == 0)
 		r = pw_edit_parse(&job->edit, &o->edit, err);
+	if (r == 0 && o->ethernet)
+		r = pw_ethernet_parse(&job->ethernet, o->ethernet, err);
 	if (r == 0 && !o->port.port)
 		r = bad_option(err, "--port PORT is missing");
 	if (r == 0 && o->port.n_queues > 1)
@@ -170,6 +172,7 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 	};
 
 	cfg.set.edit = pw_edit_any(&job->edit) ? &job->edit : NULL;
+	cfg.set.ethernet = o->ethernet ? &job->ethernet : NULL;
 	return pw_replay_create(&job->replay, &cfg, err);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/bytes.h"
 
@@ -46,13 +47,15 @@ void pw_scan_finish(struct pw_scan *s)
 
 static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f, struct pw_err *err)
 {
-	if (f->link == PW_LINK_ETHERNET)
+	const bool can = pw_ethernet_replaces(f->link);
+
+	if (f->link == PW_LINK_ETHERNET || (can && s->set.ethernet))
 		return 0;
 	return pw_err_set(err, EPROTONOSUPPORT,
-		"cannot replay %s: the link type of frame %" PRIu64
-		" is %u (%s), and only Ethernet is "
-		"supported; rewrite it (tcprewrite --dlt=enet)",
-		s->path, s->seen, f->link, pw_link_name(f->link));
+		"cannot replay %s: the link type of frame %" PRIu64 " is %u (%s), %s", s->path,
+		s->seen, f->link, pw_link_name(f->link),
+		can ? "which has no Ethernet header; give one with --ethernet DST,SRC"
+		    : "and only Ethernet and IP are supported; rewrite it (tcprewrite --dlt=enet)");
 }
 
 /* Applies the rules to the frame of header_len edited bytes and f; false: it is not sent. */
@@ -93,43 +96,79 @@ static inline bool choose(struct pw_scan *s, const struct pw_capture_frame *f, u
 	return true;
 }
 
-/* Edits the frame's headers: f becomes what is left of it behind them. */
-static enum pw_edit_verdict edit(
-	struct pw_scan *s, struct pw_capture_frame *f, uint16_t *header_len)
-{
-	const uint32_t len = (uint32_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
-	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
+/* What becomes of a frame's headers: header_len bytes in place of the first `replaced` ones. */
+struct headers {
+	uint16_t header_len; /* 0: the frame stays as it is */
+	uint16_t replaced;
 	enum pw_edit_verdict verdict;
+};
+
+/* Edits the headers of an Ethernet frame, of which the first PW_EDIT_HEADER_MAX bytes are there. */
+static void edit(const struct pw_scan *s, const uint8_t *bytes, uint32_t len, uint8_t *header,
+	struct headers *h)
+{
 	struct pw_edit_result r;
 
-	*header_len = 0;
-	if (!bytes)
-		return PW_EDIT_SAME; /* it cannot be sent: next_frame() reports it */
-	verdict = pw_edit_apply(s->set.edit, bytes, f->len, s->headers[s->next_header], &r);
-	if (verdict != PW_EDIT_DONE)
-		return verdict;
-	*header_len = r.header_len;
-	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - r.replaced;
-	f->len -= r.replaced;
-	f->offset += r.replaced;
-	return verdict;
+	if (s->set.edit)
+		h->verdict = pw_edit_apply(s->set.edit, bytes, len, header, &r);
+	if (h->verdict != PW_EDIT_DONE)
+		return;
+	h->header_len = r.header_len;
+	h->replaced = r.replaced;
 }
 
-/* choose() with edits. Not inlined, so that it costs frames without edits nothing. */
+/* The same of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
+static bool edit_link(const struct pw_scan *s, const struct pw_capture_frame *f,
+	const uint8_t *bytes, uint8_t *header, struct headers *h)
+{
+	uint8_t frame[PW_EDIT_HEADER_MAX];
+	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
+	uint32_t len;
+
+	if (link_len < 0)
+		return false;
+	len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
+	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
+		pw_min_u64(len, sizeof(frame)) - PW_FRAME_LEN_MIN);
+	edit(s, frame, len, header, h);
+	if (h->header_len == 0) {
+		memcpy(header, frame, PW_FRAME_LEN_MIN);
+		h->header_len = h->replaced = PW_FRAME_LEN_MIN;
+	}
+	h->replaced = (uint16_t)(h->replaced - PW_FRAME_LEN_MIN + (uint32_t)link_len);
+	return true;
+}
+
+/* choose() of a frame whose headers may change: f becomes what is left of it behind them. Not inlined, so that it costs
+ * frames without edits nothing. */
 static __attribute__((noinline)) bool choose_edited(
 	struct pw_scan *s, struct pw_capture_frame *f, struct pw_tx_frame *out)
 {
-	uint16_t header_len;
-	const enum pw_edit_verdict verdict = edit(s, f, &header_len);
+	const uint32_t look = (uint32_t)pw_min_u64(f->len, sizeof(s->seam));
+	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, look, s->seam);
+	uint8_t *header = s->headers[s->next_header];
+	const bool is_ethernet = f->link == PW_LINK_ETHERNET;
+	struct headers h = {.verdict = PW_EDIT_SAME};
 
-	if (!choose(s, f, header_len, out))
+	/* without bytes it cannot be sent: next_frame() reports it */
+	if (bytes && is_ethernet) {
+		edit(s, bytes, f->len, header, &h);
+	} else if (bytes && !edit_link(s, f, bytes, header, &h)) {
+		s->n.no_ethernet++;
 		return false;
-	s->n.edit_cut += verdict == PW_EDIT_CUT;
-	s->n.edit_deep += verdict == PW_EDIT_DEEP;
-	if (verdict != PW_EDIT_DONE)
+	}
+	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - h.replaced;
+	f->len -= h.replaced;
+	f->offset += h.replaced;
+	if (!choose(s, f, h.header_len, out))
+		return false;
+	s->n.edit_cut += h.verdict == PW_EDIT_CUT;
+	s->n.edit_deep += h.verdict == PW_EDIT_DEEP;
+	s->n.edited += h.verdict == PW_EDIT_DONE;
+	s->n.ethernet += !is_ethernet;
+	if (h.header_len == 0)
 		return true;
-	s->n.edited++;
-	out->header = s->headers[s->next_header];
+	out->header = header;
 	if (++s->next_header == PW_ARRAY_LEN(s->headers))
 		s->next_header = 0;
 	return true;
@@ -226,7 +265,8 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 			continue;
 		if (r)
 			return r;
-		if (s->set.edit ? choose_edited(s, &f, out) : choose(s, &f, 0, out))
+		if (s->set.edit || f.link != PW_LINK_ETHERNET ? choose_edited(s, &f, out)
+							      : choose(s, &f, 0, out))
 			break;
 	}
 	s->sent++;

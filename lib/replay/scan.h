@@ -14,6 +14,7 @@
 #include "replay/span.h"
 #include "send/lane.h"
 #include "wire/edit.h"
+#include "wire/ethernet.h"
 
 #define PW_SCAN_FRAMES 256 /* frames of one range */
 
@@ -30,6 +31,8 @@ struct pw_scan_settings {
 	enum pw_replay_rule small;  /* frames of less than 60 bytes */
 	uint64_t max_gap_ns;        /* a longer gap is not waited for */
 	const struct pw_edit *edit; /* of each frame's headers; NULL: frames are sent as they are */
+	const struct pw_ethernet
+		*ethernet; /* for frames of other link types; NULL: they are an error */
 };
 
 #define PW_SCAN_SETTINGS_DEFAULT                            \
@@ -46,11 +49,14 @@ struct pw_scan_counts {
 	uint64_t small, small_skipped; /* 60 bytes are the least on a wire */
 	uint64_t long_skipped;         /* more than the MTU allows */
 	uint64_t padded;
-	uint64_t edited;    /* of those that are sent */
-	uint64_t edit_cut;  /* sent as they are: a header that an edit needs is cut */
-	uint64_t edit_deep; /* sent as they are: it lies too deep */
-	uint64_t passes;    /* whole ones */
-	bool file_is_cut;   /* it ends within a record */
+	uint64_t
+		ethernet; /* of those that are sent: with an Ethernet header that they did not have */
+	uint64_t no_ethernet; /* not sent: cut in their link header, or without an EtherType */
+	uint64_t edited;      /* of those that are sent */
+	uint64_t edit_cut;    /* sent as they are: a header that an edit needs is cut */
+	uint64_t edit_deep;   /* sent as they are: it lies too deep */
+	uint64_t passes;      /* whole ones */
+	bool file_is_cut;     /* it ends within a record */
 };
 
 struct pw_scan {
@@ -72,8 +78,9 @@ struct pw_scan {
 	/* Edited headers, one after the other in a circle: those of a range's frames, and of the kept one. */
 	uint8_t headers[PW_SCAN_FRAMES + 1][PW_EDIT_HEADER_MAX];
 	uint32_t next_header;
-	uint8_t seam[PW_EDIT_HEADER_MAX]; /* a frame's first bytes that cross extents */
-	struct pw_err failed;             /* after the frames that were found */
+	uint8_t seam[PW_EDIT_HEADER_MAX +
+		     PW_ETHERNET_LINK_MAX]; /* a frame's first bytes that cross extents */
+	struct pw_err failed;               /* after the frames that were found */
 };
 
 /* frame_max: bytes of a frame that the port takes. The feed must outlive s. */

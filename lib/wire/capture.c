@@ -181,7 +181,12 @@ const char *pw_link_name(uint16_t link)
 	switch (link) {
 	case PW_LINK_ETHERNET:
 		return "Ethernet";
+	case PW_LINK_NULL:
+	case PW_LINK_LOOP:
+		return "BSD loopback";
 	case PW_LINK_RAW:
+	case PW_LINK_RAW_BSD:
+	case PW_LINK_RAW_OPENBSD:
 		return "raw IP";
 	case PW_LINK_SLL:
 		return "Linux cooked v1";

@@ -40,10 +40,14 @@ struct pw_capture_source {
 	const char *path; /* for messages */
 };
 
-/* LINKTYPE_ values (https://www.tcpdump.org/linktypes.html) that pagewire can send. */
+/* LINKTYPE_ values (https://www.tcpdump.org/linktypes.html) that pagewire can send; see wire/ethernet.h. */
 enum pw_link {
+	PW_LINK_NULL = 0,
 	PW_LINK_ETHERNET = 1,
+	PW_LINK_RAW_BSD = 12, /* numbers of raw IP in files of some systems */
+	PW_LINK_RAW_OPENBSD = 14,
 	PW_LINK_RAW = 101,
+	PW_LINK_LOOP = 108,
 	PW_LINK_SLL = 113,
 	PW_LINK_IPV4 = 228,
 	PW_LINK_IPV6 = 229,

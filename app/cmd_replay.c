@@ -61,6 +61,9 @@ static const struct pw_opt options[] = {
 			"zeros to their length"},
 	{ROW("small", CHOICE, PACKETS, job.scan.small), .choices = rules,
 		.help = "frames below 60 bytes: sent as captured, skipped, or padded with zeros"},
+	{ROW("ethernet", STRING, PACKETS, job.ethernet), .arg = "DST,SRC",
+		.help = "MACs of an Ethernet header for frames of raw IP, Linux cooked and BSD "
+			"loopback captures"},
 	{ROW("dst-mac", STRING, PACKETS, job.edit.dst_mac), .arg = "MAC",
 		.help = "destination MAC of each frame"},
 	{ROW("src-mac", STRING, PACKETS, job.edit.src_mac), .arg = "MAC",

@@ -72,6 +72,9 @@ static void print_rules(const struct pw_replay_result *res)
 	line(n->small_skipped, "below 60 bytes: skipped");
 	line(n->long_skipped, "longer than --mtu allows: skipped");
 	line(n->padded, "padded with zeros");
+	line(n->ethernet, "got an Ethernet header");
+	line(n->no_ethernet,
+		"cut in their link header, or of no protocol that Ethernet has: skipped");
 	line(n->edited, "edited");
 	line(n->edit_cut + n->edit_deep,
 		"not edited, sent as captured: a header is cut or lies too deep");
@@ -134,18 +137,32 @@ void pw_replay_report_human(const struct pw_replayjob *job)
 	putchar('\n');
 }
 
+/* Pairs of a class's longest time and how many frames are in it. */
+static json_t *histogram_json(const struct pw_late *l)
+{
+	json_t *a = json_array();
+	uint32_t c;
+
+	for (c = 0; c < PW_LATE_CLASSES; c++)
+		if (l->n[c])
+			json_array_append_new(
+				a, json_pack("[I, I]", (json_int_t)pw_late_class_end(c),
+					   (json_int_t)l->n[c]));
+	return a;
+}
+
 static json_t *late_json(const struct pw_replay_result *res)
 {
 	const struct pw_late *l = &res->late;
 
 	if (l->n_frames == 0)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "p50_ns",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "p50_ns",
 		(json_int_t)pw_late_quantile(l, 0.5), "p99_ns",
 		(json_int_t)pw_late_quantile(l, 0.99), "p999_ns",
 		(json_int_t)pw_late_quantile(l, 0.999), "max_ns", (json_int_t)l->max_ns,
 		"longest_run", (json_int_t)l->longest_run, "longest_run_from",
-		(json_int_t)l->longest_from);
+		(json_int_t)l->longest_from, "histogram", histogram_json(l));
 }
 
 static json_t *ports_json(const struct pw_replayjob *job)
@@ -202,6 +219,8 @@ void pw_replay_report_json(const struct pw_replayjob *job, int code)
 	json_object_set_new(o, "other_time", json_integer((json_int_t)res->found.other_time));
 	json_object_set_new(o, "filtered", json_integer((json_int_t)res->found.filtered));
 	json_object_set_new(o, "no_side", json_integer((json_int_t)res->found.no_side));
+	json_object_update_new(o, json_pack("{s:I, s:I}", "ethernet", (json_int_t)n->ethernet,
+					  "no_ethernet", (json_int_t)n->no_ethernet));
 	json_object_set_new(o, "late", late_json(res));
 	json_object_set_new(o, "ports", ports_json(job));
 	pw_cli_print_json(o);

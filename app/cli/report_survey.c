@@ -81,8 +81,9 @@ void pw_survey_report_human(const struct pw_survey *v)
 	if (v->filtered)
 		printf("do not match --filter: %" PRIu64 " frames\n", v->filtered);
 	if (v->n_other)
-		printf("cannot be sent: %" PRIu64 " frames of a link type other than Ethernet, the "
-		       "first one's is %u (%s)\n",
+		printf("%s: %" PRIu64 " frames of a link type other than Ethernet, the first "
+		       "one's is %u (%s)\n",
+			pw_ethernet_replaces(v->other_link) ? "need --ethernet" : "cannot be sent",
 			v->n_other, v->other_link, pw_link_name(v->other_link));
 	if (v->file_is_cut)
 		printf("the capture ends within a record\n");

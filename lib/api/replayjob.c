@@ -162,8 +162,13 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 	r = plan_timing(job, err);
 	if (r == 0)
 		r = pw_edit_parse(&job->edit, &o->edit, err);
+	if (r == 0 && o->ethernet)
+		r = pw_ethernet_parse(&job->ethernet, o->ethernet, err);
 	if (r == 0)
 		r = plan_ports(job, err);
+	if (r == 0 && o->ethernet && (o->n_ports > 1 || o->port.n_queues > 1))
+		r = bad_option(
+			err, "--ethernet works with one port and one queue; leave out the others");
 	if (r == 0 && pw_replay_input_is_stdin(job->file) && o->scan.loops != 1)
 		r = bad_option(err, "standard input cannot be read again; leave out --loop");
 	if (r)
@@ -266,6 +271,7 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 	for (i = 0; i < job->n_ports; i++)
 		cfg.port_texts[i] = job->ports[i].text;
 	cfg.set.edit = pw_edit_any(&job->edit) ? &job->edit : NULL;
+	cfg.set.ethernet = o->ethernet ? &job->ethernet : NULL;
 	return pw_replay_create(&job->replay, &cfg, err);
 }
 

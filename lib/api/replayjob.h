@@ -37,7 +37,8 @@ struct pw_replayjob_options {
 	const char *cache; /* a cache file of tcpprep, or NULL */
 	struct pw_scan_settings scan;
 	struct pw_edit_text edit;
-	const char *speed; /* "2x"; NULL: 1 */
+	const char *ethernet; /* "DST,SRC"; NULL: only Ethernet frames are sent */
+	const char *speed;    /* "2x"; NULL: 1 */
 	struct pw_rate rate;
 	bool top_speed;
 	enum pw_pages pages;
@@ -60,6 +61,7 @@ struct pw_replayjob {
 
 	const char *file;
 	struct pw_edit edit;
+	struct pw_ethernet ethernet; /* with opt->ethernet */
 	double speed;
 	enum pw_replay_timing timing;
 	enum pw_pages pages; /* the choice */

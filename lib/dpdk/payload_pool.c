@@ -33,22 +33,23 @@ static void stack_free(struct rte_mempool *mp)
 	rte_free(mp->pool_data);
 }
 
+/* Most drivers put one at a time. */
 static int stack_put(struct rte_mempool *mp, void *const *objs, unsigned int n)
 {
 	struct stack *s = mp->pool_data;
-	void **to = &s->v[s->n];
-	unsigned int i = 0;
+	const uint32_t at = s->n;
+	unsigned int i;
 
-	if (unlikely(n - 1 >= s->room - s->n))
-		return n ? -ENOBUFS : 0;
-	s->n += n;
-	do {
+	if (unlikely(n > s->room - at))
+		return -ENOBUFS;
+	s->n = at + n;
+	for (i = 0; i < n; i++) {
 		const struct pw_payload_priv *priv = rte_mbuf_to_priv(objs[i]);
 
-		to[i] = objs[i];
+		s->v[at + i] = objs[i];
 		if (likely(s->counts))
 			(*priv->n_out)--;
-	} while (unlikely(++i < n));
+	}
 	return 0;
 }
 

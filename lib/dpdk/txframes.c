@@ -16,12 +16,12 @@
 /* A copy has a headroom in front. */
 static_assert(PW_FRAME_LEN_MAX + RTE_PKTMBUF_HEADROOM <= UINT16_MAX, "a copy's mbuf has room");
 
+/* The first mbuf of a frame that is not copied. A payload mbuf that nobody has keeps next NULL, and tx_offload is
+ * never set in it: its second cache line is not touched. */
 static inline void init_frame(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
 {
 	memcpy(&m->rearm_data, &rearm, sizeof(rearm));
 	m->pkt_len = len;
-	m->tx_offload = 0;
-	m->next = NULL;
 }
 
 /* Puts the edited headers in front of what follows in the page; NULL: nothing does. */
@@ -29,6 +29,7 @@ static inline void fill_header(
 	struct rte_mbuf *m, uint64_t rearm, const struct pw_tx_frame *f, struct rte_mbuf *page)
 {
 	init_frame(m, rearm, f->wire_len);
+	m->tx_offload = 0;
 	m->nb_segs = page ? 2 : 1;
 	m->next = page;
 	m->ol_flags = 0;

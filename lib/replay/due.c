@@ -4,6 +4,7 @@
 void pw_due_init(struct pw_due *d, double speed, uint64_t max_gap_ns)
 {
 	*d = (struct pw_due){.speed = speed,
+		.is_exact = speed == 1,
 		.max_gap_ns = max_gap_ns,
 		.due_ns = PW_DUE_LEAD_NS,
 		.first_ns = PW_DUE_LEAD_NS};

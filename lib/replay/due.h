@@ -20,6 +20,7 @@
 
 struct pw_due {
 	double speed;
+	bool is_exact; /* speed is 1: whole nanoseconds are added */
 	uint64_t max_gap_ns;
 	bool by_rate; /* due times by a rate, for several lanes: each knows the bytes of all */
 	double ns_per_bit, ns_per_packet;
@@ -42,5 +43,18 @@ void pw_due_begin(struct pw_due *d);
 uint64_t pw_due_next(struct pw_due *d, bool has_time, int64_t time_ns);
 /* When the frame is due that follows those before at the rate. */
 uint64_t pw_due_by_rate(struct pw_due *d, uint32_t frame_bytes);
+
+/* pw_due_next() of a frame that has a time; inline for the usual case. */
+static inline uint64_t pw_due_next_timed(struct pw_due *d, int64_t time_ns)
+{
+	const uint64_t gap = (uint64_t)time_ns - (uint64_t)d->latest_ns;
+
+	if (!d->anchored || !d->is_exact || time_ns < d->latest_ns || gap > d->max_gap_ns)
+		return pw_due_next(d, true, time_ns);
+	d->n++;
+	d->latest_ns = time_ns;
+	d->due_ns = d->base_ns + ((uint64_t)time_ns - (uint64_t)d->origin_ns);
+	return d->due_ns;
+}
 
 #endif

@@ -19,10 +19,10 @@ struct pw_filter {
 	uint8_t room[PW_CAPTURE_FRAME_MAX];
 };
 
-/* Of the LINKTYPE_ values in enum pw_link, one has another number in libpcap's interface (pcap-linktype(7)). */
+/* Of the LINKTYPE_ values in enum pw_link, raw IP has another number in libpcap's interface (pcap-linktype(7)). */
 static int dlt_of(uint16_t link)
 {
-	return link == PW_LINK_RAW ? DLT_RAW : link;
+	return link == PW_LINK_RAW || link == PW_LINK_RAW_OPENBSD ? DLT_RAW : link;
 }
 
 static int compile(struct pw_filter *f, uint16_t link, struct pw_err *err)

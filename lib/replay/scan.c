@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/bytes.h"
 
@@ -10,8 +11,9 @@
 #define PAUSE_FRAMES 4096u
 #define SHARE_FRAMES \
 	256u /* the same with several lanes, where frames of others cost time as well */
-#define PAUSE_BYTES (1u << 20)
-#define SMALLEST    60u /* an Ethernet frame on a wire, without its check sequence */
+#define PAUSE_BYTES  (1u << 20)
+#define PLAIN_FRAMES 64u
+#define SMALLEST     60u /* an Ethernet frame on a wire, without its check sequence */
 
 static int open_pass(struct pw_scan *s, struct pw_err *err)
 {
@@ -32,6 +34,10 @@ int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const cha
 	s->path = path;
 	s->set = *set;
 	s->frame_max = (uint32_t)pw_min_u64(frame_max, PW_FRAME_LEN_MAX);
+	s->plain = (struct pw_capture_plain){PW_LINK_ETHERNET, SMALLEST, s->frame_max};
+	s->is_plain = !set->edit && !set->filter && set->span.from.kind == PW_MOMENT_NONE &&
+		      set->span.to.kind == PW_MOMENT_NONE && s->frame_max >= SMALLEST &&
+		      pw_share_is_all(&s->share) && !s->due.by_rate;
 	return open_pass(s, err);
 }
 
@@ -44,13 +50,15 @@ void pw_scan_finish(struct pw_scan *s)
 
 static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f, struct pw_err *err)
 {
-	if (f->link == PW_LINK_ETHERNET)
+	const bool can = pw_ethernet_replaces(f->link);
+
+	if (f->link == PW_LINK_ETHERNET || (can && s->set.ethernet))
 		return 0;
 	return pw_err_set(err, EPROTONOSUPPORT,
-		"cannot replay %s: the link type of frame %" PRIu64
-		" is %u (%s), and only Ethernet is "
-		"supported; rewrite it (tcprewrite --dlt=enet)",
-		s->path, s->seen, f->link, pw_link_name(f->link));
+		"cannot replay %s: the link type of frame %" PRIu64 " is %u (%s), %s", s->path,
+		s->seen, f->link, pw_link_name(f->link),
+		can ? "which has no Ethernet header; give one with --ethernet DST,SRC"
+		    : "and only Ethernet and IP are supported; rewrite it (tcprewrite --dlt=enet)");
 }
 
 /* Applies the rules to the frame of header_len edited bytes and f, and counts in n; false: it is not sent. */
@@ -91,43 +99,79 @@ static inline bool choose(const struct pw_scan *s, struct pw_scan_counts *n,
 	return true;
 }
 
-/* Edits the frame's headers: f becomes what is left of it behind them. */
-static enum pw_edit_verdict edit(
-	struct pw_scan *s, struct pw_capture_frame *f, uint16_t *header_len)
-{
-	const uint32_t len = (uint32_t)pw_min_u64(f->len, PW_EDIT_HEADER_MAX);
-	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, len, s->seam);
+/* What becomes of a frame's headers: header_len bytes in place of the first `replaced` ones. */
+struct headers {
+	uint16_t header_len; /* 0: the frame stays as it is */
+	uint16_t replaced;
 	enum pw_edit_verdict verdict;
+};
+
+/* Edits the headers of an Ethernet frame, of which the first PW_EDIT_HEADER_MAX bytes are there. */
+static void edit(const struct pw_scan *s, const uint8_t *bytes, uint32_t len, uint8_t *header,
+	struct headers *h)
+{
 	struct pw_edit_result r;
 
-	*header_len = 0;
-	if (!bytes)
-		return PW_EDIT_SAME; /* it cannot be sent: next_frame() reports it */
-	verdict = pw_edit_apply(s->set.edit, bytes, f->len, s->headers[s->next_header], &r);
-	if (verdict != PW_EDIT_DONE)
-		return verdict;
-	*header_len = r.header_len;
-	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - r.replaced;
-	f->len -= r.replaced;
-	f->offset += r.replaced;
-	return verdict;
+	if (s->set.edit)
+		h->verdict = pw_edit_apply(s->set.edit, bytes, len, header, &r);
+	if (h->verdict != PW_EDIT_DONE)
+		return;
+	h->header_len = r.header_len;
+	h->replaced = r.replaced;
 }
 
-/* choose() with edits. Not inlined, so that it costs frames without edits nothing. */
+/* The same of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
+static bool edit_link(const struct pw_scan *s, const struct pw_capture_frame *f,
+	const uint8_t *bytes, uint8_t *header, struct headers *h)
+{
+	uint8_t frame[PW_EDIT_HEADER_MAX];
+	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
+	uint32_t len;
+
+	if (link_len < 0)
+		return false;
+	len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
+	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
+		pw_min_u64(len, sizeof(frame)) - PW_FRAME_LEN_MIN);
+	edit(s, frame, len, header, h);
+	if (h->header_len == 0) {
+		memcpy(header, frame, PW_FRAME_LEN_MIN);
+		h->header_len = h->replaced = PW_FRAME_LEN_MIN;
+	}
+	h->replaced = (uint16_t)(h->replaced - PW_FRAME_LEN_MIN + (uint32_t)link_len);
+	return true;
+}
+
+/* choose() of a frame whose headers may change: f becomes what is left of it behind them. Not inlined, so that it costs
+ * frames without edits nothing. */
 static __attribute__((noinline)) bool choose_edited(struct pw_scan *s, struct pw_scan_counts *n,
 	struct pw_capture_frame *f, struct pw_tx_frame *out)
 {
-	uint16_t header_len;
-	const enum pw_edit_verdict verdict = edit(s, f, &header_len);
+	const uint32_t look = (uint32_t)pw_min_u64(f->len, sizeof(s->seam));
+	const uint8_t *bytes = s->feed->bytes(s->feed->ctx, f->offset, look, s->seam);
+	uint8_t *header = s->headers[s->next_header];
+	const bool is_ethernet = f->link == PW_LINK_ETHERNET;
+	struct headers h = {.verdict = PW_EDIT_SAME};
 
-	if (!choose(s, n, f, header_len, out))
+	/* without bytes it cannot be sent: next_frame() reports it */
+	if (bytes && is_ethernet) {
+		edit(s, bytes, f->len, header, &h);
+	} else if (bytes && !edit_link(s, f, bytes, header, &h)) {
+		n->no_ethernet++;
 		return false;
-	n->edit_cut += verdict == PW_EDIT_CUT;
-	n->edit_deep += verdict == PW_EDIT_DEEP;
-	if (verdict != PW_EDIT_DONE || n == &s->others)
+	}
+	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - h.replaced;
+	f->len -= h.replaced;
+	f->offset += h.replaced;
+	if (!choose(s, n, f, h.header_len, out))
+		return false;
+	n->edit_cut += h.verdict == PW_EDIT_CUT;
+	n->edit_deep += h.verdict == PW_EDIT_DEEP;
+	n->edited += h.verdict == PW_EDIT_DONE;
+	n->ethernet += !is_ethernet;
+	if (h.header_len == 0 || n == &s->others)
 		return true;
-	n->edited++;
-	out->header = s->headers[s->next_header];
+	out->header = header;
 	if (++s->next_header == PW_ARRAY_LEN(s->headers))
 		s->next_header = 0;
 	return true;
@@ -229,9 +273,10 @@ static inline bool is_sent(
 	struct pw_scan_counts *n = own ? &s->n : &s->others;
 
 	/* of other lanes' frames only the length counts */
-	if (!(s->set.edit && (own || s->set.edit->vlan != PW_EDIT_VLAN_KEEP)
-			    ? choose_edited(s, n, f, out)
-			    : choose(s, n, f, 0, out)))
+	const bool edits = s->set.edit && (own || s->set.edit->vlan != PW_EDIT_VLAN_KEEP);
+
+	if (!(edits || f->link != PW_LINK_ETHERNET ? choose_edited(s, n, f, out)
+						   : choose(s, n, f, 0, out)))
 		return false;
 	s->sent++;
 	n->frames++;
@@ -289,6 +334,39 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 	return 1;
 }
 
+/* Frames that next_frame() would find and send as they are, after the first one of a pass. Adds their bytes. */
+static uint32_t take_plain(struct pw_scan *s, struct pw_tx_frame *out, uint32_t room,
+	struct pw_tx_object **obj, uint64_t *bytes)
+{
+	struct pw_capture_frame found[PLAIN_FRAMES];
+	uint64_t shift;
+	uint32_t n, i;
+
+	if (!s->is_plain || s->sent == 0)
+		return 0;
+	room = (uint32_t)pw_min_u64(room, PLAIN_FRAMES);
+	if (s->set.limit)
+		room = (uint32_t)pw_min_u64(room, s->set.limit - s->sent);
+	n = pw_capture_take(&s->capture, &s->plain, found, room);
+	if (n == 0)
+		return 0;
+	/* all of them are in the same view */
+	*obj = s->feed->object(s->feed->ctx, found[0].offset, &shift);
+	shift -= found[0].offset;
+	for (i = 0; i < n; i++) {
+		out[i] = (struct pw_tx_frame){.offset = found[i].offset + shift,
+			.due_ns = pw_due_next_timed(&s->due, found[i].time_ns),
+			.len = (uint16_t)found[i].len,
+			.wire_len = found[i].len};
+		*bytes += found[i].len;
+	}
+	s->time_ns = found[n - 1].time_ns;
+	s->seen += n;
+	s->sent += n;
+	s->n.frames += n;
+	return n;
+}
+
 int pw_scan_next(
 	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
 {
@@ -307,9 +385,15 @@ int pw_scan_next(
 	if (obj)
 		s->frames[n++] = s->kept;
 	s->kept_obj = NULL;
-	while (n < PW_SCAN_FRAMES && !s->done &&
-		(r = next_frame(s, n > 0, &s->frames[n], &next, err)) > 0) {
-		if (r == PAUSE && n)
+	while (n < PW_SCAN_FRAMES && !s->done) {
+		const uint32_t n_plain =
+			take_plain(s, &s->frames[n], PW_SCAN_FRAMES - n, &obj, &bytes);
+
+		n += n_plain;
+		if (n_plain)
+			continue;
+		r = next_frame(s, n > 0, &s->frames[n], &next, err);
+		if (r <= 0 || (r == PAUSE && n))
 			break;
 		if (r == PAUSE) {
 			r = pw_lane_pause(lane, 1, err);

@@ -18,6 +18,7 @@
 #include "replay/span.h"
 #include "send/lane.h"
 #include "wire/edit.h"
+#include "wire/ethernet.h"
 
 #define PW_SCAN_FRAMES 256 /* frames of one range */
 
@@ -34,6 +35,8 @@ struct pw_scan_settings {
 	enum pw_replay_rule small;  /* frames of less than 60 bytes */
 	uint64_t max_gap_ns;        /* a longer gap is not waited for */
 	const struct pw_edit *edit; /* of each frame's headers; NULL: frames are sent as they are */
+	const struct pw_ethernet
+		*ethernet; /* for frames of other link types; NULL: they are an error */
 };
 
 #define PW_SCAN_SETTINGS_DEFAULT                            \
@@ -48,9 +51,12 @@ struct pw_scan_counts {
 	uint64_t small, small_skipped; /* 60 bytes are the least on a wire */
 	uint64_t long_skipped;         /* more than the MTU allows */
 	uint64_t padded;
-	uint64_t edited;    /* of those that are sent */
-	uint64_t edit_cut;  /* sent as they are: a header that an edit needs is cut */
-	uint64_t edit_deep; /* sent as they are: it lies too deep */
+	uint64_t
+		ethernet; /* of those that are sent: with an Ethernet header that they did not have */
+	uint64_t no_ethernet; /* not sent: cut in their link header, or without an EtherType */
+	uint64_t edited;      /* of those that are sent */
+	uint64_t edit_cut;    /* sent as they are: a header that an edit needs is cut */
+	uint64_t edit_deep;   /* sent as they are: it lies too deep */
 };
 
 /* Of all passes: what every scanner of a capture finds. */
@@ -73,6 +79,8 @@ struct pw_scan {
 	struct pw_scan_counts n, others; /* of its lane's frames, and of those of other lanes */
 	struct pw_scan_found found;
 	uint64_t seen, sent; /* frames of this pass */
+	bool is_plain;       /* no option asks for a decision about each frame */
+	struct pw_capture_plain plain;
 	struct pw_span_first first;
 	int64_t time_ns; /* of the last frame that was found and has one */
 	bool open, done;
@@ -82,8 +90,9 @@ struct pw_scan {
 	/* Edited headers, one after the other in a circle: those of a range's frames, and of the kept one. */
 	uint8_t headers[PW_SCAN_FRAMES + 1][PW_EDIT_HEADER_MAX];
 	uint32_t next_header;
-	uint8_t seam[PW_EDIT_HEADER_MAX]; /* a frame's first bytes that cross extents */
-	struct pw_err failed;             /* after the frames that were found */
+	uint8_t seam[PW_EDIT_HEADER_MAX +
+		     PW_ETHERNET_LINK_MAX]; /* a frame's first bytes that cross extents */
+	struct pw_err failed;               /* after the frames that were found */
 };
 
 /* frame_max: bytes of a frame that the port takes. s->due and s->share are made before; the feed must outlive s. */

@@ -3,8 +3,7 @@
 
 #include "base/bytes.h"
 
-/* The largest time of a class. */
-static uint64_t class_end(uint32_t c)
+uint64_t pw_late_class_end(uint32_t c)
 {
 	const uint32_t bits = c / PW_LATE_SUB + 3;
 
@@ -26,7 +25,7 @@ uint64_t pw_late_quantile(const struct pw_late *l, double share)
 		if (sum > 0 && (double)sum >= wanted)
 			break;
 	}
-	return pw_min_u64(class_end(c), l->max_ns);
+	return pw_min_u64(pw_late_class_end(c), l->max_ns);
 }
 
 static uint64_t word(const uint64_t *w)

@@ -44,6 +44,9 @@ static inline void pw_late_add(struct pw_late *l, uint64_t sent_ns, uint64_t due
 	}
 }
 
+/* The longest time of a class. */
+uint64_t pw_late_class_end(uint32_t c);
+
 /* The least time that the share (0 to 1) of the frames did not exceed, rounded up to its class; 0: no frames. */
 uint64_t pw_late_quantile(const struct pw_late *l, double share);
 

@@ -73,6 +73,45 @@ static int next_record(struct pw_capture *c, struct pw_capture_frame *frame, str
 	return 1;
 }
 
+/* pw_capture_take() for one byte order. */
+static inline __attribute__((always_inline)) uint32_t take(struct pw_capture *c,
+	const struct pw_capture_plain *plain, struct pw_capture_frame *frames, uint32_t n,
+	bool swapped)
+{
+	const uint8_t *base = c->view.bytes - c->view.from;
+	const uint64_t to = c->view.to;
+	const uint32_t head = c->header_len, unit_ns = c->unit_ns;
+	const uint32_t min = plain->min, range = plain->max - plain->min;
+	uint64_t at = c->at;
+	uint32_t i;
+
+	for (i = 0; i < n && at + head <= to; i++) {
+		const uint8_t *p = base + at;
+		const uint32_t len = pw_capture_load(p + 8, swapped);
+		const uint64_t end = at + head + len;
+
+		if (len - min > range || pw_capture_load(p + 12, swapped) > len || end > to)
+			break;
+		frames[i].offset = at + head;
+		frames[i].len = len;
+		frames[i].time_ns = pw_capture_load(p, swapped) * NS_PER_S +
+				    (int64_t)pw_capture_load(p + 4, swapped) * unit_ns;
+		pw_capture_prefetch(p, head + len);
+		at = end;
+	}
+	c->at = at;
+	c->n_frames += i;
+	return i;
+}
+
+static uint32_t take_records(struct pw_capture *c, const struct pw_capture_plain *plain,
+	struct pw_capture_frame *frames, uint32_t n)
+{
+	if (c->link != plain->link || c->at < c->view.from)
+		return 0;
+	return c->swapped ? take(c, plain, frames, n, true) : take(c, plain, frames, n, false);
+}
+
 static int open_pcap(struct pw_capture *c, uint32_t magic, struct pw_err *err)
 {
 	const uint8_t *p;
@@ -96,6 +135,7 @@ static int open_pcap(struct pw_capture *c, uint32_t magic, struct pw_err *err)
 	c->header_len = magic == MAGIC_KUZNETZOV ? KUZNETZOV_LEN : RECORD_HEADER_LEN;
 	c->at = FILE_HEADER_LEN;
 	c->next = next_record;
+	c->take = take_records;
 	return 0;
 }
 
@@ -141,7 +181,12 @@ const char *pw_link_name(uint16_t link)
 	switch (link) {
 	case PW_LINK_ETHERNET:
 		return "Ethernet";
+	case PW_LINK_NULL:
+	case PW_LINK_LOOP:
+		return "BSD loopback";
 	case PW_LINK_RAW:
+	case PW_LINK_RAW_BSD:
+	case PW_LINK_RAW_OPENBSD:
 		return "raw IP";
 	case PW_LINK_SLL:
 		return "Linux cooked v1";

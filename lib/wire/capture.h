@@ -40,10 +40,14 @@ struct pw_capture_source {
 	const char *path; /* for messages */
 };
 
-/* LINKTYPE_ values (https://www.tcpdump.org/linktypes.html) that pagewire can send. */
+/* LINKTYPE_ values (https://www.tcpdump.org/linktypes.html) that pagewire can send; see wire/ethernet.h. */
 enum pw_link {
+	PW_LINK_NULL = 0,
 	PW_LINK_ETHERNET = 1,
+	PW_LINK_RAW_BSD = 12, /* numbers of raw IP in files of some systems */
+	PW_LINK_RAW_OPENBSD = 14,
 	PW_LINK_RAW = 101,
+	PW_LINK_LOOP = 108,
 	PW_LINK_SLL = 113,
 	PW_LINK_IPV4 = 228,
 	PW_LINK_IPV6 = 229,
@@ -60,6 +64,12 @@ struct pw_capture_frame {
 	uint32_t interface;
 };
 
+/* Frames that need no decision: of this link type, not cut, of min to max bytes. */
+struct pw_capture_plain {
+	uint16_t link;
+	uint32_t min, max; /* min <= max <= PW_CAPTURE_FRAME_MAX */
+};
+
 /* An interface description block. */
 struct pw_capture_interface {
 	uint16_t link;
@@ -74,6 +84,8 @@ struct pw_capture {
 	struct pw_capture_view view;
 	/* The next record; a pcap's or a pcapng's. */
 	int (*next)(struct pw_capture *c, struct pw_capture_frame *frame, struct pw_err *err);
+	uint32_t (*take)(struct pw_capture *c, const struct pw_capture_plain *plain,
+		struct pw_capture_frame *frames, uint32_t n);
 	uint64_t at;       /* offset of the next record */
 	uint64_t n_frames; /* so far */
 	bool swapped;      /* the file's byte order is not this host's */
@@ -99,6 +111,15 @@ static inline int pw_capture_next(
 	struct pw_capture *c, struct pw_capture_frame *frame, struct pw_err *err)
 {
 	return c->next(c, frame, err);
+}
+
+/* The next plain frames, n at most, as pw_capture_next() finds them, but faster: those whose records lie whole in what
+ * view() showed last. Of frames[] only offset, len and time_ns are set. Returns how many; after fewer than n comes
+ * something that pw_capture_next() has to look at. */
+static inline uint32_t pw_capture_take(struct pw_capture *c, const struct pw_capture_plain *plain,
+	struct pw_capture_frame *frames, uint32_t n)
+{
+	return c->take(c, plain, frames, n);
 }
 
 void pw_capture_finish(struct pw_capture *c); /* accepts a zeroed one */

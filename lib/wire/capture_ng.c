@@ -24,6 +24,7 @@
 #define TAIL_LEN        4u
 #define SHB_LEN         28u
 #define IDB_LEN         20u
+#define EPB_HEAD_LEN    28u
 #define OPT_END         0
 #define OPT_TSRESOL     9
 #define OPT_TSOFFSET    14
@@ -316,6 +317,50 @@ static int next_block(struct pw_capture *c, struct pw_capture_frame *frame, stru
 	return r;
 }
 
+/* pw_capture_take() for one byte order. */
+static inline __attribute__((always_inline)) uint32_t take(struct pw_capture *c,
+	const struct pw_capture_plain *plain, struct pw_capture_frame *frames, uint32_t n,
+	bool swapped)
+{
+	const uint8_t *base = c->view.bytes - c->view.from;
+	const uint32_t min = plain->min, range = plain->max - plain->min;
+	uint64_t at = c->at;
+	uint32_t i;
+
+	for (i = 0; i < n && at + EPB_HEAD_LEN <= c->view.to; i++) {
+		const uint8_t *p = base + at;
+		const uint32_t block_len = pw_capture_load(p + 4, swapped);
+		const uint32_t id = pw_capture_load(p + 8, swapped);
+		const uint32_t len = pw_capture_load(p + 20, swapped);
+		const struct pw_capture_interface *iface = &c->interfaces[id];
+
+		if (pw_capture_load(p, swapped) != BLOCK_EPB || id >= c->n_interfaces ||
+			iface->link != plain->link || iface->unit_ns == 0 || len - min > range ||
+			pw_capture_load(p + 24, swapped) > len || block_len > c->view.to - at ||
+			block_len % 4 || block_len > BLOCK_MAX ||
+			block_len < EPB_HEAD_LEN + len + TAIL_LEN ||
+			pw_capture_load(p + block_len - TAIL_LEN, swapped) != block_len)
+			break;
+		frames[i].offset = at + EPB_HEAD_LEN;
+		frames[i].len = len;
+		frames[i].time_ns = time_of(
+			iface, pw_capture_load(p + 12, swapped), pw_capture_load(p + 16, swapped));
+		pw_capture_prefetch(p, block_len);
+		at += block_len;
+	}
+	c->at = at;
+	c->n_frames += i;
+	return i;
+}
+
+static uint32_t take_blocks(struct pw_capture *c, const struct pw_capture_plain *plain,
+	struct pw_capture_frame *frames, uint32_t n)
+{
+	if (c->at < c->view.from)
+		return 0;
+	return c->swapped ? take(c, plain, frames, n, true) : take(c, plain, frames, n, false);
+}
+
 int pw_capture_open_ng(struct pw_capture *c, struct pw_err *err)
 {
 	struct block b = {0};
@@ -328,5 +373,6 @@ int pw_capture_open_ng(struct pw_capture *c, struct pw_err *err)
 	if (r == 0)
 		return pw_capture_bad(c, err, "it ends within its first section header");
 	c->next = next_block;
+	c->take = take_blocks;
 	return r < 0 ? r : 0;
 }

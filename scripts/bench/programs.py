@@ -18,7 +18,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from bench import linux
 from bench.model import BenchError, Lacking
@@ -41,17 +41,28 @@ class Finished:
     cpu_seconds: float  # user and system, with the children that it waited for
     peak_bytes: int     # largest resident set; not below that of the bench itself, about 25 MB
 
+    def _at(self, path: str) -> Any:
+        at = json.loads(self.stdout)
+        for key in path.split("."):
+            at = at[int(key) if isinstance(at, list) else key]
+        return at
+
     def number(self, path: str) -> float:
         """A number of the JSON object on its standard output: "end.sum.lost_percent", "jobs.0.read.bw_bytes"."""
         try:
-            at = json.loads(self.stdout)
-            for key in path.split("."):
-                at = at[int(key) if isinstance(at, list) else key]
+            at = self._at(path)
             if isinstance(at, bool) or not isinstance(at, (int, float)):
                 raise TypeError
         except (ValueError, KeyError, IndexError, TypeError):
             raise BenchError(f"cannot read the output of {self.name}: it has no number {path}") from None
         return float(at)
+
+    def pairs(self, path: str) -> list[tuple[float, int]]:
+        """A histogram of that object: ends of its classes, and counts."""
+        try:
+            return [(float(end), int(n)) for end, n in self._at(path)]
+        except (ValueError, KeyError, IndexError, TypeError):
+            raise BenchError(f"cannot read the output of {self.name}: it has no pairs {path}") from None
 
     def find(self, pattern: str) -> float:
         """The number that the first group of a regular expression finds in its standard output, or in its errors."""

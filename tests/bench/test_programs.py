@@ -119,11 +119,15 @@ def test_cpu_time_and_memory_are_those_of_the_program():
 
 
 def test_numbers_are_found_in_what_a_program_printed():
-    done = Finished("fio", '{"end": {"sum": {"lost": 2.5}}, "jobs": [{"n": 7}], "name": "x", "yes": true}', "rate 3.5",
-                    1.0, 1.0, 1)
+    done = Finished("fio", '{"end": {"sum": {"lost": 2.5}}, "jobs": [{"n": 7}], "name": "x", "yes": true, '
+                    '"late": [[7, 1], [9, 3]]}', "rate 3.5", 1.0, 1.0, 1)
     assert done.number("end.sum.lost") == 2.5
     assert done.number("jobs.0.n") == 7
     assert done.find(r"rate ([\d.]+)") == 3.5
+    assert done.pairs("late") == [(7, 1), (9, 3)]
+    for path in ("name", "jobs", "end.sum.lost", "none"):
+        with pytest.raises(BenchError, match=f"it has no pairs {path}"):
+            done.pairs(path)
     for path in ("name", "yes", "end", "end.sum.jitter", "jobs.1.n", "jobs.x", "name.x"):
         with pytest.raises(BenchError, match=f"cannot read the output of fio: it has no number {path}"):
             done.number(path)

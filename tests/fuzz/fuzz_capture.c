@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A capture: frames lie in the file, in order, one behind the other; with any window of view() the same frames. */
+/* A capture: frames lie in the file, in order, one behind the other; with any window of view() the same frames, and the
+ * same if those that are plain are taken at once. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,8 +35,27 @@ static int view_bytes(
 	return 1;
 }
 
+/* The next frame; with take by both functions, which have to find the same. */
+static int next(struct pw_capture *c, bool take, struct pw_capture_frame *f, struct pw_err *err)
+{
+	const struct pw_capture_plain plain = {PW_LINK_ETHERNET, 1, PW_CAPTURE_FRAME_MAX / 2};
+	struct pw_capture_frame taken;
+	struct pw_capture was = *c;
+	int r;
+
+	if (!take || !pw_capture_take(c, &plain, &taken, 1))
+		return pw_capture_next(c, f, err);
+	check(was.at >= was.view.from && c->at <= was.view.to);
+	r = pw_capture_next(&was, f, err);
+	check(r == 1 && was.at == c->at && was.n_frames == c->n_frames);
+	check(f->offset == taken.offset && f->len == taken.len && f->time_ns == taken.time_ns);
+	check(f->link == plain.link && f->has_time && f->full_len <= f->len);
+	check(f->len >= plain.min && f->len <= plain.max);
+	return r;
+}
+
 /* A sum over all frames, to compare two readings. */
-static uint64_t read_all(const uint8_t *data, size_t size, size_t window)
+static uint64_t read_all(const uint8_t *data, size_t size, size_t window, bool take)
 {
 	struct text t = {data, size, window};
 	const struct pw_capture_source source = {.view = view_bytes, .ctx = &t, .path = "x"};
@@ -46,7 +66,7 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t window)
 	int r = pw_capture_open(&c, &source, &err);
 
 	if (r == 0) {
-		while ((r = pw_capture_next(&c, &f, &err)) > 0) {
+		while ((r = next(&c, take, &f, &err)) > 0) {
 			check(f.offset >= end && f.len <= PW_CAPTURE_FRAME_MAX);
 			check(f.offset <= size && f.len <= size - f.offset);
 			end = f.offset + f.len;
@@ -62,6 +82,10 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t window)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	check(read_all(data, size, size) == read_all(data, size, 1));
+	const uint64_t sum = read_all(data, size, size, false);
+
+	check(read_all(data, size, 1, false) == sum);
+	check(read_all(data, size, size, true) == sum);
+	check(read_all(data, size, 100, true) == sum);
 	return 0;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A frame of a capture: its headers, its flow, and edits of them. The first byte of the input selects the edits; the
- * second is the first of the frame. What was right before an edit is right after it. The whole input is also a cache file of
- * tcpprep.
+ * A frame of a capture: its headers, its flow, edits of them, and an Ethernet header in place of its own. The first byte
+ * of the input selects the edits; the second is the first of the frame. What was right before an edit is right after it.
+ * The whole input is also a cache file of tcpprep.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "wire/capture.h"
 #include "wire/edit.h"
+#include "wire/ethernet.h"
 #include "wire/flow.h"
 #include "wire/side.h"
 
@@ -90,6 +92,25 @@ static void check_cache(const uint8_t *bytes, size_t size)
 	assert(pw_side_by_cache(&cache, cache.n_frames) == PW_SIDE_NONE);
 }
 
+/* The same bytes behind other link headers. */
+static void check_ethernet(const uint8_t *frame, size_t size)
+{
+	static const uint16_t links[] = {PW_LINK_NULL, PW_LINK_RAW_BSD, PW_LINK_RAW_OPENBSD,
+		PW_LINK_RAW, PW_LINK_LOOP, PW_LINK_SLL, PW_LINK_IPV4, PW_LINK_IPV6, PW_LINK_SLL2};
+	const struct pw_ethernet e = {{2, 0, 0, 0, 0, 2, 2}};
+	uint8_t header[14];
+	size_t i;
+
+	for (i = 0; i < PW_ARRAY_LEN(links); i++) {
+		const int n = pw_ethernet_put(&e, links[i], frame, size, header);
+
+		assert(pw_ethernet_replaces(links[i]));
+		assert(n >= -1 && n <= (int)PW_ETHERNET_LINK_MAX && n <= (int)size);
+		assert(n < 0 || pw_be16_load(header + 12) >= 0x600);
+	}
+	assert(pw_ethernet_put(&e, PW_LINK_ETHERNET, frame, size, header) == -1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t header[PW_EDIT_HEADER_MAX], *frame;
@@ -107,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pw_headers_find(&h, frame, size);
 	check_headers(&h, size);
 	check_flow(frame, size);
+	check_ethernet(frame, size);
 	if (pw_edit_apply(&e, frame, size, header, &r) == PW_EDIT_DONE) {
 		assert(r.replaced <= size && r.header_len <= PW_EDIT_HEADER_MAX &&
 			r.header_len >= 14);

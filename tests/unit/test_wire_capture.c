@@ -493,6 +493,79 @@ static void a_new_section_forgets_the_interfaces(void **state)
 	assert_bad(&t, "names an interface", FRAMES);
 }
 
+/* Reads the text by pw_capture_take(), and by pw_capture_next() where that takes nothing. */
+static void assert_taken(struct text *t, const struct pw_capture_frame *expected, size_t n,
+	const struct pw_capture_plain *plain)
+{
+	const struct pw_capture_source source = {.view = view_bytes, .ctx = t, .path = "a.pcap"};
+	struct pw_capture_frame got[2];
+	struct pw_err err = {0};
+	struct pw_capture c;
+	size_t at = 0, n_taken = 0;
+
+	assert_int_equal(pw_capture_open(&c, &source, &err), 0);
+	while (at < n) {
+		const uint32_t taken = pw_capture_take(&c, plain, got, 2);
+		uint32_t i;
+
+		n_taken += taken;
+		if (taken == 0)
+			assert_int_equal(pw_capture_next(&c, got, &err), 1);
+		for (i = 0; i < (taken ? taken : 1); i++, at++) {
+			assert_int_equal(got[i].offset, expected[at].offset);
+			assert_int_equal(got[i].len, expected[at].len);
+			assert_int_equal(got[i].time_ns, expected[at].time_ns);
+			if (taken)
+				assert_true(expected[at].link == plain->link &&
+					    expected[at].full_len <= expected[at].len &&
+					    expected[at].len >= plain->min &&
+					    expected[at].len <= plain->max);
+		}
+	}
+	assert_int_equal(c.n_frames, n);
+	assert_int_equal(pw_capture_take(&c, plain, got, 2), 0);
+	assert_int_equal(pw_capture_next(&c, got, &err), 0);
+	if (t->window == 0) /* frame 0 is too short, frame 3 is cut */
+		assert_int_equal(n_taken, plain->link == PW_LINK_ETHERNET ? 3 : 0);
+	pw_capture_finish(&c);
+}
+
+static void plain_frames_are_taken_at_once_and_no_others(void **state)
+{
+	static const uint32_t magic[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0};
+	struct pw_capture_frame f[FRAMES];
+	struct pw_err err = {0};
+	struct pw_capture c;
+	size_t k, i, window;
+
+	(void)state;
+	for (k = 0; k < 8; k++)
+		for (window = 0; window < 200; window += 33) {
+			struct text t = {.swapped = k >= 4, .window = window};
+			struct pw_capture_plain plain = {
+				PW_LINK_ETHERNET, 61, (uint32_t)frame_len(4)};
+			const size_t full_at = magic[k % 4] == 0xa1b2cd34 ? 12 : 4;
+
+			if (magic[k % 4])
+				make_pcap(&t, magic[k % 4]);
+			else
+				make_ng(&t);
+			assert_int_equal(read_all(&t, &c, f, FRAMES, &err), 0);
+			pw_capture_finish(&c);
+			for (i = 0; i < FRAMES; i++) {
+				uint8_t *full = t.bytes + f[i].offset - full_at;
+
+				memcpy(full, full - 4, 4);
+				full[t.swapped ? 3 : 0] = (uint8_t)(f[i].len + (i == 3));
+			}
+			assert_int_equal(read_all(&t, &c, f, FRAMES, &err), 0);
+			pw_capture_finish(&c);
+			assert_taken(&t, f, FRAMES, &plain);
+			plain.link = PW_LINK_RAW;
+			assert_taken(&t, f, FRAMES, &plain);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,6 +577,7 @@ int main(void)
 		cmocka_unit_test(lies_are_named_with_their_place),
 		cmocka_unit_test(lies_of_blocks_are_named_with_their_place),
 		cmocka_unit_test(a_new_section_forgets_the_interfaces),
+		cmocka_unit_test(plain_frames_are_taken_at_once_and_no_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An Ethernet header for captured frames that have another link header, or none:
+ *
+ *   | link header: 0 to 20 bytes | packet        raw IP, Linux cooked v1 and v2, BSD loopback
+ *   |    Ethernet, 14 bytes      | packet        DST, SRC, and the packet's EtherType
+ *
+ * The EtherType is that of the cooked header, or comes from the version of the IP packet. Source:
+ * https://www.tcpdump.org/linktypes.html.
+ */
+#ifndef PW_WIRE_ETHERNET_H
+#define PW_WIRE_ETHERNET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define PW_ETHERNET_LINK_MAX 20u /* bytes of the longest link header that is replaced */
+
+struct pw_ethernet {
+	uint8_t macs[12]; /* as in the frame: destination, source */
+};
+
+/* "DST,SRC". -EINVAL: err begins with --ethernet. */
+int pw_ethernet_parse(struct pw_ethernet *e, const char *text, struct pw_err *err);
+
+/* Whether frames of the link type (enum pw_link) can get an Ethernet header. */
+bool pw_ethernet_replaces(uint16_t link);
+
+/* frame[len], of such a link type; the first min(len, PW_ETHERNET_LINK_MAX + 1) bytes have to be readable. Writes the
+ * Ethernet header to header[14]. Returns how many bytes of the frame it replaces, or -1: the frame is cut in its link
+ * header, or its packet has no EtherType. */
+int pw_ethernet_put(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, size_t len,
+	uint8_t *header);
+
+#endif

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "wire/ethernet.h"
 
 static void check_format(const struct pw_doctor_job *job, struct pw_doctor_report *report)
 {
@@ -51,7 +52,11 @@ static void check_frames(const struct pw_doctor_job *job, struct pw_doctor_repor
 			" frames are no Ethernet frames: the first one is "
 			"of link type %u, %s",
 			c->n_other, c->n_frames, c->other_link, c->other_name);
-		pw_doctor_set_fix(report, "# capture on an Ethernet interface, not on `any`");
+		if (pw_ethernet_replaces(c->other_link))
+			pw_doctor_set_fix(
+				report, "pagewire replay --ethernet DST,SRC %.150s ...", job->file);
+		else
+			pw_doctor_set_fix(report, "# capture on an Ethernet interface");
 	} else if (c->len_max > c->frame_max) {
 		pw_doctor_add(report, PW_DOCTOR_WARN, "capture.frames",
 			"%s%" PRIu64 " frames are longer than the %u bytes of --mtu %" PRIu64

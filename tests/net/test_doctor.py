@@ -148,7 +148,8 @@ def test_frames_that_would_not_leave_are_counted(t):
 
     cooked = capture_file(t, "cooked.pcap", capture([60] * 3, link=113))
     found = doctor(t, NO_ENVIRONMENT, cooked, "--port", "null", "--no-huge")
-    expect(found, "capture.frames", "fail", "3 of 3 frames are no Ethernet frames: the first one is of link type 113")
+    expect(found, "capture.frames", "fail", "3 of 3 frames are no Ethernet frames: the first one is of link type 113",
+           "--ethernet DST,SRC")
     found = doctor(t, NO_ENVIRONMENT, capture_file(t, "none.pcap", capture([])), "--port", "null", "--no-huge")
     expect(found, "capture.format", "fail", "pcap: 0 frames", "ls -l ")
     snapped = capture_file(t, "snap.pcap", capture([60, 600], snap=64)[:-5])

@@ -58,6 +58,7 @@ struct probe {
 	struct pw_job job;
 	struct pw_send_repair_run run;
 	struct pw_send_repair inner; /* whose rate is followed */
+	char url[PW_REPAIR_URL_MAX]; /* where receivers reported */
 	enum phase phase;
 	uint64_t start_ns, end_ns;
 	uint64_t phase_ns; /* when the phase began */
@@ -331,6 +332,7 @@ static int send_probe(struct probe *p, struct pw_err *err)
 	if (r)
 		return r;
 	p->inner = p->job.repair;
+	snprintf(p->url, sizeof(p->url), "%s", p->inner.url);
 	p->job.repair.rate = rate;
 	p->job.repair.ctx = p;
 	p->start_ns = pw_clock_ns();
@@ -377,7 +379,7 @@ static void report_nobody(const struct probe *p, struct pw_doctor_report *report
 		"nobody answered the probe to %.100s in %d s: no receiver is there, or none "
 		"reaches "
 		"%.80s",
-		p->opt->to, (int)(ANSWER_NS / PW_NS_PER_S), p->inner.url);
+		p->opt->to, (int)(ANSWER_NS / PW_NS_PER_S), p->url);
 	pw_doctor_set_fix(report,
 		"pagewire recv --listen %.100s --out DIR --repair   # at the receivers, before the "
 		"probe; they wait for the file afterwards",

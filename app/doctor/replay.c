@@ -117,7 +117,8 @@ static void plan(struct pw_doctor_job *job)
 	struct pw_replayjob r = {.opt = &o};
 	bool usage;
 
-	o.port.port = job->opt->port;
+	o.ports = &job->opt->port;
+	o.n_ports = 1;
 	o.port.mtu = (uint32_t)job->opt->mtu;
 	if (pw_replayjob_plan(&r, job->file, &usage, &job->capture.plan_err))
 		return;

@@ -425,7 +425,13 @@ class Test:
 
     def _unmount(self) -> None:
         for path in reversed(self.mounts):
-            subprocess.run(["umount", path], timeout=DEADLINE, check=True)
+            end = time.monotonic() + DEADLINE
+            while subprocess.run(["umount", path], timeout=DEADLINE, check=False,
+                                 capture_output=True).returncode:
+                # a process that another test starts may hold a copy for a moment
+                if time.monotonic() > end:
+                    raise OSError(f"cannot unmount {path}")
+                time.sleep(0.05)
 
 
 class Session:

@@ -65,6 +65,15 @@ static ssize_t log_write(void *cookie, const char *buf, size_t len)
 	return (ssize_t)len;
 }
 
+/* rte_eal_cleanup() of DPDK 24.11 closes the stream that it was given; others leave it to us. */
+static int log_closed(void *cookie)
+{
+	struct pw_eal *eal = cookie;
+
+	eal->log_stream = NULL;
+	return 0;
+}
+
 const char *pw_eal_last_log(struct pw_eal *eal)
 {
 	if (eal->last_line[0] == '\0')
@@ -114,7 +123,7 @@ static int start_error(struct pw_eal *eal, int code, struct pw_err *err)
 
 static void open_log(struct pw_eal *eal)
 {
-	static const cookie_io_functions_t log_io = {.write = log_write};
+	static const cookie_io_functions_t log_io = {.write = log_write, .close = log_closed};
 
 	eal->log_stream = fopencookie(eal, "w", log_io);
 	if (!eal->log_stream)
@@ -128,7 +137,6 @@ static void close_log(struct pw_eal *eal)
 	rte_openlog_stream(NULL);
 	if (eal->log_stream)
 		fclose(eal->log_stream);
-	eal->log_stream = NULL;
 }
 
 static void free_args(struct pw_eal *eal)

@@ -17,7 +17,8 @@ SCRIPT = "for n in 0 1 2 3; do pagewire doctor --port 0000:00:1$n.0 --json; echo
 def table():
     """The rows of docs/nics.md: driver -> (segments, mbufs, rate)."""
     with open(DOCUMENT, encoding="utf-8") as f:
-        rows = [[cell.strip(" `") for cell in line.strip().strip("|").split("|")] for line in f if line.startswith("| `")]
+        rows = [[cell.strip(" `") for cell in line.strip().strip("|").split("|")] for line in f
+                if line.startswith("| `")]
     return {row[0]: (row[2], row[3], row[4]) for row in rows}
 
 
@@ -35,7 +36,7 @@ def examine(t, *options):
 
 def check_nics(found, iova):
     documented = table()
-    for checks, (model, driver) in zip(found, NICS):
+    for checks, (model, driver) in zip(found, NICS, strict=True):
         segments, mbufs, rate = documented[driver]
         said = checks["nic.segments"]
         equal(said["level"], "ok", f"{model}: {said['what']}")

@@ -92,7 +92,8 @@ def test_telemetry_reports_the_progress_of_both_sides(t):
     equal([v["bytes"] for v in listed["list"].values()], [300000, 140000], "sizes")
     equal(sum(v["done"] for v in listed["list"].values()),
           listed["bytes_done"] - 440000 * (listed["pass"] - 1), "sum over the files of this pass")
-    equal(sender.ask("/pagewire/transfers,2")["list"], {}, "files from the third on")
+    rest = sender.ask("/pagewire/transfers,2")["list"]
+    check(rest in ({}, []), f"files from the third on: {rest}")  # DPDK 23.11 has [] for an empty dictionary
     whole = receiver.until("/pagewire/transfers", lambda a: a["files_ended"] == 2 and "list" in a)
     equal([(f["state"], f["done"], f["missing"], f["digest"]) for f in whole["list"].values()],
           [("complete", 300000, 0, "verified"), ("complete", 140000, 0, "verified")], "files")

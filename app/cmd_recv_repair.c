@@ -330,7 +330,7 @@ static void look_for_lost(struct pw_recv_run *run, struct sender *const *v, size
 struct scene {
 	struct sender *v[PW_RECV_WAYS_MAX]; /* that take requests now */
 	size_t n;
-	bool all_ask;   /* whoever is there has sent its round, and waits */
+	bool all_ask;   /* every one that is there has sent its round, and waits */
 	bool is_absent; /* a stripe was never heard of */
 };
 

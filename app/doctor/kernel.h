@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The fixes that need another kernel, or another command line of it: commands where this system chooses its kernel, else
- * what whoever starts it has to do. */
+ * what has to be done where this system is started. */
 #ifndef PW_APP_DOCTOR_KERNEL_H
 #define PW_APP_DOCTOR_KERNEL_H
 

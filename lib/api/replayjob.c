@@ -362,7 +362,8 @@ int pw_replayjob_run(struct pw_replayjob *job, struct pw_err *err)
 	stop_ports(job);
 	for (i = 0; i < job->n_ports; i++) {
 		pw_dpdk_tx_sum(job->ports[i].tx, &job->ports[i].counters);
-		pw_replay_add_counters(&job->counters, &job->ports[i].counters);
+		pw_words_add((uint64_t *)&job->counters, (const uint64_t *)&job->ports[i].counters,
+			sizeof(job->counters) / sizeof(uint64_t));
 	}
 	if (r || job->result.interrupted || job->counters.packets >= job->result.scan.frames)
 		return r;

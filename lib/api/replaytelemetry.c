@@ -29,17 +29,6 @@ static const char *const counts[] = {"packets", "payload_bytes", "wire_bytes", "
 
 static_assert(PW_ARRAY_LEN(counts) - 1 <= PW_TELEMETRY_COUNTS, "a sample has room");
 
-void pw_replay_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c)
-{
-	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)c;
-	size_t i;
-
-	for (i = 0; i < N_WORDS; i++)
-		to[i] += from[i];
-}
-
 static void list(void *ctx, struct pw_telemetry_page *page)
 {
 	const struct pw_replay_telemetry *rt = ctx;
@@ -122,7 +111,7 @@ void pw_replay_telemetry_tick(void *ctx, const struct pw_replay_status *st)
 		struct pw_tx_counters c;
 
 		pw_dpdk_tx_sum(rt->cfg.tx[i], &c);
-		pw_replay_add_counters(&sum, &c);
+		pw_words_add((uint64_t *)&sum, (const uint64_t *)&c, sizeof(c) / sizeof(uint64_t));
 	}
 	s->now_ns = pw_clock_ns();
 	s->start_ns = sum.packets ? st->start_ns : 0;

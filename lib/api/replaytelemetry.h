@@ -29,7 +29,4 @@ void pw_replay_telemetry_tick(void *ctx, const struct pw_replay_status *st);
 /* Before the ports are stopped. Accepts NULL. */
 void pw_replay_telemetry_stop(struct pw_replay_telemetry *rt);
 
-/* Word by word. */
-void pw_replay_add_counters(struct pw_tx_counters *sum, const struct pw_tx_counters *c);
-
 #endif

@@ -10,6 +10,15 @@
 
 #define PW_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Adds n counters, word by word; the thread that owns `from` may go on counting. */
+static inline void pw_words_add(uint64_t *sum, const uint64_t *from, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
 static inline uint16_t pw_be16_load(const void *p)
 {
 	uint16_t v;

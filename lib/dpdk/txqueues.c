@@ -2,6 +2,7 @@
 /* The transmitter's queues: their sums, packets that are dropped at the end, and the threads that drive them. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "dpdk/tx_private.h"
 
 void *pw_dpdk_tx_queue(struct pw_dpdk_tx *tx, uint16_t i)
@@ -17,18 +18,15 @@ uint16_t pw_dpdk_tx_n_queues(const struct pw_dpdk_tx *tx)
 /* Each word is read at once; all are of one moment only while no thread sends. */
 void pw_dpdk_tx_sum(struct pw_dpdk_tx *tx, struct pw_tx_counters *sum)
 {
-	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
-	uint64_t *to = (uint64_t *)sum;
-	uint16_t i, w;
+	uint16_t i;
 
 	static_assert(sizeof(*sum) % sizeof(uint64_t) == 0, "counters are words");
 	memset(sum, 0, sizeof(*sum));
 	for (i = 0; i < tx->port.n_queues; i++) {
 		const struct pw_txq *q = pw_dpdk_tx_queue(tx, i);
-		const uint64_t *from = (const uint64_t *)&q->c;
 
-		for (w = 0; w < N_WORDS; w++)
-			to[w] += __atomic_load_n(&from[w], __ATOMIC_RELAXED);
+		pw_words_add(
+			(uint64_t *)sum, (const uint64_t *)&q->c, sizeof(*sum) / sizeof(uint64_t));
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who chooses the kernel of this system and its command line: the system itself, or whoever starts it. */
+/* Who chooses the kernel of this system and its command line: the system itself, or the one that starts it. */
 #ifndef PW_HOST_BOOT_H
 #define PW_HOST_BOOT_H
 

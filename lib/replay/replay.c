@@ -364,23 +364,12 @@ static int run(struct pw_replay *rp, struct pw_replay_result *result, struct pw_
 	return r;
 }
 
-static void add_counts(struct pw_scan_counts *sum, const struct pw_scan_counts *n)
-{
-	enum { N_WORDS = sizeof(*sum) / sizeof(uint64_t) };
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)n;
-	size_t i;
-
-	static_assert(sizeof(*sum) % sizeof(uint64_t) == 0, "counts are words");
-	for (i = 0; i < N_WORDS; i++)
-		to[i] += from[i];
-}
-
 int pw_replay_run(struct pw_replay *rp, struct pw_replay_result *result, struct pw_err *err)
 {
 	uint32_t i;
 	int r;
 
+	static_assert(sizeof(result->scan) % sizeof(uint64_t) == 0, "counts are words");
 	memset(result, 0, sizeof(*result));
 	r = run(rp, result, err);
 	if (r == -ECANCELED) {
@@ -392,7 +381,8 @@ int pw_replay_run(struct pw_replay *rp, struct pw_replay_result *result, struct 
 	result->n_beyond_table = rp->v[0]->scan.share.table.n_full;
 	pw_replay_late(rp, &result->late);
 	for (i = 0; i < rp->lanes.n; i++) {
-		add_counts(&result->scan, &rp->v[i]->scan.n);
+		pw_words_add((uint64_t *)&result->scan, (const uint64_t *)&rp->v[i]->scan.n,
+			sizeof(result->scan) / sizeof(uint64_t));
 		result->busy_cycles += rp->lanes.v[i].busy_cycles;
 	}
 	if (rp->ring)

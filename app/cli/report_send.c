@@ -56,9 +56,10 @@ static void print_pages(const struct pw_job *job)
 
 void pw_send_report_plan(const struct pw_job *job)
 {
+	const bool is_open = job->tx || job->sock;
 	char to[64], from[64], size[32];
 
-	if (job->tx)
+	if (is_open)
 		printf("port: %s (%s, %s, MTU %" PRIu32 ")\n", job->opt->port.port,
 			job->info.driver,
 			job->info.multi_segment ? "multi-segment TX" : "linear packets",
@@ -66,7 +67,7 @@ void pw_send_report_plan(const struct pw_job *job)
 	print_pages(job);
 	printf("wire: FLUTE v%" PRIu32 ", %s", job->opt->set.flute_version,
 		pw_addr_format(to, sizeof(to), &job->flow.dst));
-	if (job->tx)
+	if (is_open)
 		printf(" from %s", pw_addr_format(from, sizeof(from), &job->flow.src));
 	printf(", TSI %u, symbol %u bytes, digest %s", job->tsi, job->symbol_len,
 		pw_digest_name(job->opt->set.digest));

@@ -268,6 +268,11 @@ static int plan_port(struct pw_job *job, struct pw_err *err)
 	if (r)
 		return r;
 	pw_portspec_driver(&job->spec, driver, sizeof(driver));
+	if (job->spec.kind == PW_PORT_UDP && job->probe_bytes)
+		return pw_err_set(err, EINVAL,
+			"cannot probe the path through %s: a UDP socket of the kernel has no DPDK "
+			"port behind it; use af_packet:%s",
+			job->opt->port.port, job->spec.target);
 	job->traits = pw_driver_traits(driver, job->spec.kind == PW_PORT_PCI, job->spec.target);
 	job->readonly_maps = job->opt->pages == PW_PAGES_PAGECACHE &&
 			     pw_dpdk_can_readonly(&job->spec, job->opt->port.iova);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/job.h"
+#include "api/jobsock.h"
 #include "send/direct.h"
 
 static_assert(PAGEWIRE_BURST == PW_BURST, "the public burst is the path's");
@@ -138,9 +139,12 @@ void pagewire_counters(const struct pagewire *pw, struct pagewire_counters *out)
 	struct pw_tx_counters c;
 
 	memset(out, 0, sizeof(*out));
-	if (!pw->job.tx)
+	if (pw->job.sock)
+		c = *pw_job_sock_ops()->counters(pw->job.sock);
+	else if (pw->job.tx)
+		pw_dpdk_tx_sum(pw->job.tx, &c);
+	else
 		return;
-	pw_dpdk_tx_sum(pw->job.tx, &c);
 	out->packets = c.packets;
 	out->payload_bytes = c.payload_bytes;
 	out->cpu_copied_bytes = c.cpu_copied_bytes;

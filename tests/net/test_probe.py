@@ -140,3 +140,5 @@ def test_a_probe_without_a_port_is_refused(t: Test) -> None:
     p = t.run("doctor", "--port", "null", "--to", "nonsense:x:y")
     p.ends_with(2)
     check("--to" in p.err, p.err)
+    p = t.run("doctor", "--port", "udp:lo", "--to", "127.0.0.1", "--no-huge").ends_with(2)
+    check("cannot probe the path through udp:lo" in p.err and "use af_packet:lo" in p.err, p.err)

@@ -18,7 +18,8 @@ FILE_BYTES = 256 << 20
 RATE = "1Gbit/s"        # about 83,000 packets a second
 BURST = 415             # packets: 5 ms of the rate
 LOSSES = {"1 % of the packets at random": "numgen random mod 100 < 1",
-          "5 ms of packets in each 500 ms": f"numgen inc mod {100 * BURST} < {BURST}"}
+          # not at the start, where a burst takes the first table, and with it what comes before the second one
+          "5 ms of packets in each 500 ms": f"numgen inc mod {100 * BURST} {50 * BURST}-{51 * BURST - 1}"}
 WAYS = {"200+10, one pass": (["--fec", "200+10"], []),
         "--repair": (["--repair=198.18.0.1:4002"], ["--repair"]),
         "--loop 4": (["--loop", "4"], [])}

@@ -120,6 +120,11 @@ static int plan_port(struct pw_replayjob *job, uint32_t i, struct pw_err *err)
 	r = pw_portspec_parse(p->text, &p->spec, err);
 	if (r)
 		return r;
+	if (p->spec.kind == PW_PORT_UDP)
+		return pw_err_set(err, EINVAL,
+			"cannot replay through %s: a UDP socket of the kernel takes no frames; use "
+			"af_packet:%s",
+			p->text, p->spec.target);
 	pw_portspec_driver(&p->spec, driver, sizeof(driver));
 	p->traits = pw_driver_traits(driver, p->spec.kind == PW_PORT_PCI, p->spec.target);
 	return 0;

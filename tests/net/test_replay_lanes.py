@@ -218,6 +218,7 @@ def test_wrong_ports_are_refused_in_one_sentence(t):
             (["--port", "pcap:/tmp/x", "--port", "pcap:/tmp/x"], "the same port"),
             (["--port", "null", "--port", "null", "--cache", "x", "--client-net", "10.0.0.0/8"], "contradict"),
             (["--port", "null", "--port", "null", "--client-net", "10.0.0.0/33"], "--client-net"),
+            (["--port", "udp:lo"], "use af_packet:lo"),
             ([], "--port PORT is missing")):
         p = t.run("replay", path, "--no-huge", *args).ends_with(2)
         check(says in p.err, p.err)

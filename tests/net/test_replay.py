@@ -310,9 +310,9 @@ def test_a_truncated_capture_ends_the_replay(t):
 
 def test_an_interrupt_ends_an_endless_replay(t):
     path = write_pcap(t.path("a.pcap"), mix(100))
-    for pages in ("pagecache", "stream"):
+    for pages, queues in (("pagecache", 1), ("stream", 1), ("pagecache", 3), ("stream", 3)):
         p = t.start("replay", path, "--port", "null", "--no-huge", "--loop", "0", "--rate", "1kpps",
-                    "--pages", pages, "--progress", "--json")
+                    "--queues", queues, "--pages", pages, "--progress", "--json")
         poll_until(lambda p=p: "pass 2" in p.err, 20, "the second pass")
         p.signal(signal.SIGINT)
         p.ends_with(0)

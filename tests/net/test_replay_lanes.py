@@ -5,7 +5,6 @@
 """
 import random
 import re
-import signal
 import struct
 import subprocess
 
@@ -79,17 +78,6 @@ def test_a_lane_without_frames_ends(t):
     path = write_pcap(t.path("a.pcap"), [udp(1, i) for i in range(500)])
     for pages in ("pagecache", "stream"):
         equal(run(t, path, "--queues", "4", "--pages", pages, "--loop", "2")["frames"], 1000, "frames")
-
-
-def test_an_interrupt_ends_all_lanes(t):
-    path = write_pcap(t.path("a.pcap"), flows(300))
-    for pages in ("pagecache", "stream"):
-        p = t.start("replay", path, "--port", "null", "--no-huge", "--loop", "0", "--rate", "1kpps", "--queues", "3",
-                    "--pages", pages, "--progress", "--json")
-        poll_until(lambda p=p: "pass 2" in p.err, 20, "the second pass")
-        p.signal(signal.SIGINT)
-        p.ends_with(0)
-        check(p.json["interrupted"] and p.json["passes"] >= 1, str(p.json))
 
 
 def test_a_capture_that_is_damaged_ends_all_lanes(t):

@@ -229,12 +229,13 @@ static int next_pass(struct pw_scan *s, struct pw_err *err)
 	return r ? r : 1;
 }
 
-/* Many frames that are not sent do not hold up those that are, or the memory that they are in. */
-static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t from_seen)
+/* Many frames that are not sent do not hold up those that are, or the memory that they are in. n_looked: of this and of
+ * earlier passes, because a lane may have no frame in any of them. */
+static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t n_looked)
 {
 	const uint64_t max = pw_share_is_all(&s->share) ? PAUSE_FRAMES : SHARE_FRAMES;
 
-	return s->capture.at - from > PAUSE_BYTES || s->seen - from_seen > max;
+	return s->capture.at - from > PAUSE_BYTES || n_looked > max;
 }
 
 /* Asked of frames that are not wanted as well: a flow's first frame may be one of them. */
@@ -287,13 +288,13 @@ static inline bool is_sent(
 static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 	struct pw_tx_object **obj, struct pw_err *err)
 {
-	uint64_t from = s->capture.at, from_seen = s->seen;
+	uint64_t from = s->capture.at, n_looked = 0;
 	struct pw_capture_frame f;
 	enum pw_share_verdict share;
 	int r;
 
 	for (;;) {
-		if (is_far(s, from, from_seen))
+		if (is_far(s, from, n_looked))
 			return PAUSE;
 		r = s->set.limit && s->sent == s->set.limit ? 0
 							    : pw_capture_next(&s->capture, &f, err);
@@ -304,12 +305,12 @@ static int next_frame(struct pw_scan *s, bool pending, struct pw_tx_frame *out,
 			if (r <= 0)
 				return r;
 			from = s->capture.at;
-			from_seen = s->seen;
 			continue;
 		}
 		if (r < 0)
 			return r;
 		s->seen++;
+		n_looked++;
 		share = share_of(s, &f);
 		r = is_wanted(s, &f, err);
 		if (r > 0)

@@ -63,9 +63,9 @@ def collect(args: argparse.Namespace) -> list[Case]:
         for name, value in vars(module).items():
             if name.startswith("test_") and callable(value) and value.__module__ == module.__name__ \
                     and is_wanted(value, args):
-                found.append(Case(f"{stem}.{name[len('test_'):]}", value,
-                                  not getattr(value, "concurrent", by_default),
-                                  getattr(value, "alone", alone)))
+                exclusive = not getattr(value, "concurrent", by_default)
+                found.append(Case(f"{stem}.{name[len('test_'):]}", value, exclusive,
+                                  getattr(value, "alone", alone and exclusive)))
     if args.k:
         pattern = args.k if any(c in args.k for c in "*?[") else f"*{args.k}*"
         found = [case for case in found if fnmatch.fnmatchcase(case.name, pattern)]

@@ -13,6 +13,8 @@ import time
 
 from harness import HERE, Skip, check, concurrent, equal, once, poll_until
 
+ALONE = True  # these tests see what a bench leaves behind, and when it is interrupted
+
 SYMBOL = 1440  # bytes of a file in a packet at MTU 1500, IPv4
 ODD_SIZES = ["0", f"{SYMBOL}B", f"{SYMBOL + 1}B", "100001B"]
 FAST = ["--rounds", "1", "--stretch", "5ms", "--no-evidence", "--rate", "800Mbit/s", "--json"]

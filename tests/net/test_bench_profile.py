@@ -10,6 +10,8 @@ from harness import Skip, check, equal, long
 from hugepages import Unavailable, more_pages
 from test_bench import Clean, bench
 
+ALONE = True  # these tests see what a bench leaves behind, and when it is interrupted
+
 PAGES = 1700  # a file of 1 GiB, the memory of two EALs, and fio's buffers
 
 

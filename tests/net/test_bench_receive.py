@@ -9,6 +9,8 @@ from typing import Any
 from harness import Test, check, equal, once
 from test_bench import Clean, need_ran
 
+ALONE = True  # these tests want every packet to be received
+
 ODD = "1B,1000001B"
 SLOW = ("--receive", "--rounds", "1", "--stretch", "20ms", "--no-evidence", "--rate", "60Mbit/s", "--json")
 STREAMS = ["tcp", "tcp/lent", "tcp_zerocopy", "tcp_zerocopy/lent"]

@@ -14,6 +14,8 @@ from harness import Process, Test, check, equal, poll_until
 from test_rate import limit
 from test_way_back import GROUP, check_all_whole, receive, star, transmit
 
+ALONE = True  # these tests measure rates
+
 
 def probe(t: Test, *args: str, to: str = GROUP) -> Process:
     p = t.start("doctor", "--port", "af_packet:br0", "--to", to, "--no-huge", "--json", *args, ns="a")

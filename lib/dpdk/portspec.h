@@ -59,6 +59,9 @@ struct pw_driver_traits {
 	bool plain_free;
 	/* What the driver has taken does not need this process any more: the kernel or a file has it. */
 	bool hands_over;
+	/* Its handlers stay at EAL's interrupt thread when the port is closed, and lie in EAL's memory: rte_eal_cleanup()
+	 * wakes that thread and unmaps the memory. net_memif never unregisters its listening socket. */
+	bool leaves_handlers;
 	const char *copy_why; /* "vhost copies once in place of the NIC's DMA" */
 };
 

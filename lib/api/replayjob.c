@@ -15,9 +15,22 @@
 #define POPULATE_BYTES (64ull << 20) /* between two looks for a stop */
 #define VLAN_LEN       4u /* a frame may be so much longer than the MTU and an Ethernet header */
 
-uint32_t pw_replay_frame_max(uint32_t mtu)
+struct pw_scan_max pw_replay_frame_max(uint32_t mtu, bool needs_tag)
 {
-	return mtu + PW_FRAME_LEN_MIN + VLAN_LEN;
+	const uint32_t untagged = mtu + PW_FRAME_LEN_MIN;
+
+	return (struct pw_scan_max){
+		.any = needs_tag ? untagged : untagged + VLAN_LEN, .tagged = untagged + VLAN_LEN};
+}
+
+/* With two ports, whether one of them needs it: which frames are sent does not depend on the side. */
+static bool needs_tag(const struct pw_replayjob *job)
+{
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports && !job->ports[i].traits->needs_tag; i++)
+		;
+	return i < job->n_ports;
 }
 
 static int bad_option(struct pw_err *err, const char *what)
@@ -246,7 +259,7 @@ static int open_window(struct pw_replayjob *job, struct pw_err *err)
 static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
-	const uint32_t frame_max = pw_replay_frame_max(o->port.mtu);
+	const struct pw_scan_max max = pw_replay_frame_max(o->port.mtu, needs_tag(job));
 	const uint32_t n_lanes = job->n_ports * pw_dpdk_tx_n_queues(job->ports[0].tx);
 	uint32_t i;
 	struct pw_replay_config cfg = {
@@ -259,13 +272,13 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 		.win = job->pages == PW_PAGES_STREAM ? NULL : &job->win,
 		.ring = {.bytes = o->stream_bytes,
 			.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(o->port.queue_size) * n_lanes *
-				     frame_max,
+				     max.tagged,
 			.mem = pw_dpdk_stage_mem(job->ports[0].tx)},
 		.set = o->scan,
 		.timing = job->timing,
 		.speed = job->speed,
 		.rate = o->rate,
-		.frame_max = frame_max,
+		.max = max,
 		.link_grace_ns = o->link_grace_ns,
 		.stopped = job->stopped,
 		.tick = job->telemetry ? pw_replay_telemetry_tick : job->tick,

@@ -517,3 +517,38 @@ def test_an_interrupt_ends_the_reading_into_memory(t):
     p.signal(signal.SIGINT)
     p.ends_with(3)
     check("interrupted" in p.err, p.err)
+
+
+def test_what_is_said_to_be_sent_on_an_interface_arrives(t):
+    """The kernel takes 4 bytes beyond the MTU of a frame with an 802.1Q tag, and of no other one."""
+    t.veth()
+    macs = bytes.fromhex("0200000000010200000000 02")
+    inner = bytes.fromhex("000588b5")
+
+    def padded(data, length):
+        return data + random.Random(length).randbytes(length - len(data))
+    frames = [padded(macs + bytes.fromhex(ether_type) + inner, length) for ether_type in ("88b5", "8100", "88a8")
+              for length in range(1510, 1521)] + [frame(60)]
+    tag = bytes.fromhex("81000007")
+    cases = (([], frames), (["--queues", "3"], frames), (["--dst-mac", "02:00:00:00:00:01"], frames),
+             (["--vlan", "push:7"], [f[:12] + tag + f[12:] for f in frames]),
+             (["--vlan", "pop"], [f[:12] + f[16:] if f[12:14] in (b"\x81\0", b"\x88\xa8") else f for f in frames]),
+             (["--cut", "pad"], [f[:100] + bytes(len(f) - 100) if len(f) > 100 else f for f in frames]))
+    for options, made in cases:
+        want = [f for f in made if len(f) <= (1518 if f[12:14] == b"\x81\0" else 1514)]
+        check(0 < len(want) < len(made), f"{options}: {len(want)} of {len(made)} frames")
+        is_cut = options[:1] == ["--cut"]
+        path = write_pcap(t.path("a.pcap"), [f[:100] for f in frames] if is_cut else frames,
+                          full={i: len(f) for i, f in enumerate(frames)} if is_cut else None)
+        for pages in ("pagecache", "stream"):
+            wire = t.path("wire.pcapng")
+            catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", "ether src 02:00:00:00:00:02", "-w", wire,
+                              "-c", str(len(want)), ns="b")
+            poll_until(lambda c=catcher: "File:" in c.err, 20, "dumpcap")
+            p = t.start("replay", path, "--port", "af_packet:va0", "--no-huge", "--json", "--top-speed", "--pages",
+                        pages, *options, ns="a")
+            p.ends_with(0)
+            equal((p.json["frames"], p.json["long_skipped"]), (len(want), len(made) - len(want)),
+                  f"{options}, {pages}: frames, too long")
+            catcher.ends_with(0)
+            check(sorted(read_pcap(t, wire)) == sorted(want), f"{options}, {pages}: frames differ")

@@ -184,9 +184,6 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 		r = pw_ethernet_parse(&job->ethernet, o->ethernet, err);
 	if (r == 0)
 		r = plan_ports(job, err);
-	if (r == 0 && o->ethernet && (o->n_ports > 1 || o->port.n_queues > 1))
-		r = bad_option(
-			err, "--ethernet works with one port and one queue; leave out the others");
 	if (r == 0 && pw_replay_input_is_stdin(job->file) && o->scan.loops != 1)
 		r = bad_option(err, "standard input cannot be read again; leave out --loop");
 	if (r)

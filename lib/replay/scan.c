@@ -140,19 +140,31 @@ static void edit(const struct pw_scan *s, const uint8_t *bytes, uint32_t len, ui
 	h->replaced = r.replaced;
 }
 
-/* The same of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
+/* Makes the first bytes of an Ethernet frame of *len bytes from a captured frame with another link header, of which
+ * sizeof(s->seam) bytes are there. Returns how many bytes the Ethernet header replaces; -1: it cannot. */
+static int put_ethernet(const struct pw_scan *s, const struct pw_capture_frame *f,
+	const uint8_t *bytes, uint8_t frame[PW_EDIT_HEADER_MAX], uint32_t *len)
+{
+	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
+
+	if (link_len < 0)
+		return -1;
+	*len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
+	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
+		pw_min_u64(*len, PW_EDIT_HEADER_MAX) - PW_FRAME_LEN_MIN);
+	return link_len;
+}
+
+/* edit() of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
 static bool edit_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 	const uint8_t *bytes, uint8_t *header, struct headers *h)
 {
 	uint8_t frame[PW_EDIT_HEADER_MAX];
-	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
 	uint32_t len;
+	const int link_len = put_ethernet(s, f, bytes, frame, &len);
 
 	if (link_len < 0)
 		return false;
-	len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
-	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
-		pw_min_u64(len, sizeof(frame)) - PW_FRAME_LEN_MIN);
 	edit(s, frame, len, header, h);
 	if (h->header_len == 0) {
 		memcpy(header, frame, PW_FRAME_LEN_MIN);
@@ -258,18 +270,37 @@ static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t n_looked)
 	return s->capture.at - from > PAUSE_BYTES || n_looked > max;
 }
 
+/* share_of() a frame with another link header: that of its packet. Those that cannot be sent are all of one flow, so that
+ * one lane counts each. */
+static enum pw_share_verdict share_of_link(
+	struct pw_scan *s, const struct pw_capture_frame *f, const uint8_t *bytes)
+{
+	uint8_t frame[PW_EDIT_HEADER_MAX];
+	uint32_t len;
+
+	if (put_ethernet(s, f, bytes, frame, &len) < 0)
+		len = 0;
+	return pw_share_of(&s->share, frame, len, s->seen - 1);
+}
+
 /* Asked of frames that are not wanted as well: a flow's first frame may be one of them. */
 static inline enum pw_share_verdict share_of(struct pw_scan *s, const struct pw_capture_frame *f)
 {
+	const bool is_ethernet = f->link == PW_LINK_ETHERNET;
+	const uint32_t look = is_ethernet ? PW_HEADERS_LOOK : (uint32_t)sizeof(s->seam);
 	const uint8_t *bytes;
 
 	if (pw_share_is_all(&s->share))
 		return PW_SHARE_OWN;
-	if (f->link != PW_LINK_ETHERNET)
+	/* check_link() refuses it, if it is wanted */
+	if (!is_ethernet && !(s->set.ethernet && pw_ethernet_replaces(f->link)))
 		return PW_SHARE_OTHER;
 	bytes = s->feed->bytes(
-		s->feed->ctx, f->offset, (uint32_t)pw_min_u64(f->len, PW_HEADERS_LOOK), s->seam);
-	return bytes ? pw_share_of(&s->share, bytes, f->len, s->seen - 1) : PW_SHARE_LOST;
+		s->feed->ctx, f->offset, (uint32_t)pw_min_u64(f->len, look), s->seam);
+	if (!bytes)
+		return PW_SHARE_LOST;
+	return is_ethernet ? pw_share_of(&s->share, bytes, f->len, s->seen - 1)
+			   : share_of_link(s, f, bytes);
 }
 
 /* Of a frame that is wanted. 1: it is sent; 0: it is not. */

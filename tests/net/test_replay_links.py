@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`pagewire replay --ethernet`: captures without Ethernet headers.
 
-    capture of raw IP, SLL, SLL2, BSD loopback --> Ethernet header instead of the link header --> pcap:FILE
+    raw IP, SLL, SLL2, BSD loopback --> Ethernet header instead of the link header --> pcap:FILE, or af_packet on veth
+
+tcprewrite 4.4.3 makes no Ethernet frames of these link types: it calls each an invalid packet. So the frames that are
+expected are made here.
 """
 import struct
 
-from harness import check, equal
+from harness import check, concurrent, equal, poll_until
 from test_replay import mix, packet, read_pcap, replay, write_pcap
+from test_replay_lanes import CLIENT, SERVER, by_flow, conversations, flows, split
 
 CONCURRENT = True
 MACS = ("02:00:00:00:00:0a", "02:00:00:00:00:0b")
@@ -93,3 +97,96 @@ def test_ethernet_and_other_link_types_in_one_capture(t):
     usb = write_pcap(t.path("usb.pcap"), [bytes(64)], link=189)
     p = t.run("replay", usb, "--port", "null", "--no-huge", "--ethernet", ",".join(MACS)).ends_with(1)
     check("is 189 (an unknown type), and only Ethernet and IP are supported" in p.err, p.err)
+
+
+def cooked(frames, link):
+    """Ethernet frames as a capture of the link type has them."""
+    return [LINKS[link](int.from_bytes(data[12:14], "big")) + data[14:] for data in frames]
+
+
+def mixed(t, frames):
+    """A pcapng of three link types, frame by frame, with frames that cannot be sent; the Ethernet frames that go on a
+    wire, and how many cannot."""
+    kinds = (1, 101, 276)
+    bad = LINKS[276](0x0800)[:8] + struct.pack(">H", 824) + bytes(60)  # netlink
+    parts = {link: [] for link in kinds}
+    wanted, n_bad = [], 0
+    for i, data in enumerate(frames):
+        link = kinds[i % 3]
+        parts[link].append((i, data if link == 1 else cooked([data], link)[0]))
+        wanted.append(data if link == 1 else to_ethernet(0x0800, data[14:]))
+        if link == 276 and i % 5 == 0:
+            parts[link].append((i, bad))
+            n_bad += 1
+    paths = [write_pcap(t.path(f"{link}.pcap"), [data for _, data in part], times=[i * 1000 for i, _ in part],
+                        link=link)
+             for link, part in parts.items()]
+    both = t.path("mixed.pcapng")
+    t.tool("mergecap", "-F", "pcapng", "-w", both, *paths)
+    return both, wanted, n_bad
+
+
+def test_queues_send_what_one_queue_sends(t):
+    frames, _, n_bad = mixed(t, flows(3000))
+    same = ("frames", "bytes", "passes", "ethernet", "no_ethernet", "edited", "long_skipped", "filtered")
+    for options in (["--top-speed"], ["--limit", "777", "--loop", "2"], ["--filter", "udp dst port 53"],
+                    ["--vlan", "push:5", "--mtu", "1378"]):
+        for pages in ("pagecache", "stream"):
+            one, many = (t.run("replay", frames, "--port", "null", "--no-huge", "--json", "--ethernet", ",".join(MACS),
+                               "--pages", pages, *options, *queues).ends_with(0).json
+                         for queues in ([], ["--queues", "3"]))
+            equal([many[key] for key in same], [one[key] for key in same], f"{same} with {options} and {pages}")
+            check(0 < one["ethernet"] and one["no_ethernet"] <= 2 * n_bad, f"{options}: {one}")
+
+
+@concurrent
+def test_the_order_within_each_flow_holds_at_a_receiver(t):
+    t.need_tool("dumpcap")
+    t.need_tool("mergecap")
+    t.veth()
+    path, wanted, n_bad = mixed(t, flows(3000))
+    for pages in ("pagecache", "stream"):
+        wire = t.path(f"{pages}.pcapng")
+        catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", "udp port 53", "-w", wire, "-c", "6000", "-B", "64",
+                          ns="b")
+        poll_until(lambda c=catcher: "File:" in c.err, 20, "dumpcap")
+        p = t.start("replay", path, "--port", "af_packet:va0", "--no-huge", "--json", "--loop", "2", "--queues", "3",
+                    "--pages", pages, "--speed", "0.02", "--ethernet", ",".join(MACS), ns="a")
+        p.ends_with(0)
+        equal((p.json["frames"], p.json["ethernet"], p.json["no_ethernet"]), (6000, 4000, 2 * n_bad), "counts")
+        catcher.ends_with(0)
+        got, want = by_flow(read_pcap(t, wire)), by_flow(wanted)
+        equal(sorted(got), sorted(want), "flows")
+        for flow, sent in want.items():
+            check(got[flow] == sent * 2, f"{pages}: flow {flow} differs")
+
+
+def test_two_ports_by_flow_network_and_cache(t):
+    t.need_tool("mergecap")
+    sides = conversations(2000)
+    path, wanted, n_bad = mixed(t, [data for data, _ in sides])
+    more = ("--ethernet", ",".join(MACS), "--loop", "2")
+    of = {side: [data for data, (_, at) in zip(wanted, sides, strict=True) if at == side] for side in (CLIENT, SERVER)}
+    for pages in ("pagecache", "stage", "stream"):
+        result, a, b = split(t, path, *more, "--pages", pages)
+        check((a, b) == (of[CLIENT] * 2, of[SERVER] * 2), f"{pages}: the frames of the first frame's sides differ")
+        equal((result["frames"], result["no_ethernet"]), (4000, 2 * n_bad), "frames, those that cannot be sent")
+    _, a, b = split(t, path, *more, "--client-net", "192.0.2.0/24")
+    check(a == [f for f in wanted if f[26] == 192] * 2, "--client-net: the clients' frames differ")
+    check(b == [f for f in wanted if f[26] == 10] * 2, "--client-net: the servers' frames differ")
+    result, a, b = split(t, path, *more, "--queues", "1", "--vlan", "push:7", "--client-net", "10.0.0.0/8")
+    tagged = [f[:12] + bytes.fromhex("81000007") + f[12:] for f in wanted]
+    check((a, b) == ([f for f in tagged if f[30] == 10] * 2, [f for f in tagged if f[30] == 192] * 2), "edited: differ")
+
+
+def test_two_ports_by_a_cache_of_tcpprep(t):
+    t.need_tool("tcpprep")
+    sent = flows(1000)
+    for link in (101, 113):
+        path = write_pcap(t.path(f"{link}.pcap"), cooked(sent, link), link=link, unit="us")
+        t.tool("tcpprep", "--cidr=10.0.0.0/8", "-X", "P:2,5-7", "-i", path, "-o", t.path("a.prep"))
+        wanted = [to_ethernet(0x0800, f[14:]) for i, f in enumerate(sent) if i not in (1, 4, 5, 6)]
+        result, a, b = split(t, path, "--ethernet", ",".join(MACS), "--cache", t.path("a.prep"))
+        check(a == [f for f in wanted if f[26] == 10], f"link type {link}: the clients' frames differ")
+        check(b == [f for f in wanted if f[26] == 192], f"link type {link}: the servers' frames differ")
+        equal(result["no_side"], 4, "frames that tcpprep excludes")

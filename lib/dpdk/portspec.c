@@ -71,6 +71,7 @@ static const struct pw_driver_traits traits_table[] = {
 		.reach = PW_REACH_ANY,
 		.copies = 1,
 		.plain_free = true,
+		.needs_tag = true,
 		.hands_over = true,
 		.copy_why = "the driver copies into the PACKET_MMAP ring"},
 	{.driver = "net_af_xdp",

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The profile delivery: what a receiver's loss is made of, and what makes a measurement void."""
+"""The profiles delivery and delay: what a receiver's loss is made of, and what makes a measurement void."""
 import os
 import shutil
 
 import pytest
-from bench import contest
 from bench.contest import Lab
-from bench.model import BenchError, Options
-
-DELIVERY = contest.find("delivery").open.__globals__
-STAR = DELIVERY["Star"].__init__.__globals__
+from bench.model import BenchError, Lacking, Options
+from bench.profiles import _deliver, _star
 
 
 class Done:
@@ -24,9 +21,9 @@ class Done:
 def commands(monkeypatch):
     """The commands that would make the namespaces, in place of making them."""
     made = []
-    monkeypatch.setitem(STAR, "make_namespace", lambda: os.open(os.devnull, os.O_RDONLY))
-    monkeypatch.setitem(STAR, "ip", lambda fd, line: made.append(f"ip {line}"))
-    monkeypatch.setitem(STAR, "run", lambda argv, fd: made.append(" ".join(argv)))
+    monkeypatch.setattr(_star, "make_namespace", lambda: os.open(os.devnull, os.O_RDONLY))
+    monkeypatch.setattr(_star, "ip", lambda fd, line: made.append(f"ip {line}"))
+    monkeypatch.setattr(_star, "run", lambda argv, fd: made.append(" ".join(argv)))
     return made
 
 
@@ -42,12 +39,12 @@ def copying(n_whole, change=b""):
     return start
 
 
-def measure(tmp_path, start, n=3, loss=1.0):
+def measure(tmp_path, start, n=3, loss=1.0, delay_ms=0.0):
     file = tmp_path / "file"
     file.write_bytes(b"some bytes")
     lab = Lab(Options(core=(0, 1)))
     try:
-        return DELIVERY["measure"](lab, start, n, loss, str(file))
+        return _deliver.measure(lab, start, n, loss, str(file), delay_ms)
     finally:
         lab.close()
         assert os.listdir(tmp_path) == ["file"]  # the receivers' directories are removed
@@ -74,6 +71,22 @@ def test_every_receiver_loses_packets_by_itself(tmp_path, commands, loss, rule):
     assert sum("gso_max_segs 1" in c for c in commands) == 3  # no trains: a rule drops one packet
 
 
+def test_a_delay_is_at_both_ends_of_each_wire(tmp_path, commands):
+    measure(tmp_path, copying(2), n=2, delay_ms=20.0)
+    delays = [c for c in commands if "netem delay 20ms" in c]
+    assert [c.split()[4] for c in delays] == ["pw1", "eth0", "pw2", "eth0"]
+
+
+def test_a_kernel_without_netem_is_lacking(tmp_path, commands, monkeypatch):
+    def refuse(argv, fd):
+        if "netem" in argv:
+            raise Lacking("cannot run `tc`: Specified qdisc kind is unknown")
+
+    monkeypatch.setattr(_star, "run", refuse)
+    with pytest.raises(Lacking, match=r"unknown.*sch_netem"):
+        measure(tmp_path, copying(1), n=1, delay_ms=20.0)
+
+
 def test_each_program_gets_every_receiver_and_the_file(tmp_path, commands):
     """As its sender is told: eight receivers, the file, and the one rate that the profile states."""
     for name, words in (("pagewire", ["--rate", "4Gbit/s", "--repair=198.18.0.1:4002"]),
@@ -91,7 +104,7 @@ def test_each_program_gets_every_receiver_and_the_file(tmp_path, commands):
             def send(self, argv, started=started):
                 started.append([str(a) for a in argv])
 
-        DELIVERY[name](Star(), "/the/file")
+        getattr(_deliver, name)(Star(), "/the/file")
         assert len(started) == 9
         assert all(any(f"/d{i}" in a for a in started[i]) for i in range(8))
         assert "/the/file" in started[8]

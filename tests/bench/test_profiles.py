@@ -15,6 +15,7 @@ from bench.wires import Wire
 
 ROOT = Path(__file__).parents[2]
 CONTESTS = {  # of each profile: titles' beginnings, with contenders and targets
+    "delay": [("64 MiB, 1 receiver, ", 3, 2)] * 2,
     "delivery": [("1024 MiB, 1 receiver, ", 3, 2)] * 4 + [("1024 MiB, 8 receivers, ", 3, 2)] * 4,
     "fec": [("parity of symbols of 1440", 8, 4), ("parity of symbols of 8928", 8, 4),
             ("goodput at 1Gbit/s, lost: 1 % ", 3, 2), ("goodput at 1Gbit/s, lost: 5 ms", 3, 2)],
@@ -77,7 +78,7 @@ def test_a_profile_adds_its_contests(name, monkeypatch):
 def test_a_name_that_is_none_and_files_that_are_no_profiles_are_usage_errors(tmp_path):
     bad = tmp_path / "bad.py"
     for text, name, words in (
-            (None, "tx-cots", "it does not exist; use one of delivery, fec, file-to-file"),
+            (None, "tx-cots", "it does not exist; use one of delay, delivery, fec, file-to-file"),
             (None, f"{tmp_path}/none.py", "No such file"),
             ("x = 1\n", str(bad), "it has 0 functions decorated by @profile"),
             ("1 +\n", str(bad), "SyntaxError"),

@@ -4,10 +4,13 @@
     sender -- br0 --+-- veth -- receiver 1, in a namespace of its own: nftables drops packets by chance,
                     +-- veth -- receiver 2    whatever they are
                     +-- ...
+
+A wire may have a delay: netem, at both of its ends.
 """
 import os
 
 from bench.contest import Lab
+from bench.model import Lacking
 from bench.programs import Program
 from bench.wires import Wire, ip, make_namespace, run
 
@@ -17,9 +20,11 @@ LIMIT = 120.0
 class Star:
     """The sender's namespace, and those of its receivers with a directory each."""
 
-    def __init__(self, lab: Lab, n: int, drop: str, parent: str) -> None:
-        """drop: which packets nftables drops at each receiver, in its words; "": none."""
+    def __init__(self, lab: Lab, n: int, drop: str, parent: str, delay_ms: float = 0) -> None:
+        """drop: which packets nftables drops at each receiver, in its words; "": none. delay_ms: of the wire, each
+        way."""
         self.lab = lab
+        self.delay_ms = delay_ms
         self.source = self._namespace()
         fd = self.source.source_ns
         ip(fd, "link add br0 type bridge mcast_snooping 0 forward_delay 0")
@@ -46,10 +51,22 @@ class Star:
         # the wire has packets, as a cable has, and no trains of them: each is lost by itself
         ip(self.source.source_ns, f"link set pw{i} gso_max_segs 1")
         self._bring_up(sink.source_ns, "eth0", 1 + i)
+        if self.delay_ms:
+            self._delay(self.source.source_ns, f"pw{i}")
+            self._delay(sink.source_ns, "eth0")
         if drop:
             run(["nft", "table inet loss { chain in { type filter hook input priority 0; "
                         f"iifname eth0 {drop} drop; }}; }}"], sink.source_ns)
         return sink
+
+    def _delay(self, fd: int, name: str) -> None:
+        """limit: packets on the wire; a queue that is too short would lose them."""
+        try:
+            run(["tc", "qdisc", "add", "dev", name, "root", "netem", "delay", f"{self.delay_ms:g}ms",
+                 "limit", "1000000"], fd)
+        except Lacking as e:
+            raise Lacking(f"{e}; netem needs the kernel's module sch_netem: see docs/performance.md for a guest that "
+                          "has it") from None
 
     def receive(self, sink: Wire, argv: list[object], ready: str) -> Program:
         """Starts a receiver, and waits until it says that it is ready."""

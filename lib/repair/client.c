@@ -18,10 +18,11 @@
 #include "base/thread.h"
 #include "repair/table.h"
 
-#define CONNECT_MS  5000L
-#define REQUEST_MS  30000L
-#define BACKOFF_MAX (8 * PW_NS_PER_S)
-#define ANSWER_MAX  256u /* bytes of an answer that are read */
+#define CONNECT_FIRST_MS 100L
+#define CONNECT_MS       5000L /* the longest wait */
+#define REQUEST_MS       30000L
+#define BACKOFF_MAX      (8 * PW_NS_PER_S)
+#define ANSWER_MAX       256u /* bytes of an answer that are read */
 
 struct wanted {
 	bool is_pending;
@@ -124,7 +125,6 @@ static void set_options(struct pw_repair_client *c, const char *url, const struc
 	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, REQUEST_MS);
 	curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
@@ -132,6 +132,26 @@ static void set_options(struct pw_repair_client *c, const char *url, const struc
 	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look);
 	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+}
+
+/* The kernel sends a lost SYN again after 1 s, and a session may be over by then. A new connection has a new SYN: the
+ * first time soon, then after twice as long each, so that a path with a long delay is connected as well. */
+static CURLcode perform(struct pw_repair_client *c)
+{
+	CURLcode code;
+	curl_off_t took_us;
+	long ms;
+
+	for (ms = CONNECT_FIRST_MS;; ms *= 2) {
+		curl_easy_setopt(
+			c->curl, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? ms : CONNECT_MS);
+		took_us = 0;
+		code = curl_easy_perform(c->curl);
+		curl_easy_getinfo(c->curl, CURLINFO_TOTAL_TIME_T, &took_us);
+		if (code != CURLE_OPERATION_TIMEDOUT || ms >= CONNECT_MS ||
+			took_us >= REQUEST_MS * 1000) /* connected, but without an answer */
+			return code;
+	}
 }
 
 /* The HTTP status; 0: the sender was not reached, why has the reason. */
@@ -153,7 +173,7 @@ static long post(
 	headers = curl_slist_append(headers,
 		gaps ? "Content-Type: application/gzip" : "Content-Type: application/json");
 	set_options(c, url, m, headers, &a);
-	code = curl_easy_perform(c->curl);
+	code = perform(c);
 	if (code == CURLE_OK)
 		curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	else

@@ -203,7 +203,6 @@ def test_what_does_not_go_with_parity_is_refused(t: Test) -> None:
     for args, why in ((["--fec", "200"], "give K[+]R"), (["--fec", "200+0"], "at least 1"),
                       (["--fec", "250+6"], "255 at most"), (["--fec", "0+4"], "give K[+]R"),
                       (["--fec", "20+4x"], "give K[+]R"),
-                      (["--fec", "20+4", "--pages", "stream"], "--fec with --pages stream"),
                       (["--interleave", "1MiB"], "--interleave without --fec"),
                       (["--fec-code", "rfc"], "--fec-code without --fec"),
                       (["--fec-code", "ypo"], "--fec-code without --fec"),

@@ -39,8 +39,13 @@ static void check_format(const struct pw_doctor_job *job, struct pw_doctor_repor
 static void check_frames(const struct pw_doctor_job *job, struct pw_doctor_report *report)
 {
 	const struct pw_doctor_capture *c = &job->capture;
-	char cut[96] = "";
+	const uint32_t beyond_mtu = c->any_max - (uint32_t)job->opt->mtu;
+	char cut[96] = "", takes[64];
 
+	snprintf(takes, sizeof(takes), "%u", c->any_max);
+	if (c->tagged_max > c->any_max)
+		snprintf(
+			takes, sizeof(takes), "%u (%u with a VLAN tag)", c->any_max, c->tagged_max);
 	if (c->n_cut)
 		snprintf(cut, sizeof(cut),
 			"; %" PRIu64 " were cut by the snap length and go as they are", c->n_cut);
@@ -57,18 +62,18 @@ static void check_frames(const struct pw_doctor_job *job, struct pw_doctor_repor
 				report, "pagewire replay --ethernet DST,SRC %.150s ...", job->file);
 		else
 			pw_doctor_set_fix(report, "# capture on an Ethernet interface");
-	} else if (c->len_max > c->frame_max) {
+	} else if (c->n_long) {
 		pw_doctor_add(report, PW_DOCTOR_WARN, "capture.frames",
-			"%s%" PRIu64 " frames are longer than the %u bytes of --mtu %" PRIu64
-			" and would be skipped; the longest has %u%s",
-			c->partly ? "more than " : "", c->n_long, c->frame_max, job->opt->mtu,
-			c->len_max, cut);
+			"%s%" PRIu64 " frames are too long for --mtu %" PRIu64
+			", which takes %s bytes, and would be skipped; the longest has %u%s",
+			c->partly ? "more than " : "", c->n_long, job->opt->mtu, takes, c->len_max,
+			cut);
 		pw_doctor_set_fix(report, "pagewire replay --mtu %u %.150s ...",
-			c->len_max - (c->frame_max - (uint32_t)job->opt->mtu), job->file);
+			c->len_max - beyond_mtu, job->file);
 	} else {
 		pw_doctor_add(report, PW_DOCTOR_OK, "capture.frames",
-			"Ethernet, up to %u bytes; --mtu %" PRIu64 " takes %u%s", c->len_max,
-			job->opt->mtu, c->frame_max, cut);
+			"Ethernet, up to %u bytes; --mtu %" PRIu64 " takes %s%s", c->len_max,
+			job->opt->mtu, takes, cut);
 	}
 }
 

@@ -71,18 +71,19 @@ static void look_at_head(const char *path, struct pw_doctor_capture *c)
 	free(h.bytes);
 }
 
-/* Frames of more than frame_max bytes; of a capture that the first look has seen whole. */
+/* Frames that are too long; of a capture that the first look has seen whole. */
 static void count_long(const char *path, struct pw_doctor_capture *c)
 {
 	struct pw_scan_settings set = PW_SCAN_SETTINGS_DEFAULT;
 	struct pw_survey v = {0};
 	struct pw_err err;
-	char text[32];
+	char text[96];
 
-	c->n_long = 1;
-	if (c->len_max <= c->frame_max || c->partly)
+	c->n_long = c->len_max > c->tagged_max;
+	if (c->len_max <= c->any_max || c->partly)
 		return;
-	snprintf(text, sizeof(text), "greater %u", c->frame_max + 1);
+	snprintf(text, sizeof(text), "greater %u and (greater %u or not ether[12:2] = 0x8100)",
+		c->any_max + 1, c->tagged_max + 1);
 	if (pw_filter_create(&set.filter, text, &err))
 		return;
 	if (pw_survey_run(&v, path, &set, NULL, &err) == 0)
@@ -134,13 +135,16 @@ static void plan(struct pw_doctor_job *job)
 void pw_doctor_read_capture(struct pw_doctor_job *job)
 {
 	struct pw_doctor_capture *c = &job->capture;
+	struct pw_scan_max max;
 
 	if (!job->file || job->file_err.code || job->file_is_dir)
 		return;
 	look_at_head(job->file, c);
 	if (!c->format[0])
 		return;
-	c->frame_max = pw_replay_frame_max((uint32_t)job->opt->mtu);
+	max = pw_replay_frame_max((uint32_t)job->opt->mtu, job->has_port && job->traits->needs_tag);
+	c->any_max = max.any;
+	c->tagged_max = max.tagged;
 	look_at_frames(job->file, c);
 	if (job->has_port)
 		plan(job);

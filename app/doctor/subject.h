@@ -73,13 +73,14 @@ struct pw_doctor_capture {
 	bool partly;        /* so many frames that the rest was not examined */
 	bool file_is_cut;
 	uint64_t n_frames, n_bytes;
-	uint64_t n_cut;              /* by the snap length */
-	uint64_t n_other;            /* of a link type that cannot be sent: */
-	uint16_t other_link;         /* the first one's, */
-	const char *other_name;      /* and its name */
-	uint32_t len_max, frame_max; /* the longest; the longest that the job's MTU takes */
-	uint64_t n_long;             /* longer than frame_max, at least, if len_max is */
-	struct pw_err plan_err;      /* why this port cannot take it */
+	uint64_t n_cut;               /* by the snap length */
+	uint64_t n_other;             /* of a link type that cannot be sent: */
+	uint16_t other_link;          /* the first one's, */
+	const char *other_name;       /* and its name */
+	uint32_t len_max;             /* the longest one's */
+	uint32_t any_max, tagged_max; /* what the MTU takes; with a VLAN tag */
+	uint64_t n_long;              /* longer than that; with `partly` 1 if there are any */
+	struct pw_err plan_err;       /* why this port cannot take it */
 };
 
 struct pw_doctor_job {

@@ -15,9 +15,22 @@
 #define POPULATE_BYTES (64ull << 20) /* between two looks for a stop */
 #define VLAN_LEN       4u /* a frame may be so much longer than the MTU and an Ethernet header */
 
-uint32_t pw_replay_frame_max(uint32_t mtu)
+struct pw_scan_max pw_replay_frame_max(uint32_t mtu, bool needs_tag)
 {
-	return mtu + PW_FRAME_LEN_MIN + VLAN_LEN;
+	const uint32_t untagged = mtu + PW_FRAME_LEN_MIN;
+
+	return (struct pw_scan_max){
+		.any = needs_tag ? untagged : untagged + VLAN_LEN, .tagged = untagged + VLAN_LEN};
+}
+
+/* With two ports, whether one of them needs it: which frames are sent does not depend on the side. */
+static bool needs_tag(const struct pw_replayjob *job)
+{
+	uint32_t i;
+
+	for (i = 0; i < job->n_ports && !job->ports[i].traits->needs_tag; i++)
+		;
+	return i < job->n_ports;
 }
 
 static int bad_option(struct pw_err *err, const char *what)
@@ -171,9 +184,6 @@ int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, s
 		r = pw_ethernet_parse(&job->ethernet, o->ethernet, err);
 	if (r == 0)
 		r = plan_ports(job, err);
-	if (r == 0 && o->ethernet && (o->n_ports > 1 || o->port.n_queues > 1))
-		r = bad_option(
-			err, "--ethernet works with one port and one queue; leave out the others");
 	if (r == 0 && pw_replay_input_is_stdin(job->file) && o->scan.loops != 1)
 		r = bad_option(err, "standard input cannot be read again; leave out --loop");
 	if (r)
@@ -246,7 +256,7 @@ static int open_window(struct pw_replayjob *job, struct pw_err *err)
 static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 {
 	const struct pw_replayjob_options *o = job->opt;
-	const uint32_t frame_max = pw_replay_frame_max(o->port.mtu);
+	const struct pw_scan_max max = pw_replay_frame_max(o->port.mtu, needs_tag(job));
 	const uint32_t n_lanes = job->n_ports * pw_dpdk_tx_n_queues(job->ports[0].tx);
 	uint32_t i;
 	struct pw_replay_config cfg = {
@@ -259,13 +269,13 @@ static int create_replay(struct pw_replayjob *job, struct pw_err *err)
 		.win = job->pages == PW_PAGES_STREAM ? NULL : &job->win,
 		.ring = {.bytes = o->stream_bytes,
 			.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(o->port.queue_size) * n_lanes *
-				     frame_max,
+				     max.tagged,
 			.mem = pw_dpdk_stage_mem(job->ports[0].tx)},
 		.set = o->scan,
 		.timing = job->timing,
 		.speed = job->speed,
 		.rate = o->rate,
-		.frame_max = frame_max,
+		.max = max,
 		.link_grace_ns = o->link_grace_ns,
 		.stopped = job->stopped,
 		.tick = job->telemetry ? pw_replay_telemetry_tick : job->tick,

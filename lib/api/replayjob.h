@@ -79,8 +79,9 @@ struct pw_replayjob {
 	struct pw_tx_counters counters; /* of all ports, after run */
 };
 
-/* Bytes of the longest frame that is sent at this MTU: with an Ethernet header, and one VLAN tag. */
-uint32_t pw_replay_frame_max(uint32_t mtu);
+/* The longest frame that is sent at this MTU: with an Ethernet header, and one VLAN tag. On a port with needs_tag
+ * (dpdk/portspec.h) the room for the tag is for nothing else. */
+struct pw_scan_max pw_replay_frame_max(uint32_t mtu, bool needs_tag);
 
 /* *usage: the options are at fault. */
 int pw_replayjob_plan(struct pw_replayjob *job, const char *file, bool *usage, struct pw_err *err);

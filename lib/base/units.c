@@ -241,10 +241,15 @@ char *pw_units_pps(char *buf, size_t len, double packets_per_s)
 
 char *pw_units_duration(char *buf, size_t len, uint64_t ns)
 {
-	uint64_t s = ns / PW_NS_PER_S;
+	static const char *const names[] = {"ns", "us", "ms"};
+	const uint64_t s = ns / PW_NS_PER_S;
+	double shown = (double)ns;
+	size_t i = 0;
 
-	if (ns < PW_NS_PER_S)
-		snprintf(buf, len, "%.3g ms", (double)ns / 1e6);
+	for (; shown >= 999.5 && i < PW_ARRAY_LEN(names); i++) /* 999.5 would become 1e+03 */
+		shown /= 1000;
+	if (i < PW_ARRAY_LEN(names))
+		snprintf(buf, len, "%.3g %s", shown, names[i]);
 	else if (s < 60)
 		snprintf(buf, len, "%.2f s", (double)ns / 1e9);
 	else if (s < 3600)

@@ -237,10 +237,11 @@ void pw_eal_stop(struct pw_eal *eal)
 	if (eal->keep && !eal->shares && !pw_panic_seen()) {
 		pw_ealkeep_put(eal->args, eal->huge ? eal->memory_bytes : 0);
 		eal->args = NULL;
-	} else if (eal->shares) {
-		pw_share_end_eal();
-	} else if (!pw_panic_seen()) {
-		rte_eal_cleanup();
+	} else {
+		if (eal->shares)
+			pw_share_end();
+		if (!eal->stays_mapped && !pw_panic_seen())
+			rte_eal_cleanup();
 	}
 	close_log(eal);
 	free_args(eal);

@@ -23,6 +23,7 @@ struct pw_eal {
 	bool keep;             /* pw_eal_stop() leaves EAL running, see ealkeep.h */
 	bool huge;             /* EAL memory is on hugepages */
 	bool iova_va;          /* IOVA as VA */
+	bool stays_mapped;     /* until the process ends, see pw_driver_traits.leaves_handlers */
 	bool shares;           /* secondaries may map its memory */
 	int node;              /* NUMA node of the port, -1 = no preference */
 	uint64_t memory_bytes; /* preallocated */
@@ -55,7 +56,7 @@ int pw_eal_freeze_memory(struct pw_err *err);
 /* The smallest pages that EAL's memory lies on. */
 uint64_t pw_eal_page_bytes(void);
 
-/* Ends EAL: hugepages and runtime files are given back. Does nothing without a start. */
+/* Ends EAL: hugepages and runtime files are given back, unless eal->stays_mapped. Does nothing without a start. */
 void pw_eal_stop(struct pw_eal *eal);
 
 /* " (DPDK: LINE)" with the last line that EAL or a driver logged, or "". Valid until the next call. */

@@ -42,6 +42,7 @@ int pw_port_open(struct pw_port *p, const struct pw_portspec *spec,
 			err, -r, "cannot read the abilities of %s: %s", spec->text, strerror(-r));
 	p->driver = p->info.driver_name;
 	p->traits = pw_driver_traits(p->driver, p->is_pci, p->devargs);
+	eal->stays_mapped |= p->traits->leaves_handlers;
 	r = pw_port_configure(p, cfg, transmit, eal, err);
 	if (r)
 		return r;

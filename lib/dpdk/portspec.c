@@ -65,11 +65,13 @@ static const struct pw_driver_traits traits_table[] = {
 		.reach = PW_REACH_ANY,
 		.copies = 1,
 		.plain_free = true,
+		.leaves_handlers = true,
 		.copy_why = "memif copies once into the shared ring"},
 	{.driver = "net_af_packet",
 		.reach = PW_REACH_ANY,
 		.copies = 1,
 		.plain_free = true,
+		.needs_tag = true,
 		.hands_over = true,
 		.copy_why = "the driver copies into the PACKET_MMAP ring"},
 	{.driver = "net_af_xdp",
@@ -120,6 +122,7 @@ static const struct pw_driver_traits traits_table[] = {
 static const struct pw_driver_traits traits_memif_zc = {.driver = "net_memif",
 	.reach = PW_REACH_EAL,
 	.plain_free = true,
+	.leaves_handlers = true,
 	.copy_why = "memif in zero-copy mode"};
 static const struct pw_driver_traits traits_unknown_vdev = {
 	.driver = "", .reach = PW_REACH_EAL, .copy_why = "a driver that pagewire does not know"};

@@ -57,8 +57,14 @@ struct pw_driver_traits {
 	/* The driver frees each mbuf by rte_pktmbuf_free() and the like, in the thread that transmits, and
 	 * does not look where its buffer is. Other drivers get RTE_MBUF_F_EXTERNAL. */
 	bool plain_free;
+	/* A frame 4 bytes longer than the MTU and an Ethernet header has to have an 802.1Q tag (Linux,
+	 * packet_extra_vlan_len_allowed()); without one it is lost, and the driver counts it as sent. */
+	bool needs_tag;
 	/* What the driver has taken does not need this process any more: the kernel or a file has it. */
 	bool hands_over;
+	/* Its handlers stay at EAL's interrupt thread when the port is closed, and lie in EAL's memory: rte_eal_cleanup()
+	 * wakes that thread and unmaps the memory. net_memif never unregisters its listening socket. */
+	bool leaves_handlers;
 	const char *copy_why; /* "vhost copies once in place of the NIC's DMA" */
 };
 

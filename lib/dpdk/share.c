@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_memory.h>
 #include <rte_pdump.h>
@@ -41,10 +40,8 @@ static int remove_file(const struct rte_memseg_list *msl, const struct rte_memse
 	return 0;
 }
 
-void pw_share_end_eal(void)
+void pw_share_end(void)
 {
 	rte_pdump_uninit();
-	rte_memseg_walk(
-		remove_file, NULL); /* cleanup closes the descriptors that lead to the files */
-	rte_eal_cleanup();
+	rte_memseg_walk(remove_file, NULL);
 }

@@ -11,7 +11,7 @@
 /* Called after EAL's start: answers requests to capture. Costs the fast path nothing until one comes. */
 int pw_share_start(struct pw_err *err);
 
-/* Ends EAL, and removes the hugepage files that it had. */
-void pw_share_end_eal(void);
+/* Removes the hugepage files. Call it before EAL's end, which closes the descriptors that lead to them. */
+void pw_share_end(void);
 
 #endif

@@ -337,7 +337,7 @@ static int open_scan(struct pw_replay *rp, uint32_t i, struct pw_err *err)
 		pw_pace_init_due(&lane->pace);
 		lane->late = &l->late;
 	}
-	return pw_scan_open(&l->scan, &l->feed, cfg->file, &set, cfg->frame_max, err);
+	return pw_scan_open(&l->scan, &l->feed, cfg->file, &set, cfg->max, err);
 }
 
 static int run(struct pw_replay *rp, struct pw_replay_result *result, struct pw_err *err)

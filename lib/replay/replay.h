@@ -51,7 +51,7 @@ struct pw_replay_config {
 	enum pw_replay_timing timing;
 	double speed;        /* CAPTURE */
 	struct pw_rate rate; /* RATE */
-	uint32_t frame_max;
+	struct pw_scan_max max;
 	uint64_t link_grace_ns;
 	bool (*stopped)(void);
 	void (*tick)(void *ctx, const struct pw_replay_status *st); /* may be NULL */

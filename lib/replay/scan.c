@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "wire/frame.h"
+#include "wire/ip.h"
 
 #define PAUSE        2 /* of next_frame(): what was found is sent first, or a stop is looked for */
 #define PAUSE_FRAMES 4096u
@@ -28,15 +30,16 @@ static int open_pass(struct pw_scan *s, struct pw_err *err)
 }
 
 int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const char *path,
-	const struct pw_scan_settings *set, uint32_t frame_max, struct pw_err *err)
+	const struct pw_scan_settings *set, struct pw_scan_max max, struct pw_err *err)
 {
 	s->feed = feed;
 	s->path = path;
 	s->set = *set;
-	s->frame_max = (uint32_t)pw_min_u64(frame_max, PW_FRAME_LEN_MAX);
-	s->plain = (struct pw_capture_plain){PW_LINK_ETHERNET, SMALLEST, s->frame_max};
+	s->max.any = (uint32_t)pw_min_u64(max.any, PW_FRAME_LEN_MAX);
+	s->max.tagged = (uint32_t)pw_min_u64(max.tagged, PW_FRAME_LEN_MAX);
+	s->plain = (struct pw_capture_plain){PW_LINK_ETHERNET, SMALLEST, s->max.any};
 	s->is_plain = !set->edit && !set->filter && set->span.from.kind == PW_MOMENT_NONE &&
-		      set->span.to.kind == PW_MOMENT_NONE && s->frame_max >= SMALLEST &&
+		      set->span.to.kind == PW_MOMENT_NONE && s->max.any >= SMALLEST &&
 		      pw_share_is_all(&s->share) && !s->due.by_rate;
 	return open_pass(s, err);
 }
@@ -61,9 +64,26 @@ static int check_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 		    : "and only Ethernet and IP are supported; rewrite it (tcprewrite --dlt=enet)");
 }
 
-/* Applies the rules to the frame of header_len edited bytes and f, and counts in n; false: it is not sent. */
+/* Whether the port takes a frame of more than max.any bytes, which begins with edited bytes, or with those of f. */
+static __attribute__((noinline)) bool is_taken(const struct pw_scan *s,
+	const struct pw_capture_frame *f, const uint8_t *header, uint64_t len)
+{
+	uint8_t room[PW_ETH_LEN];
+
+	if (len > s->max.tagged)
+		return false;
+	if (!header && f->len < PW_ETH_LEN)
+		return false;
+	if (!header)
+		header = s->feed->bytes(s->feed->ctx, f->offset, PW_ETH_LEN, room);
+	/* without bytes it cannot be sent: next_frame() reports it */
+	return !header || pw_be16_load(header + PW_ETH_LEN - 2) == PW_ETHERTYPE_VLAN;
+}
+
+/* Applies the rules to the frame of header[header_len], edited bytes, and f, and counts in n; false: it is not sent. */
 static inline bool choose(const struct pw_scan *s, struct pw_scan_counts *n,
-	const struct pw_capture_frame *f, uint16_t header_len, struct pw_tx_frame *out)
+	const struct pw_capture_frame *f, const uint8_t *header, uint16_t header_len,
+	struct pw_tx_frame *out)
 {
 	const uint32_t have = f->len + header_len;
 	const bool is_cut = f->full_len > f->len;
@@ -77,7 +97,7 @@ static inline bool choose(const struct pw_scan *s, struct pw_scan_counts *n,
 		if (s->set.cut == PW_RULE_PAD)
 			len += f->full_len - f->len;
 	}
-	if (len > s->frame_max) {
+	if (len > s->max.any && !is_taken(s, f, header_len ? header : NULL, len)) {
 		n->long_skipped++;
 		n->cut_skipped += is_cut;
 		return false;
@@ -120,19 +140,31 @@ static void edit(const struct pw_scan *s, const uint8_t *bytes, uint32_t len, ui
 	h->replaced = r.replaced;
 }
 
-/* The same of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
+/* Makes the first bytes of an Ethernet frame of *len bytes from a captured frame with another link header, of which
+ * sizeof(s->seam) bytes are there. Returns how many bytes the Ethernet header replaces; -1: it cannot. */
+static int put_ethernet(const struct pw_scan *s, const struct pw_capture_frame *f,
+	const uint8_t *bytes, uint8_t frame[PW_EDIT_HEADER_MAX], uint32_t *len)
+{
+	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
+
+	if (link_len < 0)
+		return -1;
+	*len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
+	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
+		pw_min_u64(*len, PW_EDIT_HEADER_MAX) - PW_FRAME_LEN_MIN);
+	return link_len;
+}
+
+/* edit() of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
 static bool edit_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 	const uint8_t *bytes, uint8_t *header, struct headers *h)
 {
 	uint8_t frame[PW_EDIT_HEADER_MAX];
-	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
 	uint32_t len;
+	const int link_len = put_ethernet(s, f, bytes, frame, &len);
 
 	if (link_len < 0)
 		return false;
-	len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
-	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
-		pw_min_u64(len, sizeof(frame)) - PW_FRAME_LEN_MIN);
 	edit(s, frame, len, header, h);
 	if (h->header_len == 0) {
 		memcpy(header, frame, PW_FRAME_LEN_MIN);
@@ -163,7 +195,7 @@ static __attribute__((noinline)) bool choose_edited(struct pw_scan *s, struct pw
 	f->full_len = (uint32_t)pw_max_u64(f->full_len, f->len) - h.replaced;
 	f->len -= h.replaced;
 	f->offset += h.replaced;
-	if (!choose(s, n, f, h.header_len, out))
+	if (!choose(s, n, f, header, h.header_len, out))
 		return false;
 	n->edit_cut += h.verdict == PW_EDIT_CUT;
 	n->edit_deep += h.verdict == PW_EDIT_DEEP;
@@ -238,18 +270,37 @@ static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t n_looked)
 	return s->capture.at - from > PAUSE_BYTES || n_looked > max;
 }
 
+/* share_of() a frame with another link header: that of its packet. Those that cannot be sent are all of one flow, so that
+ * one lane counts each. */
+static enum pw_share_verdict share_of_link(
+	struct pw_scan *s, const struct pw_capture_frame *f, const uint8_t *bytes)
+{
+	uint8_t frame[PW_EDIT_HEADER_MAX];
+	uint32_t len;
+
+	if (put_ethernet(s, f, bytes, frame, &len) < 0)
+		len = 0;
+	return pw_share_of(&s->share, frame, len, s->seen - 1);
+}
+
 /* Asked of frames that are not wanted as well: a flow's first frame may be one of them. */
 static inline enum pw_share_verdict share_of(struct pw_scan *s, const struct pw_capture_frame *f)
 {
+	const bool is_ethernet = f->link == PW_LINK_ETHERNET;
+	const uint32_t look = is_ethernet ? PW_HEADERS_LOOK : (uint32_t)sizeof(s->seam);
 	const uint8_t *bytes;
 
 	if (pw_share_is_all(&s->share))
 		return PW_SHARE_OWN;
-	if (f->link != PW_LINK_ETHERNET)
+	/* check_link() refuses it, if it is wanted */
+	if (!is_ethernet && !(s->set.ethernet && pw_ethernet_replaces(f->link)))
 		return PW_SHARE_OTHER;
 	bytes = s->feed->bytes(
-		s->feed->ctx, f->offset, (uint32_t)pw_min_u64(f->len, PW_HEADERS_LOOK), s->seam);
-	return bytes ? pw_share_of(&s->share, bytes, f->len, s->seen - 1) : PW_SHARE_LOST;
+		s->feed->ctx, f->offset, (uint32_t)pw_min_u64(f->len, look), s->seam);
+	if (!bytes)
+		return PW_SHARE_LOST;
+	return is_ethernet ? pw_share_of(&s->share, bytes, f->len, s->seen - 1)
+			   : share_of_link(s, f, bytes);
 }
 
 /* Of a frame that is wanted. 1: it is sent; 0: it is not. */
@@ -277,7 +328,7 @@ static inline bool is_sent(
 	const bool edits = s->set.edit && (own || s->set.edit->vlan != PW_EDIT_VLAN_KEEP);
 
 	if (!(edits || f->link != PW_LINK_ETHERNET ? choose_edited(s, n, f, out)
-						   : choose(s, n, f, 0, out)))
+						   : choose(s, n, f, NULL, 0, out)))
 		return false;
 	s->sent++;
 	n->frames++;

@@ -68,12 +68,18 @@ struct pw_scan_found {
 	bool file_is_cut;    /* it ends within a record */
 };
 
+/* Bytes of the longest frame that the port takes; any <= tagged. */
+struct pw_scan_max {
+	uint32_t any;
+	uint32_t tagged; /* with an 802.1Q tag */
+};
+
 struct pw_scan {
 	struct pw_capture capture;
 	const struct pw_replay_feed *feed;
 	const char *path;
 	struct pw_scan_settings set;
-	uint32_t frame_max;
+	struct pw_scan_max max;
 	struct pw_due due;
 	struct pw_share share;
 	struct pw_scan_counts n, others; /* of its lane's frames, and of those of other lanes */
@@ -95,9 +101,9 @@ struct pw_scan {
 	struct pw_err failed;               /* after the frames that were found */
 };
 
-/* frame_max: bytes of a frame that the port takes. s->due and s->share are made before; the feed must outlive s. */
+/* s->due and s->share are made before; the feed must outlive s. */
 int pw_scan_open(struct pw_scan *s, const struct pw_replay_feed *feed, const char *path,
-	const struct pw_scan_settings *set, uint32_t frame_max, struct pw_err *err);
+	const struct pw_scan_settings *set, struct pw_scan_max max, struct pw_err *err);
 /* struct pw_send_source's next(), with ctx = s. */
 int pw_scan_next(
 	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err);

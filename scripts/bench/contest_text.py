@@ -16,9 +16,9 @@ NAME_WIDTH = 34
 
 
 def figures(v: float | None) -> str:
-    """Four figures that count: 0.01234, 1.234, 12.34, 1234, 123456."""
+    """Three or four figures that count: 0.00000991, 0.0123, 1.234, 12.34, 1234, 123456."""
     before = math.floor(math.log10(v)) + 1 if v and v > 0 else 1
-    return f"{v or 0:.{0 if before >= 4 else min(4 - before, 4) if before > 0 else 4}f}"
+    return f"{v or 0:.{max(0, 4 - before) if before > 0 else max(4, 3 - before)}f}"
 
 
 def _interval(s: Summary) -> str:

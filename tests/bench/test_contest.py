@@ -181,10 +181,10 @@ def test_a_terminal_does_not_obey_a_profile():
         assert words in out.getvalue()
 
 
-@pytest.mark.parametrize("value, text", [(0.012344, "0.0123"), (0.12344, "0.1234"), (1.2344, "1.234"),
+@pytest.mark.parametrize("value, text", [(0.0000099074, "0.00000991"), (0.012344, "0.0123"), (0.12344, "0.1234"), (1.2344, "1.234"),
                                          (12.344, "12.34"), (999.94, "999.9"), (1234.4, "1234"), (123456, "123456"),
                                          (0, "0.000")])
-def test_numbers_have_four_figures_that_count(value, text):
+def test_numbers_have_three_or_four_figures_that_count(value, text):
     assert contest_text.figures(value) == text
 
 
@@ -353,6 +353,35 @@ def test_a_report_has_the_result_and_a_figure_a_contest(tmp_path):
     mine.write_text("the user's")
     contest_report.write(one, tmp_path / "out")
     assert {p.name for p in (tmp_path / "out").glob("*.svg")} == {f"{stems[0]}.svg", "growth-of.svg", mine.name}
+
+
+def test_a_figure_tells_why_something_was_not_measured(monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+    from bench import contest_report
+
+    @profile("lacking", "", rounds=1)
+    def lacking(lab):
+        def lacks():
+            raise Lacking("no tcpreplay here")
+
+        def fails():
+            raise BenchError("nothing arrived")
+
+        for spread in (None, "delay, us"):
+            c = lab.contest("delay", "us", spread=spread)
+            who = c.contender("a", lambda c=c: float(c.contenders[0].histogram.update({0.5: 1, 2.0: 1}) or 0.001))
+            c.contender("far", lambda: 1000.0)
+            c.compare(who, c.contender("b", lacks))
+            c.compare(who, c.contender("c", fails))
+
+    drawn = {}
+    monkeypatch.setattr(contest_report.ReportDir, "write_figure", lambda _, name, figure: drawn.update({name: figure}))
+    contest_report.write(contest.measure(lacking, options(), {}).to_json(), tmp_path)
+    lines, spread = (drawn[f"0{i}-delay-us"].axes[0] for i in (1, 2))
+    assert [text.get_text() for text in lines.texts] == ["", "", "skipped: no tcpreplay here", "void: nothing arrived"]
+    assert lines.get_xscale() == "log"
+    assert [text.get_text() for text in spread.get_legend().get_texts()] == [
+        "a, 2 values", "b, skipped: no tcpreplay here", "c, void: nothing arrived"]
 
 
 def test_text_is_as_wide_as_the_tables():

@@ -140,11 +140,19 @@ def test_formats_and_compression_are_named(t):
 
 def test_frames_that_would_not_leave_are_counted(t):
     found = doctor(t, OK, capture_file(t, "a.pcap", capture([60, 1519, 9014])), "--port", "null", "--no-huge")
-    expect(found, "capture.frames", "warn", "2 frames are longer than the 1518 bytes of --mtu 1500", "--mtu 8996 ")
+    expect(found, "capture.frames", "warn", "2 frames are too long for --mtu 1500, which takes 1518 bytes",
+           "--mtu 8996 ")
     p = t.run("replay", t.path("a.pcap"), "--port", "null", "--no-huge", "--json", "--top-speed").ends_with(OK)
     equal(p.json["long_skipped"], 2, "frames that replay skips")
     found = doctor(t, OK, t.path("a.pcap"), "--port", "null", "--no-huge", "--mtu", "8996")
     expect(found, "capture.frames", "ok", "--mtu 8996 takes 9014")
+    tagged = bytes.fromhex("8100 0005")
+    made = capture([60, 1518, 1518])
+    path = capture_file(t, "tagged.pcap", made[:-1518 + 12] + tagged + made[-1518 + 16:])
+    for port, says in (("af_packet:lo", ("warn", "1 frames are too long for --mtu 1500, which takes 1514 (1518 with a VLAN",
+                                         "--mtu 1504 ")), ("null", ("ok", "--mtu 1500 takes 1518"))):
+        found = checks(t.run("doctor", path, "--port", port, "--no-huge", "--json").wait())
+        expect(found, "capture.frames", *says)
 
     cooked = capture_file(t, "cooked.pcap", capture([60] * 3, link=113))
     found = doctor(t, NO_ENVIRONMENT, cooked, "--port", "null", "--no-huge")

@@ -198,6 +198,15 @@ def test_memif_carries_a_session_between_two_processes(t):
     equal((tx["in_place"], tx["cpu_copies_per_byte"]), (True, 0.0), "in_place, copies")
 
 
+def test_a_memif_receiver_ends_well_when_its_sender_leaves(t):
+    """DPDK's interrupt thread still knows the socket when the port is closed. A receiver of 20 crashed."""
+    sock = t.path("m.sock")
+    original = t.file("a.bin", 3000001)
+    for _ in range(12):
+        t.transfer(f"memif:{sock}", f"memif:{sock}", [original], ("--no-huge",), ("--no-huge", "--force"))
+        t.same(original, t.path("in", "a.bin"))
+
+
 def test_memif_fills_slots_that_are_smaller_than_a_payload(t):
     """The receiver joins what comes in several slots. A driver that did not look at their size would overwrite
     them. All packets fit the ring: with a full one, DPDK 22.11 leaves marks in slots that join two packets."""
@@ -208,7 +217,7 @@ def test_memif_fills_slots_that_are_smaller_than_a_payload(t):
     tx = t.send("--port", f"net_memif0,socket={sock},socket-abstract=no,role=client,bsize=512",
                 "--no-huge", "--pages", "stage", "--to", "239.77.0.1:4001", "--rate", "20Mbit/s", original)
     tx.ends_with(0)
-    rx.wait()  # whatever its exit code: see "Known faults" in docs/dpdk-versions.md
+    rx.ends_with(0)
     t.same(original, t.path("in", "a.bin"))
     equal((tx.json["driver"], tx.json["symbol_bytes"]), ("net_memif", 1440), "driver, symbol_bytes")
 

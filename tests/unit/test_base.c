@@ -221,7 +221,14 @@ static void quantities_are_written_with_their_units(void **state)
 	assert_string_equal(pw_units_bitrate(buf, sizeof(buf), 12), "12 bit/s");
 	assert_string_equal(pw_units_pps(buf, sizeof(buf), 6.7e6), "6.70 Mpps");
 	assert_string_equal(pw_units_pps(buf, sizeof(buf), 0), "0 pps");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 0), "0 ns");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 999), "999 ns");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 1000), "1 us");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 91499), "91.5 us");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 999500), "1 ms");
 	assert_string_equal(pw_units_duration(buf, sizeof(buf), 1500000), "1.5 ms");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 999499999), "999 ms");
+	assert_string_equal(pw_units_duration(buf, sizeof(buf), 999500000), "1.00 s");
 	assert_string_equal(pw_units_duration(buf, sizeof(buf), 210000000), "210 ms");
 	assert_string_equal(pw_units_duration(buf, sizeof(buf), 2500000000), "2.50 s");
 	assert_string_equal(pw_units_duration(buf, sizeof(buf), 80 * PW_NS_PER_S), "1 m 20 s");

@@ -85,7 +85,8 @@ static void a_frame_that_crosses_seams_is_looked_at_whole(void **state)
 	}
 	assert_int_equal(pw_filter_create(&set.filter, "udp dst port 54", &err), 0);
 	pw_due_init(&s->due, 1, set.max_gap_ns);
-	assert_int_equal(pw_scan_open(s, &feed, "a.pcap", &set, 1518, &err), 0);
+	assert_int_equal(
+		pw_scan_open(s, &feed, "a.pcap", &set, (struct pw_scan_max){1518, 1518}, &err), 0);
 	assert_int_equal(pw_scan_next(s, NULL, &range, &err), 1);
 	assert_int_equal(range.to, 1);
 	assert_int_equal(s->frames[0].offset, 24 + 16 + 60 + 16);

@@ -125,18 +125,19 @@ def fill(lab: Lab, file: StoredFile, capture: bytes) -> None:
 
 def add_lateness(lab: Lab, file: StoredFile, wire: Wire) -> None:
     for share, key in ((0.5, "p50"), (0.99, "p99")):
+        spread = "us later than the most punctual frame; by its clock: than due" if key == "p99" else None
         contest = lab.contest(
-            f"{TIMED_FRAMES} frames, one each {GAP_NS // 1000} us, as captured over veth: {share * 100:g} % of them "
-            "are no later than", "us", spread="us later than the most punctual frame",
-            note="By the times at which the kernel hands them to dumpcap, which costs both the same. By replay's own "
-                 "clock: from when a frame was due to when the driver took it.")
+            f"how late {share * 100:g} % of the frames are, at most: {TIMED_FRAMES:,} frames, {GAP_NS // 1000} us apart, "
+            "over veth", "us", spread=spread,
+            note="Later than the most punctual frame, by the times at which the kernel hands them to dumpcap, which "
+                 "costs both the same. By replay's own clock: from when a frame was due to when the driver took it.")
         both = []
         for name in ("pagewire replay", "tcpreplay"):
             own: list[Contender] = []
             own.append(contest.contender(name, late, lab, file, wire, own, name, share,
                                          how="dumpcap -f udp at the other end"))
             both += own
-        contest.compare(*both)
+        contest.compare(*reversed(both))
         itself: list[Contender] = []
         itself.append(contest.contender("pagewire replay, by its clock", late_itself, lab, file, wire, itself, key))
 

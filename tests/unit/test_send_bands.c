@@ -67,6 +67,15 @@ static struct pw_stream_plan ring(uint32_t blocks, uint32_t n_lanes)
 		.band_slots = band_slots};
 }
 
+/* The paths have no peer that reads the last packets later. */
+static struct pw_send_config session(struct pw_files *files)
+{
+	struct pw_send_config cfg = config(files);
+
+	cfg.no_linger = true;
+	return cfg;
+}
+
 /* Sends a file of these bytes, and checks that each symbol has gone n_passes times. */
 static void check(struct pw_send_config *cfg, uint64_t len, uint64_t n_passes)
 {
@@ -97,7 +106,7 @@ static void each_symbol_goes_once_whatever_the_size_of_the_file(void **state)
 {
 	static const uint64_t sizes[] = {1, SYMBOL, 64 * SYMBOL + 1, K * SYMBOL, K * SYMBOL + 1,
 		30 * K * SYMBOL, 33 * K * SYMBOL + 7, 100 * K * SYMBOL - 5, 4000001};
-	struct pw_send_config cfg = config(NULL);
+	struct pw_send_config cfg = session(NULL);
 	size_t i;
 
 	(void)state;
@@ -115,7 +124,7 @@ static void bands_of_any_size_pass_through_the_ring(void **state)
 	(void)state;
 	for (n_lanes = 1; n_lanes <= MAX_LANES; n_lanes++)
 		for (i = 0; i < PW_ARRAY_LEN(blocks); i++) {
-			struct pw_send_config cfg = config(NULL);
+			struct pw_send_config cfg = session(NULL);
 
 			cfg.n_paths = n_lanes;
 			cfg.stream = ring(blocks[i], n_lanes);
@@ -126,7 +135,7 @@ static void bands_of_any_size_pass_through_the_ring(void **state)
 /* Blocks that are longer than a slot, and a symbol that begins inside a block of the disk. */
 static void a_block_may_lie_in_several_slots(void **state)
 {
-	struct pw_send_config cfg = config(NULL);
+	struct pw_send_config cfg = session(NULL);
 
 	(void)state;
 	cfg.stream = (struct pw_stream_plan){
@@ -137,7 +146,7 @@ static void a_block_may_lie_in_several_slots(void **state)
 /* The paths keep more packets than there are in the ring: they get packets that make them free. */
 static void a_path_may_keep_the_whole_ring(void **state)
 {
-	struct pw_send_config cfg = config(NULL);
+	struct pw_send_config cfg = session(NULL);
 
 	(void)state;
 	cfg.n_paths = 2;
@@ -147,7 +156,7 @@ static void a_path_may_keep_the_whole_ring(void **state)
 
 static void each_pass_has_all_symbols(void **state)
 {
-	struct pw_send_config cfg = config(NULL);
+	struct pw_send_config cfg = session(NULL);
 
 	(void)state;
 	cfg.n_paths = MAX_LANES;
@@ -160,7 +169,7 @@ static void each_pass_has_all_symbols(void **state)
 /* Each pass is another half of the blocks; the digest is still that of the whole file. */
 static void a_stripe_sends_its_blocks_with_their_parity(void **state)
 {
-	struct pw_send_config cfg = config(NULL);
+	struct pw_send_config cfg = session(NULL);
 
 	(void)state;
 	cfg.stripe = (struct pw_stripe){.index = 0, .count = 2};
@@ -177,7 +186,7 @@ static void many_files_share_the_ring(void **state)
 	static struct source sources[N];
 	static struct expected expected[N];
 	struct pw_files files = {0};
-	struct pw_send_config cfg = config(&files);
+	struct pw_send_config cfg = session(&files);
 	struct pw_send_result res;
 	struct pw_err err = {0};
 	uint64_t k;
@@ -225,7 +234,7 @@ static void a_signal_ends_it_at_any_moment(void **state)
 	struct source s = source_make(1, "s.img", 200 * K * SYMBOL, SYMBOL, PW_DIGEST_XXH3_128);
 	struct expected e = expect(&s);
 	struct pw_files files = {0};
-	struct pw_send_config cfg = config(&files);
+	struct pw_send_config cfg = session(&files);
 	struct pw_send_result res = {0};
 	struct pw_err err = {0};
 	uint64_t n;

@@ -117,7 +117,7 @@ static const struct pw_opt options[] = {
 	{ROW("pages", CHOICE, FILES, job.pages), .basic = true,
 		.help = "where the payload is; auto chooses by port and file", .choices = pages},
 	{ROW("stream-memory", SIZE, FILES, job.stream_bytes), .arg = "SIZE",
-		.help = "memory for streamed files, at most"},
+		.help = "memory for streamed files and their parity, at most"},
 	{ROW("digest", CHOICE, FILES, job.set.digest),
 		.help = "digest that the receiver checks; costs one read of each file",
 		.choices = digests},

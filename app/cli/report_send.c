@@ -5,6 +5,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/report_send.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json_text.h"
 
@@ -54,6 +55,18 @@ static void print_pages(const struct pw_job *job)
 	putchar('\n');
 }
 
+/* What the ring makes of --interleave, where it takes less than the user or the code wants. */
+static void print_bands(const struct pw_job *job)
+{
+	char size[32];
+
+	if (job->bands.least_bytes)
+		printf("interleave: the ring takes bands of %s, which survive a loss of %" PRIu64
+		       " packets in a row; --stream-memory %" PRIu64 "MiB takes larger ones\n",
+			pw_units_size(size, sizeof(size), job->bands.least_bytes), job->bands.burst,
+			pw_div_ceil(job->bands.memory_bytes, 1u << 20));
+}
+
 void pw_send_report_plan(const struct pw_job *job)
 {
 	const bool is_open = job->tx || job->sock;
@@ -77,6 +90,7 @@ void pw_send_report_plan(const struct pw_job *job)
 		printf(", parity %" PRIu32 "+%" PRIu32 " %s", job->fec.k, job->fec.r,
 			pw_rs_points_name(job->fec.points));
 	putchar('\n');
+	print_bands(job);
 	if (job->signer)
 		printf("signed by key %s\n", pw_signer_id(job->signer));
 	printf("files: %zu, %s%s\n", job->files.n,
@@ -204,6 +218,10 @@ void pw_send_report_json(
 			json_pack("{s:i, s:i, s:s, s:I}", "fec_k", (int)job->fec.k, "fec_r",
 				(int)job->fec.r, "fec_code", pw_rs_points_name(job->fec.points),
 				"parity_packets", (json_int_t)res->parity_packets));
+	if (job->bands.least_bytes)
+		json_object_update_new(wire,
+			json_pack("{s:I, s:I}", "band_bytes", (json_int_t)job->bands.least_bytes,
+				"band_burst", (json_int_t)job->bands.burst));
 	json_object_update_new(o, counts);
 	json_object_update_new(o, times);
 	json_object_update_new(o, pw_send_rate_json(job, c));

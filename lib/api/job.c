@@ -10,14 +10,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "api/jobfec.h"
+#include "api/job_private.h"
 #include "api/jobflow.h"
 #include "api/jobpace.h"
 #include "api/jobsock.h"
 #include "api/jobtelemetry.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "host/hugepages.h"
 #include "kernel/hostname.h"
 #include "kernel/way.h"
 #include "send/stripe.h"
@@ -127,139 +126,6 @@ static int plan_symbol(struct pw_job *job, struct pw_err *err)
 	return 0;
 }
 
-/* The provider of a file. A choice that cannot work is refused before anything starts. */
-static int choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes,
-	enum pw_pages *chosen, struct pw_err *err)
-{
-	bool huge = false, may_stream = job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
-					!job->fec.k && job->spec.kind != PW_PORT_UDP;
-	uint64_t page_bytes;
-	int r = pw_hugefile_probe(path, &huge, &page_bytes, err);
-
-	if (r == 0)
-		r = pw_dpdk_choose_pages(
-			job->traits, job->opt->pages, huge, job->readonly_maps, path, chosen, err);
-	if (r || !may_stream || len_bytes == 0)
-		return r;
-	if ((*chosen == PW_PAGES_STAGE && job->stream_staged) ||
-		(*chosen == PW_PAGES_PAGECACHE && !pw_pagecache_holds(len_bytes)))
-		*chosen = PW_PAGES_STREAM;
-	return 0;
-}
-
-/* How many bytes each provider holds, and the first streamed file. */
-struct shares {
-	uint64_t staged_bytes; /* of the heap, parity included */
-	uint64_t streamed_bytes;
-	uint64_t n_streamed;
-	const char *streamed;
-};
-
-static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
-{
-	size_t i;
-	int r = 0;
-
-	*s = (struct shares){0};
-	job->n_in_place = 0;
-	job->mixed_pages = false;
-	for (i = 0; r == 0 && i < job->files.n; i++) {
-		const struct pw_file *f = &job->files.v[i];
-		enum pw_pages pages = PW_PAGES_AUTO;
-
-		r = choose_pages(job, f->path, f->len_bytes, &pages, err);
-		if (i == 0)
-			job->first_pages = pages;
-		job->mixed_pages |= pages != job->first_pages;
-		if (pages == PW_PAGES_STAGE)
-			s->staged_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
-		else if (pages != PW_PAGES_STREAM)
-			job->n_in_place += f->len_bytes > 0;
-		if (r == 0 && job->fec.k && !f->gap)
-			r = pw_job_fec_add(&job->fec, f, pages == PW_PAGES_HUGEFILE,
-				job->symbol_len, &s->staged_bytes, err);
-		if (pages != PW_PAGES_STREAM)
-			continue;
-		s->streamed = s->streamed ? s->streamed : f->path;
-		s->streamed_bytes += f->len_bytes;
-		s->n_streamed++;
-	}
-	return r;
-}
-
-/* Bytes of huge pages that EAL finds free. */
-static uint64_t huge_bytes(const struct pw_job *job)
-{
-	struct pw_hugepages hp;
-
-	if (job->opt->port.no_huge || pw_hugepages_read(NULL, &hp, NULL) < 0)
-		return 0;
-	return pw_hugepages_free_bytes(&hp);
-}
-
-/* True when EAL gets memory for the staged files: on huge pages, or on ordinary pages where there are
- * not even enough huge pages for the ring of a stream. */
-static bool stage_fits(const struct pw_job *job, uint64_t staged_bytes)
-{
-	const struct pw_job_options *o = job->opt;
-	uint64_t pools = pw_dpdk_pool_bytes(o->port.mtu, o->port.queue_size, o->port.n_queues);
-	uint64_t need = pools + pw_dpdk_stage_bytes(staged_bytes);
-	uint64_t free_bytes = huge_bytes(job);
-
-	if (o->port.memory_bytes)
-		return need <= o->port.memory_bytes;
-	if (need <= free_bytes)
-		return true;
-	return job->spec.kind != PW_PORT_PCI && free_bytes < pools + o->stream_bytes &&
-	       pw_pagecache_holds(need);
-}
-
-static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err *err)
-{
-	const struct pw_port_config *port = &job->opt->port;
-	struct pw_stream_need need = {
-		.memory_bytes = job->opt->stream_bytes,
-		.symbol_len = job->symbol_len,
-		.file_bytes = s->streamed_bytes,
-		.n_files = s->n_streamed,
-		.out_bytes = (uint64_t)pw_dpdk_tx_mbufs(port->queue_size) * job->symbol_len *
-			     pw_job_n_queues(job->opt),
-	};
-	uint64_t fixed = pw_dpdk_pool_bytes(port->mtu, port->queue_size, port->n_queues) +
-			 pw_dpdk_stage_bytes(s->staged_bytes + 1) + (8u << 20);
-	uint64_t huge = huge_bytes(job);
-	int r;
-
-	/* prefer a smaller ring on huge pages to a larger one on ordinary pages */
-	if (huge > fixed && huge - fixed < need.memory_bytes && !port->memory_bytes)
-		need.memory_bytes = huge - fixed;
-	r = pw_stream_plan(&job->stream, &need, NULL);
-	if (r) {
-		need.memory_bytes = job->opt->stream_bytes;
-		r = pw_stream_plan(&job->stream, &need, err);
-	}
-	return r ? r : pw_stream_probe(s->streamed, &job->stream_direct, err);
-}
-
-static int plan_pages(struct pw_job *job, struct pw_err *err)
-{
-	struct shares s;
-	int r = share_out(job, &s, err);
-
-	if (r == 0 && s.staged_bytes && job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
-		!job->fec.k && !stage_fits(job, s.staged_bytes)) {
-		job->stream_staged = true;
-		r = share_out(job, &s, err);
-	}
-	if (r == 0 && s.n_streamed)
-		r = plan_stream(job, &s, err);
-	if (r)
-		return r;
-	job->stage_bytes = pw_dpdk_stage_bytes(
-		s.staged_bytes + job->probe_bytes + pw_stream_plan_bytes(&job->stream));
-	return 0;
-}
-
 static int plan_port(struct pw_job *job, struct pw_err *err)
 {
 	char driver[64];
@@ -332,7 +198,7 @@ int pw_job_plan(
 	r = plan_symbol(job, err);
 	if (r)
 		return usage_error(usage, r);
-	return plan_pages(job, err);
+	return pw_job_plan_pages(job, err);
 }
 
 static int peer_mac(struct pw_job *job, struct pw_err *err)
@@ -464,7 +330,7 @@ static int open_window(void *ctx, struct pw_window *w, const char *path, struct 
 	/* the choice is the planned one, unless the file has grown: the sender refuses that */
 	if (stat(path, &st) < 0)
 		return pw_err_sys(err, errno, "cannot open %s", path);
-	r = choose_pages(job, path, (uint64_t)st.st_size, &pages, err);
+	r = pw_job_choose_pages(job, path, (uint64_t)st.st_size, &pages, err);
 	if (r)
 		return r;
 	if (pages == PW_PAGES_STREAM && job->stream.n_slots)

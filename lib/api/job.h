@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/jobfec.h"
 #include "api/joboptions.h"
 #include "dpdk/tx.h"
 #include "recv/gaps.h"
@@ -53,7 +54,8 @@ struct pw_job {
 	struct pw_stream_plan stream; /* n_slots 0: nothing is streamed */
 	uint32_t tsi;                 /* as given, or drawn */
 	struct pw_stripe stripe;
-	struct pw_send_fec fec; /* k 0: no parity */
+	struct pw_send_fec fec;    /* k 0: no parity */
+	struct pw_job_bands bands; /* of streamed files with parity */
 	uint32_t symbol_len;
 	uint64_t va_next;                   /* where the next mapping for a device goes */
 	struct pw_dpdk_tx *tx;              /* NULL: not open, or --port udp:IF */

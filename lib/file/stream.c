@@ -65,9 +65,22 @@ int pw_stream_plan(struct pw_stream_plan *p, const struct pw_stream_need *need, 
 			pw_units_size(out, sizeof(out), need->out_bytes),
 			pw_units_size(want, sizeof(want),
 				pw_align_up(least * slot_cost(p->slot_bytes), 1u << 20)));
-	most = pw_div_ceil(need->file_bytes, p->slot_bytes) + need->n_files;
+	most = pw_div_ceil(need->file_bytes, p->slot_bytes) + need->n_parts;
 	p->n_slots = (uint32_t)pw_min_u64(room, pw_max_u64(least, most));
+	p->band_slots = (uint32_t)((room - pw_div_ceil(need->out_bytes, p->slot_bytes)) / 2);
 	return 0;
+}
+
+uint64_t pw_stream_band_memory(const struct pw_stream_need *need, uint64_t band_bytes)
+{
+	struct pw_stream_need more = *need;
+	struct pw_stream_plan p;
+
+	more.memory_bytes = pw_align_up(2 * band_bytes + need->out_bytes, 1u << 20);
+	while (pw_stream_plan(&p, &more, NULL) ||
+		p.band_slots < pw_div_ceil(band_bytes, p.slot_bytes) + 2)
+		more.memory_bytes += 1u << 20;
+	return more.memory_bytes;
 }
 
 uint64_t pw_stream_plan_bytes(const struct pw_stream_plan *p)

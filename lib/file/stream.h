@@ -26,6 +26,8 @@
 struct pw_stream_plan {
 	uint64_t slot_bytes; /* of a file, at most, in a slot: a multiple of the symbol */
 	uint32_t n_slots;
+	/* Slots that are sent together while as many are filled, where the driver may keep out_bytes besides. */
+	uint32_t band_slots;
 };
 
 /* What the ring is for. */
@@ -33,12 +35,15 @@ struct pw_stream_need {
 	uint64_t memory_bytes; /* at most so much, the heap's own included */
 	uint32_t symbol_len;
 	uint64_t file_bytes; /* all together; the ring is no larger than they need */
-	uint64_t n_files;
+	uint64_t n_parts;    /* of them: the files, or what else begins with a slot */
 	uint64_t out_bytes; /* payload that the driver can keep to itself until it is handed more */
 };
 
 /* -ENOMEM: memory_bytes is less than the port may keep; err names the size that is enough. */
 int pw_stream_plan(struct pw_stream_plan *p, const struct pw_stream_need *need, struct pw_err *err);
+
+/* memory_bytes with which band_slots hold band_bytes and two slots more. */
+uint64_t pw_stream_band_memory(const struct pw_stream_need *need, uint64_t band_bytes);
 
 /* Memory that a ring takes of its heap. */
 uint64_t pw_stream_plan_bytes(const struct pw_stream_plan *p);
@@ -52,10 +57,10 @@ int pw_stream_probe(const char *path, bool *direct, struct pw_err *err);
 
 /* A part of a file that fills one slot. */
 struct pw_stream_piece {
-	struct pw_window *file; /* of pw_stream_file_open() */
+	struct pw_window *file; /* of pw_stream_file_open(); NULL: nothing is read into the slot */
 	void *owner;            /* the caller's */
 	uint64_t offset;
-	uint64_t len_bytes; /* 1..slot_bytes, inside the file */
+	uint64_t len_bytes; /* 1..slot_bytes */
 };
 
 struct pw_stream_config {

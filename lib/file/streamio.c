@@ -111,9 +111,9 @@ static bool start_next(struct pw_stream *s)
 	slot->done_bytes = 0;
 	slot->n_short = 0;
 	atomic_store_explicit(&slot->is_free, false, memory_order_relaxed);
-	slot->state = PW_SLOT_AGAIN;
+	slot->state = slot->piece.file ? PW_SLOT_AGAIN : PW_SLOT_READY;
 	lay_out(slot, s->slot_memory);
-	s->n_again++;
+	s->n_again += slot->state == PW_SLOT_AGAIN;
 	s->n_started++;
 	return true;
 }

@@ -16,17 +16,21 @@ static int plan_turns(
 	struct pw_send_group *g, size_t i, const struct pw_send_gaps *share, struct pw_err *err)
 {
 	const struct pw_send_parity *p = g->slots[i]->parity;
-	const struct pw_send_turns t =
-		pw_send_fec_turns(&g->cfg->set.fec, &p->source, &share->stripe, share->turn);
-	uint32_t n, from, to;
+	const struct pw_send_fec *fec = &g->cfg->set.fec;
+	const bool streamed = g->slots[i]->win.pages == PW_PAGES_STREAM;
+	const uint32_t most =
+		streamed ? pw_send_fec_fit(fec, &p->source, &g->cfg->stream) : UINT32_MAX;
+	const struct pw_send_turns t = pw_send_fec_turns(
+		fec, &p->source, &share->stripe, share->turn, (uint32_t)pw_max_u64(most, 1));
+	struct pw_work_band band = {.source = &p->source, .parity = &p->blocks, .run = t.run};
+	uint32_t n;
 	int r = 0;
 
+	band.piece_symbols = streamed ? g->cfg->stream.slot_bytes / g->cfg->symbol_len : 0;
 	for (n = 0; r == 0 && n < t.n_bands; n++) {
-		from = pw_send_fec_band(&t, n);
-		to = pw_send_fec_band(&t, n + 1);
-		r = pw_work_add_turns(&g->work, i, false, &p->source, from, to, t.run, err);
-		if (r == 0)
-			r = pw_work_add_turns(&g->work, i, true, &p->blocks, from, to, t.run, err);
+		band.first_block = pw_send_fec_band(&t, n);
+		band.end_block = pw_send_fec_band(&t, n + 1);
+		r = pw_work_add_band(&g->work, i, &band, err);
 	}
 	return r;
 }
@@ -61,6 +65,13 @@ static uint64_t item_bytes(const struct pw_send_group *g, const struct pw_work_i
 	return pw_min_u64(it->to * symbol, g->slots[it->file]->win.len_bytes) - it->from * symbol;
 }
 
+/* Bands of the next work have new numbers. */
+static void clear_work(struct pw_send_group *g)
+{
+	g->first_band += g->work.n_bands;
+	pw_work_clear(&g->work);
+}
+
 int pw_send_group_plan(
 	struct pw_send_group *g, uint64_t pass, uint32_t n_lanes, bool *reads, struct pw_err *err)
 {
@@ -69,7 +80,7 @@ int pw_send_group_plan(
 
 	*reads = false;
 	atomic_store(&g->is_starved, false);
-	pw_work_clear(&g->work);
+	clear_work(g);
 	for (i = 0; r == 0 && i < g->n; i++) {
 		const struct pw_send_slot *slot = g->slots[i];
 
@@ -101,7 +112,7 @@ bool pw_send_group_give_back(struct pw_send_group *g, struct pw_send_lane *lane)
 	for (i = n; n && i < lane->n_held; i++)
 		lane->held[i - n] = lane->held[i];
 	lane->n_held -= n;
-	return lane->n_held == 0;
+	return (!g->bands || pw_send_bands_leave(g->bands, lane)) && lane->n_held == 0;
 }
 
 /* Records that the lane sends this slot of the ring; it is given back once the driver has released it. */
@@ -154,7 +165,9 @@ static int wait_for_reader(
  * this lane's path keeps. */
 static int finish_lane(struct pw_send_group *g, struct pw_send_lane *lane, struct pw_err *err)
 {
-	if (lane->n_held == 0 || g->work.n_chunks == 0 || is_ready(g, g->work.n_chunks - 1))
+	lane->bands_passed = g->first_band + g->work.n_bands;
+	if (pw_send_group_give_back(g, lane) || g->work.n_chunks == 0 ||
+		is_ready(g, g->work.n_chunks - 1))
 		return 0;
 	return wait_for_reader(g, lane, g->work.n_chunks - 1, err);
 }
@@ -176,6 +189,22 @@ static struct pw_send_range range_of(const struct pw_send_slot *slot,
 	};
 }
 
+/* The window of the symbols of a streamed file. */
+static int set_window(struct pw_send_group *g, struct pw_send_lane *lane,
+	const struct pw_work_chunk *chunk, struct pw_tx_object *obj, struct pw_err *err)
+{
+	uint32_t slot;
+
+	if (chunk->run) {
+		obj->win = pw_send_bands_window(
+			g->bands, g->first_band + chunk->band, lane, chunk->is_parity);
+		return 0;
+	}
+	slot = g->piece_slots[chunk->piece];
+	obj->win = pw_stream_slot(g->ring, slot);
+	return hold_slot(g, lane, slot, err);
+}
+
 static int next(
 	void *ctx, struct pw_send_lane *lane, struct pw_send_range *range, struct pw_err *err)
 {
@@ -187,6 +216,7 @@ static int next(
 		pw_send_group_give_back(g, lane);
 	if (!pw_work_take(&g->work, &lane->work_item, &chunk))
 		return finish_lane(g, lane, err);
+	lane->bands_passed = g->first_band + chunk.band;
 	if (!is_ready(g, chunk.number))
 		r = wait_for_reader(g, lane, chunk.number, err);
 	else if (lane->between)
@@ -194,10 +224,8 @@ static int next(
 	if (r)
 		return r;
 	*range = range_of(g->slots[chunk.file], lane, &chunk);
-	if (chunk.piece != PW_WORK_IN_PLACE) {
-		range->obj->win = pw_stream_slot(g->ring, g->piece_slots[chunk.piece]);
-		r = hold_slot(g, lane, g->piece_slots[chunk.piece], err);
-	}
+	if (chunk.piece != PW_WORK_IN_PLACE)
+		r = set_window(g, lane, &chunk, range->obj, err);
 	return r ? r : 1;
 }
 
@@ -231,7 +259,7 @@ void pw_send_group_position(const struct pw_send_group *g, uint64_t sent_bytes,
 
 void pw_send_group_clear(struct pw_send_group *g)
 {
-	pw_work_clear(&g->work);
+	clear_work(g);
 	g->n = 0;
 	g->bytes = 0;
 }

@@ -3,7 +3,8 @@
  * A group: the files of one file table, whose windows are open together, and the source that hands their
  * symbols out to the lanes.
  *
- *   file slots --> work chunks --> next(lane): a range in the file's window, or in a slot of the ring
+ *   file slots --> work chunks --> next(lane): a range in the file's window, in a slot of the ring, or in the
+ *                                              slots of a band
  *
  * Files are sent in the order of the list. The session fills a group while the lanes are parked.
  */
@@ -11,6 +12,7 @@
 #define PW_SEND_GROUP_H
 
 #include "file/stream.h"
+#include "send/bands.h"
 #include "send/slot.h"
 #include "send/work.h"
 
@@ -21,7 +23,9 @@ struct pw_send_group {
 	struct pw_work work;
 	bool repairs;   /* the gaps are what receivers ask of this sender: no stripe's share */
 	uint64_t bytes; /* of the files, in this pass */
-	struct pw_stream *ring; /* NULL until a file is streamed */
+	struct pw_stream *ring;      /* NULL until a file is streamed */
+	struct pw_send_bands *bands; /* of the ring; NULL: files are sent without parity */
+	uint64_t first_band;         /* number of the work's band 0 */
 	uint32_t *
 		piece_slots; /* of each piece: the ring's slot; the reader writes it before n_ready */
 	atomic_bool
@@ -37,7 +41,7 @@ int pw_send_group_plan(
  * its own. NULL: the group has no symbols. */
 void pw_send_group_position(const struct pw_send_group *g, uint64_t sent_bytes,
 	const struct pw_send_slot **slot, uint64_t *file_bytes);
-/* Gives back the ring slots that the lane has sent, as far as the driver has released them. True when the
+/* Gives back the ring slots and leaves the bands that the lane has sent, as far as the driver has released them. True when the
  * lane holds none any more. */
 bool pw_send_group_give_back(struct pw_send_group *g, struct pw_send_lane *lane);
 /* Removes the file slots and the work. */

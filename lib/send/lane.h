@@ -83,6 +83,7 @@ struct pw_send_lane {
 	size_t work_item; /* where its last chunk lay */
 	uint32_t *held;   /* slots of the ring that it has sent, in order */
 	uint32_t n_held;
+	uint64_t bands_passed, bands_left; /* of send/bands.h: numbers below it */
 
 	_Atomic uint64_t bytes; /* of files, handed over; the other threads read it */
 	uint64_t parity_packets;

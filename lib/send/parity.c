@@ -76,23 +76,47 @@ struct pw_blocks pw_send_fec_parity(const struct pw_send_fec *fec, const struct 
 	return b;
 }
 
+static uint32_t run_of(const struct pw_send_fec *fec)
+{
+	return (uint32_t)pw_max_u64(fec->r / 2, 1);
+}
+
+uint64_t pw_send_fec_wanted(const struct pw_send_fec *fec, uint32_t symbol_len)
+{
+	const uint64_t block_bytes = (uint64_t)fec->k * symbol_len;
+
+	if (fec->interleave_bytes)
+		return pw_max_u64(fec->interleave_bytes / block_bytes, 1);
+	return pw_div_ceil(PW_SEND_FEC_BURST, run_of(fec));
+}
+
+uint32_t pw_send_fec_fit(const struct pw_send_fec *fec, const struct pw_blocks *source,
+	const struct pw_stream_plan *ring)
+{
+	const uint64_t symbols = ring->slot_bytes / source->symbol_len;
+	const uint64_t each = source->a_large + pw_send_fec_parity(fec, source).a_large;
+	/* the last slot of the source, and that of the parity, may be nearly empty */
+	const uint64_t slots = ring->band_slots - pw_min_u64(ring->band_slots, 2);
+
+	return (uint32_t)pw_min_u64(slots * symbols / each, UINT32_MAX);
+}
+
 struct pw_send_turns pw_send_fec_turns(const struct pw_send_fec *fec,
-	const struct pw_blocks *source, const struct pw_stripe *stripe, uint64_t turn)
+	const struct pw_blocks *source, const struct pw_stripe *stripe, uint64_t turn,
+	uint32_t max_blocks)
 {
 	const uint64_t n = pw_stripe_is_shared(stripe) ? stripe->count : 1;
 	const uint64_t part = (stripe->index + turn) % n;
 	const uint32_t first = (uint32_t)(source->n_blocks * part / n);
 	const uint32_t n_blocks = (uint32_t)(source->n_blocks * (part + 1) / n) - first;
-	const uint32_t run = (uint32_t)pw_max_u64(fec->r / 2, 1);
-	const uint64_t block_bytes = (uint64_t)fec->k * source->symbol_len;
-	const uint64_t wanted = fec->interleave_bytes ? fec->interleave_bytes / block_bytes
-						      : pw_div_ceil(PW_SEND_FEC_BURST, run);
+	const uint64_t n_bands = pw_max_u64(n_blocks / pw_send_fec_wanted(fec, source->symbol_len),
+		pw_div_ceil(n_blocks, max_blocks));
 
 	return (struct pw_send_turns){
 		.first_block = first,
 		.n_blocks = n_blocks,
-		.run = run,
-		.n_bands = (uint32_t)pw_max_u64(n_blocks / pw_max_u64(wanted, 1), 1),
+		.run = run_of(fec),
+		.n_bands = (uint32_t)pw_max_u64(n_bands, 1),
 	};
 }
 
@@ -131,7 +155,11 @@ int pw_send_parity_create(struct pw_send_parity **out, const struct pw_send_fec 
 
 	if (r)
 		return r;
-	r = pw_stage_alloc(&p->win, p->blocks.transfer_len, source->symbol_len, mem, path, err);
+	if (mem)
+		r = pw_stage_alloc(
+			&p->win, p->blocks.transfer_len, source->symbol_len, mem, path, err);
+	else
+		p->win.pages = PW_PAGES_STREAM;
 	if (r)
 		pw_send_parity_destroy(p);
 	else
@@ -171,7 +199,8 @@ static const uint8_t *source_symbol(const struct pw_send_parity *p, uint64_t ind
 	return copy;
 }
 
-static void make_block(struct pw_send_parity *p, const struct pw_window *file, uint32_t sbn)
+void pw_send_parity_block(const struct pw_send_parity *p, const struct pw_window *file,
+	const struct pw_window *parity_win, uint32_t sbn)
 {
 	const uint8_t *source[PW_RS_MAX_SYMBOLS];
 	uint8_t *parity[PW_RS_MAX_SYMBOLS];
@@ -185,7 +214,7 @@ static void make_block(struct pw_send_parity *p, const struct pw_window *file, u
 	for (i = 0; i < k; i++)
 		source[i] = source_symbol(p, first + i, i, &from, file);
 	for (i = 0; i < n; i++, offset += p->blocks.symbol_len) {
-		to = find_extent(&p->win, to, offset);
+		to = find_extent(parity_win, to, offset);
 		parity[i] = (uint8_t *)(uintptr_t)to->va + (offset - to->offset);
 	}
 	pw_rs_encode(sbn < p->source.n_large ? p->large : p->small, p->blocks.symbol_len, source,
@@ -202,7 +231,7 @@ int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, 
 			continue;
 		if (atomic_load_explicit(stop, memory_order_relaxed))
 			return -ECANCELED;
-		make_block(p, file, block);
+		pw_send_parity_block(p, file, &p->win, block);
 		p->done[block / 8] |= bit;
 		p->n_done++;
 	}

@@ -7,6 +7,9 @@
  *   parity   |0: r symbols|1    |2    | ...                            one more window, whose pages are
  *                                                                      symbols like any other
  *
+ * A streamed file has neither: its blocks and their parity lie in slots of the ring, a band of blocks at a time
+ * (send/bands.h).
+ *
  * A band of blocks is sent in turns: `run` symbols of each block, then the next `run` symbols of each block, and
  * after the source symbols the parity symbols in the same way. So a loss of G * run packets in a row
  * takes about `run` symbols of each of the G blocks. run is half of R: the other half is for further loss.
@@ -19,6 +22,7 @@
 #include <stdbool.h>
 
 #include "fec/rs.h"
+#include "file/stream.h"
 #include "file/window.h"
 #include "wire/blocks.h"
 #include "wire/fdt.h"
@@ -52,9 +56,16 @@ struct pw_send_turns {
 	uint32_t first_block, n_blocks; /* that are sent; n_blocks 0: none */
 	uint32_t n_bands, run;
 };
-/* turn: which part is stripe 0's; number of the file + number of the pass. */
+/* turn: which part is stripe 0's; number of the file + number of the pass. max_blocks: that a band may have, at
+ * least 1. */
 struct pw_send_turns pw_send_fec_turns(const struct pw_send_fec *fec,
-	const struct pw_blocks *source, const struct pw_stripe *stripe, uint64_t turn);
+	const struct pw_blocks *source, const struct pw_stripe *stripe, uint64_t turn,
+	uint32_t max_blocks);
+/* Blocks of a band that fec asks for, at least 1. */
+uint64_t pw_send_fec_wanted(const struct pw_send_fec *fec, uint32_t symbol_len);
+/* Blocks of a streamed file that fit a band of the ring, with their parity; 0: not even one. */
+uint32_t pw_send_fec_fit(const struct pw_send_fec *fec, const struct pw_blocks *source,
+	const struct pw_stream_plan *ring);
 /* The first block of a band, which is the end of the band before. */
 static inline uint32_t pw_send_fec_band(const struct pw_send_turns *t, uint32_t band)
 {
@@ -73,7 +84,8 @@ struct pw_send_parity {
 		made_of; /* staged: of the file that it was computed of; kind NONE: not staged */
 };
 
-/* For a file that is not empty. path: of the file, for messages. -ENOMEM. *p belongs to the caller. */
+/* For a file that is not empty. mem: of the window; NULL: the file is streamed, and there is none. path: of the
+ * file, for messages. -ENOMEM. *p belongs to the caller. */
 int pw_send_parity_create(struct pw_send_parity **p, const struct pw_send_fec *fec,
 	const struct pw_blocks *source, const struct pw_stage_mem *mem, const char *path,
 	struct pw_err *err);
@@ -100,6 +112,9 @@ int pw_send_parity_stage(const char *path, const struct pw_send_fec *fec, uint32
  * at a time; while it runs, only parity that was computed may be sent. */
 int pw_send_parity_make(struct pw_send_parity *p, const struct pw_window *file, uint32_t block,
 	uint32_t end_block, const atomic_bool *stop);
+/* The same for one block of a streamed file; its parity lies in parity_win. */
+void pw_send_parity_block(const struct pw_send_parity *p, const struct pw_window *file,
+	const struct pw_window *parity_win, uint32_t sbn);
 void pw_send_parity_destroy(struct pw_send_parity *p); /* accepts NULL; win.n_out is 0 */
 
 #endif

@@ -30,8 +30,8 @@ struct pw_send_reader {
 	int usual_nice;
 	bool can_be_nice;    /* it may have its usual nice value back */
 	atomic_bool hurries; /* the lanes have sent all */
-	size_t work_item;    /* what is read next from the disk: chunk `next_chunk` */
-	uint64_t next_chunk;
+	size_t run;          /* of pieces: what the ring gets next is piece `next_piece` */
+	uint64_t next_piece;
 	atomic_bool stop;
 	atomic_bool busy;
 	pthread_mutex_t lock;
@@ -46,24 +46,24 @@ static bool is_stopped(const struct pw_send_reader *rd)
 	       atomic_load_explicit(&rd->lanes->shared.stop, memory_order_relaxed);
 }
 
-/* Called by the ring: what to read next. These are the chunks of streamed files, in their order. */
+/* Called by the ring: what to read next, in the order of sending; and slots for the parity of a band, before it. */
 static bool next_piece(void *ctx, struct pw_stream_piece *piece)
 {
 	struct pw_send_reader *rd = ctx;
 	struct pw_send_group *g = rd->group;
-	struct pw_work_chunk chunk;
+	struct pw_work_piece p;
 	struct pw_send_slot *slot;
+	uint64_t all;
 
-	do
-		if (!pw_work_chunk(&g->work, rd->next_chunk++, &rd->work_item, &chunk))
-			return false;
-	while (chunk.piece == PW_WORK_IN_PLACE);
-	slot = g->slots[chunk.file];
-	piece->file = &slot->win;
+	if (!pw_work_piece(&g->work, rd->next_piece, &rd->run, &p))
+		return false;
+	rd->next_piece++;
+	slot = g->slots[p.file];
+	all = p.is_parity ? slot->parity->blocks.transfer_len : slot->win.len_bytes;
+	piece->file = p.is_parity ? NULL : &slot->win;
 	piece->owner = slot;
-	piece->offset = chunk.from * g->cfg->symbol_len;
-	piece->len_bytes = pw_min_u64(
-		(chunk.to - chunk.from) * g->cfg->symbol_len, slot->win.len_bytes - piece->offset);
+	piece->offset = p.from * g->cfg->symbol_len;
+	piece->len_bytes = pw_min_u64((p.to - p.from) * g->cfg->symbol_len, all - piece->offset);
 	return true;
 }
 
@@ -91,7 +91,11 @@ int pw_send_reader_make_ring(struct pw_send_reader *rd, struct pw_err *err)
 	if (rd->group->ring)
 		return 0;
 	r = pw_stream_create(&rd->group->ring, &ring, err);
-	return r ? r : attach_ring(cfg, rd->group->ring, err);
+	if (r == 0)
+		r = attach_ring(cfg, rd->group->ring, err);
+	if (r == 0 && cfg->set.fec.k)
+		r = pw_send_bands_create(&rd->group->bands, rd->group->ring, cfg->n_paths, err);
+	return r;
 }
 
 struct wait {
@@ -204,6 +208,111 @@ static int read_in_place(struct pw_send_slot *slot, uint64_t at, uint64_t end, s
 	return pw_window_populate(&slot->win, from, end - from, slot->file->path, err);
 }
 
+/* The piece is in the ring: its part of the digest. The bytes stay valid when a lane has given the slot back: only
+ * this thread fills it again. For the CPU a slot is contiguous, however many extents it has for the device. */
+static void digest_piece(
+	struct pw_send_reader *rd, const struct pw_stream_piece *piece, uint32_t ring_slot)
+{
+	const struct pw_extent *extent = pw_stream_slot(rd->group->ring, ring_slot)->extents;
+	struct pw_send_slot *slot = piece->owner;
+
+	if (!is_sent_in_part(rd, slot))
+		update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
+}
+
+static void set_ready(struct pw_send_group *g, const struct pw_work_chunk *chunk)
+{
+	atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
+}
+
+/* Brings a chunk of a streamed file without parity. */
+static int read_piece(
+	struct pw_send_reader *rd, const struct pw_work_chunk *chunk, struct pw_err *err)
+{
+	const struct pw_stream_piece *piece;
+	uint32_t ring_slot;
+	int r = await_piece(rd, &piece, &ring_slot, err);
+
+	if (r)
+		return r;
+	rd->group->piece_slots[chunk->piece] = ring_slot;
+	set_ready(rd->group, chunk);
+	digest_piece(rd, piece, ring_slot);
+	return 0;
+}
+
+/* Pieces that so many symbols take. */
+static uint64_t n_pieces(const struct pw_send_config *cfg, uint64_t n_symbols)
+{
+	return pw_div_ceil(n_symbols, cfg->stream.slot_bytes / cfg->symbol_len);
+}
+
+/* The band of a chunk of source symbols. */
+static int open_band(struct pw_send_reader *rd, const struct pw_work_chunk *chunk,
+	struct pw_send_band **band, struct pw_err *err)
+{
+	struct pw_send_group *g = rd->group;
+	const struct pw_send_parity *p = g->slots[chunk->file]->parity;
+	uint32_t first, last, esi;
+
+	pw_blocks_locate(&p->source, chunk->from, &first, &esi);
+	pw_blocks_locate(&p->source, chunk->to - 1, &last, &esi);
+	return pw_send_bands_open(g->bands, band, g->first_band + chunk->band, first,
+		n_pieces(g->cfg, chunk->to - chunk->from),
+		n_pieces(g->cfg, pw_blocks_first_symbol(&p->blocks, last + 1) -
+					 pw_blocks_first_symbol(&p->blocks, first)),
+		err);
+}
+
+/* Computes the parity of the band's blocks that are whole. */
+static int make_parity(
+	struct pw_send_reader *rd, const struct pw_send_parity *p, struct pw_send_band *band)
+{
+	while (band->next_block < p->source.n_blocks &&
+		pw_blocks_first_symbol(&p->source, band->next_block + 1) <= band->source_to) {
+		if (is_stopped(rd))
+			return -ECANCELED;
+		pw_send_parity_block(p, &band->source.win, &band->parity.win, band->next_block);
+		band->next_block++;
+	}
+	return 0;
+}
+
+/* The next piece of a band: of the file, whose digest and parity are computed while the caches have its bytes; or a
+ * slot for its parity. */
+static int add_piece(struct pw_send_reader *rd, const struct pw_send_parity *p,
+	struct pw_send_band *band, struct pw_err *err)
+{
+	const struct pw_stream_piece *piece;
+	uint32_t ring_slot;
+	int r = await_piece(rd, &piece, &ring_slot, err);
+
+	if (r)
+		return r;
+	pw_send_bands_add(rd->group->bands, band, piece, ring_slot);
+	if (!piece->file)
+		return 0;
+	digest_piece(rd, piece, ring_slot);
+	band->source_to = pw_div_ceil(piece->offset + piece->len_bytes, p->source.symbol_len);
+	return make_parity(rd, p, band);
+}
+
+/* Brings what a chunk needs of its band. Those of parity symbols follow those of all source symbols. */
+static int read_band(
+	struct pw_send_reader *rd, const struct pw_work_chunk *chunk, struct pw_err *err)
+{
+	const struct pw_send_parity *p = rd->group->slots[chunk->file]->parity;
+	struct pw_send_band *band;
+	int r = chunk->is_parity ? 0 : open_band(rd, chunk, &band, err);
+
+	while (r == 0 && !chunk->is_parity &&
+		band->source_to < pw_blocks_first_symbol(&p->source, chunk->end_block))
+		r = add_piece(rd, p, band, err);
+	if (r == 0)
+		set_ready(rd->group, chunk);
+	return r;
+}
+
 /* Brings one chunk into memory, or computes the parity of its blocks. */
 static int read_chunk(
 	struct pw_send_reader *rd, const struct pw_work_chunk *chunk, struct pw_err *err)
@@ -212,31 +321,16 @@ static int read_chunk(
 	struct pw_send_slot *slot = g->slots[chunk->file];
 	const uint64_t at = chunk->from * g->cfg->symbol_len;
 	const uint64_t end = pw_min_u64(chunk->to * g->cfg->symbol_len, slot->win.len_bytes);
-	const struct pw_stream_piece *piece;
-	const struct pw_extent *extent;
-	uint32_t ring_slot;
 	int r;
 
-	if (chunk->piece == PW_WORK_IN_PLACE) {
-		r = chunk->is_parity ? pw_send_parity_make(slot->parity, &slot->win,
-					       chunk->first_block, chunk->end_block, &rd->stop)
-				     : read_in_place(slot, at, end, err);
-		if (r)
-			return r;
-		atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
-		return 0;
-	}
-	r = await_piece(rd, &piece, &ring_slot, err);
-	if (r)
-		return r;
-	g->piece_slots[chunk->piece] = ring_slot;
-	atomic_store_explicit(&g->work.n_ready, chunk->number + 1, memory_order_release);
-	/* The bytes stay valid when a lane has given the slot back: only this thread fills it again. For
-	 * the CPU a slot is contiguous, however many extents it has for the device. */
-	extent = pw_stream_slot(g->ring, ring_slot)->extents;
-	if (!is_sent_in_part(rd, slot))
-		update(slot, extent->va + (piece->offset - extent->offset), piece->len_bytes);
-	return 0;
+	if (chunk->piece != PW_WORK_IN_PLACE)
+		return chunk->run ? read_band(rd, chunk, err) : read_piece(rd, chunk, err);
+	r = chunk->is_parity ? pw_send_parity_make(slot->parity, &slot->win, chunk->first_block,
+				       chunk->end_block, &rd->stop)
+			     : read_in_place(slot, at, end, err);
+	if (r == 0)
+		set_ready(g, chunk);
+	return r;
 }
 
 /* Computes the digest of a mapped file, while the lanes send it. */
@@ -406,8 +500,8 @@ int pw_send_reader_start(struct pw_send_reader *rd, struct pw_err *err)
 
 	if (r)
 		return r;
-	rd->work_item = 0;
-	rd->next_chunk = 0;
+	rd->run = 0;
+	rd->next_piece = 0;
 	atomic_store(&rd->stop, false);
 	atomic_store(&rd->hurries, false);
 	atomic_store(&rd->lanes->shared.stop, false);

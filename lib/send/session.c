@@ -435,6 +435,7 @@ void pw_send_destroy(struct pw_send *s)
 	if (!s)
 		return;
 	pw_send_reader_destroy(s->reader);
+	pw_send_bands_destroy(s->group.bands);
 	pw_stream_destroy(s->group.ring); /* while the files are open */
 	for (i = 0; i < s->group.n; i++)
 		pw_send_slot_close(s->group.slots[i], &s->cfg);

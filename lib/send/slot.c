@@ -129,7 +129,8 @@ static int add_parity(struct pw_send_slot *slot, const struct pw_send_config *cf
 			      err);
 	if (r == 1)
 		r = pw_send_parity_create(&slot->parity, &cfg->set.fec, &file->blocks,
-			&cfg->stage_mem, slot->file->path, err);
+			slot->win.pages == PW_PAGES_STREAM ? NULL : &cfg->stage_mem,
+			slot->file->path, err);
 	if (r == 0)
 		r = pw_send_parity_check(slot->parity, &slot->file->digest, slot->file->path, err);
 	if (r)

@@ -168,6 +168,20 @@ def test_random_loss_on_a_network_is_restored(t: Test) -> None:
     check(rx.json["counters"]["restored"] > 50, f"{rx.json['counters']}")
 
 
+def test_an_interleave_that_the_ring_does_not_take_is_refused(t: Test) -> None:
+    path = t.file("a.bin", 20000001)
+    stream = ["send", path, "--port", "null", "--to", "239.77.0.1", "--no-huge", "--pages", "stream",
+              "--stream-memory", "16MiB", "--fec", "100+12", "--json"]
+    p = t.run(*stream, "--interleave", "12MiB").ends_with(1)
+    check("two bands of" in p.err, p.err)
+    found = re.search(r"raise --stream-memory to (\d+MiB)", p.err)
+    check(found, p.err)
+    enough = stream + ["--interleave", "12MiB", "--stream-memory", found[1] if found else ""]
+    p = t.run(*enough).ends_with(0)
+    check("band_bytes" not in p.json and p.json["parity_packets"] > 1000, f"bands as asked for: {p.json}")
+    t.run(*stream, "--interleave", "1MiB").ends_with(0)
+
+
 def test_parity_goes_through_virtual_ports_and_several_queues(t: Test) -> None:
     """vhost to virtio-user, where the receiver sees parity that it does not need; then two lanes."""
     path = t.file("a.bin", 5000001)
@@ -203,7 +217,6 @@ def test_what_does_not_go_with_parity_is_refused(t: Test) -> None:
     for args, why in ((["--fec", "200"], "give K[+]R"), (["--fec", "200+0"], "at least 1"),
                       (["--fec", "250+6"], "255 at most"), (["--fec", "0+4"], "give K[+]R"),
                       (["--fec", "20+4x"], "give K[+]R"),
-                      (["--fec", "20+4", "--pages", "stream"], "--fec with --pages stream"),
                       (["--interleave", "1MiB"], "--interleave without --fec"),
                       (["--fec-code", "rfc"], "--fec-code without --fec"),
                       (["--fec-code", "ypo"], "--fec-code without --fec"),

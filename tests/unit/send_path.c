@@ -15,7 +15,7 @@ static void let_go(struct path *p)
 	const struct kept *k = &p->ring[p->first];
 
 	if (k->win)
-		assert_memory_equal(k->data, p->sources[k->toi - 1].data + k->offset, k->len);
+		assert_memory_equal(k->data, k->want, k->len);
 	if (k->win)
 		k->win->n_out--;
 	p->first = (p->first + 1) % KEEPS;
@@ -37,10 +37,41 @@ static int path_detach(void *ctx, struct pw_tx_object *obj)
 	return obj->win->n_out ? -EBUSY : 0;
 }
 
+/* No symbol of these windows crosses extents. */
+static const uint8_t *symbol_at(const struct pw_window *win, uint64_t at, uint64_t len)
+{
+	uint32_t i = 0;
+
+	while (i + 1 < win->n_extents && win->extents[i + 1].offset <= at)
+		i++;
+	assert_true(at >= win->extents[i].offset);
+	assert_true(at + len <= win->extents[i].offset + win->extents[i].len_bytes);
+	return win->extents[i].va + (at - win->extents[i].offset);
+}
+
+/* Where the symbol's bytes are, as the receiver must get them. */
+static const uint8_t *wanted(struct path *p, const struct pw_tx_burst *b, uint16_t i)
+{
+	const struct pw_tx_object *obj = b->obj;
+	const struct source *s = &p->sources[obj->toi - 1];
+	struct expected *e = p->expected ? &p->expected[obj->toi - 1] : NULL;
+	const uint64_t at = b->offset / SYMBOL + i;
+	uint32_t sbn, esi;
+	bool is_file;
+
+	if (!e)
+		return s->data + at * SYMBOL;
+	pw_blocks_locate(&obj->blocks, at, &sbn, &esi);
+	is_file = (b->payload_id & 0xff) < pw_blocks_block_len(&e->source, sbn);
+	esi += is_file ? 0 : pw_blocks_block_len(&e->source, sbn);
+	assert_int_equal(b->payload_id + i, sbn << 8 | esi);
+	atomic_fetch_add(&e->n_sent[is_file ? at : e->source.n_symbols + at], 1);
+	return (is_file ? s->data : e->parity) + at * SYMBOL;
+}
+
 static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
 {
 	struct path *p = ctx;
-	const struct pw_window *win = b->obj->win;
 	uint16_t i;
 
 	while (p->after && atomic_load(&p->after->n_bursts) == 0)
@@ -52,14 +83,10 @@ static uint16_t path_send(void *ctx, const struct pw_tx_burst *b)
 		uint64_t len = b->obj->blocks.transfer_len - at;
 
 		len = len < SYMBOL ? len : SYMBOL;
-		assert_int_equal(win->n_extents, 1);
-		assert_true(at >= win->extents[0].offset);
-		assert_true(at + len <= win->extents[0].offset + win->extents[0].len_bytes);
 		if (p->n == KEEPS)
 			let_go(p);
 		p->ring[(p->first + p->n++) % KEEPS] = (struct kept){b->obj->win,
-			win->extents[0].va + (at - win->extents[0].offset), at, (uint32_t)len,
-			b->obj->toi};
+			symbol_at(b->obj->win, at, len), wanted(p, b, i), (uint32_t)len};
 		b->obj->win->n_out++;
 		p->c.packets++;
 		p->c.payload_bytes += len;

@@ -15,10 +15,15 @@
 /* What the path has taken: a window's bytes may only change once its packets are let go. */
 struct kept {
 	struct pw_window *win;
-	const uint8_t *data;
-	uint64_t offset;
+	const uint8_t *data, *want;
 	uint32_t len;
-	uint64_t toi;
+};
+
+/* What the path must be sent of a file with parity, and how often each symbol was, parity behind the source. */
+struct expected {
+	struct pw_blocks source;
+	const uint8_t *parity;
+	atomic_uchar *n_sent;
 };
 
 struct path {
@@ -26,6 +31,7 @@ struct path {
 	struct kept ring[KEEPS];
 	unsigned int first, n;
 	struct source *sources;
+	struct expected *expected; /* of each source; NULL: files have no parity */
 	char log[4096];
 	char fdts[1 << 20];
 	uint64_t holds_ns; /* it lets go so long after the first time that it is asked */

@@ -330,7 +330,7 @@ static void a_plan_stays_in_its_memory_and_above_what_the_driver_keeps(void **st
 	static const uint32_t symbols[] = {1, 32, 1433, 1440, 8192, 8960, 65507};
 	struct pw_stream_need need = {.memory_bytes = 256ull << 20,
 		.file_bytes = 1ull << 40,
-		.n_files = 1,
+		.n_parts = 1,
 		.out_bytes = 30u << 20};
 	struct pw_stream_plan p;
 	struct pw_err err = {0};

@@ -54,15 +54,15 @@ static void make_order(struct order *o, const struct pw_send_fec *fec, uint64_t 
 	o->sbn = calloc(o->source.n_symbols + o->parity.n_symbols, sizeof(*o->sbn));
 	seen = calloc(o->source.n_symbols + o->parity.n_symbols, 1);
 	assert_true(o->sbn && seen);
-	t = pw_send_fec_turns(fec, &o->source, &all, 0);
+	t = pw_send_fec_turns(fec, &o->source, &all, 0, UINT32_MAX);
 	for (i = 0; i < t.n_bands; i++) {
-		const uint32_t from = pw_send_fec_band(&t, i);
-		const uint32_t to = pw_send_fec_band(&t, i + 1);
+		const struct pw_work_band band = {.source = &o->source,
+			.parity = &o->parity,
+			.first_block = pw_send_fec_band(&t, i),
+			.end_block = pw_send_fec_band(&t, i + 1),
+			.run = t.run};
 
-		assert_int_equal(
-			pw_work_add_turns(&work, 0, false, &o->source, from, to, t.run, NULL), 0);
-		assert_int_equal(
-			pw_work_add_turns(&work, 0, true, &o->parity, from, to, t.run, NULL), 0);
+		assert_int_equal(pw_work_add_band(&work, 0, &band, NULL), 0);
 	}
 	while (pw_work_take(&work, &item, &c))
 		take(o, &c, seen);
@@ -136,14 +136,14 @@ static void more_memory_of_interleaving_makes_fewer_bands(void **state)
 
 	(void)state;
 	assert_int_equal(pw_send_fec_cut(&b, &fec, 10000 * SYMBOL, SYMBOL, NULL), 0);
-	assert_int_equal(
-		pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 2); /* 500 blocks of 2 symbols */
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0, UINT32_MAX).n_bands,
+		2); /* 500 blocks of 2 symbols */
 	fec.interleave_bytes = 100 * 10 * SYMBOL;
-	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 10);
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0, UINT32_MAX).n_bands, 10);
 	fec.interleave_bytes = 1;
-	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 1000);
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0, UINT32_MAX).n_bands, 1000);
 	fec.interleave_bytes = UINT64_MAX;
-	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0).n_bands, 1);
+	assert_int_equal(pw_send_fec_turns(&fec, &b, &all, 0, UINT32_MAX).n_bands, 1);
 }
 
 static void stripes_send_all_blocks_once_and_change_with_each_pass(void **state)
@@ -167,7 +167,7 @@ static void stripes_send_all_blocks_once_and_change_with_each_pass(void **state)
 				for (next = 0; next < b.n_blocks; index = (index + 1) % n) {
 					const struct pw_stripe s = {index, n};
 					const struct pw_send_turns t =
-						pw_send_fec_turns(&fec, &b, &s, turn);
+						pw_send_fec_turns(&fec, &b, &s, turn, UINT32_MAX);
 
 					assert_int_equal(t.first_block, next);
 					next += t.n_blocks;

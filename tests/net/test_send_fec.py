@@ -168,6 +168,71 @@ def test_random_loss_on_a_network_is_restored(t: Test) -> None:
     check(rx.json["counters"]["restored"] > 50, f"{rx.json['counters']}")
 
 
+def streamed(t: Test, name: str, size: int, loss: str, send: list[str], recv: list[str]) -> tuple[Any, Any]:
+    """Sends a file through a ring of 16 MiB, over a network on which nftables drops what `loss` says."""
+    t.need_tool("nft")
+    t.veth()
+    path = t.file(name, size)
+    rx = t.start("recv", "--listen", "10.77.0.2:4001", "--out", t.mkdir("in"), "--timeout", "30s", "--json",
+                 *recv, ns="b")
+    poll_until(lambda: "listening" in rx.err or not rx.running, 20, "the receiver's socket")
+    t.tool("nft", "add table ip pw; add chain ip pw in { type filter hook input priority 0; }; "
+           f"add rule ip pw in udp dport 4001 {loss} drop", ns="b")
+    tx = t.start("send", path, "--port", "af_packet:va0", "--to", "10.77.0.2:4001", "--no-huge", "--pages",
+                 "stream", "--stream-memory", "16MiB", "--rate", "300Mbit/s", "--json", *send, ns="a")
+    tx.ends_with(0, 60)
+    rx.ends_with(0, 60)
+    t.same(path, t.path("in", name))
+    equal(tx.json["pages"], "stream", "pages")
+    return tx.json, rx.json
+
+
+def test_a_streamed_file_has_the_same_packets_as_one_in_memory(t: Test) -> None:
+    """Where the ring takes the whole band, the order is the same as well; then two passes."""
+    path = t.file("a.bin", 200 * 20 * 41 + 7)
+    args = [path, "--fec", "20+4", "--symbol", "200"]
+    whole, _ = capture(t, *args)
+    for passes in (1, 2):
+        payloads, report = capture(t, *args, "--pages", "stream", "--loop", str(passes))
+        equal(report["pages"], "stream", "pages")
+        check([parts(p) for p in payloads if parts(p)[0]] == passes * [parts(p) for p in whole if parts(p)[0]],
+              f"the symbols of {passes} passes")
+
+
+def test_random_loss_of_a_file_larger_than_its_ring_is_restored(t: Test) -> None:
+    """1 % of the packets in one pass."""
+    tx, rx = streamed(t, "a.bin", 40000001, "numgen random mod 100 < 1", ["--fec", "50+10"], [])
+    check(tx["ring_bytes"] <= 16 << 20, f"a ring of {tx['ring_bytes']} bytes")
+    check(tx["payload_bytes"] == 40000001 and tx["parity_packets"] > 5000, f"{tx}")
+    check(rx["counters"]["restored"] > 100, f"{rx['counters']}")
+
+
+def test_a_streamed_file_survives_the_burst_that_the_report_names(t: Test) -> None:
+    """Wherever it begins, each block can lose so many packets."""
+    path = t.file("a.bin", 30000001)
+    payloads, report = capture(t, path, "--fec", "50+10", "--pages", "stream", "--stream-memory", "16MiB")
+    check(report["ring_bytes"] < 30000001, f"a ring of {report['ring_bytes']} bytes")
+    burst = report["band_burst"]
+    check(50 < burst < 1000, f"a burst of {burst}")
+    for at in (3, 1000, 7777, 12345, len(payloads) - burst - 10):
+        result = deliver(t, payloads, lambda i, _, at=at: at <= i < at + burst,  # type: ignore[misc]
+                         out=f"in{at}")
+        t.same(path, t.path(f"in{at}", "a.bin"))
+        counters = result["counters"]
+        n_lost = 20834 - counters["symbols"]  # of the file; the rest of the burst is parity
+        check(counters["restored"] >= n_lost and (n_lost > 50 or at > 20834), f"at {at}: {n_lost} of {burst}, {counters}")
+
+
+def test_a_repair_sends_what_streamed_parity_cannot_restore(t: Test) -> None:
+    """A tenth of the packets is lost, with a twentieth of parity."""
+    tx, rx = streamed(t, "a.bin", 30000001, "numgen random mod 10 < 1", ["--fec", "100+5", "--repair=10.77.0.1"],
+                      ["--repair"])
+    check(tx["repair"]["bytes"] > 1000000, f"{tx['repair']}")
+    # 143 blocks of 100 symbols, 66 of 99, for which RFC 5510 gives 4 parity symbols
+    equal(tx["parity_packets"], 143 * 5 + 66 * 4, "parity packets")
+    equal(rx["files"][0]["state"], "complete", "the state")
+
+
 def test_an_interleave_that_the_ring_does_not_take_is_refused(t: Test) -> None:
     path = t.file("a.bin", 20000001)
     stream = ["send", path, "--port", "null", "--to", "239.77.0.1", "--no-huge", "--pages", "stream",

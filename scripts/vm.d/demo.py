@@ -144,7 +144,7 @@ def program_of(environment: dict[str, str]) -> str:
 
 def configure(config: argparse.Namespace, work: str) -> None:
     """The guest of the demo."""
-    config.net, config.driver, config.hugepages, config.cpus = [f"vhost-user:{work}/guest.sock"], "vfio-pci", 300, 1
+    config.net, config.driver, config.hugepages = [f"vhost-user:{work}/guest.sock"], "vfio-pci", 300
 
 
 def run(config: argparse.Namespace, make_guest: Callable[[], Machine], environment: dict[str, str]) -> int:

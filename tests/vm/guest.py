@@ -13,8 +13,7 @@ LIMIT = 300  # seconds for a guest; a boot takes 7 under software emulation, and
 
 
 class Guest:
-    """One execution of scripts/vm. result() waits for its end. It has one processor, which takes QEMU less
-    time than two; options may ask for more."""
+    """One execution of scripts/vm. result() waits for its end."""
 
     def __init__(self, t: Test, *command: str, options: Iterable[object] = (),
                  limit: float = LIMIT) -> None:
@@ -22,7 +21,7 @@ class Guest:
         t.env["TMPDIR"] = t.mkdir("tmp")  # result() checks that this directory is empty again
         self.t = t
         self.limit = limit
-        self.p = t.spawn(SCRIPT, "run", "--timeout", limit, "--pagewire", t.binary, "--cpus", 1,
+        self.p = t.spawn(SCRIPT, "run", "--timeout", limit, "--pagewire", t.binary,
                          *options, "--", *command)
 
     def result(self) -> Process:

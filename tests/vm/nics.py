@@ -8,6 +8,7 @@ The first argument is a JSON object; the results are written to standard output 
     steps    a list of {"send": OPTIONS} and {"recv": OPTIONS, "out": DIR, "send": OPTIONS or null};
              the receiver is started first. "from": "hugetlbfs" (unless given), "tmpfs", "ext4".
              "memlock": run with this limit of locked memory (bytes), without CAP_IPC_LOCK
+             {"doctor": OPTIONS} is a step as well
 """
 import ctypes
 import filecmp
@@ -93,13 +94,20 @@ def result(process, out, err):
             "err": err.decode(errors="replace")}
 
 
-def send(file, step):
-    with subprocess.Popen(words(file, step), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+def execute(argv):
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         try:
             return result(p, *p.communicate(timeout=STEP_SECONDS))
         except subprocess.TimeoutExpired:
             p.kill()
             return result(p, *p.communicate())
+
+
+def run(file, step):
+    """What the step's processes left, by their names."""
+    if "doctor" in step:
+        return {"doctor": execute(["pagewire", "doctor", *step["doctor"]])}
+    return receive(file, step) if "recv" in step else {"send": execute(words(file, step))}
 
 
 def receive(file, step):
@@ -114,7 +122,7 @@ def receive(file, step):
             if time.monotonic() > end:
                 p.kill()
             time.sleep(0.05)
-        sent = send(file, step) if step["send"] else None
+        sent = execute(words(file, step)) if step["send"] else None
         try:
             out = p.communicate(timeout=STEP_SECONDS)[0]
         except subprocess.TimeoutExpired:
@@ -134,9 +142,8 @@ def main():
     files.update(copies(job["file"]))
     results = []
     for step in job["steps"]:
-        say(" ".join(step.get("recv") or step["send"]))
-        file = files[step.get("from", "hugetlbfs")]
-        results.append(receive(file, step) if "recv" in step else {"send": send(file, step)})
+        say(" ".join(step.get("doctor") or step.get("recv") or step["send"]))
+        results.append(run(files[step.get("from", "hugetlbfs")], step))
     say("done")
     json.dump({"physical": physical_addresses(files["hugetlbfs"]), "steps": results}, sys.stdout)
 

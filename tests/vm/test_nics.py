@@ -7,6 +7,7 @@ the guest's hugetlbfs in place through each, and arrives through each.
     11.0  e1000, 12.0 e1000e, 13.0 vmxnet3 -> QEMU's user network - pagewire recv, a socket each
     14.0  net_virtio <- QEMU <- vhost-user ------------------------ pagewire send
     15.0  e1000, 16.0 e1000e, 17.0 vmxnet3 on one hub: one sends, another receives
+    18.0  net_virtio on the same hub, for doctor: what it says of each driver is what docs/nics.md says
 
 Files on tmpfs and ext4 are sent in place from the page cache, where the device may read it; and from ext4
 streamed through EAL's memory.
@@ -16,6 +17,7 @@ import os
 
 from guest import Guest
 from harness import HERE, check, equal, poll_until
+from nic_drivers import check_drivers
 
 SIZE = (6 << 20) + 1  # symbols cross pages, which emulated devices get wrong (docs/vm.md)
 LIMIT = 300  # seconds; under software emulation EAL takes 1 to 5 to start
@@ -27,7 +29,8 @@ IN_GUEST = os.path.realpath(os.path.join(HERE, "../vm/nics.py"))
 
 NICS = [("vhost-user:{}/to", "net_virtio"), ("e1000", "net_e1000_em"), ("e1000e", "net_e1000_em"),
         ("vmxnet3", "net_vmxnet3"), ("vhost-user:{}/from", "net_virtio"), ("e1000:hub", ""),
-        ("e1000e:hub", ""), ("vmxnet3:hub", "")]
+        ("e1000e:hub", ""), ("vmxnet3:hub", ""), ("virtio:hub", "net_virtio")]
+EXAMINED = [1, 2, 3, 8]  # by doctor; those that end in another process are left alone
 
 
 def address(number):
@@ -62,6 +65,7 @@ def steps(senders, origins):
     # enough for EAL's pools, too little for the file as well: mapping the file fails
     made.append({"send": ["--port", address(5), "--to", "239.77.0.1", "--pages", "pagecache"],
                  "from": "tmpfs", "memlock": 62 << 20})
+    made += [{"doctor": ["--port", address(n), "--json"]} for n in EXAMINED]
     return made
 
 
@@ -108,7 +112,9 @@ def run_in_guest(t, options, iommu, n_receivers, origins, scatter=False):
 
 
 def check_report(report, want, lines, refusal):
-    *sent, virtio, e1000e, vmxnet3, e1000, last = report["steps"]
+    check_drivers([step["doctor"]["out"] for step in report["steps"][-len(EXAMINED):]],
+                  [NICS[n] for n in EXAMINED], want["iova_mode"].upper())
+    *sent, virtio, e1000e, vmxnet3, e1000, last = report["steps"][:-len(EXAMINED)]
     for step, (model, driver) in zip(sent, NICS):
         check_sent(step, model, want | {"driver": driver})
     check_received(virtio, "virtio")

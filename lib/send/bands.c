@@ -38,8 +38,8 @@ int pw_send_bands_create(
 	for (i = 0; i < n; i++)
 		b->v[i].wins = wins + (size_t)n_lanes * i;
 	for (i = 0; i < pw_stream_n_slots(ring); i++)
-		b->slot_extents = (uint32_t)pw_max_u64(
-			b->slot_extents, pw_stream_slot(ring, i)->n_extents);
+		b->slot_extents =
+			(uint32_t)pw_max_u64(b->slot_extents, pw_stream_slot(ring, i)->n_extents);
 	return 0;
 }
 
@@ -95,12 +95,12 @@ int pw_send_bands_open(struct pw_send_bands *b, struct pw_send_band **out, uint6
 }
 
 /* A slot may begin before its piece, with the rest of a block of the disk. */
-static void add_extent(struct pw_window *win, const struct pw_extent *extent,
-	const struct pw_stream_piece *piece)
+static void add_extent(
+	struct pw_window *win, const struct pw_extent *extent, const struct pw_stream_piece *piece)
 {
 	const uint64_t from = pw_max_u64(extent->offset, piece->offset);
-	const uint64_t to = pw_min_u64(
-		extent->offset + extent->len_bytes, piece->offset + piece->len_bytes);
+	const uint64_t to =
+		pw_min_u64(extent->offset + extent->len_bytes, piece->offset + piece->len_bytes);
 	const uint64_t skip = from - extent->offset;
 
 	if (from >= to)
@@ -126,8 +126,8 @@ void pw_send_bands_add(struct pw_send_bands *b, struct pw_send_band *band,
 	atomic_store_explicit(&part->n_readable, part->win.n_extents, memory_order_release);
 }
 
-struct pw_window *pw_send_bands_window(struct pw_send_bands *b, uint64_t number,
-	const struct pw_send_lane *lane, bool is_parity)
+struct pw_window *pw_send_bands_window(
+	struct pw_send_bands *b, uint64_t number, const struct pw_send_lane *lane, bool is_parity)
 {
 	struct pw_send_band *band = at(b, number);
 	const struct pw_send_band_part *part = is_parity ? &band->parity : &band->source;

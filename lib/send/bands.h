@@ -38,7 +38,7 @@ struct pw_send_band {
 	uint32_t *slots; /* of the ring */
 	uint32_t n_slots, slot_room;
 	struct pw_send_band_wins *wins; /* one for each lane */
-	atomic_uint n_left;     /* lanes */
+	atomic_uint n_left;             /* lanes */
 	bool is_open;
 	uint64_t source_to;  /* the reader's: symbols below it are in the ring ... */
 	uint32_t next_block; /* ... and blocks below it have parity */
@@ -52,8 +52,8 @@ struct pw_send_bands {
 };
 
 /* After the ring is attached. -ENOMEM. *b belongs to the caller. */
-int pw_send_bands_create(struct pw_send_bands **b, struct pw_stream *ring, uint32_t n_lanes,
-	struct pw_err *err);
+int pw_send_bands_create(
+	struct pw_send_bands **b, struct pw_stream *ring, uint32_t n_lanes, struct pw_err *err);
 
 /* The reader's thread. The band that begins with first_block, for so many pieces; one that is open stays so. -ENOMEM. */
 int pw_send_bands_open(struct pw_send_bands *b, struct pw_send_band **band, uint64_t number,
@@ -63,8 +63,8 @@ void pw_send_bands_add(struct pw_send_bands *b, struct pw_send_band *band,
 	const struct pw_stream_piece *piece, uint32_t slot);
 
 /* A lane's thread. The window of a band whose symbols may be sent. */
-struct pw_window *pw_send_bands_window(struct pw_send_bands *b, uint64_t number,
-	const struct pw_send_lane *lane, bool is_parity);
+struct pw_window *pw_send_bands_window(
+	struct pw_send_bands *b, uint64_t number, const struct pw_send_lane *lane, bool is_parity);
 /* Leaves the bands that the lane has passed, as far as the driver has released them. True: all of them. */
 bool pw_send_bands_leave(struct pw_send_bands *b, struct pw_send_lane *lane);
 

@@ -95,8 +95,8 @@ static void check(struct pw_send_config *cfg, uint64_t len, uint64_t n_passes)
 	assert_int_equal(run(cfg, &res, &err), 0);
 	for (i = 0; i < n; i++)
 		assert_int_equal(e.n_sent[i], n_passes);
-	assert_int_equal(res.parity_packets,
-		n_passes * pw_send_fec_parity(&fec, &e.source).n_symbols);
+	assert_int_equal(
+		res.parity_packets, n_passes * pw_send_fec_parity(&fec, &e.source).n_symbols);
 	assert_memory_equal(files.v[0].digest.bytes, s.f.digest.bytes, 16);
 	drop(&e, &s);
 	pw_files_finish(&files);
@@ -138,8 +138,8 @@ static void a_block_may_lie_in_several_slots(void **state)
 	struct pw_send_config cfg = session(NULL);
 
 	(void)state;
-	cfg.stream = (struct pw_stream_plan){
-		.slot_bytes = 7 * SYMBOL, .n_slots = 100, .band_slots = 25};
+	cfg.stream =
+		(struct pw_stream_plan){.slot_bytes = 7 * SYMBOL, .n_slots = 100, .band_slots = 25};
 	check(&cfg, 70 * K * SYMBOL + 9, 1);
 }
 
@@ -197,8 +197,8 @@ static void many_files_share_the_ring(void **state)
 		char name[16];
 
 		snprintf(name, sizeof(name), "%c%u", i % 5 == 3 ? 'm' : 's', i);
-		sources[i] = source_make(i + 1, name, i % 7 ? i * i * 19 + 1 : 0, SYMBOL,
-			PW_DIGEST_XXH3_128);
+		sources[i] = source_make(
+			i + 1, name, i % 7 ? i * i * 19 + 1 : 0, SYMBOL, PW_DIGEST_XXH3_128);
 		add_file(&files, &sources[i], name);
 		expected[i] = expect(&sources[i]);
 	}

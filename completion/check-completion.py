@@ -24,7 +24,8 @@ COMP_LINE=$LINE COMP_POINT=${#LINE} COMP_TYPE=9 COMP_KEY=9
 IFS=$' \t\n' read -ra COMP_WORDS <<<"${LINE//=/ = }"
 [[ $LINE == *' ' ]] && COMP_WORDS+=("")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-_pagewire 2>/dev/null
+compopt() { :; } # it works while bash itself completes, only
+_pagewire
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
@@ -42,8 +43,11 @@ def by_fish(script: str, line: str) -> set[str]:
 
 def run(argv: list[str], **env: str) -> str:
     with tempfile.TemporaryDirectory() as home:
-        return subprocess.run(argv, env={**os.environ, "HOME": home, **env}, stdin=subprocess.DEVNULL, text=True,
-                              timeout=DEADLINE_S, check=True, stdout=subprocess.PIPE).stdout
+        p = subprocess.run(argv, env={**os.environ, "HOME": home, **env}, stdin=subprocess.DEVNULL, text=True,
+                           timeout=DEADLINE_S, check=True, capture_output=True)
+        if p.stderr:
+            raise RuntimeError(f"{argv[0]}, {env.get('LINE', '')!r} and Tab: {p.stderr}")
+        return p.stdout
 
 
 class Zsh:

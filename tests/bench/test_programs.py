@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from bench.model import BenchError, Interrupted, Lacking
+from bench.model import BenchError, Lacking
 from bench.programs import Finished, Program, wait_all
 
 ASKS = ["sh", "-c", "echo ready; read x; echo got $x; exit $x"]
@@ -77,26 +77,39 @@ def test_children_end_with_a_program_that_has_ended_well():
     await_end(child)
 
 
-def test_a_signal_for_the_bench_ends_the_wait_and_the_program():
-    def interrupt(number, frame):
-        raise Interrupted
+def start_bench(code):
+    """A bench of its own: signals go to the main thread, where pytest-xdist does not always run a test."""
+    scripts = os.path.dirname(os.path.dirname(sys.modules["bench.programs"].__file__))
+    return subprocess.Popen([sys.executable, "-c", f"import sys; sys.path.insert(0, sys.argv[1])\n{code}", scripts],
+                            stdout=subprocess.PIPE)
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        with pytest.raises(Interrupted), Program(["sleep", "1000"]) as p:
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
-            p.wait()
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert not runs(p._process.pid)
+
+def test_a_signal_for_the_bench_ends_the_wait_and_the_program():
+    bench = start_bench("""if True:
+        import signal
+        from bench.model import Interrupted
+        from bench.programs import Program
+        def interrupt(number, frame):
+            raise Interrupted
+        signal.signal(signal.SIGUSR1, interrupt)
+        try:
+            with Program(["sleep", "1000"]) as p:
+                print(p._process.pid, flush=True)
+                p.wait()
+        except Interrupted:
+            print("interrupted")
+        """)
+    pid = int(bench.stdout.readline())
+    assert runs(pid)
+    bench.send_signal(signal.SIGUSR1)
+    assert bench.communicate(timeout=10)[0] == b"interrupted\n"
+    assert not runs(pid)
 
 
 def test_a_bench_that_is_killed_leaves_no_program():
-    code = ("import sys; sys.path.insert(0, sys.argv[1]); from bench.programs import Program; "
-            "p = Program(['sh', '-c', 'echo $$; sleep 1000']); p.until('\\n'); "
-            "print(p._process.pid, flush=True); p.wait()")
-    scripts = os.path.dirname(os.path.dirname(sys.modules["bench.programs"].__file__))
-    bench = subprocess.Popen([sys.executable, "-c", code, scripts], stdout=subprocess.PIPE)
+    bench = start_bench("from bench.programs import Program; "
+                        "p = Program(['sh', '-c', 'echo $$; sleep 1000']); p.until('\\n'); "
+                        "print(p._process.pid, flush=True); p.wait()")
     pid = int(bench.stdout.readline())
     assert runs(pid)
     bench.send_signal(signal.SIGKILL)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -282,6 +283,29 @@ static inline struct pw_recv_status settle(struct pw_recv *r)
 	pw_recv_settle(r);
 	pw_recv_status(r, &st);
 	return st;
+}
+
+/* Else prints what is known of why. */
+static inline void assert_done(struct pw_recv *r)
+{
+	const struct pw_recv_status st = settle(r);
+	const struct pw_recv_counters c = counters(r);
+	struct pw_recv_file_info f;
+	size_t i;
+
+	if (st.done)
+		return;
+	for (i = 0; i < pw_recv_n_files(r); i++) {
+		pw_recv_file(r, i, &f);
+		print_error("%s: state %d, %" PRIu64 " of %" PRIu64 " bytes, %s\n", f.name, f.state,
+			f.have_bytes, f.len_bytes, f.reason ? f.reason : "no reason");
+	}
+	fail_msg("not done: %" PRIu64 " packets, %" PRIu64 " symbols, %" PRIu64
+		 " duplicates, %" PRIu64 " of unknown and %" PRIu64 " of finished files, %" PRIu64
+		 " waited, %" PRIu64 " of them dropped, %" PRIu64 " fdt_packets, %" PRIu64
+		 " dropped",
+		c.packets, c.symbols, c.duplicates, c.unknown_toi, c.finished_toi, c.waited,
+		c.wait_dropped, c.fdt_packets, c.fdt_dropped);
 }
 
 static inline struct pw_recv_file_info file_info(struct pw_recv *r, size_t i)

@@ -164,7 +164,7 @@ static void an_empty_file_needs_no_symbol(void **state)
 	(void)state;
 	packets_add_fdt(&p, TSI, 0, s, 2, true, 2);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_state(r, 0, PW_RECV_COMPLETE);
 	assert_state(r, 1, PW_RECV_UNVERIFIED);
 	assert_content(in_dir(dir, "e/empty"), &s[0]);
@@ -246,7 +246,7 @@ static void an_existing_file_is_kept_unless_forced(void **state)
 	packets_add_fdt(&p, TSI, 0, &s, 1, true, 1);
 	packets_add_file(&p, TSI, &s);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_state(r, 0, PW_RECV_REFUSED);
 	assert_non_null(strstr(file_info(r, 0).reason, "--force"));
 	assert_int_equal(counters(r).finished_toi, 3);
@@ -290,7 +290,7 @@ static void discard_counts_and_writes_nothing(void **state)
 	packets_add_fdt(&p, TSI, 0, s, 2, true, 2);
 	packets_add_file(&p, TSI, &s[0]);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_int_equal(counters(r).payload_bytes, 50000);
 	assert_int_equal(pw_recv_finish(r, NULL), 0);
 	assert_null(pw_recv_gaps_written(r));
@@ -357,7 +357,7 @@ static void expect_ends_after_that_many_files(void **state)
 	packets_drop(&p);
 	packets_add_file(&p, TSI, &s[0]);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_int_equal(pw_recv_finish(r, NULL), 0);
 	pw_recv_destroy(r);
 	packets_drop(&p);
@@ -386,7 +386,7 @@ static void done_waits_for_all_files_of_the_session(void **state)
 	packets_drop(&p);
 	packets_add_file(&p, TSI, &s[1]);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	pw_recv_destroy(r);
 	packets_drop(&p);
 	source_drop(&s[0]);

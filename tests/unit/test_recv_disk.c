@@ -41,7 +41,7 @@ static void a_file_larger_than_the_free_space_is_refused(void **state)
 	packets_add_file(&p, TSI, &s[0]);
 	packets_add_file(&p, TSI, &s[1]);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_state(r, 0, PW_RECV_REFUSED);
 	assert_non_null(strstr(file_info(r, 0).reason, "free space"));
 	assert_state(r, 1, PW_RECV_COMPLETE);
@@ -280,7 +280,7 @@ static void a_hugetlbfs_without_room_refuses_the_file(void **state)
 	packets_add_fdt(&p, TSI, 0, &s, 1, true, 1);
 	packets_add_file(&p, TSI, &s);
 	push(r, &p);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_state(r, 0, PW_RECV_REFUSED);
 	assert_int_equal(pw_recv_finish(r, NULL), 1);
 	pw_recv_destroy(r);

@@ -111,7 +111,7 @@ static void a_contradicting_table_loses_no_symbol(void **state)
 	assert_int_equal(counters(r).fdt_conflicts, 8);
 	assert_int_equal(counters(r).duplicates, 1);
 	assert_int_equal(pw_recv_n_files(r), 5);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_int_equal(pw_recv_finish(r, NULL), 1); /* there was a conflict */
 	pw_recv_destroy(r);
 	assert_content(in_dir(dir, "first"), &s);

@@ -426,7 +426,7 @@ static void lanes_need_not_wait_for_the_table(void **state)
 		shuffle(p.v, p.n, k);
 		deal(hands, &p, 1 + k);
 		bring_all(hands, r);
-		assert_true(settle(r).done);
+		assert_done(r);
 		for (i = 0; i < N_SIZES; i++) {
 			assert_state(r, i, PW_RECV_COMPLETE);
 			assert_content(in_dir(dir, s[i].f.location), &s[i]);

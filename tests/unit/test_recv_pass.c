@@ -38,7 +38,7 @@ static void a_mismatch_is_repaired_by_the_next_pass(void **state)
 		push(r, &p);
 		assert_state(r, 0, PW_RECV_COMPLETE);
 		assert_null(file_info(r, 0).reason);
-		assert_true(settle(r).done);
+		assert_done(r);
 		assert_int_equal(pw_recv_finish(r, NULL), 0);
 		pw_recv_destroy(r);
 		assert_content(in_dir(dir, "m"), &s);

@@ -79,7 +79,7 @@ static void two_stripes_fill_one_file_and_the_digest_of_one_is_enough(void **sta
 	add_closes(&p, TSI);
 	push_from(r, &p, "10.0.0.1");
 	assert_true(settle(r).session_closed);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_int_equal(settle(r).n_stripes, 2);
 	assert_int_equal(settle(r).n_stripes_closed, 2);
 	assert_int_equal(counters(r).fdt_conflicts, 0);
@@ -178,7 +178,7 @@ static void files_that_one_stripe_named_are_named(void **state)
 	}
 	push_from(r, &p, "10.0.0.1");
 	assert_int_equal(settle(r).n_never_named, 0);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_int_equal(pw_recv_finish(r, NULL), 0);
 	pw_recv_destroy(r);
 	for (i = 0; i < 2; i++)

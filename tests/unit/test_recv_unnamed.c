@@ -180,7 +180,7 @@ static void a_sender_that_is_started_again_names_the_unnamed(void **state)
 		packets_add_file(&p, TSI + 1, &s[i]);
 	push(r, &p);
 	assert_int_equal(settle(r).n_never_named, 0);
-	assert_true(settle(r).done);
+	assert_done(r);
 	assert_int_equal(pw_recv_finish(r, NULL), 0);
 	pw_recv_destroy(r);
 	assert_false(is_there(in_dir(dir, PW_GAPS_FILE)));

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "api/job_private.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "base/bytes.h"
 #include "host/hugepages.h"
 
@@ -23,8 +26,9 @@ int pw_job_choose_pages(struct pw_job *job, const char *path, uint64_t len_bytes
 	return 0;
 }
 
-/* How many bytes each provider holds, and the first streamed file. */
+/* The provider of each file, how many bytes each of them holds, and the first streamed file. */
 struct shares {
+	enum pw_pages *pages;
 	uint64_t staged_bytes; /* of the heap, parity included */
 	uint64_t streamed_bytes;
 	uint64_t n_streamed;
@@ -36,7 +40,7 @@ static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
 	size_t i;
 	int r = 0;
 
-	*s = (struct shares){0};
+	*s = (struct shares){.pages = s->pages};
 	job->n_in_place = 0;
 	job->mixed_pages = false;
 	for (i = 0; r == 0 && i < job->files.n; i++) {
@@ -47,6 +51,7 @@ static int share_out(struct pw_job *job, struct shares *s, struct pw_err *err)
 		if (i == 0)
 			job->first_pages = pages;
 		job->mixed_pages |= pages != job->first_pages;
+		s->pages[i] = pages;
 		if (pages == PW_PAGES_STAGE)
 			s->staged_bytes += pw_dpdk_stage_file_bytes(f->len_bytes);
 		else if (pages != PW_PAGES_STREAM)
@@ -91,21 +96,18 @@ static bool stage_fits(const struct pw_job *job, uint64_t staged_bytes)
 }
 
 /* The bands of the streamed files with parity, and what they need of the ring. */
-static int plan_bands(struct pw_job *job, struct pw_stream_need *need, struct pw_err *err)
+static int plan_bands(
+	struct pw_job *job, const struct shares *s, struct pw_stream_need *need, struct pw_err *err)
 {
 	struct pw_job_bands *bands = &job->bands;
 	size_t i;
 	int r = 0;
 
 	*bands = (struct pw_job_bands){0};
-	for (i = 0; r == 0 && job->fec.k && i < job->files.n; i++) {
-		const struct pw_file *f = &job->files.v[i];
-		enum pw_pages pages = PW_PAGES_AUTO;
-
-		r = pw_job_choose_pages(job, f->path, f->len_bytes, &pages, err);
-		if (r == 0 && pages == PW_PAGES_STREAM && !f->gap)
-			r = pw_job_fec_stream(bands, &job->fec, f, &job->stripe, need, err);
-	}
+	for (i = 0; r == 0 && job->fec.k && i < job->files.n; i++)
+		if (s->pages[i] == PW_PAGES_STREAM && !job->files.v[i].gap)
+			r = pw_job_fec_stream(
+				bands, &job->fec, &job->files.v[i], &job->stripe, need, err);
 	need->file_bytes += bands->parity_bytes;
 	need->n_parts += bands->n_parts;
 	/* the last band of a pass is in the ring while the first one of the next is read */
@@ -116,9 +118,10 @@ static int plan_bands(struct pw_job *job, struct pw_stream_need *need, struct pw
 	return r;
 }
 
-static int plan_ring(struct pw_job *job, struct pw_stream_need need, struct pw_err *err)
+static int plan_ring(
+	struct pw_job *job, const struct shares *s, struct pw_stream_need need, struct pw_err *err)
 {
-	int r = plan_bands(job, &need, err);
+	int r = plan_bands(job, s, &need, err);
 
 	return r ? r : pw_stream_plan(&job->stream, &need, err);
 }
@@ -142,28 +145,37 @@ static int plan_stream(struct pw_job *job, const struct shares *s, struct pw_err
 	/* prefer a smaller ring on huge pages to a larger one on ordinary pages */
 	if (huge > fixed && huge - fixed < need.memory_bytes && !port->memory_bytes)
 		need.memory_bytes = huge - fixed;
-	if (plan_ring(job, need, NULL)) {
+	if (plan_ring(job, s, need, NULL)) {
 		need.memory_bytes = job->opt->stream_bytes;
-		r = plan_ring(job, need, err);
+		r = plan_ring(job, s, need, err);
 	}
 	return r ? r : pw_stream_probe(s->streamed, &job->stream_direct, err);
 }
 
-int pw_job_plan_pages(struct pw_job *job, struct pw_err *err)
+static int plan_all(struct pw_job *job, struct shares *s, struct pw_err *err)
 {
-	struct shares s;
-	int r = share_out(job, &s, err);
+	int r = share_out(job, s, err);
 
-	if (r == 0 && s.staged_bytes && job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
-		!stage_fits(job, s.staged_bytes)) {
+	if (r == 0 && s->staged_bytes && job->opt->pages == PW_PAGES_AUTO && !job->no_stream &&
+		!stage_fits(job, s->staged_bytes)) {
 		job->stream_staged = true;
-		r = share_out(job, &s, err);
+		r = share_out(job, s, err);
 	}
-	if (r == 0 && s.n_streamed)
-		r = plan_stream(job, &s, err);
+	if (r == 0 && s->n_streamed)
+		r = plan_stream(job, s, err);
 	if (r)
 		return r;
 	job->stage_bytes = pw_dpdk_stage_bytes(
-		s.staged_bytes + job->probe_bytes + pw_stream_plan_bytes(&job->stream));
+		s->staged_bytes + job->probe_bytes + pw_stream_plan_bytes(&job->stream));
 	return 0;
+}
+
+int pw_job_plan_pages(struct pw_job *job, struct pw_err *err)
+{
+	struct shares s = {.pages = calloc(job->files.n + 1, sizeof(*s.pages))};
+	int r = s.pages ? plan_all(job, &s, err)
+			: pw_err_set(err, ENOMEM, "cannot plan the files: out of memory");
+
+	free(s.pages);
+	return r;
 }

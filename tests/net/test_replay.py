@@ -492,15 +492,20 @@ def test_frames_that_are_left_out_do_not_block_the_ring(t):
     check(replay(t, path, *ring, "--limit", "20", "--loop", "3")[1] == frames[:20] * 3, "--limit: frames differ")
 
 
+def catch(t, wire, what, n):
+    """dumpcap at the other end of the veth, which ends with n frames of `what`; it is ready."""
+    catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", what, "-w", wire, "-c", str(n), "-B", "64", ns="b")
+    poll_until(lambda: "File:" in catcher.err, 20, "dumpcap")
+    return catcher
+
+
 @concurrent
 def test_frames_arrive_over_veth(t):
     t.veth()
     frames = mix(1500)
     path = write_pcap(t.path("a.pcap"), frames, gap_ns=200000)
     wire = t.path("wire.pcapng")
-    catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", "ether proto 0x88b5", "-w", wire, "-c", "3000",
-                      "-B", "64", ns="b")
-    poll_until(lambda: "File:" in catcher.err, 20, "dumpcap")
+    catcher = catch(t, wire, "ether proto 0x88b5", 3000)
     p = t.start("replay", path, "--port", "af_packet:va0", "--no-huge", "--json", "--loop", "2", ns="a")
     p.ends_with(0)
     equal(p.json["frames"], 3000, "frames")
@@ -542,9 +547,7 @@ def test_what_is_said_to_be_sent_on_an_interface_arrives(t):
                           full={i: len(f) for i, f in enumerate(frames)} if is_cut else None)
         for pages in ("pagecache", "stream"):
             wire = t.path("wire.pcapng")
-            catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", "ether src 02:00:00:00:00:02", "-w", wire,
-                              "-c", str(len(want)), ns="b")
-            poll_until(lambda c=catcher: "File:" in c.err, 20, "dumpcap")
+            catcher = catch(t, wire, "ether src 02:00:00:00:00:02", len(want))
             p = t.start("replay", path, "--port", "af_packet:va0", "--no-huge", "--json", "--top-speed", "--pages",
                         pages, *options, ns="a")
             p.ends_with(0)

@@ -8,9 +8,9 @@ expected are made here.
 """
 import struct
 
-from harness import check, concurrent, equal, poll_until
+from harness import check, concurrent, equal
 from test_replay import mix, packet, read_pcap, replay, write_pcap
-from test_replay_lanes import CLIENT, SERVER, by_flow, conversations, flows, split
+from test_replay_lanes import CLIENT, SERVER, check_order, conversations, flows, split
 
 CONCURRENT = True
 MACS = ("02:00:00:00:00:0a", "02:00:00:00:00:0b")
@@ -145,20 +145,8 @@ def test_the_order_within_each_flow_holds_at_a_receiver(t):
     t.need_tool("mergecap")
     t.veth()
     path, wanted, n_bad = mixed(t, flows(3000))
-    for pages in ("pagecache", "stream"):
-        wire = t.path(f"{pages}.pcapng")
-        catcher = t.spawn("dumpcap", "-q", "-i", "va1", "-f", "udp port 53", "-w", wire, "-c", "6000", "-B", "64",
-                          ns="b")
-        poll_until(lambda c=catcher: "File:" in c.err, 20, "dumpcap")
-        p = t.start("replay", path, "--port", "af_packet:va0", "--no-huge", "--json", "--loop", "2", "--queues", "3",
-                    "--pages", pages, "--speed", "0.02", "--ethernet", ",".join(MACS), ns="a")
-        p.ends_with(0)
-        equal((p.json["frames"], p.json["ethernet"], p.json["no_ethernet"]), (6000, 4000, 2 * n_bad), "counts")
-        catcher.ends_with(0)
-        got, want = by_flow(read_pcap(t, wire)), by_flow(wanted)
-        equal(sorted(got), sorted(want), "flows")
-        for flow, sent in want.items():
-            check(got[flow] == sent * 2, f"{pages}: flow {flow} differs")
+    for result in check_order(t, path, wanted, "--speed", "0.02", "--ethernet", ",".join(MACS)):
+        equal((result["frames"], result["ethernet"], result["no_ethernet"]), (6000, 4000, 2 * n_bad), "counts")
 
 
 def test_two_ports_by_flow_network_and_cache(t):

@@ -49,7 +49,8 @@ struct receiver {
 	uint64_t generation; /* of the window; another one: it has not begun */
 	uint64_t gap_ns;     /* usual time between its reports */
 	uint64_t raw[KEPT], n_raw;
-	struct sample first, from, prev, last; /* from: where the window begins */
+	struct sample first, from, before, prev,
+		last;     /* from: where the window begins; the last three in a row */
 	double score;     /* loss of its window, or of its last interval if more */
 	double taken_bps; /* in its last bad interval; 0: it has taken more since */
 	double base;      /* loss that did not shrink with the rate */
@@ -242,13 +243,14 @@ void pw_ratectl_report(
 	if (!r->is_known || !follows(r, &s)) {
 		*r = (struct receiver){.is_known = true, .base = r->base, .gap_ns = FIRST_GAP_NS};
 		s.lost_before = lost_before(c, r, report);
-		r->first = r->last = s;
+		r->first = r->prev = r->last = s;
 		begin_window(c, r);
 		return;
 	}
 	s.lost_before = lost_before(c, r, report);
 	r->gap_ns = r->gap_ns == FIRST_GAP_NS ? now_ns - r->last.heard_ns
 					      : (4 * r->gap_ns + now_ns - r->last.heard_ns) / 5;
+	r->before = r->prev;
 	r->prev = r->last;
 	r->last = s;
 	if (!r->has_window || r->generation != c->generation)
@@ -327,15 +329,23 @@ static void set_rate(struct pw_ratectl *c, double bps, uint64_t settle_ns)
 	c->highest_bps = fmax(c->highest_bps, c->bps);
 }
 
+/* A receiver that waits for its disk takes nothing from its socket, which overflows. It hears of that with the first
+ * packet after the wait, often an interval later: so the wait is that of two intervals. */
+static bool waits_for_disk(const struct receiver *r)
+{
+	const struct pw_rate_report *a = &r->before.r, *b = &r->last.r;
+
+	return (double)(b->disk_waited_ns - a->disk_waited_ns) >
+	       DISK_SHARE * (double)(b->time_ns - a->time_ns);
+}
+
 /* Where the packets of the receiver's last interval were lost. */
 static enum pw_rate_bound cause_of(const struct receiver *r)
 {
 	const struct pw_rate_report *a = &r->prev.r, *b = &r->last.r;
 	const uint64_t half = lost(&r->prev, &r->last) / 2 + 1;
-	const uint64_t time_ns = pw_max_u64(b->time_ns - a->time_ns, 1);
 
-	if ((double)(b->disk_waited_ns - a->disk_waited_ns) > DISK_SHARE * (double)time_ns ||
-		b->dropped_files - a->dropped_files >= half)
+	if (waits_for_disk(r) || b->dropped_files - a->dropped_files >= half)
 		return PW_RATE_BOUND_DISK;
 	if (b->dropped_ring - a->dropped_ring >= half)
 		return PW_RATE_BOUND_RING;

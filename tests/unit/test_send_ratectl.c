@@ -293,6 +293,34 @@ static void a_slow_disk_is_named(void **state)
 	stop(&s);
 }
 
+/* The receiver has waited for its disk, and then hears of what its socket dropped meanwhile. */
+static void a_slow_disk_is_named_by_drops_that_are_reported_after_the_wait(void **state)
+{
+	struct pw_rate_report r = {.time_ns = 1};
+	struct sim s;
+	size_t i;
+
+	(void)state;
+	start(&s, 400e6, 0, 0);
+	for (i = 0; i < 12; i++) {
+		const bool waits = i == 10, overflows = i == 11;
+
+		r.time_ns += 100 * MS_NS;
+		r.expected += 300;
+		r.seen += overflows ? 100 : 300;
+		r.dropped_socket += overflows ? 200 : 0;
+		r.disk_waited_ns += waits ? 40 * MS_NS : 0;
+		s.sent.packets += 300;
+		s.sent.bits += (uint64_t)(300 * BITS);
+		s.ms += 100;
+		pw_ratectl_report(s.c, 0, &r, s.ms * MS_NS);
+		pw_ratectl_tick(s.c, &s.sent, s.ms * MS_NS);
+	}
+	assert_int_equal(state_of(&s).n_backs, 1);
+	assert_int_equal(state_of(&s).bound, PW_RATE_BOUND_DISK);
+	stop(&s);
+}
+
 static void the_slowest_does_not_count_when_it_is_ignored(void **state)
 {
 	struct sim s;
@@ -438,6 +466,7 @@ int main(void)
 		cmocka_unit_test(a_receiver_that_joins_late_is_heeded),
 		cmocka_unit_test(what_a_late_receiver_missed_is_not_loss),
 		cmocka_unit_test(a_slow_disk_is_named),
+		cmocka_unit_test(a_slow_disk_is_named_by_drops_that_are_reported_after_the_wait),
 		cmocka_unit_test(the_slowest_does_not_count_when_it_is_ignored),
 		cmocka_unit_test(a_receiver_that_lies_is_bounded),
 		cmocka_unit_test(reports_that_contradict_each_other_change_nothing),

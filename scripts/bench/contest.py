@@ -354,7 +354,9 @@ def _take_turn(lab: Lab, who: Contender, round_: int) -> None:
         who.values.append(value)
     else:
         who.histogram.clear()
-        who.how = "; ".join([*lab.commands, *filter(None, [who.how])])
+        started = Counter(lab.commands)  # in the order in which each was first started
+        who.how = "; ".join([*(c if n == 1 else f"{c} (started {n} times)" for c, n in started.items()),
+                             *filter(None, [who.how])])
 
 
 def _open(profile_: Profile, lab: Lab) -> None:

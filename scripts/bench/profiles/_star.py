@@ -14,7 +14,7 @@ from bench.model import Lacking
 from bench.programs import Program
 from bench.wires import Wire, ip, make_namespace, run
 
-LIMIT = 120.0
+LIMIT = 300.0
 
 
 class Star:

@@ -97,7 +97,8 @@ static void keep_unknown(struct pw_recv *r, struct pw_recv_lane *l, const struct
 	if (is_ignored(r, s) && !l->is_worker)
 		pw_recv_ignore(r, view->from, hdr->tsi);
 	r->c.unknown_toi +=
-		pw_room_add_unknown(&r->room, view, hdr->toi, !l->is_worker && !is_table_due(r));
+		l->is_worker ? pw_room_put_back(&r->room, view, hdr->toi)
+			     : pw_room_add_unknown(&r->room, view, hdr->toi, !is_table_due(r));
 }
 
 /* The part that the packet's symbols go to. NULL: the packet was queued or dropped. With the lock. */
@@ -112,7 +113,7 @@ static struct pw_part *find_part(struct pw_recv *r, struct pw_recv_lane *l,
 		/* A table came before this packet and is not read yet. It may name the object, restart
 		 * it, or give its TOI to another file. */
 		const bool is_due = is_table_due(r) && !l->is_worker;
-		const bool has_room = is_due ? r->room.unknown_bytes < PW_ROOM_UNKNOWN
+		const bool has_room = is_due ? pw_room_unknown_bytes(&r->room) < PW_ROOM_UNKNOWN
 					     : r->room.file_bytes <= PW_ROOM_FILES || l->is_worker;
 
 		if ((is_due && has_room) || !(o || is_due)) {

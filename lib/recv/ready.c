@@ -429,11 +429,10 @@ static bool replay_unknown(struct pw_recv *r, uint64_t seq, bool may_end, bool m
 {
 	struct pw_waiting *first, *w;
 	unsigned int n = 0;
-	uint64_t bytes;
 	bool ends;
 
 	pthread_mutex_lock(&r->lock);
-	first = pw_room_take_unknown(&r->room, seq, &bytes);
+	first = pw_room_take_unknown(&r->room, seq);
 	for (w = first; w && n < FEW_WAITING; w = w->next)
 		n++;
 	ends = must_end || (may_end && n < FEW_WAITING);
@@ -441,7 +440,7 @@ static bool replay_unknown(struct pw_recv *r, uint64_t seq, bool may_end, bool m
 	pthread_mutex_unlock(&r->lock);
 	pw_recv_replay(r, first);
 	pthread_mutex_lock(&r->lock);
-	r->room.unknown_bytes -= bytes;
+	r->room.taken_bytes = 0;
 	pthread_mutex_unlock(&r->lock);
 	return ends;
 }

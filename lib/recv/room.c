@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 void pw_room_init(struct pw_room *room)
 {
 	*room = (struct pw_room){0};
@@ -68,18 +70,33 @@ bool pw_room_add_table(struct pw_room *room, const struct pw_rx_view *view)
 	return true;
 }
 
+uint64_t pw_room_unknown_bytes(const struct pw_room *room)
+{
+	return room->unknown_bytes + room->taken_bytes;
+}
+
+static struct pw_waiting *add_unknown(
+	struct pw_room *room, const struct pw_rx_view *view, uint64_t toi)
+{
+	struct pw_waiting *w = pw_waiting_copy(view, toi);
+
+	if (!w)
+		return NULL;
+	w->seq = ++room->seq;
+	append(&room->unknown_end, w);
+	room->unknown_bytes += pw_waiting_bytes(w);
+	return w;
+}
+
 unsigned int pw_room_add_unknown(
 	struct pw_room *room, const struct pw_rx_view *view, uint64_t toi, bool bounded)
 {
-	struct pw_waiting *w = pw_waiting_copy(view, toi), *oldest;
+	struct pw_waiting *w = add_unknown(room, view, toi), *oldest;
 	unsigned int n_lost = 0;
 
 	if (!w)
 		return 1;
-	w->seq = ++room->seq;
-	append(&room->unknown_end, w);
-	room->unknown_bytes += pw_waiting_bytes(w);
-	while (bounded && room->unknown_bytes > PW_ROOM_UNKNOWN && room->unknown != w) {
+	while (bounded && pw_room_unknown_bytes(room) > PW_ROOM_UNKNOWN && room->unknown != w) {
 		oldest = room->unknown;
 		room->unknown = oldest->next;
 		room->unknown_bytes -= pw_waiting_bytes(oldest);
@@ -87,6 +104,16 @@ unsigned int pw_room_add_unknown(
 		n_lost++;
 	}
 	return n_lost;
+}
+
+unsigned int pw_room_put_back(struct pw_room *room, const struct pw_rx_view *view, uint64_t toi)
+{
+	const struct pw_waiting *w = add_unknown(room, view, toi);
+
+	if (!w)
+		return 1;
+	room->taken_bytes -= pw_min_u64(room->taken_bytes, pw_waiting_bytes(w));
+	return 0;
 }
 
 size_t pw_room_n_unknown(const struct pw_room *room)
@@ -109,14 +136,17 @@ struct pw_waiting *pw_room_take_tables(struct pw_room *room)
 	return first;
 }
 
-struct pw_waiting *pw_room_take_unknown(struct pw_room *room, uint64_t seq, uint64_t *bytes)
+struct pw_waiting *pw_room_take_unknown(struct pw_room *room, uint64_t seq)
 {
 	struct pw_waiting *first = room->unknown, **end = &room->unknown;
+	uint64_t bytes = 0;
 
-	for (*bytes = 0; *end && (*end)->seq < seq; end = &(*end)->next)
-		*bytes += pw_waiting_bytes(*end);
+	for (; *end && (*end)->seq < seq; end = &(*end)->next)
+		bytes += pw_waiting_bytes(*end);
 	if (end == &room->unknown)
 		return NULL;
+	room->unknown_bytes -= bytes;
+	room->taken_bytes += bytes;
 	room->unknown = *end;
 	if (!room->unknown)
 		room->unknown_end = &room->unknown;

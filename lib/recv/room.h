@@ -35,6 +35,7 @@ struct pw_room {
 	struct pw_waiting *tables, **tables_end;
 	struct pw_waiting *unknown, **unknown_end;
 	uint64_t table_bytes, file_bytes, unknown_bytes;
+	uint64_t taken_bytes; /* of unknown objects: the caller has them, and may put them back */
 	uint64_t seq;
 };
 
@@ -45,14 +46,16 @@ uint64_t pw_waiting_bytes(const struct pw_waiting *w); /* the memory that it tak
 void pw_waiting_free_list(struct pw_waiting *w);
 
 bool pw_room_add_table(struct pw_room *room, const struct pw_rx_view *view); /* false: dropped */
-/* Returns how many packets were dropped: the oldest, or this one when memory is short. A packet that is put
- * back is not bounded. */
+uint64_t pw_room_unknown_bytes(const struct pw_room *room); /* those that were taken included */
+/* Returns how many packets were dropped: the oldest, or this one when memory is short. */
 unsigned int pw_room_add_unknown(
 	struct pw_room *room, const struct pw_rx_view *view, uint64_t toi, bool bounded);
+/* A packet that was taken still has no table. Drops no other; returns 1 if memory is short. */
+unsigned int pw_room_put_back(struct pw_room *room, const struct pw_rx_view *view, uint64_t toi);
 size_t pw_room_n_unknown(const struct pw_room *room);
 struct pw_waiting *pw_room_take_tables(struct pw_room *room);
-/* Takes those that arrived before `seq`. They still count in unknown_bytes until the caller subtracts
- * *bytes: it may put some of them back. */
-struct pw_waiting *pw_room_take_unknown(struct pw_room *room, uint64_t seq, uint64_t *bytes);
+/* Takes those that arrived before `seq`. The caller may put some of them back. All the others count as well, until
+ * it has placed the last one and sets taken_bytes to 0. */
+struct pw_waiting *pw_room_take_unknown(struct pw_room *room, uint64_t seq);
 
 #endif

@@ -140,28 +140,13 @@ static void edit(const struct pw_scan *s, const uint8_t *bytes, uint32_t len, ui
 	h->replaced = r.replaced;
 }
 
-/* Makes the first bytes of an Ethernet frame of *len bytes from a captured frame with another link header, of which
- * sizeof(s->seam) bytes are there. Returns how many bytes the Ethernet header replaces; -1: it cannot. */
-static int put_ethernet(const struct pw_scan *s, const struct pw_capture_frame *f,
-	const uint8_t *bytes, uint8_t frame[PW_EDIT_HEADER_MAX], uint32_t *len)
-{
-	const int link_len = pw_ethernet_put(s->set.ethernet, f->link, bytes, f->len, frame);
-
-	if (link_len < 0)
-		return -1;
-	*len = f->len - (uint32_t)link_len + PW_FRAME_LEN_MIN;
-	memcpy(frame + PW_FRAME_LEN_MIN, bytes + link_len,
-		pw_min_u64(*len, PW_EDIT_HEADER_MAX) - PW_FRAME_LEN_MIN);
-	return link_len;
-}
-
 /* edit() of a frame with another link header, which becomes an Ethernet header first. False: it cannot. */
 static bool edit_link(const struct pw_scan *s, const struct pw_capture_frame *f,
 	const uint8_t *bytes, uint8_t *header, struct headers *h)
 {
-	uint8_t frame[PW_EDIT_HEADER_MAX];
+	uint8_t frame[PW_HEADERS_LOOK];
 	uint32_t len;
-	const int link_len = put_ethernet(s, f, bytes, frame, &len);
+	const int link_len = pw_ethernet_head(s->set.ethernet, f->link, bytes, f->len, frame, &len);
 
 	if (link_len < 0)
 		return false;
@@ -275,10 +260,10 @@ static bool is_far(const struct pw_scan *s, uint64_t from, uint64_t n_looked)
 static enum pw_share_verdict share_of_link(
 	struct pw_scan *s, const struct pw_capture_frame *f, const uint8_t *bytes)
 {
-	uint8_t frame[PW_EDIT_HEADER_MAX];
+	uint8_t frame[PW_HEADERS_LOOK];
 	uint32_t len;
 
-	if (put_ethernet(s, f, bytes, frame, &len) < 0)
+	if (pw_ethernet_head(s->set.ethernet, f->link, bytes, f->len, frame, &len) < 0)
 		len = 0;
 	return pw_share_of(&s->share, frame, len, s->seen - 1);
 }

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "replay/input.h"
+#include "wire/ethernet.h"
 #include "wire/flow.h"
 
 #define ROOM_BYTES (1u << 20) /* more than the longest frame with its headers */
@@ -77,15 +78,31 @@ static int view(
 	return 1;
 }
 
+/* The flow of a frame that is an Ethernet frame or can become one, with MACs of zeros. False: it has none. */
+static bool find_flow(const struct pw_capture_frame *f, const uint8_t *frame, uint64_t *hash)
+{
+	static const struct pw_ethernet no_macs;
+	uint8_t head[PW_HEADERS_LOOK];
+	struct pw_flow_key key;
+	uint32_t len = f->len;
+
+	if (f->link == PW_LINK_ETHERNET)
+		pw_flow_key_of(&key, frame, len);
+	else if (pw_ethernet_head(&no_macs, f->link, frame, len, head, &len) >= 0)
+		pw_flow_key_of(&key, head, len);
+	else
+		return false;
+	*hash = pw_flow_hash(&key);
+	return true;
+}
+
 static int count(struct pw_survey *v, const struct reader *r, const struct pw_capture_frame *f,
 	struct pw_filter *filter, struct pw_err *err)
 {
 	struct pw_capture_seen seen = {.len = f->len,
 		.full_len = f->full_len > f->len ? f->full_len : f->len,
 		.has_time = f->has_time,
-		.has_flow = f->link == PW_LINK_ETHERNET,
 		.time_ns = f->time_ns};
-	struct pw_flow_key key;
 	int e = 1;
 
 	if (f->offset < r->from)
@@ -97,12 +114,9 @@ static int count(struct pw_survey *v, const struct reader *r, const struct pw_ca
 	v->filtered += e == 0;
 	if (e <= 0)
 		return e;
-	if (seen.has_flow) {
-		pw_flow_key_of(&key, at(r, f->offset), f->len);
-		seen.flow_hash = pw_flow_hash(&key);
-	} else if (v->n_other++ == 0) {
+	seen.has_flow = find_flow(f, at(r, f->offset), &seen.flow_hash);
+	if (f->link != PW_LINK_ETHERNET && v->n_other++ == 0)
 		v->other_link = f->link;
-	}
 	pw_capture_stats_add(&v->stats, &seen);
 	return 0;
 }

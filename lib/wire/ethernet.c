@@ -93,3 +93,16 @@ int pw_ethernet_put(const struct pw_ethernet *e, uint16_t link, const uint8_t *f
 	pw_be16_store(header + sizeof(e->macs), type);
 	return n;
 }
+
+int pw_ethernet_head(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, uint32_t len,
+	uint8_t head[PW_HEADERS_LOOK], uint32_t *new_len)
+{
+	const int n = pw_ethernet_put(e, link, frame, len, head);
+
+	if (n < 0)
+		return n;
+	*new_len = len - (uint32_t)n + PW_ETHERNET_LEN;
+	memcpy(head + PW_ETHERNET_LEN, frame + n,
+		pw_min_u64(*new_len, PW_HEADERS_LOOK) - PW_ETHERNET_LEN);
+	return n;
+}

@@ -16,7 +16,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "wire/headers.h"
 
+#define PW_ETHERNET_LEN      14u
 #define PW_ETHERNET_LINK_MAX 20u /* bytes of the longest link header that is replaced */
 
 struct pw_ethernet {
@@ -30,9 +32,15 @@ int pw_ethernet_parse(struct pw_ethernet *e, const char *text, struct pw_err *er
 bool pw_ethernet_replaces(uint16_t link);
 
 /* frame[len], of such a link type; the first min(len, PW_ETHERNET_LINK_MAX + 1) bytes have to be readable. Writes the
- * Ethernet header to header[14]. Returns how many bytes of the frame it replaces, or -1: the frame is cut in its link
+ * Ethernet header to header[PW_ETHERNET_LEN]. Returns how many bytes of the frame it replaces, or -1: the frame is cut in its link
  * header, or its packet has no EtherType. */
 int pw_ethernet_put(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, size_t len,
 	uint8_t *header);
+
+/* Writes the first bytes of the Ethernet frame that frame[len] becomes, PW_HEADERS_LOOK or all, to head. *new_len: how long
+ * that frame is. The first min(len, PW_ETHERNET_LINK_MAX + PW_HEADERS_LOOK) bytes have to be readable. Returns as
+ * pw_ethernet_put(). */
+int pw_ethernet_head(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, uint32_t len,
+	uint8_t head[PW_HEADERS_LOOK], uint32_t *new_len);
 
 #endif

@@ -98,15 +98,17 @@ static void check_ethernet(const uint8_t *frame, size_t size)
 	static const uint16_t links[] = {PW_LINK_NULL, PW_LINK_RAW_BSD, PW_LINK_RAW_OPENBSD,
 		PW_LINK_RAW, PW_LINK_LOOP, PW_LINK_SLL, PW_LINK_IPV4, PW_LINK_IPV6, PW_LINK_SLL2};
 	const struct pw_ethernet e = {{2, 0, 0, 0, 0, 2, 2}};
-	uint8_t header[14];
+	uint8_t header[PW_HEADERS_LOOK];
+	uint32_t len;
 	size_t i;
 
 	for (i = 0; i < PW_ARRAY_LEN(links); i++) {
-		const int n = pw_ethernet_put(&e, links[i], frame, size, header);
+		const int n = pw_ethernet_head(&e, links[i], frame, (uint32_t)size, header, &len);
 
 		assert(pw_ethernet_replaces(links[i]));
 		assert(n >= -1 && n <= (int)PW_ETHERNET_LINK_MAX && n <= (int)size);
-		assert(n < 0 || pw_be16_load(header + 12) >= 0x600);
+		assert(n < 0 ||
+			(pw_be16_load(header + 12) >= 0x600 && len == size - (size_t)n + 14));
 	}
 	assert(pw_ethernet_put(&e, PW_LINK_ETHERNET, frame, size, header) == -1);
 }

@@ -70,6 +70,17 @@ def test_frames_of_other_link_types_get_an_ethernet_header(t):
         equal([result[k] for k in ("edited", "ethernet", "edit_cut", "edit_deep")], [n, n, 0, 0], "counts")
 
 
+def test_flows_do_not_depend_on_the_link_header(t):
+    frames = flows(400)
+    want = t.run("replay", write_pcap(t.path("a.pcap"), frames), "--dry-run", "--json").ends_with(0).json["flows"]
+    equal(want, 40, "flows of Ethernet frames")
+    for link, header in LINKS.items():
+        path = write_pcap(t.path(f"{link}.pcap"), [header(0x0800) + data[14:] for data in frames], link=link)
+        equal(t.run("replay", path, "--dry-run", "--json").ends_with(0).json["flows"], want, f"link type {link}")
+    path = write_pcap(t.path("none.pcap"), [b"\x00\x00" for _ in frames], link=101)
+    equal(t.run("replay", path, "--dry-run", "--json").ends_with(0).json["flows"], 0, "flows without a packet")
+
+
 def test_ethernet_and_other_link_types_in_one_capture(t):
     t.need_tool("mergecap")
     ethernet = mix(40)

@@ -33,7 +33,7 @@ struct bench_options {
 	uint64_t rounds, stretch_ns, batch, chunk_bytes, seed;
 	struct pw_output_config output;
 	bool quick, full, classic, receive, list, cold, rebind, sqpoll, qdisc_bypass, no_evidence,
-		no_huge, setup, csv, all_samples;
+		evidence_only, no_huge, setup, csv, all_samples;
 };
 
 #define ROW(name, type, group, field) PW_OPT_ROW(name, type, group, struct bench_options, field)
@@ -102,6 +102,8 @@ static const struct pw_opt options[] = {
 		.help = "AF_PACKET ways: without the queueing discipline"},
 	{ROW("no-evidence", FLAG, MEASURE, no_evidence),
 		.help = "leave out the runs that count system calls, faults and copies"},
+	{ROW("evidence-only", FLAG, MEASURE, evidence_only),
+		.help = "only these runs: no time is measured"},
 	{ROW("seed", UINT, MEASURE, seed), .arg = "N",
 		.help = "seed of the orders and of the bootstrap", .max = UINT32_MAX},
 	{ROW("include-setup", FLAG, OUTPUT, setup),
@@ -154,7 +156,7 @@ static char *command_line(void)
 static bool chooses_rows(const struct bench_options *o)
 {
 	return o->wires || o->ways || o->sizes || o->mtus || o->stretch_ns != UNSET || o->to ||
-	       o->cold || o->setup || o->resume;
+	       o->cold || o->setup || o->resume || o->evidence_only;
 }
 
 static int check_mode(
@@ -184,6 +186,15 @@ static int check_mode(
 		return pw_err_set(err, EINVAL,
 			"cannot compare one result; name another: --compare FILE FILE");
 	return 0;
+}
+
+static int check_evidence(const struct bench_options *o, struct pw_err *err)
+{
+	if (!o->evidence_only || !(o->no_evidence || o->rounds || o->receive || o->resume))
+		return 0;
+	return pw_err_set(err, EINVAL,
+		"cannot use --evidence-only with --no-evidence, --rounds, --receive or --resume: "
+		"no round is timed; leave one of them out");
 }
 
 /* Options of senders. */
@@ -241,6 +252,7 @@ static int check(const struct bench_options *o, const struct pw_operands *ops, s
 
 	r = r ? r : check_names(o, ops, err);
 	r = r ? r : check_amounts(o, err);
+	r = r ? r : check_evidence(o, err);
 	if (r == 0 && o->receive)
 		r = check_receive(o, err);
 	if (r)
@@ -399,6 +411,7 @@ static void set_flags(json_t *doc, const struct bench_options *o, const struct p
 		{"sqpoll", o->sqpoll},
 		{"qdisc_bypass", o->qdisc_bypass},
 		{"no_evidence", o->no_evidence},
+		{"evidence_only", o->evidence_only},
 		{"no_huge", o->no_huge},
 		{"include_setup", o->setup},
 		{"csv", o->csv},

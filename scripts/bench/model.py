@@ -65,6 +65,7 @@ class Options:
     sqpoll: bool = False
     qdisc_bypass: bool = False
     no_evidence: bool = False
+    evidence_only: bool = False         # no round is timed, and there is no warm-up
     no_huge: bool = False
     seed: int = 1
     include_setup: bool = False

@@ -190,7 +190,8 @@ def make_plan(o: Options) -> Plan:
     if not any(chosen.values()):
         raise BenchError(f"cannot use --ways {','.join(o.ways)}: none of them runs on these wires", 2)
     sizes, mtus = sizes_of(o, preset), tuple(dict.fromkeys(o.mtu or preset.mtu))
-    p = Plan(o, preset, o.rounds or preset.rounds, o.stretch_ns or preset.stretch_ns, cell_cpus(o.core))
+    rounds = 0 if o.evidence_only else o.rounds or preset.rounds
+    p = Plan(o, preset, rounds, o.stretch_ns or preset.stretch_ns, cell_cpus(o.core))
     try:
         make_store(p.store, o.pagewire, sizes, EAL_BYTES + max(sizes), o.file, o.dir if o.cold else None)
         if p.store.huge_why:

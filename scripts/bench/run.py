@@ -182,7 +182,7 @@ class Bench:
                         self._measure(item, number)
                 if number <= self.plan.rounds:
                     self.result.rounds = number
-                if number == 0:
+                if number == 0 and self.plan.rounds:
                     after_warm_up(self.seconds_left())
             for row in self.result.rows:  # that were not run for their copies, because BPF had been refused
                 if self.copies_why and not row.skipped:

@@ -253,7 +253,8 @@ def print_table(out: TextIO, result: Result, setup: bool = False) -> None:
         return
     cpu, kernel = result.env.get("cpu_model"), result.env.get("kernel")
     host = ", ".join(x for x in (cpu, kernel) if x) or "unknown host"
-    p.wrap("", 0, f"{host}; {result.rounds} round{'s' * (result.rounds != 1)} in random order, {result.seconds:.0f} s")
+    rounds = f"{result.rounds} round{'s' * (result.rounds != 1)} in random order" if result.rounds else "no timed round"
+    p.wrap("", 0, f"{host}; {rounds}, {result.seconds:.0f} s")
     if caveat := view.env_caveat(result.env):
         p.wrap("", 0, caveat, style="bold")
     for rows in view.wires(result):

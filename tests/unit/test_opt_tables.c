@@ -85,7 +85,8 @@ static void no_option_is_lost(void **state)
 			 "queue-size queues wait link-grace progress json"},
 		{"bench", "quick full classic profile list wires ways sizes mtu rounds stretch "
 			  "baseline cold dir to rebind core rate batch chunk sqpoll qdisc-bypass "
-			  "no-huge no-evidence seed include-setup report json csv progress "
+			  "no-huge no-evidence evidence-only seed include-setup report json csv "
+			  "progress "
 			  "receive compare resume all-samples"},
 	};
 

@@ -54,6 +54,9 @@ static const struct pw_opt options[] = {
 		.help = "repair rounds at most", .min = 1, .max = 1000000},
 	{ROW("repair-silence", DURATION, MAIN, repair.silence_ns), .arg = "DURATION",
 		.help = "a receiver that reports nothing for so long is not waited for"},
+	{ROW("repair-receivers", UINT, MAIN, repair.n_expected), .arg = "N",
+		.help = "so many receivers have to report: the others are waited for, and missed",
+		.min = 1, .max = PW_REPAIR_MAX_RECEIVERS},
 	{ROW("from", STRING, PACKETS, job.from), .arg = "ADDR[:PORT]",
 		.help = "source address or host name; default: the interface's address, else a "
 			"link-local one"},

@@ -38,6 +38,10 @@ int pw_send_repair_check(const struct pw_send_repair_options *o, const struct pw
 		return pw_err_set(err, EINVAL,
 			"cannot use --ignore-slowest: it is about the receivers that hold the rate "
 			"back; use --rate auto, or leave it out");
+	if (o->n_expected && !o->where)
+		return pw_err_set(err, EINVAL,
+			"cannot use --repair-receivers without --repair: no receiver reports; add "
+			"--repair, or leave it out");
 	if (!o->where)
 		return 0;
 	if (job->gaps.n)
@@ -131,15 +135,30 @@ static void listen_to(void *ctx)
 	r->listen_ns = pw_clock_ns();
 }
 
+/* How many receivers the user expects, and have not reported. */
+static size_t n_unheard(const struct pw_send_repair_run *r, size_t n_heard)
+{
+	return r->opt->n_expected - pw_min_u64(r->opt->n_expected, n_heard);
+}
+
 /* Whether every receiver that hears the session has reported to it. A unicast session has one. */
 static bool knows_all(const struct pw_send_repair_run *r, const struct pw_repair_status *st,
 	uint64_t told_ns, uint64_t now)
 {
 	const bool is_group = r->job->flow.dst_mac[0] & 1;
 
-	if (!st->n_receivers)
+	if (!st->n_receivers || n_unheard(r, st->n_receivers))
 		return false;
-	return !is_group || (told_ns && now - pw_max_u64(told_ns, st->new_ns) >= LAST_NS);
+	return r->opt->n_expected || !is_group ||
+	       (told_ns && now - pw_max_u64(told_ns, st->new_ns) >= LAST_NS);
+}
+
+/* How long no message may come until no other receiver is waited for. */
+static uint64_t patience_ns(const struct pw_send_repair_run *r, size_t n_heard)
+{
+	if (n_unheard(r, n_heard))
+		return r->opt->silence_ns;
+	return n_heard ? LAST_NS : FIRST_NS;
 }
 
 static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
@@ -152,8 +171,10 @@ static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 	pw_repair_server_status(r->server, r->opt->silence_ns, &st);
 	now = pw_clock_ns(); /* not before the times in st */
 	if (is_carousel)
-		return st.n_complete && !st.n_open && now - st.heard_ns >= LAST_NS ? PW_SEND_END
-										   : PW_SEND_WAIT;
+		return st.n_complete && !st.n_open && !n_unheard(r, st.n_receivers) &&
+				       now - st.heard_ns >= LAST_NS
+			       ? PW_SEND_END
+			       : PW_SEND_WAIT;
 	quiet_ns = now - pw_min_u64(now, pw_max_u64(r->listen_ns, st.heard_ns));
 	all = knows_all(r, &st, told_ns, now);
 	if (st.n_asked) {
@@ -168,8 +189,7 @@ static enum pw_send_answer ask(void *ctx, bool is_carousel, uint64_t told_ns)
 	if (st.n_open == 0 && all && st.n_complete == st.n_receivers)
 		return PW_SEND_END;
 	if (st.n_open == 0)
-		return quiet_ns >= (st.n_receivers ? LAST_NS : FIRST_NS) ? PW_SEND_END
-									 : PW_SEND_WAIT;
+		return quiet_ns >= patience_ns(r, st.n_receivers) ? PW_SEND_END : PW_SEND_WAIT;
 	return now - r->listen_ns < LISTEN_NS ? PW_SEND_WAIT : PW_SEND_END;
 }
 
@@ -307,7 +327,7 @@ void pw_send_repair_end(struct pw_send_repair_run *r)
 
 bool pw_send_repair_is_whole(const struct pw_send_repair_run *r)
 {
-	return r->n_receivers && r->n_whole == r->n_receivers;
+	return r->n_receivers && r->n_whole == r->n_receivers && !n_unheard(r, r->n_receivers);
 }
 
 void pw_send_repair_finish(struct pw_send_repair_run *r)

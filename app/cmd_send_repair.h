@@ -18,6 +18,7 @@ struct pw_send_repair_options {
 	const char *where;   /* NULL: no repair; "auto", or ADDR[:PORT] to listen at */
 	uint64_t max_rounds; /* more are not sent */
 	uint64_t silence_ns; /* a receiver that says nothing for so long is not waited for */
+	uint64_t n_expected; /* receivers that there are; 0: not known */
 	uint64_t n_ignored;  /* with --rate auto: so many of the slowest receivers do not count */
 };
 
@@ -51,7 +52,7 @@ int pw_send_repair_start(struct pw_send_repair_run *r, const struct pw_send_repa
 	struct pw_job *job, struct pw_err *err);
 /* Ends the server when the job has run. Afterwards the table can be printed. */
 void pw_send_repair_end(struct pw_send_repair_run *r);
-/* Whether every receiver that reported has every file, and at least one did. */
+/* Whether every receiver that reported has every file, and as many as expected did: at least one. */
 bool pw_send_repair_is_whole(const struct pw_send_repair_run *r);
 /* With --rate auto: what the controller has found so far. */
 void pw_send_repair_rate_state(struct pw_send_repair_run *r, struct pw_ratectl_state *st);

@@ -117,15 +117,19 @@ void pw_send_repair_human(struct pw_send_repair_run *run)
 	char size[32], from[64];
 	size_t i;
 
-	printf("repair: %zu of %zu receivers have every file, verified; %" PRIu64
+	printf("repair: %zu of %" PRIu64 " receivers have every file, verified; %" PRIu64
 	       " round%s, %s sent again\n",
-		run->n_whole, run->n_receivers, run->rounds, run->rounds == 1 ? "" : "s",
+		run->n_whole, pw_max_u64(run->n_receivers, run->opt->n_expected), run->rounds,
+		run->rounds == 1 ? "" : "s",
 		pw_units_size(size, sizeof(size), run->job->result.repair_bytes));
 	if (run->rate)
 		print_rate(run);
 	if (run->n_receivers == 0)
 		puts("no receiver has reported: start them first, with --repair, where they reach "
 		     "the address of --repair");
+	else if (run->n_receivers < run->opt->n_expected)
+		printf("%" PRIu64 " of --repair-receivers %" PRIu64 " did not report\n",
+			run->opt->n_expected - run->n_receivers, run->opt->n_expected);
 	for (i = 0; i < run->n_receivers && i < MAX_LINES; i++) {
 		const struct pw_repair_receiver *r = &run->receivers[i];
 
@@ -156,8 +160,9 @@ json_t *pw_send_repair_json(struct pw_send_repair_run *run)
 				      (json_int_t)missing_of(r), "rounds", (json_int_t)r->rounds,
 				      "seconds", seconds_of(run, r)));
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o*}", "rounds", (json_int_t)run->rounds,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o*}", "rounds", (json_int_t)run->rounds,
 		"bytes", (json_int_t)res->repair_bytes, "whole", (json_int_t)run->n_whole,
-		"refused_messages", (json_int_t)run->n_refused, "receivers", list, "rate",
+		"expected", (json_int_t)run->opt->n_expected, "refused_messages",
+		(json_int_t)run->n_refused, "receivers", list, "rate",
 		run->rate ? rate_json(run) : NULL);
 }

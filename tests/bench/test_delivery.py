@@ -89,7 +89,7 @@ def test_a_kernel_without_netem_is_lacking(tmp_path, commands, monkeypatch):
 
 def test_each_program_gets_every_receiver_and_the_file(tmp_path, commands):
     """As its sender is told: eight receivers, the file, and the one rate that the profile states."""
-    for name, words in (("pagewire", ["--rate", "4Gbit/s", "--repair=198.18.0.1:4002"]),
+    for name, words in (("pagewire", ["--rate", "4Gbit/s", "--repair=198.18.0.1:4002", "--repair-receivers", "8"]),
                         ("uftp", ["-R", "1000000", "-H", ",".join(f"0x{i:08x}" for i in range(1, 9))]),
                         ("udpcast", ["--min-receivers", "8", "--full-duplex"])):
         started = []

@@ -205,6 +205,22 @@ def test_a_sender_without_receivers_says_so(t: Test) -> None:
     equal((table(tx)["receivers"], table(tx)["rounds"]), ([], 0), "the table")
 
 
+def test_receivers_that_are_expected_are_waited_for_and_missed(t: Test) -> None:
+    keys = star(t, [20, 0, 0])
+    original = t.file("a.bin", 3000001)
+    receivers = {key: receive(t, key) for key in keys}
+    tx = transmit(t, "--repair-receivers", "3", original)
+    check_all_whole(t, tx, receivers, original)
+    equal((table(tx)["expected"], table(tx)["whole"]), (3, 3), "receivers")
+    receivers = {key: receive(t, key, "--force") for key in keys[:2]}
+    tx = transmit(t, "--repair-receivers", "3", "--repair-silence", "1500ms", original)
+    for rx in receivers.values():
+        rx.ends_with(0, 60)
+    tx.ends_with(3, 60)
+    equal((table(tx)["expected"], table(tx)["whole"]), (3, 2), "receivers")
+    t.run("send", "--port", "null", "--to", GROUP, "--repair-receivers", "3", original).ends_with(2)
+
+
 def test_an_address_of_another_host_is_a_clear_error(t: Test) -> None:
     star(t, [0])
     tx = t.send("--port", "af_packet:br0", "--to", GROUP, "--no-huge", "--repair=10.99.0.1",

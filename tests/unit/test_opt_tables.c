@@ -75,7 +75,8 @@ static void no_option_is_lost(void **state)
 	static const char *const names[][2] = {
 		{"send", "port to from to-mac vlan ttl dscp mtu symbol pages stream-memory rate "
 			 "pacing burst-limit loop tsi digest md5 udp-checksum fdt-interval lead "
-			 "wait link-grace gaps repair repair-rounds repair-silence core memory "
+			 "wait link-grace gaps repair repair-rounds repair-silence "
+			 "repair-receivers core memory "
 			 "no-huge iova queue-size queues telemetry "
 			 "shared-mem file-prefix dry-run progress json"},
 		{"recv", "port listen out interface expect timeout tsi source require-digest "

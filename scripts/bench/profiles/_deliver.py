@@ -24,7 +24,7 @@ def pagewire(star: Star, file: str) -> tuple[Program, list[Program]]:
     to = [star.receive(sink, [lab.pagewire, "recv", "--listen", "239.77.0.1", "--interface", "eth0", "--out", d,
                               "--repair"], "listening") for sink, d in zip(star.sinks, star.dirs, strict=True)]
     return star.send([lab.pagewire, "send", file, "--port", "udp:br0", "--to", "239.77.0.1", "--rate",
-                      RATE[n], "--repair=198.18.0.1:4002"]), to
+                      RATE[n], "--repair=198.18.0.1:4002", "--repair-receivers", n]), to
 
 
 def uftp(star: Star, file: str) -> tuple[Program, list[Program]]:

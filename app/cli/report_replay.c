@@ -28,7 +28,6 @@ static double copies(const struct pw_replayjob *job)
 void pw_replay_report_plan(const struct pw_replayjob *job)
 {
 	char size[32];
-
 	uint32_t i;
 
 	for (i = 0; i < job->n_ports; i++)
@@ -45,6 +44,8 @@ void pw_replay_report_plan(const struct pw_replayjob *job)
 	printf("; pages: %s", pw_pages_name(job->pages));
 	if (job->pages == PW_PAGES_STREAM)
 		printf(", %s ring", pw_units_size(size, sizeof(size), job->opt->stream_bytes));
+	else
+		printf(job->pages == PW_PAGES_STAGE ? ", copied into EAL memory" : ", in place");
 	printf("\ntiming: %s", timings[job->timing]);
 	if (job->timing == PW_TIMING_CAPTURE)
 		printf(", speed %gx", job->speed);

@@ -176,11 +176,11 @@ static int announce(struct pw_send *s, struct pw_err *err)
 	return r;
 }
 
-/* The time before the first symbol. With a way back the table goes so often in it that the end of the session need
- * not wait for receivers that may have missed it. */
+/* The time before the first symbol. The table goes several times in it: a receiver that misses it can place no symbol until
+ * the next one, and with a way back the session would wait for it at its end. */
 static int lead(struct pw_send *s, struct pw_err *err)
 {
-	const uint64_t parts = s->cfg.repair.url ? TOLD_TABLES : 1;
+	const uint64_t parts = s->cfg.set.lead_ns || s->cfg.repair.url ? TOLD_TABLES : 1;
 	uint64_t i;
 	int r = pw_lane_pause(&s->lanes.v[0], s->cfg.set.lead_ns / parts, err);
 

@@ -106,11 +106,11 @@ static void check_rounds(const char *name)
 static void count_tables_before(void *ctx, bool starts)
 {
 	if (starts)
-		*(unsigned int *)ctx = count(paths[0].fdts, "pw:Repair=");
+		*(unsigned int *)ctx = n_instances(paths[0].fdts);
 }
 
-/* So the end need not wait for receivers that may have missed the table. */
-static void the_way_back_is_told_three_times_before_the_first_symbol(void **state)
+/* A receiver that misses the table places nothing; with a way back the end need not wait for it. */
+static void check_tables_before(bool has_way_back, uint64_t lead_ns, unsigned int want)
 {
 	struct source source = source_make(1, "m1", 300001, SYMBOL, PW_DIGEST_XXH3_128);
 	struct script script = {.n_rounds = 0};
@@ -120,17 +120,27 @@ static void the_way_back_is_told_three_times_before_the_first_symbol(void **stat
 	struct pw_err err = {0};
 	unsigned int n_before = 0;
 
-	(void)state;
 	paths[0] = (struct path){.sources = &source};
 	add_file(&files, &source, "m1");
 	cfg.open_window = open_mapped_or_streamed;
 	cfg.stretch = count_tables_before;
 	cfg.stretch_ctx = &n_before;
-	set_way_back(&cfg, &script);
+	cfg.set.lead_ns = lead_ns;
+	if (has_way_back)
+		set_way_back(&cfg, &script);
 	assert_int_equal(run(&cfg, &res, &err), 0);
-	assert_int_equal(n_before, 3);
+	assert_int_equal(n_before, want);
 	source_drop(&source);
 	pw_files_finish(&files);
+}
+
+static void the_table_goes_three_times_before_the_first_symbol(void **state)
+{
+	(void)state;
+	check_tables_before(true, 0, 3);
+	check_tables_before(true, 3000000, 3);
+	check_tables_before(false, 3000000, 3);
+	check_tables_before(false, 0, 1);
 }
 
 static void each_round_sends_what_the_gaps_list(void **state)
@@ -257,7 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_round_sends_what_the_gaps_list),
 		cmocka_unit_test(a_stripe_repairs_what_is_of_other_stripes),
-		cmocka_unit_test(the_way_back_is_told_three_times_before_the_first_symbol),
+		cmocka_unit_test(the_table_goes_three_times_before_the_first_symbol),
 		cmocka_unit_test(groups_without_gaps_are_passed_over),
 		cmocka_unit_test(a_carousel_goes_on_until_the_receivers_have_all),
 		cmocka_unit_test(a_signal_ends_the_wait_for_receivers),

@@ -14,6 +14,8 @@ import time
 
 from harness import Process, Test, check, equal, exclusive, poll_until
 
+CONCURRENT = True  # these tests need no huge pages, and CPU time only where they are marked (run.py)
+
 ADDRESS = "10.77.9.9:4001"
 SIZE = 20000001  # 13889 symbols of 1440 bytes: 14 runs; its digest comes late
 

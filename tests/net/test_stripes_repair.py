@@ -14,6 +14,8 @@ from test_stripes import SIZE, check_whole, mpirun, network, receiver, sender
 from test_trust import changed, keys
 from test_way_back import drop
 
+CONCURRENT = True  # these tests need no huge pages, and CPU time only where they are marked (run.py)
+
 
 def is_past_the_first_bytes(t: Test, rx: Process) -> None:
     poll_until(lambda: any(n.endswith(".part") for n in os.listdir(t.path("in"))) or not rx.running, 20,

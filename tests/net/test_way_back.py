@@ -16,6 +16,8 @@ from typing import Any
 
 from harness import Process, Test, check, equal, poll_until
 
+CONCURRENT = True  # these tests need no huge pages, and CPU time only where they are marked (run.py)
+
 GROUP = "239.77.0.1:4001"
 
 

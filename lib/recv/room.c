@@ -49,25 +49,25 @@ struct pw_waiting *pw_waiting_copy(const struct pw_rx_view *view, uint64_t toi)
 	return w;
 }
 
-static void append(struct pw_waiting ***end, struct pw_waiting *w)
+/* A copy at the end of a list. NULL: memory is short. */
+static struct pw_waiting *add(struct pw_room *room, struct pw_waiting ***end, uint64_t *bytes,
+	const struct pw_rx_view *view, uint64_t toi)
 {
+	struct pw_waiting *w = pw_waiting_copy(view, toi);
+
+	if (!w)
+		return NULL;
+	w->seq = ++room->seq;
 	**end = w;
 	*end = &w->next;
+	*bytes += pw_waiting_bytes(w);
+	return w;
 }
 
 bool pw_room_add_table(struct pw_room *room, const struct pw_rx_view *view)
 {
-	struct pw_waiting *w;
-
-	if (room->table_bytes >= PW_ROOM_TABLES)
-		return false;
-	w = pw_waiting_copy(view, 0);
-	if (!w)
-		return false;
-	w->seq = ++room->seq;
-	append(&room->tables_end, w);
-	room->table_bytes += pw_waiting_bytes(w);
-	return true;
+	return room->table_bytes < PW_ROOM_TABLES &&
+	       add(room, &room->tables_end, &room->table_bytes, view, 0);
 }
 
 uint64_t pw_room_unknown_bytes(const struct pw_room *room)
@@ -78,14 +78,7 @@ uint64_t pw_room_unknown_bytes(const struct pw_room *room)
 static struct pw_waiting *add_unknown(
 	struct pw_room *room, const struct pw_rx_view *view, uint64_t toi)
 {
-	struct pw_waiting *w = pw_waiting_copy(view, toi);
-
-	if (!w)
-		return NULL;
-	w->seq = ++room->seq;
-	append(&room->unknown_end, w);
-	room->unknown_bytes += pw_waiting_bytes(w);
-	return w;
+	return add(room, &room->unknown_end, &room->unknown_bytes, view, toi);
 }
 
 unsigned int pw_room_add_unknown(

@@ -5,7 +5,9 @@
 
 #include <stdint.h>
 
-#define PW_FRAME_LEN_MIN 14u    /* an Ethernet header */
+#include "wire/ethernet.h"
+
+#define PW_FRAME_LEN_MIN PW_ETHERNET_LEN
 #define PW_FRAME_LEN_MAX 65407u /* of an mbuf's room of 65535 bytes, behind a headroom of 128 */
 
 /*

@@ -81,26 +81,16 @@ static uint16_t type_of(uint16_t link, const uint8_t *frame, size_t len, size_t 
 	return type >= ETHERTYPE_MIN && hardware != ARPHRD_NETLINK ? type : 0;
 }
 
-int pw_ethernet_put(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, size_t len,
-	uint8_t *header)
+int pw_ethernet_head(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, uint32_t len,
+	uint8_t head[PW_HEADERS_LOOK], uint32_t *new_len)
 {
 	const int n = link_len(link);
 	const uint16_t type = n < 0 ? 0 : type_of(link, frame, len, (size_t)n);
 
 	if (!type)
 		return -1;
-	memcpy(header, e->macs, sizeof(e->macs));
-	pw_be16_store(header + sizeof(e->macs), type);
-	return n;
-}
-
-int pw_ethernet_head(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, uint32_t len,
-	uint8_t head[PW_HEADERS_LOOK], uint32_t *new_len)
-{
-	const int n = pw_ethernet_put(e, link, frame, len, head);
-
-	if (n < 0)
-		return n;
+	memcpy(head, e->macs, sizeof(e->macs));
+	pw_be16_store(head + sizeof(e->macs), type);
 	*new_len = len - (uint32_t)n + PW_ETHERNET_LEN;
 	memcpy(head + PW_ETHERNET_LEN, frame + n,
 		pw_min_u64(*new_len, PW_HEADERS_LOOK) - PW_ETHERNET_LEN);

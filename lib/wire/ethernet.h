@@ -31,15 +31,10 @@ int pw_ethernet_parse(struct pw_ethernet *e, const char *text, struct pw_err *er
 /* Whether frames of the link type (enum pw_link) can get an Ethernet header. */
 bool pw_ethernet_replaces(uint16_t link);
 
-/* frame[len], of such a link type; the first min(len, PW_ETHERNET_LINK_MAX + 1) bytes have to be readable. Writes the
- * Ethernet header to header[PW_ETHERNET_LEN]. Returns how many bytes of the frame it replaces, or -1: the frame is cut in its link
- * header, or its packet has no EtherType. */
-int pw_ethernet_put(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, size_t len,
-	uint8_t *header);
-
-/* Writes the first bytes of the Ethernet frame that frame[len] becomes, PW_HEADERS_LOOK or all, to head. *new_len: how long
- * that frame is. The first min(len, PW_ETHERNET_LINK_MAX + PW_HEADERS_LOOK) bytes have to be readable. Returns as
- * pw_ethernet_put(). */
+/* Writes the first bytes of the Ethernet frame that frame[len], of such a link type, becomes: PW_HEADERS_LOOK or all, to head.
+ * *new_len: how long that frame is. The first min(len, PW_ETHERNET_LINK_MAX + PW_HEADERS_LOOK) bytes have to be readable.
+ * Returns how many bytes of the frame the Ethernet header replaces, or -1: the frame is cut in its link header, or its
+ * packet has no EtherType. */
 int pw_ethernet_head(const struct pw_ethernet *e, uint16_t link, const uint8_t *frame, uint32_t len,
 	uint8_t head[PW_HEADERS_LOOK], uint32_t *new_len);
 

@@ -110,7 +110,7 @@ static void check_ethernet(const uint8_t *frame, size_t size)
 		assert(n < 0 ||
 			(pw_be16_load(header + 12) >= 0x600 && len == size - (size_t)n + 14));
 	}
-	assert(pw_ethernet_put(&e, PW_LINK_ETHERNET, frame, size, header) == -1);
+	assert(pw_ethernet_head(&e, PW_LINK_ETHERNET, frame, (uint32_t)size, header, &len) == -1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,15 +16,16 @@
 
 static const struct pw_ethernet macs = {{2, 0, 0, 0, 0, 10, 2, 0, 0, 0, 0, 11}};
 
-/* What pw_ethernet_put() returns for a frame in a block of its exact size, for a sanitizer; *type: the EtherType. */
+/* What pw_ethernet_head() returns for a frame in a block of its exact size, for a sanitizer; *type: the EtherType. */
 static int put(uint16_t link, const uint8_t *frame, size_t len, uint16_t *type)
 {
-	uint8_t header[14], *copy = malloc(len ? len : 1);
+	uint8_t header[PW_HEADERS_LOOK], *copy = malloc(len ? len : 1);
+	uint32_t new_len;
 	int n;
 
 	assert_non_null(copy);
 	memcpy(copy, frame, len);
-	n = pw_ethernet_put(&macs, link, copy, len, header);
+	n = pw_ethernet_head(&macs, link, copy, (uint32_t)len, header, &new_len);
 	free(copy);
 	if (n < 0)
 		return n;

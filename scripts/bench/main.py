@@ -199,7 +199,7 @@ def run_bench(o: Options) -> int:
             warn(INTERRUPTED)
             code = 3
         except BenchError as e:
-            if not any(row.samples for row in bench.result.rows):
+            if not bench.result.rounds:
                 raise
             code = complain(e)
     if any(s.void for row in bench.result.rows for s in row.samples):

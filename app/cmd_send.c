@@ -55,7 +55,9 @@ static const struct pw_opt options[] = {
 	{ROW("repair-silence", DURATION, MAIN, repair.silence_ns), .arg = "DURATION",
 		.help = "a receiver that reports nothing for so long is not waited for"},
 	{ROW("repair-receivers", UINT, MAIN, repair.n_expected), .arg = "N",
-		.help = "so many receivers have to report: the others are waited for, and missed",
+		.help = "how many receivers there are: those that never report are waited for, and "
+			"the exit "
+			"code is 3",
 		.min = 1, .max = PW_REPAIR_MAX_RECEIVERS},
 	{ROW("from", STRING, PACKETS, job.from), .arg = "ADDR[:PORT]",
 		.help = "source address or host name; default: the interface's address, else a "

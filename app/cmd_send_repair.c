@@ -318,6 +318,7 @@ void pw_send_repair_end(struct pw_send_repair_run *r)
 			pw_min_u64(n, pw_repair_server_receivers(r->server, r->receivers, n));
 	for (i = 0; i < r->n_receivers; i++)
 		r->n_whole += r->receivers[i].is_complete;
+	r->n_unheard = n_unheard(r, r->n_receivers);
 	if (r->n_receivers)
 		qsort(r->receivers, r->n_receivers, sizeof(*r->receivers), worst_first);
 	r->n_refused = pw_repair_server_refused(r->server);
@@ -327,7 +328,7 @@ void pw_send_repair_end(struct pw_send_repair_run *r)
 
 bool pw_send_repair_is_whole(const struct pw_send_repair_run *r)
 {
-	return r->n_receivers && r->n_whole == r->n_receivers && !n_unheard(r, r->n_receivers);
+	return r->n_receivers && r->n_whole == r->n_receivers && !r->n_unheard;
 }
 
 void pw_send_repair_finish(struct pw_send_repair_run *r)

@@ -35,9 +35,9 @@ struct pw_send_repair_run {
 	uint64_t rounds;
 	uint64_t start_ns;  /* the server's */
 	uint64_t listen_ns; /* since when the session waits for this round's requests */
-	struct pw_repair_receiver *receivers; /* at the end: those that lack something first */
-	size_t n_receivers, n_whole;
-	uint64_t n_refused; /* messages */
+	struct pw_repair_receiver *receivers;   /* at the end: those that lack something first */
+	size_t n_receivers, n_whole, n_unheard; /* n_unheard: expected, and have not reported */
+	uint64_t n_refused;                     /* messages */
 	/* With --rate auto: the server's thread reports, the session's asks for the rate. */
 	pthread_mutex_t rate_lock;
 	struct pw_ratectl *rate;       /* NULL: the rate is given */

@@ -117,9 +117,9 @@ void pw_send_repair_human(struct pw_send_repair_run *run)
 	char size[32], from[64];
 	size_t i;
 
-	printf("repair: %zu of %" PRIu64 " receivers have every file, verified; %" PRIu64
+	printf("repair: %zu of %zu receivers have every file, verified; %" PRIu64
 	       " round%s, %s sent again\n",
-		run->n_whole, pw_max_u64(run->n_receivers, run->opt->n_expected), run->rounds,
+		run->n_whole, run->n_receivers + run->n_unheard, run->rounds,
 		run->rounds == 1 ? "" : "s",
 		pw_units_size(size, sizeof(size), run->job->result.repair_bytes));
 	if (run->rate)
@@ -127,9 +127,9 @@ void pw_send_repair_human(struct pw_send_repair_run *run)
 	if (run->n_receivers == 0)
 		puts("no receiver has reported: start them first, with --repair, where they reach "
 		     "the address of --repair");
-	else if (run->n_receivers < run->opt->n_expected)
-		printf("%" PRIu64 " of --repair-receivers %" PRIu64 " did not report\n",
-			run->opt->n_expected - run->n_receivers, run->opt->n_expected);
+	else if (run->n_unheard)
+		printf("%zu of --repair-receivers %" PRIu64 " did not report\n", run->n_unheard,
+			run->opt->n_expected);
 	for (i = 0; i < run->n_receivers && i < MAX_LINES; i++) {
 		const struct pw_repair_receiver *r = &run->receivers[i];
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The peer ends or the file is truncated during the transfer, with huge pages, in both virtio roles."""
 import os
-import signal
 import time
 
 from harness import Skip, check, equal, poll_until
@@ -53,7 +52,7 @@ def test_memif_ends_soon_when_its_receiver_is_killed(t):
     tx, rx = under_way(t, f"memif:{sock}", f"memif:{sock}", t.file("a.bin", SIZE))
     rx.kill()
     tx.wait(10)
-    if tx.code == -signal.SIGSEGV or "librte_net_memif" in tx.err:
+    if "librte_net_memif" in tx.err:  # as AddressSanitizer says
         raise Skip("DPDK's net_memif took the memory away under the driver's burst (docs/architecture.md)")
     tx.ends_with(1, 10)
     check_one_error(tx, sock, "peer is gone")
